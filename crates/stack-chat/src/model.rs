@@ -1,0 +1,55 @@
+//! Who answers.
+
+use crate::{ChatError, ChatRequest, EventStream};
+
+/// Anything that answers a conversation.
+pub trait ChatModel: Send + Sync {
+    /// Describes the model.
+    fn card(&self) -> &ModelCard;
+
+    /// Starts to answer.
+    ///
+    /// Returns at once; what takes time happens behind the stream. A request that cannot be admitted fails here
+    /// (no place, unsupported option) or as the stream's first item (a prompt that does not fit).
+    ///
+    /// # Errors
+    ///
+    /// The kinds of [`ChatError`] say what callers can do about it.
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError>;
+}
+
+/// What callers may know about a model.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ModelCard {
+    /// The name by which requests select it.
+    pub id: String,
+    /// When it was made or last changed, in seconds since 1970; 0 if unknown.
+    pub created_s: u64,
+    /// Tokens that one sequence may hold here; 0 for models without a context limit.
+    pub context: u32,
+    /// Tokens that it was trained for.
+    pub context_trained: u32,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Bytes of its weights on disk.
+    pub size_bytes: u64,
+    /// Tokens in its vocabulary.
+    pub vocabulary: u32,
+    /// Length of its embedding vectors.
+    pub embedding: u32,
+    /// Its architecture, as its file names it.
+    pub architecture: String,
+    /// What it can do.
+    pub abilities: Vec<Ability>,
+}
+
+/// One thing that a model can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// Continues text.
+    Completes,
+    /// Has a chat template.
+    Chats,
+    /// Returns embedding vectors.
+    Embeds,
+}

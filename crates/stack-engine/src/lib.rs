@@ -1,0 +1,3 @@
+//! Runs a language model in this process: load, tokenize, schedule, execute, sample.
+
+pub mod weights;

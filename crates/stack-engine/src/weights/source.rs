@@ -1,0 +1,55 @@
+//! The one interface to model files.
+
+use std::fmt;
+
+use super::{Metadata, TensorInfo};
+
+/// Metadata and tensors of one model, wherever they lie.
+pub trait WeightSource: Send + Sync {
+    /// Returns the metadata, under GGUF's keys.
+    fn metadata(&self) -> &Metadata;
+
+    /// Lists the tensors, in file order.
+    fn tensors(&self) -> &[TensorInfo];
+
+    /// Returns the description of one tensor.
+    fn tensor(&self, name: &str) -> Option<&TensorInfo>;
+
+    /// Reads the data of one tensor into private memory, in the type that [`Self::tensor`] gives.
+    ///
+    /// May be called from several threads at once.
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError>;
+
+    /// Bytes of all files together.
+    fn size_bytes(&self) -> u64;
+}
+
+/// Why a model cannot be loaded.
+#[derive(Debug)]
+pub struct LoadError {
+    /// What was being read: a path, a tensor, a metadata key.
+    pub subject: String,
+    /// What is wrong with it, and where.
+    pub problem: String,
+    /// The failure behind it.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl LoadError {
+    /// Makes an error without a cause.
+    pub fn new(subject: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { subject: subject.into(), problem: problem.into(), source: None }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.problem)
+    }
+}
+
+impl std::error::Error for LoadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_ref().map(|cause| &**cause as &(dyn std::error::Error + 'static))
+    }
+}

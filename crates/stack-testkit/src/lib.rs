@@ -1,0 +1,7 @@
+//! What tests share. A dev-dependency only.
+
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
+
+mod reference;
+
+pub use reference::{nmse, reference_data};

@@ -1,0 +1,1 @@
+//! The built binary driven by real clients.
