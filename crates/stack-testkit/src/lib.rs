@@ -2,6 +2,8 @@
 
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+pub mod gguf;
 mod reference;
 
+pub use gguf::GgufBuilder;
 pub use reference::{nmse, reference_data};
