@@ -3,10 +3,15 @@
 //! A GGUF file and a SafeTensors directory both become a [`WeightSource`]: metadata under GGUF's key names, tensors
 //! under GGUF's tensor names. Nothing after this module knows which of the two it was.
 
+mod file;
+pub mod gguf;
 mod metadata;
+mod quant;
 mod source;
 mod tensor;
 
+pub use gguf::GgufFile;
 pub use metadata::{Metadata, MetadataError, Value};
+pub use quant::dequantize;
 pub use source::{LoadError, WeightSource};
 pub use tensor::{TensorInfo, TensorType};
