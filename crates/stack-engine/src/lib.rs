@@ -1,3 +1,5 @@
 //! Runs a language model in this process: load, tokenize, schedule, execute, sample.
 
+pub mod executor;
+pub mod spec;
 pub mod weights;
