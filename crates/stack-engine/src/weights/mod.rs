@@ -6,12 +6,16 @@
 mod file;
 pub mod gguf;
 mod metadata;
+mod open;
 mod quant;
+mod safetensors;
 mod source;
 mod tensor;
 
 pub use gguf::GgufFile;
 pub use metadata::{Metadata, MetadataError, Value};
+pub use open::open;
 pub use quant::dequantize;
+pub use safetensors::{SafeTensorsDir, SafeTensorsModel};
 pub use source::{LoadError, WeightSource};
 pub use tensor::{TensorInfo, TensorType};
