@@ -1,6 +1,6 @@
 //! What a model is made of before it runs: metadata and tensors, whatever file they come from.
 //!
-//! A GGUF file and a SafeTensors directory both become a [`WeightSource`]: metadata under GGUF's key names, tensors
+//! A GGUF file and a `SafeTensors` directory both become a [`WeightSource`]: metadata under GGUF's key names, tensors
 //! under GGUF's tensor names. Nothing after this module knows which of the two it was.
 
 mod file;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::file::subject;
 use super::{GgufFile, LoadError, SafeTensorsModel, WeightSource};
 
-/// Opens a model: a GGUF file, a SafeTensors directory, or a directory with one GGUF model in it.
+/// Opens a model: a GGUF file, a `SafeTensors` directory, or a directory with one GGUF model in it.
 ///
 /// A model that is split into several GGUF files counts as one.
 ///

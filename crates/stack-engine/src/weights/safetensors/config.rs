@@ -20,7 +20,7 @@ impl<'a> Config<'a> {
         Ok(Self { layers: text.into_iter().chain([top]).collect() })
     }
 
-    /// Looks at one object only, such as the settings of RoPE, or at none.
+    /// Looks at one object only, such as the settings of `RoPE`, or at none.
     pub(super) fn of(object: Option<&'a Map<String, Json>>) -> Self {
         Self { layers: object.into_iter().collect() }
     }
@@ -36,7 +36,7 @@ impl<'a> Config<'a> {
         self.with(names, "a whole number", |value| {
             let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
             // A bound that keeps products of two settings countable.
-            number.filter(|&number| number <= u32::MAX as usize)
+            number.filter(|&number| u32::try_from(number).is_ok())
         })
     }
 

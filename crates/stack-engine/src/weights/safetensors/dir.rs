@@ -9,7 +9,7 @@ use super::super::file::{ModelFile, subject};
 use super::super::{LoadError, TensorType, dequantize};
 use super::header::{self, Entry};
 
-/// A SafeTensors directory that is open for reading.
+/// A `SafeTensors` directory that is open for reading.
 #[derive(Debug)]
 pub struct SafeTensorsDir {
     path: PathBuf,

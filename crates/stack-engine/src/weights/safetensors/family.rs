@@ -18,7 +18,7 @@ pub(super) struct Family {
     /// Whether an output matrix is to be ignored, because the embeddings are always used.
     pub(super) always_tied: bool,
     /// The metadata that only this family has.
-    pub(super) extra: Extra,
+    pub(super) extra: Option<Extra>,
 }
 
 /// How the matrices of a family differ from GGUF's.
@@ -41,13 +41,13 @@ const PLAIN: Family = Family {
     post_attention: "ffn_norm",
     norms_less_one: false,
     always_tied: false,
-    extra: keys::nothing,
+    extra: None,
 };
 
 const GEMMA: Family =
     Family { post_attention: "post_attention_norm", norms_less_one: true, always_tied: true, ..PLAIN };
 
-const LLAMA: Family = Family { layout: Layout::RotatedHalves, extra: keys::llama, ..PLAIN };
+const LLAMA: Family = Family { layout: Layout::RotatedHalves, extra: Some(keys::llama), ..PLAIN };
 
 const FAMILIES: &[Family] = &[
     Family {
@@ -63,41 +63,41 @@ const FAMILIES: &[Family] = &[
     },
     Family { classes: &["SmolLM3ForCausalLM"], arch: "smollm3", ..LLAMA },
     Family { classes: &["ArceeForCausalLM"], arch: "arcee", ..LLAMA },
-    Family { classes: &["GraniteForCausalLM"], arch: "granite", extra: keys::granite, ..LLAMA },
-    Family { classes: &["MiniCPMForCausalLM"], arch: "minicpm", extra: keys::minicpm, ..LLAMA },
+    Family { classes: &["GraniteForCausalLM"], arch: "granite", extra: Some(keys::granite), ..LLAMA },
+    Family { classes: &["MiniCPMForCausalLM"], arch: "minicpm", extra: Some(keys::minicpm), ..LLAMA },
     Family { classes: &["Qwen2ForCausalLM", "Qwen2Model"], arch: "qwen2", ..PLAIN },
-    Family { classes: &["Qwen2MoeForCausalLM"], arch: "qwen2moe", extra: keys::qwen_moe, ..PLAIN },
+    Family { classes: &["Qwen2MoeForCausalLM"], arch: "qwen2moe", extra: Some(keys::qwen_moe), ..PLAIN },
     Family { classes: &["Qwen3ForCausalLM", "Qwen3Model"], arch: "qwen3", ..PLAIN },
-    Family { classes: &["Qwen3MoeForCausalLM"], arch: "qwen3moe", extra: keys::qwen_moe, ..PLAIN },
+    Family { classes: &["Qwen3MoeForCausalLM"], arch: "qwen3moe", extra: Some(keys::qwen_moe), ..PLAIN },
     Family { classes: &["GemmaForCausalLM"], arch: "gemma", post_attention: "ffn_norm", ..GEMMA },
-    Family { classes: &["Gemma2ForCausalLM"], arch: "gemma2", extra: keys::gemma2, ..GEMMA },
+    Family { classes: &["Gemma2ForCausalLM"], arch: "gemma2", extra: Some(keys::gemma2), ..GEMMA },
     Family {
         classes: &["Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"],
         arch: "gemma3",
-        extra: keys::gemma3,
+        extra: Some(keys::gemma3),
         ..GEMMA
     },
-    Family { classes: &["Phi3ForCausalLM"], arch: "phi3", extra: keys::phi3, ..PLAIN },
-    Family { classes: &["PhiForCausalLM"], arch: "phi2", extra: keys::phi2, ..PLAIN },
+    Family { classes: &["Phi3ForCausalLM"], arch: "phi3", extra: Some(keys::phi3), ..PLAIN },
+    Family { classes: &["PhiForCausalLM"], arch: "phi2", extra: Some(keys::phi2), ..PLAIN },
     Family {
         classes: &["Olmo2ForCausalLM", "Olmo3ForCausalLM"],
         arch: "olmo2",
         post_attention: "post_attention_norm",
-        extra: keys::olmo2,
+        extra: Some(keys::olmo2),
         ..PLAIN
     },
-    Family { classes: &["OlmoForCausalLM"], arch: "olmo", extra: keys::olmo, ..LLAMA },
+    Family { classes: &["OlmoForCausalLM"], arch: "olmo", extra: Some(keys::olmo), ..LLAMA },
     Family { classes: &["OlmoeForCausalLM"], arch: "olmoe", ..PLAIN },
     Family { classes: &["Starcoder2ForCausalLM"], arch: "starcoder2", ..PLAIN },
-    Family { classes: &["Glm4ForCausalLM"], arch: "glm4", extra: keys::glm4, ..PLAIN },
-    Family { classes: &["StableLmForCausalLM"], arch: "stablelm", extra: keys::stablelm, ..PLAIN },
-    Family { classes: &["CohereForCausalLM"], arch: "command-r", extra: keys::command_r, ..PLAIN },
-    Family { classes: &["Cohere2ForCausalLM"], arch: "cohere2", extra: keys::cohere2, ..PLAIN },
+    Family { classes: &["Glm4ForCausalLM"], arch: "glm4", extra: Some(keys::glm4), ..PLAIN },
+    Family { classes: &["StableLmForCausalLM"], arch: "stablelm", extra: Some(keys::stablelm), ..PLAIN },
+    Family { classes: &["CohereForCausalLM"], arch: "command-r", extra: Some(keys::command_r), ..PLAIN },
+    Family { classes: &["Cohere2ForCausalLM"], arch: "cohere2", extra: Some(keys::cohere2), ..PLAIN },
     Family {
         classes: &["NemotronForCausalLM"],
         arch: "nemotron",
         norms_less_one: true,
-        extra: keys::nemotron,
+        extra: Some(keys::nemotron),
         ..PLAIN
     },
     Family {
@@ -110,7 +110,7 @@ const FAMILIES: &[Family] = &[
         classes: &["Exaone4ForCausalLM"],
         arch: "exaone4",
         post_attention: "post_attention_norm",
-        extra: keys::exaone4,
+        extra: Some(keys::exaone4),
         ..PLAIN
     },
     Family { classes: &["Ernie4_5_ForCausalLM", "Ernie4_5ForCausalLM"], arch: "ernie4_5", ..PLAIN },
@@ -118,14 +118,14 @@ const FAMILIES: &[Family] = &[
         classes: &["GPTNeoXForCausalLM"],
         arch: "gptneox",
         layout: Layout::FusedByHead,
-        extra: keys::gptneox,
+        extra: Some(keys::gptneox),
         ..PLAIN
     },
     Family {
         classes: &["GPT2LMHeadModel"],
         arch: "gpt2",
         layout: Layout::Transposed,
-        extra: keys::gpt2,
+        extra: Some(keys::gpt2),
         ..PLAIN
     },
 ];

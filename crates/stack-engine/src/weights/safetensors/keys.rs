@@ -69,7 +69,9 @@ pub(super) fn metadata(
     shape(&mut keys, config)?;
     experts(&mut keys, config)?;
     rotary(&mut keys, rope)?;
-    (family.extra)(&mut keys, config, rope)?;
+    if let Some(extra) = family.extra {
+        extra(&mut keys, config, rope)?;
+    }
     tokens(&mut keys, config);
     let mut metadata = Metadata::default();
     for (key, value) in keys.entries {
@@ -190,10 +192,6 @@ fn tokens(keys: &mut Keys, config: &Config<'_>) {
     }
 }
 
-pub(super) fn nothing(_: &mut Keys, _: &Config<'_>, _: &Rope<'_>) -> Result<(), LoadError> {
-    Ok(())
-}
-
 pub(super) fn llama(keys: &mut Keys, config: &Config<'_>, _: &Rope<'_>) -> Result<(), LoadError> {
     keys.integer("rope.dimension_count", Some(head_size(config)?));
     Ok(())
@@ -275,7 +273,7 @@ pub(super) fn olmo(keys: &mut Keys, config: &Config<'_>, _: &Rope<'_>) -> Result
     Ok(())
 }
 
-/// OLMo 3 is OLMo 2 with windows, on all layers but each fourth where the configuration does not say.
+/// `OLMo` 3 is `OLMo` 2 with windows, on all layers but each fourth where the configuration does not say.
 pub(super) fn olmo2(keys: &mut Keys, config: &Config<'_>, _: &Rope<'_>) -> Result<(), LoadError> {
     let Some(window) = config.integer(&["sliding_window"])? else { return Ok(()) };
     keys.integer("attention.sliding_window", Some(window));

@@ -1,4 +1,4 @@
-//! SafeTensors directories, as Hugging Face lays them out.
+//! `SafeTensors` directories, as Hugging Face lays them out.
 //!
 //! [`SafeTensorsDir`] is the directory as it is: configuration, and tensors under their own names.
 //! [`SafeTensorsModel`] is the same as a [`WeightSource`](super::WeightSource): metadata and tensors come out under the

@@ -1,4 +1,4 @@
-//! A SafeTensors directory as a source of weights.
+//! A `SafeTensors` directory as a source of weights.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::recipe::Recipe;
 use super::rope::Rope;
 use super::{keys, plan};
 
-/// A model in a SafeTensors directory, under GGUF's names.
+/// A model in a `SafeTensors` directory, under GGUF's names.
 #[derive(Debug)]
 pub struct SafeTensorsModel {
     dir: SafeTensorsDir,

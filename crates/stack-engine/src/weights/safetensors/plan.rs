@@ -161,7 +161,7 @@ fn describe(name: String, stored: TensorType, shape: Vec<usize>) -> Result<Tenso
     Ok(TensorInfo { name, ty: Ok(ty), shape, bytes })
 }
 
-/// Adds the tensors that are computed from the settings of RoPE.
+/// Adds the tensors that are computed from the settings of `RoPE`.
 fn computed(recipes: &mut Vec<Recipe>, config: &Config<'_>, rope: &Rope<'_>) -> Result<(), LoadError> {
     let size = keys::head_size(config)?;
     if size > HEAD_SIZE_MAX {

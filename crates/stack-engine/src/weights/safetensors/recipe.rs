@@ -75,7 +75,9 @@ impl Recipe {
         let mut values = vec![0.0; elements];
         dequantize(stored, &bytes, &mut values)?;
         if change == Change::PlusOne {
-            values.iter_mut().for_each(|value| *value += 1.0);
+            for value in &mut values {
+                *value += 1.0;
+            }
         }
         Ok(to_bytes(&values))
     }
