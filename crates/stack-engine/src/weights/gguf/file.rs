@@ -110,3 +110,60 @@ fn open(path: &Path) -> Result<(ModelFile, Header), LoadError> {
     })?;
     Ok((file, header))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use stack_testkit::GgufBuilder;
+
+    use super::*;
+
+    #[test]
+    fn tensors_are_read_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        let bytes =
+            GgufBuilder::new("x").f32_tensor("a", &[1], &[1.5]).tensor("odd", 99, &[4], &[7; 8]).build();
+        fs::write(&path, &bytes).unwrap();
+        let file = GgufFile::open(&path).unwrap();
+        assert_eq!(file.read("a").unwrap(), 1.5f32.to_le_bytes());
+        assert_eq!(file.tensor("a").unwrap().shape, [1]);
+        assert_eq!(file.size_bytes(), bytes.len() as u64);
+        assert!(file.read("odd").unwrap_err().to_string().contains("tensor odd: is stored in type 99"));
+        assert!(file.read("b").unwrap_err().to_string().contains("tensor b"));
+        fs::write(&path, &bytes[..64]).unwrap();
+        assert!(file.read("a").unwrap_err().problem.contains("was cut since"));
+    }
+
+    #[test]
+    fn threads_read_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        let names: Vec<String> = (0..16).map(|n| format!("t{n}")).collect();
+        let file = names.iter().enumerate().fold(GgufBuilder::new("x"), |file, (n, name)| {
+            file.tensor(name, 24, &[4096], &vec![n as u8; 4096])
+        });
+        fs::write(&path, file.build()).unwrap();
+        let file = GgufFile::open(&path).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for (n, name) in names.iter().enumerate() {
+                        assert_eq!(file.read(name).unwrap(), vec![n as u8; 4096]);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn the_file_is_named_in_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        fs::write(&path, b"GGUF\x03\0\0\0").unwrap();
+        let error = GgufFile::open(&path).unwrap_err();
+        assert!(error.subject.ends_with("model.gguf"));
+        assert!(error.problem.starts_with("header at byte 8: needs 8 bytes"), "{}", error.problem);
+    }
+}

@@ -76,3 +76,70 @@ fn number(metadata: &Metadata, key: &str, path: &Path) -> Result<Option<usize>, 
 
 /// As many as five digits can number.
 const SHARDS_MAX: usize = 99_999;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use stack_testkit::GgufBuilder;
+
+    use super::super::super::WeightSource;
+    use super::super::GgufFile;
+    use super::*;
+
+    fn shard(part: u32, count: u32, total: u32) -> GgufBuilder {
+        let first = if part == 0 { GgufBuilder::new("llama") } else { GgufBuilder::bare() };
+        first.u32("split.no", part).u32("split.count", count).u32("split.tensors.count", total).f32_tensor(
+            &format!("t{part}"),
+            &[1],
+            &[part as f32],
+        )
+    }
+
+    fn write(dir: &Path, part: u32, file: &GgufBuilder) -> PathBuf {
+        let path = dir.join(format!("m-{part:05}-of-00003.gguf"));
+        fs::write(&path, file.build()).unwrap();
+        path
+    }
+
+    #[test]
+    fn any_shard_finds_its_siblings() {
+        let dir = tempfile::tempdir().unwrap();
+        for part in 0..3 {
+            write(dir.path(), part + 1, &shard(part, 3, 3));
+        }
+        for part in 1..=3 {
+            let file = GgufFile::open(&dir.path().join(format!("m-{part:05}-of-00003.gguf"))).unwrap();
+            assert_eq!(file.metadata().text("general.architecture").unwrap(), Some("llama"));
+            assert_eq!(file.tensors().len(), 3);
+            assert_eq!(file.read("t2").unwrap(), 2f32.to_le_bytes());
+            assert_eq!(file.paths().count(), 3);
+        }
+    }
+
+    #[test]
+    fn a_missing_shard_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = write(dir.path(), 1, &shard(0, 3, 3));
+        write(dir.path(), 3, &shard(2, 3, 3));
+        let error = GgufFile::open(&first).unwrap_err();
+        assert!(error.subject.ends_with("m-00002-of-00003.gguf") && error.problem.contains("is missing"));
+    }
+
+    #[test]
+    fn shards_must_agree() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = write(dir.path(), 1, &shard(0, 3, 3));
+        write(dir.path(), 2, &shard(1, 3, 3));
+        let third = write(dir.path(), 3, &shard(1, 3, 3));
+        assert!(GgufFile::open(&first).unwrap_err().problem.contains("split.no"));
+        assert!(GgufFile::open(&third).unwrap_err().problem.contains("should end in -00002-of-00003.gguf"));
+        write(dir.path(), 3, &shard(2, 3, 4));
+        assert!(GgufFile::open(&first).unwrap_err().problem.contains("split.tensors.count"));
+        write(dir.path(), 3, &shard(2, 3, 3).f32_tensor("t0", &[1], &[0.0]));
+        assert!(GgufFile::open(&first).is_err());
+        let lonely = dir.path().join("renamed.gguf");
+        fs::write(&lonely, shard(0, 3, 3).build()).unwrap();
+        assert!(GgufFile::open(&lonely).unwrap_err().problem.contains("-00001-of-00003.gguf"));
+    }
+}

@@ -314,3 +314,29 @@ pub(super) const IQ1_S: [u16; 2048] = [
     43289, 43297, 43301, 43329, 43344, 43349, 43354, 43361, 43366, 43369, 43408, 43414, 43520, 43522, 43528, 43530,
     43552, 43554, 43560, 43562, 43601, 43604, 43606, 43648, 43650, 43656, 43658, 43669, 43680, 43682, 43688, 43690,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FNV-1a, as computed from the tables of the Python package `gguf` 0.19.
+    #[test]
+    fn the_codebooks_are_those_of_ggml() {
+        let hash = |rows: &[u16]| {
+            rows.iter().flat_map(|row| row.to_le_bytes()).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
+        };
+        let pairs = [
+            (hash(&IQ2_XXS), 0x6fca_17f5_c451_905d),
+            (hash(&IQ2_XS), 0x29d6_ac8e_0e6b_14e3),
+            (hash(&IQ2_S), 0x641f_9aa3_fbd9_8694),
+            (hash(&IQ3_XXS), 0xa3a6_9590_8a71_0942),
+            (hash(&IQ3_S), 0xde38_cc07_14d2_3202),
+            (hash(&IQ1_S), 0x03f1_8808_17ee_ffa4),
+        ];
+        for (found, expected) in pairs {
+            assert_eq!(found, expected);
+        }
+    }
+}

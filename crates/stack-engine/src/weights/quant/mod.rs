@@ -104,3 +104,74 @@ fn u32_at(block: &[u8], at: usize) -> u32 {
 
 /// Work that is worth handing to another thread.
 const PARALLEL_ELEMENTS: usize = 1 << 15;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp, reason = "the results are exact")]
+
+    use super::*;
+
+    /// Each file has random blocks and what `gguf.quants` of the Python package `gguf` 0.19 makes of them.
+    #[test]
+    fn every_type_of_the_oracle_matches_it_exactly() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/quants");
+        let mut compared = 0;
+        for ty in TensorType::ALL {
+            let Ok(file) = std::fs::read(format!("{folder}/{}.bin", ty.name())) else { continue };
+            let blocks = file.len() / (ty.block_bytes() + 4 * ty.block_elements());
+            let (bytes, expected) = file.split_at(blocks * ty.block_bytes());
+            let mut out = vec![f32::NAN; blocks * ty.block_elements()];
+            dequantize(ty, bytes, &mut out).unwrap();
+            for (index, (found, expected)) in out.iter().zip(expected.as_chunks::<4>().0).enumerate() {
+                let expected = f32::from_le_bytes(*expected);
+                assert!(
+                    found.to_bits() == expected.to_bits(),
+                    "{ty} element {index}: {found} instead of {expected}"
+                );
+            }
+            compared += 1;
+        }
+        assert_eq!(compared, 25);
+    }
+
+    #[test]
+    fn long_tensors_are_the_same_in_parallel() {
+        let blocks = 5000;
+        let bytes: Vec<u8> =
+            (0..blocks * 34).map(|n| if n % 34 == 1 { 60 } else { (n % 251) as u8 }).collect();
+        let mut out = vec![0.0; blocks * 32];
+        dequantize(TensorType::Q8_0, &bytes, &mut out).unwrap();
+        for (block, out) in bytes.as_chunks::<34>().0.iter().zip(out.as_chunks::<32>().0) {
+            let mut expected = [0.0; 32];
+            legacy::q8_0(block, &mut expected);
+            assert_eq!(out, &expected);
+        }
+    }
+
+    #[test]
+    fn integers_and_activations_are_converted() {
+        let mut out = [0.0; 2];
+        dequantize(TensorType::I16, &[0xFE, 0xFF, 3, 0], &mut out).unwrap();
+        assert_eq!(out, [-2.0, 3.0]);
+        let bytes: Vec<u8> = [0.25f64, -8.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+        dequantize(TensorType::F64, &bytes, &mut out).unwrap();
+        assert_eq!(out, [0.25, -8.0]);
+        let mut block = [0; 292];
+        block[..4].copy_from_slice(&0.5f32.to_le_bytes());
+        (block[4], block[259]) = (2, 0xFF);
+        let mut out = [0.0; 256];
+        dequantize(TensorType::Q8_K, &block, &mut out).unwrap();
+        assert_eq!((out[0], out[255]), (1.0, -0.5));
+    }
+
+    #[test]
+    fn any_bytes_decode_and_wrong_lengths_are_errors() {
+        for ty in TensorType::ALL {
+            for byte in [0x00, 0x7F, 0x80, 0xFF] {
+                let mut out = vec![0.0; 2 * ty.block_elements()];
+                dequantize(ty, &vec![byte; 2 * ty.block_bytes()], &mut out).unwrap();
+                assert!(dequantize(ty, &vec![byte; 2 * ty.block_bytes() - 1], &mut out).is_err());
+            }
+        }
+    }
+}
