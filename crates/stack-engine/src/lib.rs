@@ -1,3 +1,4 @@
 //! Runs a language model in this process: load, tokenize, schedule, execute, sample.
 
+pub mod tokenizer;
 pub mod weights;
