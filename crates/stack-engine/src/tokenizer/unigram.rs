@@ -219,8 +219,8 @@ mod tests {
     fn spaces_are_merged_when_the_vocabulary_says_so() {
         assert_eq!(tokens("  ab   ab ", true), [5, 5]);
         assert_eq!(tokens("ab  ab", false), [5, 1, 5]);
-        assert_eq!(tokens("", true), []);
-        assert_eq!(tokens("  ", true), []);
+        assert!(tokens("", true).is_empty());
+        assert!(tokens("  ", true).is_empty());
     }
 
     #[test]

@@ -156,8 +156,8 @@ mod tests {
     fn words_are_covered_by_the_longest_tokens() {
         assert_eq!(tokens("walking  walks", true), [1, 2, 1, 8]);
         assert_eq!(tokens("walked walk", true), [0, 1], "a word is covered wholly or not at all");
-        assert_eq!(tokens("", true), []);
-        assert_eq!(tokens(" \t\n", true), []);
+        assert!(tokens("", true).is_empty());
+        assert!(tokens(" \t\n", true).is_empty());
     }
 
     #[test]
