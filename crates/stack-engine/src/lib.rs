@@ -2,4 +2,5 @@
 
 pub mod executor;
 pub mod spec;
+pub mod tokenizer;
 pub mod weights;
