@@ -3,5 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod reference;
+mod scripted;
 
 pub use reference::{nmse, reference_data};
+pub use scripted::{ScriptedEmbedder, ScriptedModel};
