@@ -4,6 +4,8 @@
 
 pub mod gguf;
 mod reference;
+mod scripted;
 
 pub use gguf::GgufBuilder;
 pub use reference::{nmse, reference_data};
+pub use scripted::{ScriptedEmbedder, ScriptedModel};
