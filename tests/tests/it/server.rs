@@ -114,5 +114,5 @@ fn follow(stderr: ChildStderr, announce: &Sender<String>) {
     }
 }
 
-const START_MAX: Duration = Duration::from_secs(120);
-const REPLY_MAX: Duration = Duration::from_secs(120);
+const START_MAX: Duration = Duration::from_mins(2);
+const REPLY_MAX: Duration = Duration::from_mins(2);
