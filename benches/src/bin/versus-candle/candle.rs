@@ -11,6 +11,7 @@ use candle_transformers::models::quantized_qwen3::ModelWeights;
 use serde_json::{Value, json};
 
 use crate::Work;
+use crate::median::median;
 
 /// Loads the model and measures it as candle's example runs it: the prompt in one forward pass, then token by token.
 ///
@@ -80,29 +81,17 @@ fn prompt(tokens: u32, vocabulary: u32) -> Vec<u32> {
 }
 
 fn figures(tokens: u32, reps: u32, rates: &mut [f64]) -> Value {
-    rates.sort_by(f64::total_cmp);
+    let median = median(rates);
     json!({
         "tokens": tokens,
         "reps": reps,
-        "tokens_per_second": { "min": rates[0], "median": median(rates), "max": rates[rates.len() - 1] },
+        "tokens_per_second": { "min": rates[0], "median": median, "max": rates[rates.len() - 1] },
     })
-}
-
-/// Returns the median of sorted figures; there is at least one.
-pub(crate) fn median(sorted: &[f64]) -> f64 {
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { f64::midpoint(sorted[middle - 1], sorted[middle]) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn median_is_the_middle() {
-        assert!((median(&[1.0, 2.0, 9.0]) - 2.0).abs() < f64::EPSILON);
-        assert!((median(&[1.0, 2.0, 4.0, 9.0]) - 3.0).abs() < f64::EPSILON);
-    }
 
     #[test]
     fn prompt_stays_in_the_vocabulary() {

@@ -11,6 +11,7 @@
 
 mod candle;
 mod machine;
+mod median;
 mod report;
 mod turn;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::Work;
-use crate::candle::median;
 use crate::machine::Machine;
+use crate::median::median;
 use crate::turn::{Side, Turn};
 
 /// All turns of one comparison, and what they were run on.
@@ -50,8 +50,7 @@ impl Report {
     /// Returns the median over the turns of one side.
     fn median(&self, side: Side, part: fn(&Turn) -> f64) -> f64 {
         let mut rates: Vec<f64> = self.turns.iter().filter(|turn| turn.side == side).map(part).collect();
-        rates.sort_by(f64::total_cmp);
-        median(&rates)
+        median(&mut rates)
     }
 
     /// Returns how many times as fast as candle this engine is.
