@@ -19,7 +19,7 @@ def test_vectors_have_length_one(client, model):
 def test_alone_and_together_are_the_same(client, model):
     alone = embed(client, model, "a dog ran home")
     together = client.embeddings.create(model=model, input=["a cat", "a dog ran home"]).data[1].embedding
-    assert together == pytest.approx(alone, abs=1e-5)
+    assert together == pytest.approx(alone, abs=1e-3)
 
 
 def test_base64_is_the_same_vector(client, model):
@@ -36,7 +36,7 @@ def test_token_ids_are_accepted(client, model):
     assert len(one.data) == 1
     assert one.usage.prompt_tokens == 2
     two = client.embeddings.create(model=model, input=[[300, 301], [302]])
-    assert two.data[0].embedding == pytest.approx(one.data[0].embedding, abs=1e-5)
+    assert two.data[0].embedding == pytest.approx(one.data[0].embedding, abs=1e-3)
 
 
 def embed(client, model, text):
