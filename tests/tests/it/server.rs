@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl Server {
             .spawn()
             .expect("the binary starts");
         let stderr = child.stderr.take().expect("stderr is piped");
-        let (announce, announced) = mpsc::channel();
+        let (announce, announced) = mpsc::sync_channel(1);
         thread::spawn(move || follow(stderr, &announce));
         let address = announced.recv_timeout(START_MAX);
         let server =
@@ -103,12 +103,12 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// Repeats the server's log as the test's own, and announces the address once it appears there.
-fn follow(stderr: ChildStderr, announce: &Sender<String>) {
+fn follow(stderr: ChildStderr, announce: &SyncSender<String>) {
     for line in BufReader::new(stderr).lines().map_while(Result::ok) {
         if let Some((_, address)) = line.split_once("listening on http://") {
             let address = address.split_whitespace().next().unwrap_or_default();
             // Nobody waits for a second announcement.
-            let _ = announce.send(address.trim_end_matches('/').to_owned());
+            let _ = announce.try_send(address.trim_end_matches('/').to_owned());
         }
         eprintln!("serve: {line}");
     }
