@@ -1,1 +1,0 @@
-//! Benchmarks, and the side-by-side harness against other engines.

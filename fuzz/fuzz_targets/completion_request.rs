@@ -1,0 +1,10 @@
+//! The body of `POST /v1/completions`: any bytes are a request or a refusal.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use stack_wire::openai;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = openai::parse_completion(bytes);
+});

@@ -1,1 +1,0 @@
-//! The built binary driven by real clients.
