@@ -76,7 +76,9 @@ impl Lane {
     pub(super) fn advance(&mut self, logits: &[f32], limits: &Limits) -> Result<Advance, ChatError> {
         let sampled = self.sampler.sample(logits, limits.logprobs)?;
         let token = sampled.token;
-        if !limits.ignore_eos && self.text.as_ref().is_some_and(|text| text.tokenizer.is_end_of_generation(token)) {
+        if !limits.ignore_eos
+            && self.text.as_ref().is_some_and(|text| text.tokenizer.is_end_of_generation(token))
+        {
             return Ok(Advance { delta: self.rest(), finish: Some(FinishReason::Stop) });
         }
         self.sampler.accept(token);

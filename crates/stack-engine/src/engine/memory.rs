@@ -10,7 +10,9 @@ pub fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
         .layers
         .iter()
         .map(|layer| match &layer.mixer {
-            Mixer::Attention(attention) => attention.kv_heads * (attention.key_length + attention.value_length),
+            Mixer::Attention(attention) => {
+                attention.kv_heads * (attention.key_length + attention.value_length)
+            }
             Mixer::Latent(latent) => latent.kv_rank + latent.rope.dimensions,
             Mixer::ShortConvolution { .. } => 0,
         })
@@ -28,7 +30,8 @@ pub fn available_bytes() -> Option<u64> {
     let number = |name: &str| {
         std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok()
     };
-    let group = number("memory.max").zip(number("memory.current")).map(|(max, used)| max.saturating_sub(used));
+    let group =
+        number("memory.max").zip(number("memory.current")).map(|(max, used)| max.saturating_sub(used));
     match (machine, group) {
         (Some(machine), Some(group)) => Some(machine.min(group)),
         (machine, group) => machine.or(group),

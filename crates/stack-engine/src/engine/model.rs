@@ -45,7 +45,8 @@ impl Model {
             )
         })?;
         let text = |token: Option<u32>| {
-            let piece = self.tokenizer.as_ref().zip(token).map(|(tokenizer, token)| tokenizer.piece(token).to_vec());
+            let piece =
+                self.tokenizer.as_ref().zip(token).map(|(tokenizer, token)| tokenizer.piece(token).to_vec());
             String::from_utf8_lossy(&piece.unwrap_or_default()).into_owned()
         };
         let tokenizer = self.tokenizer.as_ref();

@@ -75,7 +75,10 @@ fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> 
         return Err(ChatError::invalid("logit_bias", problem));
     }
     if !request.stop.is_empty() && tokenizer.is_none() {
-        return Err(ChatError::unsupported("stop", "this model has no vocabulary, so its answers have no text"));
+        return Err(ChatError::unsupported(
+            "stop",
+            "this model has no vocabulary, so its answers have no text",
+        ));
     }
     let tokenize = |text: &str| match tokenizer {
         Some(tokenizer) => tokenizer.encode(text, Control::Literal, Specials::Omit),
@@ -147,7 +150,8 @@ fn check_length(model: &Model, tokens: usize) -> Result<(), ChatError> {
         return Ok(());
     }
     let (prompt_tokens, context) = (tokens as u32, model.context as u32);
-    let message = format!("the prompt has {tokens} tokens, but the context of this model is {context} tokens here");
+    let message =
+        format!("the prompt has {tokens} tokens, but the context of this model is {context} tokens here");
     Err(ChatError::new(ErrorKind::ContextOverflow { prompt_tokens, context }, message))
 }
 

@@ -82,7 +82,9 @@ impl Worker {
                 Ok(work) => self.take(work),
                 Err(_) => return false,
             }
-        } else if self.embeds.is_empty() && self.running.iter().all(|task| !task.events.has_room(task.lanes.len())) {
+        } else if self.embeds.is_empty()
+            && self.running.iter().all(|task| !task.events.has_room(task.lanes.len()))
+        {
             // Every reader is slow: look again soon.
             match self.work.recv_timeout(PAUSE) {
                 Ok(work) => self.take(work),
@@ -109,7 +111,8 @@ impl Worker {
     /// Frees what nobody waits for any more.
     fn drop_abandoned(&mut self) {
         self.waiting.retain(|task| !task.events.is_closed());
-        let (gone, running) = std::mem::take(&mut self.running).into_iter().partition(|task| task.events.is_closed());
+        let (gone, running) =
+            std::mem::take(&mut self.running).into_iter().partition(|task| task.events.is_closed());
         self.running = running;
         for task in gone {
             self.retire(task);
@@ -345,9 +348,9 @@ fn fork_choices(executor: &mut dyn Executor, task: &mut Task) -> Result<(), Chat
     let (first, others) = task.lanes.split_first_mut().expect("a request has at least one choice");
     let Some(sequence) = first.sequence else { return Ok(()) };
     for lane in others {
-        let copy = executor
-            .fork(sequence)
-            .map_err(|error| ChatError::new(ErrorKind::Internal, format!("the prompt could not be copied: {error}")))?;
+        let copy = executor.fork(sequence).map_err(|error| {
+            ChatError::new(ErrorKind::Internal, format!("the prompt could not be copied: {error}"))
+        })?;
         lane.sequence = Some(copy);
         lane.computed = first.computed;
     }

@@ -2,11 +2,12 @@
 
 use super::rope::Yarn;
 use super::rows::{
-    Alibi, AttentionScale, EmbeddingScale, LogitScale, ResidualRule, RopeLayers, Row, WindowRope, Windows, row,
+    Alibi, AttentionScale, EmbeddingScale, LogitScale, ResidualRule, RopeLayers, Row, WindowRope, Windows,
+    row,
 };
 use super::{
-    AttentionSpec, CompanionScales, DecoderSpec, ExpertGroups, ExpertsSpec, FeedForward, Gating, LatentSpec, LayerSpec,
-    Mixer, Norm, NormKind, Residual, RopeSpec, Rotation, Temperature, known_architectures,
+    AttentionSpec, CompanionScales, DecoderSpec, ExpertGroups, ExpertsSpec, FeedForward, Gating, LatentSpec,
+    LayerSpec, Mixer, Norm, NormKind, Residual, RopeSpec, Rotation, Temperature, known_architectures,
 };
 use crate::weights::{LoadError, MetadataError, WeightSource};
 
@@ -18,11 +19,10 @@ impl DecoderSpec {
     /// Names the metadata key or tensor that is missing or contradicts another; an unknown architecture lists the
     /// known ones.
     pub fn read(source: &dyn WeightSource) -> Result<Self, LoadError> {
-        let architecture = source
-            .metadata()
-            .text("general.architecture")
-            .map_err(bad_key)?
-            .ok_or_else(|| LoadError::new("general.architecture", "the file does not name its architecture"))?;
+        let architecture =
+            source.metadata().text("general.architecture").map_err(bad_key)?.ok_or_else(|| {
+                LoadError::new("general.architecture", "the file does not name its architecture")
+            })?;
         let row = row(architecture).ok_or_else(|| {
             LoadError::new(
                 format!("architecture {architecture:?}"),
@@ -57,8 +57,9 @@ impl Reader<'_> {
             .map(|tensor| tensor.shape[0])
             .ok_or_else(|| LoadError::new("token_embd.weight", "the tensor is missing"))?;
         let windows = self.windows(layer_count)?;
-        let layers =
-            (0..layer_count).map(|layer| self.layer(layer, embedding, layer_count, &windows)).collect::<Result<_, _>>()?;
+        let layers = (0..layer_count)
+            .map(|layer| self.layer(layer, embedding, layer_count, &windows))
+            .collect::<Result<_, _>>()?;
         let context_trained = self.integer("context_length")?.filter(|&n| n > 0).unwrap_or(2048);
         Ok(DecoderSpec {
             architecture: self.architecture.to_owned(),
@@ -75,14 +76,25 @@ impl Reader<'_> {
                 EmbeddingScale::Key => self.positive("embedding_scale")?.unwrap_or(1.0),
                 EmbeddingScale::SqrtEmbedding => (embedding as f32).sqrt(),
             },
-            residual_scale: if self.row.residual_scale { self.positive("residual_scale")?.unwrap_or(1.0) } else { 1.0 },
+            residual_scale: if self.row.residual_scale {
+                self.positive("residual_scale")?.unwrap_or(1.0)
+            } else {
+                1.0
+            },
             logit_scale: match (self.row.logit_scale, self.positive("logit_scale")?) {
                 (LogitScale::One, _) | (_, None) => 1.0,
                 (LogitScale::Multiply, Some(scale)) => scale,
                 (LogitScale::Divide, Some(scale)) => 1.0 / scale,
             },
-            logit_softcap: if self.row.final_softcap { self.positive("final_logit_softcapping")? } else { None },
-            companion_scales: CompanionScales { dense: self.row.dense_scales, experts: self.row.expert_scales },
+            logit_softcap: if self.row.final_softcap {
+                self.positive("final_logit_softcapping")?
+            } else {
+                None
+            },
+            companion_scales: CompanionScales {
+                dense: self.row.dense_scales,
+                experts: self.row.expert_scales,
+            },
             layers,
         })
     }
@@ -158,7 +170,13 @@ impl Reader<'_> {
         let alibi_max = match self.row.alibi {
             Alibi::Never => 0.0,
             Alibi::Max(max) => self.positive("attention.max_alibi_bias")?.unwrap_or(max),
-            Alibi::MaxAt { layers, max } => if layers == layer_count { max } else { 0.0 },
+            Alibi::MaxAt { layers, max } => {
+                if layers == layer_count {
+                    max
+                } else {
+                    0.0
+                }
+            }
         };
         let rotates = match self.row.rope_layers {
             RopeLayers::All => true,
@@ -168,7 +186,9 @@ impl Reader<'_> {
             RopeLayers::UnlessNotFinetuned => self.flag("rope.scaling.finetuned")?.unwrap_or(true),
         };
         let rope = match self.row.rotation {
-            Some(rotation) if rotates && alibi_max == 0.0 => Some(self.rope(rotation, key_length, window.is_some())?),
+            Some(rotation) if rotates && alibi_max == 0.0 => {
+                Some(self.rope(rotation, key_length, window.is_some())?)
+            }
             _ => None,
         };
         Ok(AttentionSpec {
@@ -200,7 +220,9 @@ impl Reader<'_> {
         let value_length = length("attention.value_length_mla", "attention.value_length")?;
         let rope = self.rope(self.row.rotation.unwrap_or(Rotation::Adjacent), key_length, false)?;
         if rope.dimensions >= key_length {
-            return Err(self.wrong("rope.dimension_count", format!("leaves nothing of {key_length} dimensions")));
+            return Err(
+                self.wrong("rope.dimension_count", format!("leaves nothing of {key_length} dimensions"))
+            );
         }
         // YaRN's magnitude belongs on q·k, of which only a part is rotated, so it enters here once more.
         let logarithm = self.yarn_logarithm()?.unwrap_or(0.0);
@@ -292,7 +314,8 @@ impl Reader<'_> {
     fn rope(&self, rotation: Rotation, key_length: usize, windowed: bool) -> Result<RopeSpec, LoadError> {
         let dimensions = self.length("rope.dimension_count")?.unwrap_or(key_length);
         if dimensions > key_length || !dimensions.is_multiple_of(2) {
-            let problem = format!("{dimensions} dimensions of a head of {key_length} cannot be rotated in pairs");
+            let problem =
+                format!("{dimensions} dimensions of a head of {key_length} cannot be rotated in pairs");
             return Err(self.wrong("rope.dimension_count", problem));
         }
         let window_rope = match self.row.windows {
@@ -351,7 +374,8 @@ impl Reader<'_> {
                     beta_fast: self.positive("rope.scaling.yarn_beta_fast")?.unwrap_or(32.0),
                     beta_slow: self.positive("rope.scaling.yarn_beta_slow")?.unwrap_or(1.0),
                 });
-                let magnitude = |weight: f32| if factor <= 1.0 { 1.0 } else { 0.1 * weight * factor.ln() + 1.0 };
+                let magnitude =
+                    |weight: f32| if factor <= 1.0 { 1.0 } else { 0.1 * weight * factor.ln() + 1.0 };
                 spec.magnitude = attenuation
                     * match self.yarn_logarithm()? {
                         // DeepSeek-V2 writes the same multiplier for both, which then cancel.
@@ -413,7 +437,9 @@ impl Reader<'_> {
     /// An integer whose absence may be written as 0, and which must be a plausible length.
     fn length(&self, name: &str) -> Result<Option<usize>, LoadError> {
         match self.integer(name)? {
-            Some(length) if length > COUNT_MAX * 16 => Err(self.wrong(name, format!("{length} is out of range"))),
+            Some(length) if length > COUNT_MAX * 16 => {
+                Err(self.wrong(name, format!("{length} is out of range")))
+            }
             found => Ok(found.filter(|&length| length > 0)),
         }
     }

@@ -45,7 +45,9 @@ impl RopeSpec {
     /// Returns the angle per position of each pair, `dimensions / 2` values. `divisors` come from the file.
     pub fn frequencies(&self, divisors: Option<&[f32]>) -> Vec<f32> {
         let pairs = self.dimensions / 2;
-        let ramp = self.yarn.map(|yarn| (self.correction(yarn.beta_fast, yarn), self.correction(yarn.beta_slow, yarn)));
+        let ramp = self
+            .yarn
+            .map(|yarn| (self.correction(yarn.beta_fast, yarn), self.correction(yarn.beta_slow, yarn)));
         (0..pairs)
             .map(|pair| {
                 if pair >= self.pairs_rotated {

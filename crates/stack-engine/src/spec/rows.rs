@@ -123,7 +123,10 @@ pub(super) enum Alibi {
     /// The metadata's maximum, or this.
     Max(f32),
     /// This maximum for models of so many layers.
-    MaxAt { layers: usize, max: f32 },
+    MaxAt {
+        layers: usize,
+        max: f32,
+    },
 }
 
 const PLAIN: Row = Row {
@@ -174,7 +177,13 @@ const PARALLEL: ResidualRule = ResidualRule::Fixed(Residual::Parallel);
 
 /// One row per family; see the book's page on architectures for where each fact comes from.
 pub(super) const ROWS: &[Row] = &[
-    Row { names: &["llama"], attention_scale: AttentionScale::Key, dense_scales: true, expert_scales: true, ..PLAIN },
+    Row {
+        names: &["llama"],
+        attention_scale: AttentionScale::Key,
+        dense_scales: true,
+        expert_scales: true,
+        ..PLAIN
+    },
     Row {
         names: &["mistral3"],
         attention_scale: AttentionScale::Key,
@@ -227,7 +236,13 @@ pub(super) const ROWS: &[Row] = &[
         rope_layers: RopeLayers::WindowedIfAny,
         ..NEOX
     },
-    Row { names: &["command-r"], norm: NormKind::Layer, residual: PARALLEL, logit_scale: LogitScale::Multiply, ..PLAIN },
+    Row {
+        names: &["command-r"],
+        norm: NormKind::Layer,
+        residual: PARALLEL,
+        logit_scale: LogitScale::Multiply,
+        ..PLAIN
+    },
     Row {
         names: &["cohere2"],
         norm: NormKind::Layer,

@@ -76,9 +76,15 @@ impl Attention {
                 let all = all.forward(x)?;
                 let (queries, keys) = (spec.heads * spec.key_length, spec.kv_heads * spec.key_length);
                 let part = |start, len| all.narrow(1, start, len)?.contiguous();
-                (part(0, queries)?, part(queries, keys)?, part(queries + keys, spec.kv_heads * spec.value_length)?)
+                (
+                    part(0, queries)?,
+                    part(queries, keys)?,
+                    part(queries + keys, spec.kv_heads * spec.value_length)?,
+                )
             }
-            Projections::Separate { query, key, value } => (query.forward(x)?, key.forward(x)?, value.forward(x)?),
+            Projections::Separate { query, key, value } => {
+                (query.forward(x)?, key.forward(x)?, value.forward(x)?)
+            }
         };
         match spec.clamp {
             None => Ok((query, key, value)),
@@ -90,7 +96,13 @@ impl Attention {
     }
 
     /// Splits queries or keys into heads, normalizes and rotates them.
-    fn place(&self, x: &Tensor, heads: usize, norm: Option<&HeadNorm>, rotations: &Rotations) -> Result<Tensor> {
+    fn place(
+        &self,
+        x: &Tensor,
+        heads: usize,
+        norm: Option<&HeadNorm>,
+        rotations: &Rotations,
+    ) -> Result<Tensor> {
         let shape = (x.dim(0)?, heads, self.spec.key_length);
         let normalize = |x: Tensor| match norm {
             None => Ok(x),

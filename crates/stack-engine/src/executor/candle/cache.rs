@@ -31,7 +31,11 @@ impl Sequence {
             self.trim(self.length);
             return self.length;
         }
-        let keep = if self.layers.iter().any(|layer| matches!(layer, LayerCache::Convolution(_))) { 0 } else { length };
+        let keep = if self.layers.iter().any(|layer| matches!(layer, LayerCache::Convolution(_))) {
+            0
+        } else {
+            length
+        };
         if keep == 0 {
             *self = Self::new(self.layers.len());
         } else {

@@ -100,7 +100,11 @@ fn choose(spec: &ExpertsSpec, bias: Option<&[f32]>, logits: &[f32]) -> Vec<Choic
         let sum = chosen.iter().sum::<f32>().max(SUM_MIN);
         chosen.iter_mut().for_each(|weight| *weight /= sum);
     }
-    order.into_iter().zip(chosen).map(|(expert, weight)| Choice { expert, weight: weight * spec.scale }).collect()
+    order
+        .into_iter()
+        .zip(chosen)
+        .map(|(expert, weight)| Choice { expert, weight: weight * spec.scale })
+        .collect()
 }
 
 fn softmax(values: &mut [f32]) {
@@ -123,7 +127,15 @@ mod tests {
     use crate::spec::{Activation, ExpertGroups};
 
     fn spec(gating: Gating, normalize: bool) -> ExpertsSpec {
-        ExpertsSpec { count: 4, used: 2, activation: Activation::Silu, gating, normalize, scale: 1.0, groups: None }
+        ExpertsSpec {
+            count: 4,
+            used: 2,
+            activation: Activation::Silu,
+            gating,
+            normalize,
+            scale: 1.0,
+            groups: None,
+        }
     }
 
     #[test]
@@ -136,13 +148,15 @@ mod tests {
 
     #[test]
     fn a_bias_changes_the_choice_but_not_the_weight() {
-        let chosen = choose(&spec(Gating::Sigmoid, false), Some(&[9.0, 0.0, 0.0, 0.0]), &[0.0, 2.0, 1.0, -1.0]);
+        let chosen =
+            choose(&spec(Gating::Sigmoid, false), Some(&[9.0, 0.0, 0.0, 0.0]), &[0.0, 2.0, 1.0, -1.0]);
         assert_eq!(chosen[0], Choice { expert: 0, weight: 0.5 });
     }
 
     #[test]
     fn experts_of_weaker_groups_are_not_eligible() {
-        let grouped = ExpertsSpec { groups: Some(ExpertGroups { count: 2, used: 1 }), ..spec(Gating::Sigmoid, false) };
+        let grouped =
+            ExpertsSpec { groups: Some(ExpertGroups { count: 2, used: 1 }), ..spec(Gating::Sigmoid, false) };
         let chosen = choose(&grouped, None, &[3.0, -9.0, 2.0, 2.0]);
         assert_eq!([chosen[0].expert, chosen[1].expert], [2, 3]);
     }

@@ -79,8 +79,13 @@ impl Latent {
         for span in spans.iter().filter(|span| span.len > 0) {
             let all = caches.of(span).append_shared(&keys.narrow(0, span.start, span.len)?)?;
             let values = all.narrow(2, 0, spec.kv_rank)?;
-            let mask =
-                Mask { tokens: span.len, first_key: 0, keys: all.dim(0)?, position: span.position, window: None };
+            let mask = Mask {
+                tokens: span.len,
+                first_key: 0,
+                keys: all.dim(0)?,
+                position: span.position,
+                window: None,
+            };
             let query = query.narrow(0, span.start, span.len)?;
             outputs.push(attend_with_mask(&query, &all, &values, &mask, &rules, None)?);
         }

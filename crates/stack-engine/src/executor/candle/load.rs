@@ -43,8 +43,15 @@ impl CandleExecutor {
             source: Some(Box::new(error)),
         })?;
         let total = source.tensors().iter().map(|tensor| tensor.bytes).sum();
-        let loader =
-            Loader { source, device: &device, spec: &spec, context, loaded: AtomicU64::new(0), total, progress };
+        let loader = Loader {
+            source,
+            device: &device,
+            spec: &spec,
+            context,
+            loaded: AtomicU64::new(0),
+            total,
+            progress,
+        };
         let embedding = loader.matrix("token_embd.weight", None)?;
         let vocabulary = loader.rows("token_embd.weight")?;
         let output = if loader.has("output.weight") {
@@ -70,8 +77,10 @@ impl CandleExecutor {
             },
         };
         let ropes = loader.ropes()?;
-        let layers =
-            (0..spec.layers.len()).into_par_iter().map(|index| loader.layer(index, &ropes)).collect::<Result<_, _>>()?;
+        let layers = (0..spec.layers.len())
+            .into_par_iter()
+            .map(|index| loader.layer(index, &ropes))
+            .collect::<Result<_, _>>()?;
         let weight_bytes = loader.loaded.into_inner();
         Ok(Self {
             device: device.clone(),
@@ -119,7 +128,8 @@ impl Loader<'_> {
 
     fn raw(&self, name: &str) -> Result<Raw, LoadError> {
         let tensor = self.source.tensor(name).ok_or_else(|| missing(name))?;
-        let ty = tensor.ty.map_err(|id| LoadError::new(name, format!("the tensor has the unknown type {id}")))?;
+        let ty =
+            tensor.ty.map_err(|id| LoadError::new(name, format!("the tensor has the unknown type {id}")))?;
         let bytes = self.source.read(name)?;
         let loaded = self.loaded.fetch_add(tensor.bytes, Ordering::Relaxed) + tensor.bytes;
         (self.progress)(loaded, self.total);

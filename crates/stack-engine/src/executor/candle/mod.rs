@@ -84,7 +84,10 @@ impl Executor for CandleExecutor {
     }
 
     fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
-        self.sequences[sequence.0].as_mut().expect("a sequence is used only while it is open").truncate(length)
+        self.sequences[sequence.0]
+            .as_mut()
+            .expect("a sequence is used only while it is open")
+            .truncate(length)
     }
 
     fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {
@@ -145,7 +148,8 @@ impl CandleExecutor {
         }
         let positions: Vec<u32> =
             spans.iter().flat_map(|span| span.position as u32..(span.position + span.len) as u32).collect();
-        let rotations = rope::Rotations::new(self.layers.iter().filter_map(Layer::rope), &positions, &self.device)?;
+        let rotations =
+            rope::Rotations::new(self.layers.iter().filter_map(Layer::rope), &positions, &self.device)?;
         let positions = Tensor::new(positions, &self.device)?;
 
         let mut hidden = self.embedding.forward(&Tensor::new(tokens, &self.device)?)?;

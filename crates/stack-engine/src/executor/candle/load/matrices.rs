@@ -32,8 +32,11 @@ impl Raw {
 
     pub(super) fn reorder(&mut self, order: &[usize]) {
         let row_bytes = self.bytes.len() / self.rows();
-        self.bytes =
-            order.iter().flat_map(|&row| &self.bytes[row * row_bytes..(row + 1) * row_bytes]).copied().collect();
+        self.bytes = order
+            .iter()
+            .flat_map(|&row| &self.bytes[row * row_bytes..(row + 1) * row_bytes])
+            .copied()
+            .collect();
     }
 
     /// Splits the outermost dimension.
@@ -68,16 +71,17 @@ impl Loader<'_> {
     /// A tensor of any shape as f32.
     pub(super) fn dense(&self, name: &str) -> Result<Tensor, LoadError> {
         let raw = self.raw(name)?;
-        Tensor::from_vec(raw.to_f32()?, raw.shape.clone(), self.device).map_err(|error| device_error(name, error))
+        Tensor::from_vec(raw.to_f32()?, raw.shape.clone(), self.device)
+            .map_err(|error| device_error(name, error))
     }
 
     /// A tensor of `length` elements, if there is one.
     pub(super) fn vector(&self, name: &str, length: usize) -> Result<Option<Tensor>, LoadError> {
         match self.vector_values(name, length)? {
             None => Ok(None),
-            Some(values) => {
-                Tensor::from_vec(values, length, self.device).map(Some).map_err(|error| device_error(name, error))
-            }
+            Some(values) => Tensor::from_vec(values, length, self.device)
+                .map(Some)
+                .map_err(|error| device_error(name, error)),
         }
     }
 
@@ -88,7 +92,10 @@ impl Loader<'_> {
         }
         let values = self.floats(name)?;
         if values.len() != length {
-            return Err(LoadError::new(name, format!("the tensor has {} elements; expected {length}", values.len())));
+            return Err(LoadError::new(
+                name,
+                format!("the tensor has {} elements; expected {length}", values.len()),
+            ));
         }
         Ok(Some(values))
     }
@@ -144,7 +151,10 @@ impl Loader<'_> {
             None => None,
             Some(bias) => {
                 let length = bias.len();
-                Some(Tensor::from_vec(bias, length, self.device).map_err(|error| device_error(&name, error))?)
+                Some(
+                    Tensor::from_vec(bias, length, self.device)
+                        .map_err(|error| device_error(&name, error))?,
+                )
             }
         };
         Ok(Linear { matrix: self.place(part.raw)?, bias, scale: part.scale, scale_after_bias: None })
@@ -161,7 +171,10 @@ impl Loader<'_> {
         }
         let rows = parts.iter().map(|part| part.raw.rows()).sum();
         let bias = parts.iter().any(|part| part.bias.is_some()).then(|| {
-            parts.iter().flat_map(|part| part.bias.clone().unwrap_or_else(|| vec![0.0; part.raw.rows()])).collect()
+            parts
+                .iter()
+                .flat_map(|part| part.bias.clone().unwrap_or_else(|| vec![0.0; part.raw.rows()]))
+                .collect()
         });
         let raw = Raw {
             name: first.name.clone(),

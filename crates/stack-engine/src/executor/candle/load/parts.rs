@@ -15,7 +15,8 @@ use super::super::norm::NormLayer;
 use super::super::rope::Rope;
 use super::{Loader, Part, device_error, halves_order, missing};
 use crate::spec::{
-    Activation, AttentionSpec, ExpertsSpec, FeedForward, LatentSpec, Mixer, Norm, NormKind, Residual, Rotation,
+    Activation, AttentionSpec, ExpertsSpec, FeedForward, LatentSpec, Mixer, Norm, NormKind, Residual,
+    Rotation,
 };
 use crate::weights::LoadError;
 
@@ -88,7 +89,12 @@ impl Loader<'_> {
         let projections = if self.has(&format!("{prefix}.attn_qkv.weight")) {
             let joined = query_order.as_ref().zip(key_order.as_ref()).map(|(query, key)| {
                 let shifted = key.iter().map(|row| queries + row);
-                query.iter().copied().chain(shifted).chain(queries + keys..queries + keys + values).collect::<Vec<_>>()
+                query
+                    .iter()
+                    .copied()
+                    .chain(shifted)
+                    .chain(queries + keys..queries + keys + values)
+                    .collect::<Vec<_>>()
             });
             let rows = queries + keys + values;
             let mut part = self.part(&format!("{prefix}.attn_qkv"), Some((rows, width)), true)?;
@@ -120,8 +126,18 @@ impl Loader<'_> {
             false,
         )?;
         Ok(Attention {
-            query_norm: self.head_norm(&format!("{prefix}.attn_q_norm"), spec.heads, spec, query_order.as_deref())?,
-            key_norm: self.head_norm(&format!("{prefix}.attn_k_norm"), spec.kv_heads, spec, key_order.as_deref())?,
+            query_norm: self.head_norm(
+                &format!("{prefix}.attn_q_norm"),
+                spec.heads,
+                spec,
+                query_order.as_deref(),
+            )?,
+            key_norm: self.head_norm(
+                &format!("{prefix}.attn_k_norm"),
+                spec.kv_heads,
+                spec,
+                key_order.as_deref(),
+            )?,
             rope,
             sinks: self.vector(&format!("{prefix}.attn_sinks.weight"), spec.heads)?,
             inner_norm: match self.has(&format!("{prefix}.attn_sub_norm.weight")) {
@@ -258,17 +274,24 @@ impl Loader<'_> {
             })()
             .map_err(|error| device_error(&both, error));
         }
-        let (key_name, value_name) = (format!("{prefix}.attn_k_b.weight"), format!("{prefix}.attn_v_b.weight"));
+        let (key_name, value_name) =
+            (format!("{prefix}.attn_k_b.weight"), format!("{prefix}.attn_v_b.weight"));
         let three = |name: &str, shape: [usize; 3]| {
             // A tensor whose outermost dimension is 1 may lack it.
             let found = self.source.tensor(name).ok_or_else(|| missing(name))?.shape.clone();
             if found != shape && !(shape[0] == 1 && found == shape[1..]) {
-                return Err(LoadError::new(name, format!("the tensor has shape {found:?}; expected {shape:?}")));
+                return Err(LoadError::new(
+                    name,
+                    format!("the tensor has shape {found:?}; expected {shape:?}"),
+                ));
             }
             let dense = self.dense(name)?.reshape(&shape[..]).and_then(|x| turn(&x));
             dense.map_err(|error| device_error(name, error))
         };
-        Ok((three(&key_name, [heads, rank, unrotated])?, three(&value_name, [heads, spec.value_length, rank])?))
+        Ok((
+            three(&key_name, [heads, rank, unrotated])?,
+            three(&value_name, [heads, spec.value_length, rank])?,
+        ))
     }
 
     fn short_convolution(&self, prefix: &str, taps: usize) -> Result<ShortConvolution, LoadError> {
@@ -284,9 +307,19 @@ impl Loader<'_> {
             Tensor::from_vec(column, width, self.device).map_err(|error| device_error(&name, error))
         };
         Ok(ShortConvolution {
-            input: self.linear(&format!("{prefix}.shortconv.in_proj"), Some((3 * width, width)), None, false)?,
+            input: self.linear(
+                &format!("{prefix}.shortconv.in_proj"),
+                Some((3 * width, width)),
+                None,
+                false,
+            )?,
             taps: (0..taps).map(tap).collect::<Result<_, _>>()?,
-            output: self.linear(&format!("{prefix}.shortconv.out_proj"), Some((width, width)), None, false)?,
+            output: self.linear(
+                &format!("{prefix}.shortconv.out_proj"),
+                Some((width, width)),
+                None,
+                false,
+            )?,
         })
     }
 
@@ -341,9 +374,12 @@ impl Loader<'_> {
         let merged = self.has(&format!("{}.weight", name("gate_up_exps")));
         let gated = self.has(&format!("{}.weight", name("gate_exps")));
         let mut down = self.expert_parts(&name("down_exps"), spec.count)?.into_iter();
-        let mut up = self.expert_parts(&name(if merged { "gate_up_exps" } else { "up_exps" }), spec.count)?.into_iter();
-        let mut gate = if gated && !merged { self.expert_parts(&name("gate_exps"), spec.count)? } else { Vec::new() }
+        let mut up = self
+            .expert_parts(&name(if merged { "gate_up_exps" } else { "up_exps" }), spec.count)?
             .into_iter();
+        let mut gate =
+            if gated && !merged { self.expert_parts(&name("gate_exps"), spec.count)? } else { Vec::new() }
+                .into_iter();
         let mut experts = Vec::with_capacity(spec.count);
         for (up, down) in up.by_ref().zip(down.by_ref()) {
             let inner = down.raw.columns();
@@ -351,7 +387,8 @@ impl Loader<'_> {
                 if (part.raw.rows(), part.raw.columns()) == (rows, columns) {
                     return Ok(());
                 }
-                let problem = format!("an expert has shape {:?}; expected [{rows}, {columns}]", part.raw.shape);
+                let problem =
+                    format!("an expert has shape {:?}; expected [{rows}, {columns}]", part.raw.shape);
                 Err(LoadError::new(&part.raw.name, problem))
             };
             fits(&down, width, inner)?;
@@ -370,7 +407,12 @@ impl Loader<'_> {
                     }
                 }
             };
-            experts.push(Dense { activation: spec.activation, up, inner_norm: None, down: self.finish(down)? });
+            experts.push(Dense {
+                activation: spec.activation,
+                up,
+                inner_norm: None,
+                down: self.finish(down)?,
+            });
         }
         let shared_gate = format!("{prefix}.ffn_gate_inp_shexp");
         Ok(Experts {
@@ -416,7 +458,9 @@ impl Loader<'_> {
 
     fn finish_all<const N: usize>(&self, parts: Vec<Part>) -> Result<[Linear; N], LoadError> {
         let linears = parts.into_iter().map(|part| self.finish(part)).collect::<Result<Vec<_>, _>>()?;
-        linears.try_into().map_err(|_| LoadError::new("layer", "has another number of matrices than it was read with"))
+        linears
+            .try_into()
+            .map_err(|_| LoadError::new("layer", "has another number of matrices than it was read with"))
     }
 }
 

@@ -1,0 +1,277 @@
+//! A loaded model that answers requests.
+//!
+//! ```text
+//! chat() ──job──▶ prepare thread ──task──▶ worker thread ──events──▶ stream
+//!                 render, tokenize          plan, compute, sample
+//! ```
+
+mod channel;
+mod job;
+mod lane;
+mod memory;
+mod model;
+mod options;
+mod plan;
+pub(crate) mod pool;
+mod prefix;
+mod prepare;
+mod worker;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use stack_chat::{
+    Ability, ChatError, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, ErrorKind, EventStream,
+    ModelCard,
+};
+use tokio::sync::oneshot;
+
+use self::channel::Place;
+use self::job::{EmbedJob, Job};
+use self::model::{Model, Pooling};
+use self::worker::Worker;
+use crate::executor::{CandleExecutor, Executor};
+use crate::sample::SamplingDefaults;
+use crate::spec::DecoderSpec;
+use crate::template::{ChatTemplate, ControlTexts};
+use crate::tokenizer::{Tokenizer, TokenizerError};
+use crate::weights::{LoadError, WeightSource};
+
+pub use memory::{available_bytes, cache_bytes_per_token};
+pub use options::EngineOptions;
+
+/// A decoder that answers requests, several at once.
+///
+/// Dropping it cancels what is unfinished and waits for its threads.
+pub struct Engine {
+    model: Arc<Model>,
+    jobs: Option<SyncSender<Job>>,
+    accepted: Arc<AtomicUsize>,
+    queue_max: usize,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Loads a model and starts its threads. `progress` is called with bytes loaded and bytes in all.
+    ///
+    /// # Errors
+    ///
+    /// Names the file, key or tensor that is at fault.
+    pub fn load(
+        path: &Path,
+        source: &dyn WeightSource,
+        options: &EngineOptions,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Self, LoadError> {
+        let spec = DecoderSpec::read(source)?;
+        let tokenizer = tokenizer(path, source)?;
+        let template = options.template_for(path, source)?;
+        let pooling = pooling(source, &spec.architecture)?;
+        let sampling = SamplingDefaults::from_metadata(source.metadata())
+            .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
+
+        // Memory is measured before the weights take theirs, so that a full page cache does not count twice.
+        let weights = source.size_bytes();
+        let available = available_bytes().map(|bytes| bytes.saturating_sub(weights));
+        let cache_tokens = memory::cache_tokens(&spec, available);
+        let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
+        let executor = CandleExecutor::load(source, spec, options.device, context, progress)?;
+        let context = executor.context();
+        let card = card(path, source, &executor, template.is_some());
+        let control = ControlTexts::new(tokenizer.iter().flat_map(Tokenizer::control_texts));
+        let model = Arc::new(Model { card, context, tokenizer, template, control, sampling, pooling });
+        Ok(Self::start(model, Box::new(executor), cache_tokens.max(context), options.queue_max))
+    }
+
+    fn start(model: Arc<Model>, executor: Box<dyn Executor>, cache_tokens: usize, queue_max: usize) -> Self {
+        let (job_sender, jobs) = mpsc::sync_channel(queue_max);
+        let (work_sender, work) = mpsc::channel();
+        let preparing = Arc::clone(&model);
+        let worker = Worker::new(Arc::clone(&model), executor, work, cache_tokens);
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(run)
+                .expect("the system can start two threads")
+        };
+        let threads = vec![
+            spawn("stack-prepare", Box::new(move || prepare::run(&preparing, &jobs, &work_sender))),
+            spawn("stack-worker", Box::new(move || worker.run())),
+        ];
+        Self {
+            model,
+            jobs: Some(job_sender),
+            accepted: Arc::new(AtomicUsize::new(0)),
+            queue_max,
+            threads: Mutex::new(threads),
+        }
+    }
+
+    /// The tokenizer, if the model has a vocabulary.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.model.tokenizer.as_ref()
+    }
+
+    /// The chat template, if there is one.
+    pub fn template(&self) -> Option<&ChatTemplate> {
+        self.model.template.as_ref()
+    }
+
+    fn submit(&self, job: Job) -> Result<(), ChatError> {
+        let closed = || ChatError::new(ErrorKind::Closed, "the engine has stopped");
+        self.jobs.as_ref().ok_or_else(closed)?.try_send(job).map_err(|_| closed())
+    }
+}
+
+impl ChatModel for Engine {
+    fn card(&self) -> &ModelCard {
+        &self.model.card
+    }
+
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+        let choices = request.choices as usize;
+        if choices == 0 || choices > CHOICES_MAX {
+            let problem = format!("n is {choices}, but must be from 1 to {CHOICES_MAX}");
+            return Err(ChatError::invalid("n", problem));
+        }
+        if request.max_tokens == Some(0) {
+            return Err(ChatError::invalid("max_tokens", "max_tokens must be at least 1"));
+        }
+        let place = Place::take(&self.accepted, self.queue_max).ok_or_else(|| {
+            let message = format!("{} requests are waiting or running, which is the most", self.queue_max);
+            ChatError::new(ErrorKind::Busy { retry_after: RETRY_AFTER }, message)
+        })?;
+        let (events, receiver) = channel::channel(place, choices);
+        self.submit(Job::Chat { request: Box::new(request), events, arrived: Instant::now() })?;
+        Ok(Box::pin(receiver))
+    }
+}
+
+impl Embedder for Engine {
+    fn embed(&self, request: EmbedRequest) -> EmbedFuture {
+        let submitted = match request.dimensions {
+            Some(_) => {
+                Err(ChatError::unsupported("dimensions", "this model does not declare shorter vectors"))
+            }
+            None => {
+                let (reply, answer) = oneshot::channel();
+                self.submit(Job::Embed(EmbedJob { request, reply })).map(|()| answer)
+            }
+        };
+        Box::pin(async move {
+            submitted?
+                .await
+                .unwrap_or_else(|_| Err(ChatError::new(ErrorKind::Closed, "the engine has stopped")))
+        })
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.jobs = None;
+        let mut threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for thread in threads.drain(..) {
+            // A thread that panicked has already told its callers by closing their streams.
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("model", &self.model.card.id).finish_non_exhaustive()
+    }
+}
+
+/// Reads the vocabulary of a model; a model without one runs on token ids.
+///
+/// # Errors
+///
+/// When there is a vocabulary, but not one that this program can use.
+pub fn tokenizer(path: &Path, source: &dyn WeightSource) -> Result<Option<Tokenizer>, LoadError> {
+    let json = path.join("tokenizer.json");
+    let built = if path.is_dir() && json.exists() {
+        let bytes = read_bounded(&json)?;
+        let config = path.join("tokenizer_config.json");
+        let config = if config.exists() { Some(read_bounded(&config)?) } else { None };
+        Tokenizer::from_json(&bytes, config.as_deref())
+    } else {
+        Tokenizer::from_metadata(source.metadata())
+    };
+    match built {
+        Ok(tokenizer) => Ok(Some(tokenizer)),
+        Err(TokenizerError::NoVocabulary) => Ok(None),
+        Err(error) => Err(LoadError {
+            subject: path.display().to_string(),
+            problem: "the vocabulary cannot be used".to_owned(),
+            source: Some(Box::new(error)),
+        }),
+    }
+}
+
+/// Reads a small file beside the weights.
+fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let failed = |error: std::io::Error| LoadError {
+        subject: path.display().to_string(),
+        problem: "cannot be read".to_owned(),
+        source: Some(Box::new(error)),
+    };
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > COMPANION_BYTES_MAX {
+        let problem = format!("has {size} bytes; at most {COMPANION_BYTES_MAX} are read");
+        return Err(LoadError::new(path.display().to_string(), problem));
+    }
+    std::fs::read(path).map_err(failed)
+}
+
+fn pooling(source: &dyn WeightSource, architecture: &str) -> Result<Pooling, LoadError> {
+    let key = format!("{architecture}.pooling_type");
+    // Files without pooling write −1 as an unsigned number, which is no usable integer here and means the same.
+    Ok(match source.metadata().integer(&key) {
+        Ok(Some(2)) => Pooling::First,
+        Ok(Some(3)) => Pooling::Last,
+        _ => Pooling::Mean,
+    })
+}
+
+fn card(path: &Path, source: &dyn WeightSource, executor: &CandleExecutor, chats: bool) -> ModelCard {
+    let spec = executor.spec();
+    let elements = |shape: &[usize]| shape.iter().map(|&dimension| dimension as u64).product::<u64>();
+    let mut abilities = vec![Ability::Completes, Ability::Embeds];
+    if chats {
+        abilities.push(Ability::Chats);
+    }
+    ModelCard {
+        id: path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned()),
+        created_s: modified_s(path),
+        context: u32::try_from(executor.context()).unwrap_or(u32::MAX),
+        context_trained: u32::try_from(spec.context_trained).unwrap_or(u32::MAX),
+        parameters: source.tensors().iter().map(|tensor| elements(&tensor.shape)).sum(),
+        size_bytes: source.size_bytes(),
+        vocabulary: u32::try_from(spec.vocabulary).unwrap_or(u32::MAX),
+        embedding: u32::try_from(spec.embedding).unwrap_or(u32::MAX),
+        architecture: spec.architecture.clone(),
+        abilities,
+    }
+}
+
+pub(crate) fn modified_s(path: &Path) -> u64 {
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    modified
+        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+        .map_or(0, |since| since.as_secs())
+}
+
+/// The most answers to one request.
+const CHOICES_MAX: usize = 16;
+
+/// What a caller who found no place is told to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// Bounds tokenizer and template files.
+const COMPANION_BYTES_MAX: u64 = 256 << 20;

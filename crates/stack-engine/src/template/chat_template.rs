@@ -1,0 +1,262 @@
+//! A compiled chat template.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::thread;
+
+use jiff::Zoned;
+use minijinja::{Environment, Value};
+use serde_json::{Map, Value as Json, json};
+use stack_chat::{Message, TemplateOptions, Tool};
+
+use super::conversation;
+use super::environment::{self, TEMPLATE_NAME};
+use super::error::{TemplateError, from_interpreter};
+use super::guard::ControlTexts;
+use super::meter;
+use super::segment::Segment;
+use super::variables::{self, Variables};
+
+/// A chat template, compiled once and rendered often.
+#[derive(Debug)]
+pub struct ChatTemplate {
+    source: String,
+    environment: Environment<'static>,
+    content: OnceLock<ContentForms>,
+}
+
+/// What a template is rendered with.
+#[derive(Clone, Copy, Debug)]
+pub struct RenderInput<'a> {
+    /// The conversation.
+    pub messages: &'a [Message],
+    /// The tools that the model may call.
+    pub tools: &'a [Tool],
+    /// Whether the text ends where the model's answer begins.
+    pub add_generation_prompt: bool,
+    /// The text of the token that begins a sequence; empty if there is none.
+    pub bos_token: &'a str,
+    /// The text of the token that ends a sequence; empty if there is none.
+    pub eos_token: &'a str,
+    /// Further variables.
+    pub options: &'a TemplateOptions,
+    /// The texts that only the template may write as control tokens.
+    pub control: &'a ControlTexts,
+    /// The moment that `strftime_now` shows, in its own time zone.
+    pub now: &'a Zoned,
+}
+
+/// Which forms of content a template can show.
+#[derive(Clone, Copy, Debug)]
+struct ContentForms {
+    text: bool,
+    parts: bool,
+}
+
+impl ChatTemplate {
+    /// Compiles a template.
+    ///
+    /// # Errors
+    ///
+    /// [`TemplateError::Syntax`] with the line, or [`TemplateError::Exhausted`] if it is too large.
+    pub fn compile(source: &str) -> Result<Self, TemplateError> {
+        let environment = environment::compile(source)?;
+        Ok(Self { source: source.to_owned(), environment, content: OnceLock::new() })
+    }
+
+    /// Returns the source that the template was compiled from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Renders a conversation.
+    ///
+    /// Where the template fails on it, forms are tried that mean the same: null content left out or empty, and system
+    /// messages moved into the user message behind them if the template refuses them.
+    ///
+    /// # Errors
+    ///
+    /// What the template said about the conversation as it was given.
+    pub fn render(&self, input: &RenderInput<'_>) -> Result<Vec<Segment>, TemplateError> {
+        let messages = conversation::messages(input.messages)?;
+        let variables = Variables::new(input)?;
+        let error = match self.attempt(&messages, &variables, input) {
+            Err(error @ (TemplateError::Raised(_) | TemplateError::Failed { .. })) => error,
+            result => return result,
+        };
+        let mut forms =
+            vec![conversation::without_null_content(&messages), conversation::with_empty_content(&messages)];
+        if matches!(error, TemplateError::Raised(_)) {
+            let merged = conversation::with_merged_system(&messages);
+            forms.push(merged.as_deref().and_then(conversation::with_empty_content));
+            forms.push(merged);
+        }
+        for form in forms.into_iter().flatten() {
+            match self.attempt(&form, &variables, input) {
+                Err(TemplateError::Raised(_) | TemplateError::Failed { .. }) => {}
+                result => return result,
+            }
+        }
+        Err(error)
+    }
+
+    /// Renders a conversation to one text.
+    ///
+    /// # Errors
+    ///
+    /// As [`ChatTemplate::render`].
+    pub fn render_text(&self, input: &RenderInput<'_>) -> Result<String, TemplateError> {
+        Ok(self.render(input)?.into_iter().map(|segment| segment.text).collect())
+    }
+
+    /// Renders variables that are given as JSON (`messages`, `tools`, `bos_token`, …), as transformers does.
+    ///
+    /// `add_generation_prompt` is true unless given, `tools` and `documents` are null. Arguments of tool calls that
+    /// are JSON texts become objects; content parts become text if the template cannot show parts. Nothing else is
+    /// changed, so that a template may refuse what it refuses elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// What the template said.
+    pub fn render_json(&self, variables: Map<String, Json>, now: &Zoned) -> Result<String, TemplateError> {
+        let mut all = variables::defaults();
+        all.extend(variables);
+        if let Some(messages) = all.get_mut("messages").and_then(Json::as_array_mut) {
+            conversation::parse_arguments(messages);
+            let has_parts = messages.iter().any(|message| message.get("content").is_some_and(Json::is_array));
+            if has_parts && !self.content().parts {
+                conversation::flatten_parts(messages)?;
+            }
+        }
+        self.interpret(|| variables::context(&all, &all, None, &ControlTexts::default(), now))
+    }
+
+    /// Renders one form of a conversation.
+    fn attempt(
+        &self,
+        messages: &[Json],
+        variables: &Variables,
+        input: &RenderInput<'_>,
+    ) -> Result<Vec<Segment>, TemplateError> {
+        let mut caller = variables.caller.clone();
+        let mut messages = messages.to_vec();
+        if !self.content().text {
+            conversation::wrap_parts(&mut messages);
+        }
+        caller.insert("messages".into(), messages.into());
+        let marker = variables::choose_marker(&self.source, &caller)?;
+        let rendered = self.interpret(|| {
+            variables::context(&variables.trusted, &caller, Some(marker), input.control, input.now)
+        })?;
+        Ok(input.control.cut(&rendered, marker))
+    }
+
+    /// Finds out once which forms of content the template can show.
+    fn content(&self) -> ContentForms {
+        *self.content.get_or_init(|| {
+            let shown = |content: Json| {
+                let mut all = variables::defaults();
+                all.insert("messages".into(), json!([{ "role": "user", "content": content }]));
+                let text = self
+                    .interpret(|| {
+                        variables::context(&all, &all, None, &ControlTexts::default(), &Zoned::default())
+                    })
+                    .unwrap_or_default();
+                text.contains(PROBE) && !text.contains("'type'") && !text.contains("\"type\"")
+            };
+            let text = shown(PROBE.into());
+            let parts = shown(json!([{ "type": "text", "text": PROBE }]));
+            ContentForms { text: text || !parts, parts }
+        })
+    }
+
+    /// Runs the template on a thread of its own.
+    ///
+    /// The interpreter recurses into nested values when it drops and prints them, and a template may nest as deep as
+    /// it has instructions; so the thread has stack for that. Should the interpreter panic, this is where it ends.
+    fn interpret(&self, context: impl Fn() -> Value + Sync) -> Result<String, TemplateError> {
+        let failed = |message: &str| TemplateError::Failed { message: message.to_owned(), line: None };
+        thread::scope(|scope| {
+            thread::Builder::new()
+                .name("chat-template".into())
+                .stack_size(STACK_BYTES)
+                .spawn_scoped(scope, || {
+                    let template = self
+                        .environment
+                        .get_template(TEMPLATE_NAME)
+                        .map_err(|error| from_interpreter(&error))?;
+                    let mut output = Output(Vec::new());
+                    template
+                        .render_captured_to(context(), &mut output)
+                        .map_err(|error| from_interpreter(&error))?;
+                    String::from_utf8(output.0).map_err(|_| failed("it wrote text that is not UTF-8"))
+                })
+                .map_err(|error| failed(&format!("no thread could be started for it: {error}")))?
+                .join()
+                .unwrap_or_else(|_| Err(failed("the interpreter panicked")))
+        })
+    }
+}
+
+/// What a template writes, up to a limit.
+struct Output(Vec<u8>);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > meter::OUTPUT_BYTES_MAX {
+            return Err(io::Error::other("the output is full"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Content that no template writes by itself.
+const PROBE: &str = "stack-probe-5a1c";
+/// Address space for the interpreter's recursion; only what is touched takes memory.
+const STACK_BYTES: usize = 512 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Zoned {
+        "2025-07-26T12:00:00+00:00[UTC]".parse().unwrap()
+    }
+
+    #[test]
+    fn golden_renderings_match_byte_for_byte() {
+        let Some(folder) = stack_testkit::reference_data("templates") else { return };
+        let golden: Json =
+            serde_json::from_str(&std::fs::read_to_string(folder.join("golden.json")).unwrap()).unwrap();
+        let mut wrong = Vec::new();
+        let mut cases = 0;
+        for (file, rows) in golden["templates"].as_object().unwrap() {
+            let template =
+                ChatTemplate::compile(&std::fs::read_to_string(folder.join(file)).unwrap()).unwrap();
+            for (name, expected) in rows.as_object().unwrap() {
+                let mut variables = golden["cases"][name].as_object().unwrap().clone();
+                variables.insert("bos_token".into(), golden["bos_token"].clone());
+                variables.insert("eos_token".into(), golden["eos_token"].clone());
+                let rendered = template.render_json(variables, &now());
+                let right = match (&rendered, expected.get("text")) {
+                    (Ok(text), Some(expected)) => expected == text,
+                    (Err(TemplateError::Raised(message)), None) => {
+                        expected["error"] == format!("TemplateError: {message}")
+                    }
+                    _ => false,
+                };
+                cases += 1;
+                if !right {
+                    wrong.push(format!("{file} {name}: {rendered:?} instead of {expected}"));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{} of {cases} are wrong:\n{}", wrong.len(), wrong.join("\n"));
+        assert_eq!(cases, 98);
+    }
+}
