@@ -2,6 +2,10 @@
 
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+pub mod gguf;
 mod reference;
+mod scripted;
 
+pub use gguf::GgufBuilder;
 pub use reference::{nmse, reference_data};
+pub use scripted::{ScriptedEmbedder, ScriptedModel};

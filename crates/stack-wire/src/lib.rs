@@ -1,1 +1,30 @@
-//! Wire formats: JSON and server-sent events, to and from stack-chat.
+//! Wire formats: bytes in, values of `stack-chat` out, and back.
+//!
+//! A request body becomes a [`stack_chat::ChatRequest`] or an error that names the field at fault; the events of an
+//! answer become JSON, whole or as server-sent events. So far there is one dialect, [`openai`].
+//!
+//! This crate deliberately opens no socket and reads no clock: identifiers and times enter as arguments, so every
+//! function can be tested (and fuzzed) with bytes alone.
+//!
+//! ```
+//! let body = br#"{"model": "default", "messages": [{"role": "user", "content": "Hi"}], "temperature": 0}"#;
+//! let call = stack_wire::openai::parse_chat(body)?;
+//! assert_eq!(call.model.as_deref(), Some("default"));
+//! assert_eq!(call.request.sampling.temperature, Some(0.0));
+//!
+//! let error = stack_wire::openai::parse_chat(br#"{"messages": "Hi"}"#).unwrap_err();
+//! assert_eq!(error.field.as_deref(), Some("messages"));
+//! # Ok::<(), stack_chat::ChatError>(())
+//! ```
+//!
+//! Invariants:
+//! - No body makes a parser panic, recurse without bound, or allocate more than a small multiple of its length.
+//! - A known field is honoured or refused by name. Everything else is listed in [`Ignored`], never dropped silently.
+
+mod fields;
+mod ignored;
+mod limits;
+pub mod openai;
+pub mod sse;
+
+pub use ignored::Ignored;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Metadata, TensorInfo};
+use super::{Metadata, MetadataError, TensorInfo};
 
 /// Metadata and tensors of one model, wherever they lie.
 pub trait WeightSource: Send + Sync {
@@ -39,6 +39,21 @@ impl LoadError {
     /// Makes an error without a cause.
     pub fn new(subject: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { subject: subject.into(), problem: problem.into(), source: None }
+    }
+
+    /// Makes an error with the failure behind it.
+    pub fn caused(
+        subject: impl Into<String>,
+        problem: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { subject: subject.into(), problem: problem.into(), source: Some(source.into()) }
+    }
+}
+
+impl From<MetadataError> for LoadError {
+    fn from(error: MetadataError) -> Self {
+        Self::new(format!("metadata key {}", error.key), error.problem)
     }
 }
 

@@ -1,0 +1,89 @@
+//! The way of events from the worker to whoever asked.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use stack_chat::{ChatError, ChatEvent, ErrorKind};
+use tokio::sync::mpsc;
+
+/// A place among the requests that the engine has accepted; given back when dropped.
+pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// Takes a place, unless all are taken.
+    pub(super) fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
+        taken
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < max).then_some(count + 1))
+            .ok()
+            .map(|_| Self(Arc::clone(taken)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The worker's end. It holds the request's place.
+pub(super) struct Events {
+    sender: mpsc::Sender<Result<ChatEvent, ChatError>>,
+    _place: Place,
+}
+
+impl Events {
+    /// Sends an event; the reader may have gone, which [`Self::is_closed`] tells.
+    pub(super) fn send(&self, event: Result<ChatEvent, ChatError>) {
+        // The worker checks for room before each step, and one step sends less than it checked for.
+        let _gone = self.sender.try_send(event);
+    }
+
+    /// Whether the reader has gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Whether a step's events of `choices` choices would fit.
+    pub(super) fn has_room(&self, choices: usize) -> bool {
+        self.sender.capacity() >= choices * EVENTS_PER_STEP
+    }
+}
+
+/// The caller's end.
+pub(super) struct EventReceiver {
+    receiver: mpsc::Receiver<Result<ChatEvent, ChatError>>,
+    ended: bool,
+}
+
+impl Stream for EventReceiver {
+    type Item = Result<ChatEvent, ChatError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let item = std::task::ready!(self.receiver.poll_recv(context));
+        self.ended = !matches!(item, Some(Ok(ref event)) if !matches!(event, ChatEvent::Done { .. }));
+        Poll::Ready(Some(item.unwrap_or_else(|| {
+            // A stream never ends without saying how.
+            Err(ChatError::new(ErrorKind::Closed, "the engine stopped before the answer was complete"))
+        })))
+    }
+}
+
+/// Makes a channel for a request of `choices` choices.
+pub(super) fn channel(place: Place, choices: usize) -> (Events, EventReceiver) {
+    let (sender, receiver) = mpsc::channel(EVENTS_MIN + choices * EVENTS_PER_STEP * STEPS_BUFFERED);
+    (Events { sender, _place: place }, EventReceiver { receiver, ended: false })
+}
+
+/// A delta, its end, and the end of all.
+const EVENTS_PER_STEP: usize = 3;
+
+/// Steps that a slow reader may lag behind before its request is paused.
+const STEPS_BUFFERED: usize = 64;
+
+const EVENTS_MIN: usize = 4;

@@ -1,0 +1,44 @@
+//! How much fits.
+
+use crate::spec::{DecoderSpec, Mixer};
+
+/// Bytes that one token takes in the cache, as the candle executor stores it.
+///
+/// Caches grow by doubling, so up to twice the tokens held are allocated; this counts the doubled size.
+pub fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
+    let floats: usize = spec
+        .layers
+        .iter()
+        .map(|layer| match &layer.mixer {
+            Mixer::Attention(attention) => attention.kv_heads * (attention.key_length + attention.value_length),
+            Mixer::Latent(latent) => latent.kv_rank + latent.rope.dimensions,
+            Mixer::ShortConvolution { .. } => 0,
+        })
+        .sum();
+    floats as u64 * size_of::<f32>() as u64 * 2
+}
+
+/// Bytes that this process may still take: what the machine has available, or what its control group leaves, whichever
+/// is less. `None` where the system does not say.
+pub fn available_bytes() -> Option<u64> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
+        line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
+    });
+    let number = |name: &str| {
+        std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok()
+    };
+    let group = number("memory.max").zip(number("memory.current")).map(|(max, used)| max.saturating_sub(used));
+    match (machine, group) {
+        (Some(machine), Some(group)) => Some(machine.min(group)),
+        (machine, group) => machine.or(group),
+    }
+}
+
+/// Tokens that the caches of all sequences may hold together.
+pub(super) fn cache_tokens(spec: &DecoderSpec, available: Option<u64>) -> usize {
+    let per_token = cache_bytes_per_token(spec).max(1);
+    // A fifth stays free for activations and for the rest of the machine.
+    let tokens = available.map_or(u64::MAX, |bytes| bytes / 5 * 4 / per_token);
+    usize::try_from(tokens).unwrap_or(usize::MAX)
+}

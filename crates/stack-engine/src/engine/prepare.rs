@@ -1,0 +1,163 @@
+//! From a request to tokens: rendering, tokenizing, checking. It runs on a thread of its own, because a long prompt
+//! takes a while and must not hold up the answers of others.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+
+use jiff::Zoned;
+use stack_chat::{ChatError, ChatRequest, EmbedInput, ErrorKind, Prompt};
+
+use super::job::{EmbedJob, Job, Task, Work};
+use super::lane::{Lane, Limits};
+use super::model::Model;
+use crate::sample::Sampler;
+use crate::tokenizer::{Control, Specials, Tokenizer};
+
+/// Prepares jobs until no more can come.
+pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &Sender<Work>) {
+    for job in jobs {
+        let ready = match job {
+            Job::Chat { events, .. } if events.is_closed() => None,
+            Job::Chat { request, events, arrived } => match prepare(model, &request) {
+                Err(error) => {
+                    events.send(Err(error));
+                    None
+                }
+                Ok(prepared) => Some(Work::Chat(Task {
+                    events,
+                    prompt_tokens: prepared.prompt_tokens,
+                    lanes: prepared.lanes,
+                    limits: prepared.limits,
+                    cached_tokens: 0,
+                    generated_tokens: 0,
+                    seed: prepared.seed,
+                    alone: request.sampling.seed.is_some(),
+                    arrived,
+                    started: None,
+                    prompt_done: None,
+                    failed: false,
+                })),
+            },
+            Job::Embed(EmbedJob { request, reply }) => match embed_inputs(model, &request.inputs) {
+                Err(error) => {
+                    let _gone = reply.send(Err(error));
+                    None
+                }
+                Ok(inputs) => Some(Work::Embed { inputs, reply }),
+            },
+        };
+        if let Some(ready) = ready
+            && work.send(ready).is_err()
+        {
+            return;
+        }
+    }
+}
+
+struct Prepared {
+    lanes: Vec<Lane>,
+    limits: Limits,
+    prompt_tokens: u32,
+    seed: u64,
+}
+
+fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> {
+    let prompt = prompt_tokens(model, request)?;
+    check_length(model, prompt.len())?;
+    let room = model.context - prompt.len() + 1;
+    let tokens_max = request.max_tokens.unwrap_or(u32::MAX).min(u32::try_from(room).unwrap_or(u32::MAX));
+    let seed = request.sampling.seed.unwrap_or_else(random_seed);
+    let tokenizer = model.tokenizer.as_ref();
+    let vocabulary = model.card.vocabulary;
+    if let Some(bias) = request.sampling.logit_bias.iter().find(|bias| bias.token >= vocabulary) {
+        let problem = format!("token {} is not in the vocabulary of {vocabulary}", bias.token);
+        return Err(ChatError::invalid("logit_bias", problem));
+    }
+    if !request.stop.is_empty() && tokenizer.is_none() {
+        return Err(ChatError::unsupported("stop", "this model has no vocabulary, so its answers have no text"));
+    }
+    let tokenize = |text: &str| match tokenizer {
+        Some(tokenizer) => tokenizer.encode(text, Control::Literal, Specials::Omit),
+        None => Vec::new(),
+    };
+    let lanes = (0..request.choices)
+        .map(|choice| {
+            let sampler = Sampler::new(&request.sampling, &model.sampling, seed, choice, tokenize)?;
+            Ok(Lane::new(choice, prompt.clone(), sampler, tokenizer, &request.stop))
+        })
+        .collect::<Result<_, ChatError>>()?;
+    Ok(Prepared {
+        lanes,
+        limits: Limits {
+            tokens_max,
+            context: model.context,
+            ignore_eos: request.ignore_eos,
+            logprobs: request.logprobs,
+        },
+        prompt_tokens: prompt.len() as u32,
+        seed,
+    })
+}
+
+fn prompt_tokens(model: &Model, request: &ChatRequest) -> Result<Vec<u32>, ChatError> {
+    let tokens = match &request.prompt {
+        Prompt::Tokens(tokens) => tokens.clone(),
+        Prompt::Text(text) => vocabulary(model)?.encode(text, Control::Literal, Specials::Add),
+        Prompt::Messages(messages) => {
+            let now = Zoned::now();
+            let segments = model.render(messages, &request.tools, &request.template, &now)?;
+            vocabulary(model)?.encode_segments(&segments, Specials::Add)
+        }
+    };
+    check_tokens(model, &tokens)?;
+    Ok(tokens)
+}
+
+fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, ChatError> {
+    inputs
+        .iter()
+        .map(|input| {
+            let tokens = match input {
+                EmbedInput::Tokens(tokens) => tokens.clone(),
+                EmbedInput::Text(text) => vocabulary(model)?.encode(text, Control::Literal, Specials::Add),
+            };
+            check_tokens(model, &tokens)?;
+            check_length(model, tokens.len())?;
+            Ok(tokens)
+        })
+        .collect()
+}
+
+fn check_tokens(model: &Model, tokens: &[u32]) -> Result<(), ChatError> {
+    if tokens.is_empty() {
+        return Err(ChatError::invalid("prompt", "the prompt has no tokens"));
+    }
+    match tokens.iter().find(|&&token| token >= model.card.vocabulary) {
+        None => Ok(()),
+        Some(token) => {
+            let problem = format!("token {token} is not in the vocabulary of {}", model.card.vocabulary);
+            Err(ChatError::invalid("prompt", problem))
+        }
+    }
+}
+
+fn check_length(model: &Model, tokens: usize) -> Result<(), ChatError> {
+    if tokens <= model.context {
+        return Ok(());
+    }
+    let (prompt_tokens, context) = (tokens as u32, model.context as u32);
+    let message = format!("the prompt has {tokens} tokens, but the context of this model is {context} tokens here");
+    Err(ChatError::new(ErrorKind::ContextOverflow { prompt_tokens, context }, message))
+}
+
+fn vocabulary(model: &Model) -> Result<&Tokenizer, ChatError> {
+    model.tokenizer.as_ref().ok_or_else(|| {
+        ChatError::unsupported("prompt", "this model has no vocabulary; give the prompt as token ids")
+    })
+}
+
+/// A seed from the operating system's randomness, by way of the standard library's hash keys.
+fn random_seed() -> u64 {
+    RandomState::new().hash_one(0)
+}

@@ -1,0 +1,220 @@
+//! The executor on candle tensors: any device that candle knows, and the reference for every other executor.
+//!
+//! A forward pass of a ragged batch computes norms, matrices and feed-forwards over all its tokens at once, and
+//! attention sequence by sequence over that sequence's own keys and values.
+
+mod activation;
+mod attention;
+mod cache;
+mod convolution;
+mod device;
+mod experts;
+mod feed_forward;
+mod latent;
+mod layer;
+mod linear;
+mod load;
+mod norm;
+mod rope;
+
+use candle_core::{DType, Device, Tensor};
+
+use self::cache::{LayerCache, Sequence};
+use self::layer::Layer;
+use self::linear::{Embedding, Linear};
+use self::norm::NormLayer;
+use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId, Wanted};
+use crate::spec::DecoderSpec;
+
+pub use device::DeviceKind;
+pub use load::Progress;
+
+/// A decoder on a candle device.
+pub struct CandleExecutor {
+    spec: DecoderSpec,
+    device: Device,
+    context: usize,
+    weight_bytes: u64,
+    embedding: Embedding,
+    positions: Option<Tensor>,
+    embedding_norm: Option<NormLayer>,
+    layers: Vec<Layer>,
+    output_norm: NormLayer,
+    output: Linear,
+    sequences: Vec<Option<Sequence>>,
+}
+
+/// Where the tokens of one chunk lie in the batch.
+#[derive(Clone, Copy)]
+struct Span {
+    /// The slot of the sequence.
+    sequence: usize,
+    /// The first row in the batch.
+    start: usize,
+    /// Rows in the batch.
+    len: usize,
+    /// The position of the first token in its sequence.
+    position: usize,
+}
+
+impl Executor for CandleExecutor {
+    fn spec(&self) -> &DecoderSpec {
+        &self.spec
+    }
+
+    fn context(&self) -> usize {
+        self.context
+    }
+
+    fn open(&mut self) -> SequenceId {
+        self.insert(Sequence::new(self.layers.len()))
+    }
+
+    fn fork(&mut self, sequence: SequenceId) -> Result<SequenceId, ExecutorError> {
+        let copy = self.sequence(sequence).copy()?;
+        Ok(self.insert(copy))
+    }
+
+    fn close(&mut self, sequence: SequenceId) {
+        self.sequences[sequence.0] = None;
+    }
+
+    fn length(&self, sequence: SequenceId) -> usize {
+        self.sequence(sequence).length
+    }
+
+    fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
+        self.sequences[sequence.0].as_mut().expect("a sequence is used only while it is open").truncate(length)
+    }
+
+    fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {
+        let spans = self.admit(batch)?;
+        let result = self.compute(batch, &spans, output);
+        for span in &spans {
+            let sequence = self.sequences[span.sequence].as_mut().expect("admitted above");
+            match result {
+                Ok(_) => sequence.length = span.position + span.len,
+                Err(_) => *sequence = Sequence::new(sequence.layers.len()),
+            }
+        }
+        Ok(result?)
+    }
+
+    fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
+    }
+}
+
+impl CandleExecutor {
+    fn insert(&mut self, sequence: Sequence) -> SequenceId {
+        if let Some(free) = self.sequences.iter().position(Option::is_none) {
+            self.sequences[free] = Some(sequence);
+            return SequenceId(free);
+        }
+        self.sequences.push(Some(sequence));
+        SequenceId(self.sequences.len() - 1)
+    }
+
+    fn sequence(&self, id: SequenceId) -> &Sequence {
+        self.sequences[id.0].as_ref().expect("a sequence is used only while it is open")
+    }
+
+    fn admit(&self, batch: &[Chunk<'_>]) -> Result<Vec<Span>, ExecutorError> {
+        let vocabulary = self.embedding.rows();
+        let mut spans = Vec::with_capacity(batch.len());
+        let mut start = 0;
+        for chunk in batch {
+            if let Some(&token) = chunk.tokens.iter().find(|&&token| token as usize >= vocabulary) {
+                return Err(ExecutorError::UnknownToken { token, vocabulary });
+            }
+            let position = self.length(chunk.sequence);
+            let tokens = position + chunk.tokens.len();
+            if tokens > self.context {
+                return Err(ExecutorError::ContextFull { tokens, context: self.context });
+            }
+            spans.push(Span { sequence: chunk.sequence.0, start, len: chunk.tokens.len(), position });
+            start += chunk.tokens.len();
+        }
+        Ok(spans)
+    }
+
+    fn compute(&mut self, batch: &[Chunk<'_>], spans: &[Span], output: Output) -> candle_core::Result<Rows> {
+        let tokens: Vec<u32> = batch.iter().flat_map(|chunk| chunk.tokens).copied().collect();
+        if tokens.is_empty() {
+            return Ok(Rows::default());
+        }
+        let positions: Vec<u32> =
+            spans.iter().flat_map(|span| span.position as u32..(span.position + span.len) as u32).collect();
+        let rotations = rope::Rotations::new(self.layers.iter().filter_map(Layer::rope), &positions, &self.device)?;
+        let positions = Tensor::new(positions, &self.device)?;
+
+        let mut hidden = self.embedding.forward(&Tensor::new(tokens, &self.device)?)?;
+        if self.spec.embedding_scale != 1.0 {
+            hidden = (hidden * f64::from(self.spec.embedding_scale))?;
+        }
+        if let Some(table) = &self.positions {
+            hidden = (hidden + table.index_select(&positions, 0)?)?;
+        }
+        if let Some(norm) = &self.embedding_norm {
+            hidden = norm.forward(&hidden)?;
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let mut caches = Caches { sequences: &mut self.sequences, layer: index };
+            hidden = layer.forward(&hidden, spans, &rotations, &mut caches)?;
+        }
+
+        let wanted = wanted_rows(batch, spans);
+        if wanted.is_empty() {
+            return Ok(Rows::default());
+        }
+        if wanted.len() < hidden.dim(0)? {
+            hidden = hidden.index_select(&Tensor::new(wanted, &self.device)?, 0)?;
+        }
+        let hidden = self.output_norm.forward(&hidden)?;
+        let rows = match output {
+            Output::Hidden => hidden,
+            Output::Logits => self.logits(&hidden)?,
+        };
+        let width = rows.dim(1)?;
+        Ok(Rows::new(width, rows.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?))
+    }
+
+    fn logits(&self, hidden: &Tensor) -> candle_core::Result<Tensor> {
+        let mut logits = self.output.forward(hidden)?;
+        if self.spec.logit_scale != 1.0 {
+            logits = (logits * f64::from(self.spec.logit_scale))?;
+        }
+        if let Some(cap) = self.spec.logit_softcap {
+            let cap = f64::from(cap);
+            logits = ((logits / cap)?.tanh()? * cap)?;
+        }
+        Ok(logits)
+    }
+}
+
+/// The caches of one layer, over all sequences.
+struct Caches<'a> {
+    sequences: &'a mut [Option<Sequence>],
+    layer: usize,
+}
+
+impl Caches<'_> {
+    fn of(&mut self, span: &Span) -> &mut LayerCache {
+        let sequence = self.sequences[span.sequence].as_mut().expect("a batch names only open sequences");
+        &mut sequence.layers[self.layer]
+    }
+}
+
+/// The rows of the batch that the caller asked for.
+fn wanted_rows(batch: &[Chunk<'_>], spans: &[Span]) -> Vec<u32> {
+    let mut rows = Vec::new();
+    for (chunk, span) in batch.iter().zip(spans) {
+        let end = span.start + span.len;
+        match chunk.wanted {
+            Wanted::None => {}
+            Wanted::Last => rows.extend(end.checked_sub(1).filter(|_| span.len > 0).map(|row| row as u32)),
+            Wanted::All => rows.extend(span.start as u32..end as u32),
+        }
+    }
+    rows
+}

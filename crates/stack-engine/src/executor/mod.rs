@@ -1,0 +1,172 @@
+//! Turns tokens into logits.
+//!
+//! An [`Executor`] owns the weights and the keys and values of every open sequence. It takes a ragged batch (some
+//! tokens of some sequences) and returns one row per position that the caller asked for. It knows nothing of text,
+//! sampling or requests.
+
+mod candle;
+
+use std::fmt;
+
+use crate::spec::DecoderSpec;
+
+pub use candle::{CandleExecutor, DeviceKind, Progress};
+
+/// An open sequence of one executor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SequenceId(pub(crate) usize);
+
+/// Some tokens that continue one sequence.
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// The sequence; each may appear once in a batch.
+    pub sequence: SequenceId,
+    /// Its next tokens, at the positions that follow what it already holds.
+    pub tokens: &'a [u32],
+    /// The positions whose rows are returned.
+    pub wanted: Wanted,
+}
+
+/// Which positions of a chunk are returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// None: the chunk only fills the cache.
+    None,
+    /// The last one.
+    Last,
+    /// Every one.
+    All,
+}
+
+/// What a row holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// One logit per token of the vocabulary.
+    Logits,
+    /// The final hidden state, normalized, before the output matrix.
+    Hidden,
+}
+
+/// The rows of a batch, in the order of its chunks and their positions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    width: usize,
+    data: Vec<f32>,
+}
+
+impl Rows {
+    pub(crate) fn new(width: usize, data: Vec<f32>) -> Self {
+        debug_assert!(width > 0 && data.len().is_multiple_of(width));
+        Self { width, data }
+    }
+
+    /// Iterates over the rows.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[f32]> {
+        self.data.chunks_exact(self.width.max(1))
+    }
+
+    /// Returns one row.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such row.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.data[index * self.width..(index + 1) * self.width]
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        if self.width == 0 { 0 } else { self.data.len() / self.width }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+}
+
+/// Runs a decoder.
+pub trait Executor: Send {
+    /// Describes the decoder.
+    fn spec(&self) -> &DecoderSpec;
+
+    /// Tokens that one sequence may hold.
+    fn context(&self) -> usize;
+
+    /// Opens an empty sequence.
+    fn open(&mut self) -> SequenceId;
+
+    /// Opens a copy of a sequence.
+    fn fork(&mut self, sequence: SequenceId) -> Result<SequenceId, ExecutorError>;
+
+    /// Forgets a sequence.
+    fn close(&mut self, sequence: SequenceId);
+
+    /// Tokens that a sequence holds.
+    fn length(&self, sequence: SequenceId) -> usize;
+
+    /// Forgets the tokens of a sequence from `length` on, or more where the model's state cannot be cut there, and
+    /// returns how many are left.
+    fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize;
+
+    /// Computes a batch.
+    ///
+    /// # Errors
+    ///
+    /// When a token is not in the vocabulary, a sequence would outgrow the context, or the device fails. The
+    /// sequences of a failed batch are emptied.
+    fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError>;
+
+    /// Bytes of the weights in memory.
+    fn weight_bytes(&self) -> u64;
+}
+
+/// Why a batch was not computed.
+#[derive(Debug)]
+pub enum ExecutorError {
+    /// A token id beyond the vocabulary.
+    UnknownToken {
+        /// The id.
+        token: u32,
+        /// Tokens in the vocabulary.
+        vocabulary: usize,
+    },
+    /// A sequence would outgrow the context.
+    ContextFull {
+        /// Tokens that it would hold.
+        tokens: usize,
+        /// Tokens that it may hold.
+        context: usize,
+    },
+    /// The device failed, or the weights contradict each other in a way that loading could not see.
+    Device(candle_core::Error),
+}
+
+impl fmt::Display for ExecutorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownToken { token, vocabulary } => {
+                write!(f, "token {token} is not in the vocabulary of {vocabulary}")
+            }
+            Self::ContextFull { tokens, context } => {
+                write!(f, "{tokens} tokens do not fit the context of {context}")
+            }
+            Self::Device(_) => f.write_str("the computation failed"),
+        }
+    }
+}
+
+impl std::error::Error for ExecutorError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Device(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<candle_core::Error> for ExecutorError {
+    fn from(cause: candle_core::Error) -> Self {
+        Self::Device(cause)
+    }
+}

@@ -1,0 +1,250 @@
+//! Architectures as data: one decoder, described by a [`DecoderSpec`].
+//!
+//! A spec is read from a model's metadata and the names and shapes of its tensors. What the file does not say (how
+//! RoPE pairs dimensions, where norms stand, what a window pattern means) is a row of [`rows`]; adding a Llama-like
+//! family is adding a row. Nothing after this module branches on an architecture's name.
+
+mod read;
+mod rope;
+mod rows;
+
+pub use rope::{RopeSpec, Rotation};
+pub use rows::known_architectures;
+
+/// A decoder-only language model, in every respect but its weights.
+#[derive(Clone, Debug)]
+pub struct DecoderSpec {
+    /// The name in the file.
+    pub architecture: String,
+    /// Length of the residual stream's vectors.
+    pub embedding: usize,
+    /// Rows of the output matrix.
+    pub vocabulary: usize,
+    /// Tokens that the model was trained for.
+    pub context_trained: usize,
+    /// Tokens that it was trained for before its context was stretched; longer contexts use the file's "long" rotary
+    /// factors.
+    pub context_original: usize,
+    /// How every norm is computed.
+    pub norm: Norm,
+    /// Multiplies the embeddings.
+    pub embedding_scale: f32,
+    /// Multiplies what attention and feed-forward add to the residual stream.
+    pub residual_scale: f32,
+    /// Multiplies the logits.
+    pub logit_scale: f32,
+    /// Bounds the logits by `c · tanh(x / c)`.
+    pub logit_softcap: Option<f32>,
+    /// Which feed-forward matrices honour a `.scale` tensor whatever their type.
+    pub companion_scales: CompanionScales,
+    /// The layers, first to last.
+    pub layers: Vec<LayerSpec>,
+}
+
+/// One layer.
+#[derive(Clone, Debug)]
+pub struct LayerSpec {
+    /// What mixes tokens.
+    pub mixer: Mixer,
+    /// What follows it.
+    pub feed_forward: FeedForward,
+    /// How both are joined to the residual stream.
+    pub residual: Residual,
+    /// The name of the tensor that normalizes the input of the feed-forward; the layer may lack it.
+    pub feed_forward_norm: &'static str,
+    /// The name of the tensor that normalizes what attention returns; the layer may lack it.
+    pub post_attention_norm: Option<&'static str>,
+}
+
+/// What mixes tokens in a layer.
+#[derive(Clone, Debug)]
+pub enum Mixer {
+    /// Multi-head or grouped-query attention.
+    Attention(AttentionSpec),
+    /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434).
+    Latent(LatentSpec),
+    /// A gated short convolution over this many tokens (LFM2).
+    ShortConvolution {
+        /// Tokens that the kernel sees, the current one included.
+        taps: usize,
+    },
+}
+
+impl Mixer {
+    /// The rotation that it uses.
+    pub fn rope(&self) -> Option<&RopeSpec> {
+        match self {
+            Self::Attention(attention) => attention.rope.as_ref(),
+            Self::Latent(latent) => Some(&latent.rope),
+            Self::ShortConvolution { .. } => None,
+        }
+    }
+}
+
+/// Attention of one layer.
+#[derive(Clone, Debug)]
+pub struct AttentionSpec {
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Length of a query or key vector.
+    pub key_length: usize,
+    /// Length of a value vector.
+    pub value_length: usize,
+    /// Multiplies q·k.
+    pub scale: f32,
+    /// Positions, or none.
+    pub rope: Option<RopeSpec>,
+    /// Only this many latest tokens are seen, the current one included.
+    pub window: Option<usize>,
+    /// Bounds the scores by `c · tanh(x / c)`.
+    pub softcap: Option<f32>,
+    /// Biases scores by distance (ALiBi, arXiv:2108.12409) with this maximum; 0 = none.
+    pub alibi_max: f32,
+    /// Clamps q, k and v to ± this.
+    pub clamp: Option<f32>,
+    /// Whether the norms of q and k, where present, come after RoPE.
+    pub qk_norm_last: bool,
+    /// Scales queries by their position.
+    pub temperature: Option<Temperature>,
+}
+
+/// Scales a query at position `p` by `1 + scale · ln(1 + ⌊p / floor⌋)` (Llama 4, Ministral 3).
+#[derive(Clone, Copy, Debug)]
+pub struct Temperature {
+    /// The factor of the logarithm.
+    pub scale: f32,
+    /// Tokens before the first step.
+    pub floor: usize,
+}
+
+/// Latent attention of one layer: keys and values live in one compressed vector per token.
+#[derive(Clone, Debug)]
+pub struct LatentSpec {
+    /// Query heads.
+    pub heads: usize,
+    /// Length of the compressed queries; `None` = queries are not compressed.
+    pub query_rank: Option<usize>,
+    /// Length of the compressed keys and values.
+    pub kv_rank: usize,
+    /// Length of a head's query, rotated part included.
+    pub key_length: usize,
+    /// Length of a head's value.
+    pub value_length: usize,
+    /// Multiplies q·k.
+    pub scale: f32,
+    /// Positions; it rotates the last `rope.dimensions` of a query.
+    pub rope: RopeSpec,
+    /// Scales queries by their position.
+    pub temperature: Option<Temperature>,
+}
+
+/// The feed-forward part of a layer.
+#[derive(Clone, Debug)]
+pub enum FeedForward {
+    /// None: the layer only mixes.
+    None,
+    /// One network for all tokens.
+    Dense {
+        /// The non-linearity. The network is gated if the layer has a gate matrix, or an up matrix twice as high.
+        activation: Activation,
+    },
+    /// A few of many networks for each token.
+    Experts(ExpertsSpec),
+}
+
+/// A mixture of experts.
+#[derive(Clone, Debug)]
+pub struct ExpertsSpec {
+    /// How many there are.
+    pub count: usize,
+    /// How many a token uses.
+    pub used: usize,
+    /// The non-linearity.
+    pub activation: Activation,
+    /// How the router's logits become weights.
+    pub gating: Gating,
+    /// Whether the weights of the chosen experts are made to sum to 1.
+    pub normalize: bool,
+    /// Multiplies the weights.
+    pub scale: f32,
+    /// The experts stand in this many groups, of which a few are eligible.
+    pub groups: Option<ExpertGroups>,
+}
+
+/// Restricts a token to the experts of a few groups (DeepSeek-V3, arXiv:2412.19437).
+#[derive(Clone, Copy, Debug)]
+pub struct ExpertGroups {
+    /// How many groups.
+    pub count: usize,
+    /// How many are eligible.
+    pub used: usize,
+}
+
+/// How the router's logits become weights. The numbers are those of the file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gating {
+    /// Softmax over all experts.
+    Softmax,
+    /// The logistic function of each.
+    Sigmoid,
+    /// Softmax over the chosen ones.
+    SoftmaxOfChosen,
+    /// √softplus of each.
+    SqrtSoftplus,
+}
+
+/// A non-linearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// x · σ(x).
+    Silu,
+    /// The tanh form of x · Φ(x).
+    Gelu,
+    /// max(x, 0).
+    Relu,
+    /// max(x, 0)².
+    ReluSquared,
+    /// gpt-oss: clamped, with σ(1.702 x), and up + 1.
+    ClampedSwiglu,
+}
+
+/// How attention and feed-forward are joined to the residual stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Residual {
+    /// Attention, then feed-forward on the sum.
+    Sequential,
+    /// Both on the same input.
+    Parallel,
+}
+
+/// How a norm is computed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norm {
+    /// With or without the mean.
+    pub kind: NormKind,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// Whether norms have weights. Where they do, a norm whose weight is missing does not exist.
+    pub weighted: bool,
+}
+
+/// The kinds of norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormKind {
+    /// x / √(mean x² + ε), times a weight.
+    Rms,
+    /// (x − mean) / √(var + ε), times a weight, plus a bias where there is one.
+    Layer,
+}
+
+/// A file may carry a scalar `X.scale` beside a matrix `X.weight`. The type NVFP4 always needs it; for other types the
+/// reference implementation honours it in attention for all architectures and in the feed-forward only for some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct CompanionScales {
+    /// Of plain feed-forward matrices.
+    pub dense: bool,
+    /// Of experts' matrices.
+    pub experts: bool,
+}

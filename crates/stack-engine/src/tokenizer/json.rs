@@ -1,0 +1,267 @@
+//! Reads a tokenizer from `tokenizer.json` and runs it on the `tokenizers` crate.
+//!
+//! Only the stages of that crate are used, not its whole: tokens are cut out of the text by our own rules first, so that
+//! callers cannot write control tokens and template text can.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokenizers::tokenizer::normalizer::Range;
+use tokenizers::tokenizer::{
+    Encoding, Model, Normalizer, OffsetReferential, OffsetType, PostProcessor, PreTokenizedString,
+    PreTokenizer, Token,
+};
+
+use super::detokenizer::Strip as SpaceStrip;
+use super::partition::{Fragment, Partition, Strip};
+use super::spelling::{Spelling, byte_token};
+use super::vocabulary::{Roles, TokenKind, Vocabulary};
+use super::{Algorithm, Inner, Tokenizer, TokenizerError};
+
+/// The stages of a `tokenizer.json`.
+pub(super) struct Pipeline {
+    stages: tokenizers::Tokenizer,
+    /// Stands for what no stage can handle.
+    unknown: Vec<u32>,
+    /// Ids that text must not become, in order.
+    control: Vec<u32>,
+}
+
+impl Pipeline {
+    /// Appends the tokens of a text that has been cut already.
+    pub(super) fn encode(&self, text: &str, fragments: &[Fragment], tokens: &mut Vec<u32>) {
+        match self.try_encode(text, fragments) {
+            Ok(found) => tokens.extend(found),
+            // Only an odd regular expression can fail, on an odd text. The control tokens are right in any case.
+            Err(_) => tokens.extend(fragments.iter().flat_map(|fragment| match fragment {
+                Fragment::Token(id, _) => std::slice::from_ref(id),
+                Fragment::Text(_) => &self.unknown,
+            })),
+        }
+    }
+
+    fn try_encode(&self, text: &str, fragments: &[Fragment]) -> tokenizers::Result<Vec<u32>> {
+        // The crate has to see the text as one, because some of its stages treat its start differently.
+        let mut parts = PreTokenizedString::from(text);
+        parts.split(|_, whole| {
+            let cut = fragments.iter().filter_map(|fragment| {
+                let (range, tokens) = match fragment {
+                    Fragment::Text(range) => (range, None),
+                    Fragment::Token(id, range) => (range, Some(vec![token(*id)])),
+                };
+                Some((whole.slice(Range::Original(range.clone()))?, tokens))
+            });
+            Ok(cut.collect::<Vec<_>>())
+        })?;
+        if let Some(normalizer) = self.stages.get_normalizer() {
+            parts.normalize(|part| normalizer.normalize(part))?;
+        }
+        if let Some(pre_tokenizer) = self.stages.get_pre_tokenizer() {
+            pre_tokenizer.pre_tokenize(&mut parts)?;
+        }
+        parts.tokenize(|part| Ok(self.tokenize(part.get())))?;
+        let splits = parts.get_splits(OffsetReferential::Original, OffsetType::None);
+        Ok(splits
+            .into_iter()
+            .flat_map(|(_, _, tokens)| tokens.iter().flatten().map(|token| token.id))
+            .collect())
+    }
+
+    /// Tokenizes a piece of text. What would become a control token is tokenized character by character instead.
+    fn tokenize(&self, piece: &str) -> Vec<Token> {
+        let model = self.stages.get_model();
+        let unknown = || self.unknown.iter().copied().map(token);
+        let Ok(found) = model.tokenize(piece) else { return unknown().collect() };
+        let control = |found: &Token| self.control.binary_search(&found.id).is_ok();
+        if !found.iter().any(control) {
+            return found;
+        }
+        let mut tokens = Vec::with_capacity(found.len());
+        for part in found {
+            if !control(&part) {
+                tokens.push(part);
+                continue;
+            }
+            for c in part.value.chars() {
+                match model.tokenize(c.encode_utf8(&mut [0; 4])) {
+                    Ok(found) if !found.iter().any(control) => tokens.extend(found),
+                    _ => tokens.extend(unknown()),
+                }
+            }
+        }
+        tokens
+    }
+}
+
+fn token(id: u32) -> Token {
+    Token::new(id, String::new(), (0, 0))
+}
+
+/// Builds a tokenizer from the two files.
+pub(super) fn tokenizer(file: &[u8], config: Option<&[u8]>) -> Result<Tokenizer, TokenizerError> {
+    let problem = |problem: String| TokenizerError::Json { file: "tokenizer.json", problem };
+    let outline: Outline = serde_json::from_slice(file).map_err(|error| problem(error.to_string()))?;
+    let config = match config {
+        Some(config) => serde_json::from_slice(config).map_err(|error| TokenizerError::Json {
+            file: "tokenizer_config.json",
+            problem: error.to_string(),
+        })?,
+        None => Value::Null,
+    };
+    let stages = tokenizers::Tokenizer::from_bytes(file).map_err(|error| problem(error.to_string()))?;
+
+    let tokens = tokens(&stages, &outline, file.len())?;
+    let find = |name: &str| token_named(&config, name).and_then(|text| stages.token_to_id(text));
+    let around = around(&stages).unwrap_or_default();
+    let roles = Roles {
+        bos: find("bos_token").or(around.0.first().copied()),
+        eos: find("eos_token"),
+        unknown: outline.unknown(&stages).or_else(|| find("unk_token")),
+        separator: find("sep_token"),
+        padding: find("pad_token"),
+        mask: find("mask_token"),
+        ..Roles::default()
+    };
+    let texts = tokens.iter().map(|(text, _)| text.as_bytes());
+    let kinds = tokens.iter().map(|&(_, kind)| kind).collect();
+    let vocabulary = Vocabulary::new(texts, kinds, roles, outline.spelling())?;
+
+    let added = stages.get_added_tokens_decoder();
+    let partition = Partition::new(&vocabulary, |id| {
+        added.get(&id).map_or(Strip::default(), |token| Strip { left: token.lstrip, right: token.rstrip })
+    });
+    let control = vocabulary.iter().map(|(id, _)| id).filter(|&id| vocabulary.kind(id) == TokenKind::Control);
+    let pipeline =
+        Pipeline { control: control.collect(), unknown: roles.unknown.into_iter().collect(), stages };
+    Ok(Tokenizer {
+        inner: Arc::new(Inner {
+            prefix: override_end(around.0, &config["add_bos_token"], roles.bos),
+            suffix: override_end(around.1, &config["add_eos_token"], roles.eos),
+            strip: if outline.adds_space() { SpaceStrip::FirstSpace } else { SpaceStrip::Nothing },
+            model: outline.model.kind.unwrap_or_else(|| "unknown".to_owned()),
+            pre_tokenizer: outline.pre_tokenizer["type"].as_str().map(str::to_owned),
+            warnings: Vec::new(),
+            vocabulary: Arc::new(vocabulary),
+            partition,
+            algorithm: Algorithm::Json(Box::new(pipeline)),
+        }),
+    })
+}
+
+/// What we need to know of a `tokenizer.json` that the crate does not tell.
+#[derive(Deserialize)]
+struct Outline {
+    model: ModelOutline,
+    #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
+    decoder: Value,
+}
+
+#[derive(Deserialize)]
+struct ModelOutline {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    unk_token: Option<String>,
+    #[serde(default)]
+    unk_id: Option<u32>,
+    #[serde(default)]
+    byte_fallback: Option<bool>,
+}
+
+impl Outline {
+    fn unknown(&self, stages: &tokenizers::Tokenizer) -> Option<u32> {
+        self.model.unk_token.as_deref().and_then(|text| stages.token_to_id(text)).or(self.model.unk_id)
+    }
+
+    fn spelling(&self) -> Spelling {
+        let byte_level = |stage: &Value| stage["type"] == "ByteLevel";
+        if any_stage(&self.decoder, &byte_level) || any_stage(&self.pre_tokenizer, &byte_level) {
+            Spelling::ByteLevel
+        } else if self.model.kind.as_deref() == Some("WordPiece") {
+            Spelling::Continued
+        } else {
+            Spelling::Marked
+        }
+    }
+
+    /// Whether text gets a space in front that its tokens show.
+    fn adds_space(&self) -> bool {
+        self.spelling() == Spelling::Continued
+            || any_stage(&self.decoder, &|stage| match stage["type"].as_str() {
+                Some("Strip") => stage["start"].as_u64() > Some(0),
+                Some("Metaspace") => {
+                    stage["prepend_scheme"].as_str().is_some_and(|scheme| scheme != "never")
+                        || stage["add_prefix_space"] == true
+                }
+                _ => false,
+            })
+    }
+}
+
+/// Whether a stage, or one of those that it is a sequence of, is as asked.
+fn any_stage(stage: &Value, asked: &impl Fn(&Value) -> bool) -> bool {
+    let parts = ["decoders", "pretokenizers"].into_iter().filter_map(|name| stage[name].as_array()).flatten();
+    asked(stage) || parts.into_iter().any(|part| any_stage(part, asked))
+}
+
+/// Returns texts and kinds of all tokens by id. Ids without a token get an empty text.
+fn tokens(
+    stages: &tokenizers::Tokenizer,
+    outline: &Outline,
+    file_bytes: usize,
+) -> Result<Vec<(String, TokenKind)>, TokenizerError> {
+    let vocabulary = stages.get_vocab(true);
+    let Some(last) = vocabulary.values().max().map(|&id| id as usize) else {
+        return Err(TokenizerError::NoVocabulary);
+    };
+    // Every token takes more than one byte in the file, so that an honest file has no id beyond its length.
+    if last >= file_bytes {
+        let problem = format!("token id {last} is far outside a vocabulary of {}", vocabulary.len());
+        return Err(TokenizerError::Malformed(problem));
+    }
+    let added = stages.get_added_tokens_decoder();
+    let unknown = outline.unknown(stages);
+    let mut tokens = vec![(String::new(), TokenKind::Unused); last + 1];
+    for (text, id) in vocabulary {
+        let kind = match added.get(&id) {
+            _ if Some(id) == unknown => TokenKind::Unknown,
+            Some(token) if token.special => TokenKind::Control,
+            Some(_) => TokenKind::UserDefined,
+            None if outline.model.byte_fallback == Some(true) && byte_token(text.as_bytes()).is_some() => {
+                TokenKind::Byte
+            }
+            None => TokenKind::Normal,
+        };
+        tokens[id as usize] = (text, kind);
+    }
+    Ok(tokens)
+}
+
+/// Returns the text of a token that the configuration names, which may be a string or an object.
+fn token_named<'v>(config: &'v Value, name: &str) -> Option<&'v str> {
+    let token = &config[name];
+    token.as_str().or_else(|| token["content"].as_str())
+}
+
+/// Returns what the post-processor puts before and behind a text, found by watching it.
+fn around(stages: &tokenizers::Tokenizer) -> Option<(Vec<u32>, Vec<u32>)> {
+    const MIDDLE: u32 = u32::MAX;
+    let encoding = Encoding::from_tokens(vec![token(MIDDLE)], 0);
+    let encodings = stages.get_post_processor()?.process_encodings(vec![encoding], true).ok()?;
+    let ids: Vec<u32> = encodings.iter().flat_map(Encoding::get_ids).copied().collect();
+    let middle = ids.iter().position(|&id| id == MIDDLE)?;
+    Some((ids[..middle].to_vec(), ids[middle + 1..].to_vec()))
+}
+
+/// Applies the configuration's word on whether a token goes at an end to what the post-processor puts there.
+fn override_end(mut tokens: Vec<u32>, add: &Value, token: Option<u32>) -> Vec<u32> {
+    match (add.as_bool(), token) {
+        (Some(true), Some(token)) if !tokens.contains(&token) => tokens.push(token),
+        (Some(false), Some(token)) => tokens.retain(|&other| other != token),
+        _ => {}
+    }
+    tokens
+}

@@ -1,0 +1,169 @@
+//! A model in one GGUF file, or in several.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::super::file::{ModelFile, subject};
+use super::super::{LoadError, Metadata, TensorInfo, WeightSource};
+use super::{Header, header, shards};
+
+/// A GGUF model that is open for reading.
+#[derive(Debug)]
+pub struct GgufFile {
+    files: Vec<ModelFile>,
+    metadata: Metadata,
+    tensors: Vec<TensorInfo>,
+    places: HashMap<String, Place>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    index: usize,
+    file: usize,
+    offset: u64,
+}
+
+impl GgufFile {
+    /// Opens a model; for one that is split, any of its files finds the others.
+    ///
+    /// # Errors
+    ///
+    /// Names the file, and what is wrong with it.
+    pub fn open(path: &Path) -> Result<Self, LoadError> {
+        let (file, header) = open(path)?;
+        let Some(split) = shards::split(path, &header)? else {
+            return Self::join(vec![(file, header)]);
+        };
+        // The file that was named is opened once more among its siblings; it is only a header.
+        drop(file);
+        let parts = split.paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
+        split.check(parts.iter().map(|(_, header)| header))?;
+        Self::join(parts)
+    }
+
+    /// The files of the model, in order.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(ModelFile::path)
+    }
+
+    /// Takes the metadata of the first part and the tensors of all.
+    fn join(parts: Vec<(ModelFile, Header)>) -> Result<Self, LoadError> {
+        let mut joined = Self {
+            files: Vec::with_capacity(parts.len()),
+            metadata: Metadata::default(),
+            tensors: Vec::new(),
+            places: HashMap::new(),
+        };
+        for (number, (file, header)) in parts.into_iter().enumerate() {
+            if number == 0 {
+                joined.metadata = header.metadata;
+            }
+            for entry in header.tensors {
+                let place = Place { index: joined.tensors.len(), file: number, offset: entry.offset };
+                if joined.places.insert(entry.info.name.clone(), place).is_some() {
+                    let problem = format!("has tensor {}, which an earlier file has too", entry.info.name);
+                    return Err(LoadError::new(subject(file.path()), problem));
+                }
+                joined.tensors.push(entry.info);
+            }
+            joined.files.push(file);
+        }
+        Ok(joined)
+    }
+}
+
+impl WeightSource for GgufFile {
+    fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    fn tensor(&self, name: &str) -> Option<&TensorInfo> {
+        self.places.get(name).map(|place| &self.tensors[place.index])
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        let Some(place) = self.places.get(name) else {
+            return Err(LoadError::new(format!("tensor {name}"), "is not in the file"));
+        };
+        let info = &self.tensors[place.index];
+        if let Err(id) = info.ty {
+            let problem = format!("is stored in type {id}, which this program does not know");
+            return Err(LoadError::new(format!("tensor {name}"), problem));
+        }
+        self.files[place.file].read(place.offset, info.bytes)
+    }
+
+    fn size_bytes(&self) -> u64 {
+        self.files.iter().map(ModelFile::len).sum()
+    }
+}
+
+fn open(path: &Path) -> Result<(ModelFile, Header), LoadError> {
+    let file = ModelFile::open(path)?;
+    let header = header::read(file.reader(), file.len()).map_err(|error| {
+        let problem = error.to_string();
+        LoadError { subject: subject(path), problem, source: error.source.map(Into::into) }
+    })?;
+    Ok((file, header))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use stack_testkit::GgufBuilder;
+
+    use super::*;
+
+    #[test]
+    fn tensors_are_read_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        let bytes =
+            GgufBuilder::new("x").f32_tensor("a", &[1], &[1.5]).tensor("odd", 99, &[4], &[7; 8]).build();
+        fs::write(&path, &bytes).unwrap();
+        let file = GgufFile::open(&path).unwrap();
+        assert_eq!(file.read("a").unwrap(), 1.5f32.to_le_bytes());
+        assert_eq!(file.tensor("a").unwrap().shape, [1]);
+        assert_eq!(file.size_bytes(), bytes.len() as u64);
+        assert!(file.read("odd").unwrap_err().to_string().contains("tensor odd: is stored in type 99"));
+        assert!(file.read("b").unwrap_err().to_string().contains("tensor b"));
+        fs::write(&path, &bytes[..64]).unwrap();
+        assert!(file.read("a").unwrap_err().problem.contains("was cut since"));
+    }
+
+    #[test]
+    fn threads_read_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        let names: Vec<String> = (0..16).map(|n| format!("t{n}")).collect();
+        let file = names.iter().enumerate().fold(GgufBuilder::new("x"), |file, (n, name)| {
+            file.tensor(name, 24, &[4096], &vec![n as u8; 4096])
+        });
+        fs::write(&path, file.build()).unwrap();
+        let file = GgufFile::open(&path).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for (n, name) in names.iter().enumerate() {
+                        assert_eq!(file.read(name).unwrap(), vec![n as u8; 4096]);
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn the_file_is_named_in_errors() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("model.gguf");
+        fs::write(&path, b"GGUF\x03\0\0\0").unwrap();
+        let error = GgufFile::open(&path).unwrap_err();
+        assert!(error.subject.ends_with("model.gguf"));
+        assert!(error.problem.starts_with("header at byte 8: needs 8 bytes"), "{}", error.problem);
+    }
+}

@@ -1,0 +1,76 @@
+//! Logits against those of llama.cpp, in one batch and token by token.
+
+use std::path::Path;
+
+use serde_json::Value;
+use stack_engine::executor::{CandleExecutor, Chunk, DeviceKind, Executor, Output, Wanted};
+use stack_engine::spec::DecoderSpec;
+use stack_engine::weights::GgufFile;
+use stack_testkit::{nmse, reference_data};
+
+#[test]
+fn every_architecture_answers_as_the_reference_does() {
+    let Some(folder) = reference_data("archs") else { return };
+    compare_all(&folder, |_| 1e-4);
+}
+
+#[test]
+fn every_tensor_type_answers_as_the_reference_does() {
+    let Some(folder) = reference_data("types") else { return };
+    let exact = ["F16", "BF16"];
+    compare_all(&folder, |name| if exact.iter().any(|ty| name.ends_with(ty)) { 1e-4 } else { 6e-4 });
+}
+
+#[test]
+fn a_real_model_answers_as_the_reference_does() {
+    let Some(folder) = reference_data("stories260K") else { return };
+    let rows = worst(&folder.join("stories260K.gguf"), &folder.join("stories260K.json"));
+    assert!(rows < 1e-4, "NMSE {rows:e}");
+}
+
+fn compare_all(folder: &Path, limit: impl Fn(&str) -> f64) {
+    let mut failures = Vec::new();
+    let mut models: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .collect();
+    models.sort();
+    assert!(!models.is_empty());
+    for model in models {
+        let name = model.file_stem().unwrap().to_str().unwrap().to_owned();
+        let worst = worst(&model, &model.with_extension("json"));
+        println!("{name}: {worst:.2e}");
+        if worst.is_nan() || worst > limit(&name) {
+            failures.push(format!("{name}: NMSE {worst:.2e}"));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+/// The largest error of any row, over one batch and over 24 tokens followed by single ones.
+fn worst(model: &Path, reference: &Path) -> f64 {
+    let reference: Value = serde_json::from_slice(&std::fs::read(reference).unwrap()).unwrap();
+    let tokens: Vec<u32> = serde_json::from_value(reference["tokens"].clone()).unwrap();
+    let expected: Vec<Vec<f32>> = serde_json::from_value(reference["logits"].clone()).unwrap();
+    let file = GgufFile::open(model).unwrap();
+    let spec = DecoderSpec::read(&file).unwrap();
+    let mut executor = CandleExecutor::load(&file, spec, DeviceKind::Cpu, 64, &|_, _| {}).unwrap();
+    let mut worst: f64 = 0.0;
+    for split in [32, 24, 1] {
+        let sequence = executor.open();
+        let (first, rest) = tokens.split_at(split);
+        let mut run = |tokens: &[u32]| {
+            let chunk = Chunk { sequence, tokens, wanted: Wanted::All };
+            executor.forward(&[chunk], Output::Logits).unwrap()
+        };
+        let mut rows: Vec<Vec<f32>> = run(first).iter().map(<[f32]>::to_vec).collect();
+        rows.extend(rest.iter().map(|token| run(&[*token]).row(0).to_vec()));
+        executor.close(sequence);
+        assert_eq!(rows.len(), expected.len());
+        for (row, expected) in rows.iter().zip(&expected) {
+            worst = worst.max(nmse(row, expected));
+        }
+    }
+    worst
+}

@@ -1,0 +1,3 @@
+//! The engine against reference data.
+
+mod logits;

@@ -1,0 +1,88 @@
+//! From a parsed request to its response.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use futures_core::Stream;
+use stack_chat::{ChatError, ChatEvent, ChatRequest, ErrorKind};
+use stack_wire::Ignored;
+use stack_wire::openai::{Call, Chunks, Delivery, ErrorObject, Reply, Shape, Whole};
+
+use crate::error::{ApiError, json};
+use crate::merge::merge;
+use crate::router::Server;
+use crate::stopwatch::Stopwatch;
+use crate::stream;
+
+/// Asks the model and returns its answer the way the caller wants it. A completion may hold several requests; their
+/// choices are counted through.
+pub(crate) async fn answer(
+    server: &Server,
+    shape: Shape,
+    call: Call<Vec<ChatRequest>>,
+) -> Result<Response, ApiError> {
+    let served = server.models.find(call.model.as_deref())?;
+    let Some(model) = &served.chat else { return Err(not_supported(&served.id, "complete text")) };
+    let choices = call.request.iter().map(|request| request.choices).sum();
+    let reply = Reply {
+        shape,
+        unique: server.ids.next(),
+        created_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()),
+        model: served.id.clone(),
+        logprobs: call.request.first().and_then(|request| request.logprobs),
+    };
+
+    let watch = Stopwatch::start(Arc::clone(&server.metrics));
+    let ask = |request: ChatRequest| Ok((request.choices, model.chat(request)?));
+    let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, ChatError>>()?;
+    let events = watch.over(merge(streams));
+    let response = match call.delivery {
+        Delivery::Whole => json(collect(events, Whole::new(reply, choices)).await?),
+        Delivery::Stream { include_usage } => {
+            stream::respond(events, Chunks::new(reply, choices, include_usage), server.options.ping_after)
+                .await?
+        }
+    };
+    Ok(report(response, &call.ignored))
+}
+
+/// Takes the next event of a stream; the end without a last event is an error like any other.
+pub(crate) async fn next(events: &mut Stopwatch) -> Result<ChatEvent, ChatError> {
+    poll_fn(|cx| Pin::new(&mut *events).poll_next(cx)).await.unwrap_or_else(|| Err(broken()))
+}
+
+/// Lists what had no effect in the response's header.
+pub(crate) fn report(mut response: Response, ignored: &Ignored) -> Response {
+    if let Some(value) = ignored.header_value().and_then(|names| HeaderValue::try_from(names).ok()) {
+        response.headers_mut().insert(IGNORED, value);
+    }
+    response
+}
+
+/// Makes the error for a route that the model cannot answer.
+pub(crate) fn not_supported(id: &str, what: &str) -> ApiError {
+    let message = format!("the model {id:?} cannot {what}");
+    ErrorObject::new(501, "not_supported_error", Some("not_supported"), message).into()
+}
+
+/// Makes the error for a stream that ends without its last event.
+pub(crate) fn broken() -> ChatError {
+    ChatError::new(ErrorKind::Internal, "the stream ended without its last event")
+}
+
+async fn collect(mut events: Stopwatch, mut whole: Whole) -> Result<String, ChatError> {
+    loop {
+        let event = next(&mut events).await?;
+        let last = matches!(event, ChatEvent::Done { .. });
+        whole.push(event);
+        if last {
+            return whole.finish().ok_or_else(broken);
+        }
+    }
+}
+
+const IGNORED: HeaderName = HeaderName::from_static("x-stack-ignored");

@@ -1,0 +1,66 @@
+//! Request bodies, read whole.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::body::BodyDataStream;
+use axum::extract::{FromRequest, Request};
+use axum::http::header;
+use futures_core::Stream;
+use stack_wire::openai::ErrorObject;
+
+use crate::error::ApiError;
+use crate::router::Server;
+
+/// A body that came in completely, in time, and is not too long. What it says of its type does not matter.
+pub(crate) struct WholeBody(pub(crate) Vec<u8>);
+
+impl FromRequest<Arc<Server>> for WholeBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, ApiError> {
+        let limit = server.options.body_bytes_max;
+        let waits_for_leave = request.headers().contains_key(header::EXPECT);
+        let declared = request.headers().get(header::CONTENT_LENGTH);
+        let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if waits_for_leave && declared.is_some_and(|length| length > limit) {
+            return Err(too_long(limit));
+        }
+        let mut stream = request.into_body().into_data_stream();
+        match tokio::time::timeout(server.options.body_timeout, read(&mut stream, limit)).await {
+            Ok(body) => body.map(Self),
+            Err(_elapsed) => {
+                let message = "the request body did not arrive in time";
+                Err(ErrorObject::new(408, "invalid_request_error", Some("request_timeout"), message).into())
+            }
+        }
+    }
+}
+
+/// Reads up to `limit` bytes. Of a longer body a few times as much is read and thrown away: most clients look at the
+/// response only once they have sent everything.
+async fn read(stream: &mut BodyDataStream, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let (mut body, mut length) = (Vec::new(), 0_usize);
+    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await {
+        let Ok(chunk) = chunk else {
+            let message = "the connection broke before the request body was complete";
+            return Err(ErrorObject::new(400, "invalid_request_error", None, message).into());
+        };
+        length += chunk.len();
+        if length <= limit {
+            body.extend_from_slice(&chunk);
+        } else {
+            body = Vec::new();
+        }
+        if length > limit.saturating_mul(4) {
+            break;
+        }
+    }
+    if length > limit { Err(too_long(limit)) } else { Ok(body) }
+}
+
+fn too_long(limit: usize) -> ApiError {
+    let message = format!("the request body is longer than {limit} bytes");
+    ErrorObject::new(413, "invalid_request_error", Some("request_too_large"), message).into()
+}

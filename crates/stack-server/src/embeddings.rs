@@ -1,0 +1,28 @@
+//! `POST /v1/embeddings`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use stack_wire::openai;
+
+use crate::answer::{not_supported, report};
+use crate::body::WholeBody;
+use crate::error::{ApiError, json};
+use crate::router::Server;
+use crate::stopwatch::Stopwatch;
+
+/// Embeds one or more inputs.
+pub(crate) async fn embed(
+    State(server): State<Arc<Server>>,
+    WholeBody(body): WholeBody,
+) -> Result<Response, ApiError> {
+    let call = openai::parse_embedding(&body)?;
+    let served = server.models.find(call.model.as_deref())?;
+    let Some(embedder) = &served.embedder else { return Err(not_supported(&served.id, "make embeddings")) };
+    let watch = Stopwatch::start(Arc::clone(&server.metrics));
+    let embeddings = embedder.embed(call.request).await?;
+    server.metrics.prompt_tokens(embeddings.tokens.into());
+    drop(watch);
+    Ok(report(json(openai::embedding_list(&served.id, &embeddings, call.encoding)), &call.ignored))
+}

@@ -1,0 +1,100 @@
+//! What a stream tells the metrics while it passes.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use futures_core::Stream;
+use stack_chat::{ChatError, ChatEvent, Delta, EventStream};
+
+use crate::metrics::Metrics;
+
+/// A stream of events under observation. It measures what clients feel, so it starts before the model is asked, and
+/// counts what was generated even if nobody waited for the end.
+pub(crate) struct Stopwatch {
+    metrics: Arc<Metrics>,
+    started: Instant,
+    events: Option<EventStream>,
+    /// Tokens in the prompt, until they are counted.
+    prompt_tokens: u32,
+    /// When each choice last moved, by its number.
+    last: Vec<Option<Instant>>,
+    any_token: bool,
+}
+
+impl Stopwatch {
+    /// Starts to measure.
+    pub(crate) fn start(metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics,
+            started: Instant::now(),
+            events: None,
+            prompt_tokens: 0,
+            last: Vec::new(),
+            any_token: false,
+        }
+    }
+
+    /// Observes `events`.
+    pub(crate) fn over(mut self, events: EventStream) -> Self {
+        self.events = Some(events);
+        self
+    }
+
+    fn see(&mut self, event: &ChatEvent) {
+        match event {
+            ChatEvent::Started { prompt_tokens, .. } => self.prompt_tokens = *prompt_tokens,
+            ChatEvent::Delta(delta) => self.tokens(delta),
+            ChatEvent::Finished { .. } => {}
+            ChatEvent::Done { usage, timings } => {
+                self.prompt_tokens = usage.prompt_tokens;
+                self.metrics.queue.record(timings.queue);
+                self.metrics.prefill.record(timings.prefill);
+                self.metrics.decode.record(timings.decode);
+            }
+        }
+    }
+
+    fn tokens(&mut self, delta: &Delta) {
+        let Ok(count) = u32::try_from(delta.tokens.len()) else { return };
+        if count == 0 {
+            return;
+        }
+        let now = Instant::now();
+        if !std::mem::replace(&mut self.any_token, true) {
+            self.metrics.time_to_first_token.record(now - self.started);
+        }
+        let choice = delta.choice as usize;
+        if self.last.len() <= choice {
+            self.last.resize(choice + 1, None);
+        }
+        if let Some(before) = self.last[choice].replace(now) {
+            for _ in 0..count {
+                self.metrics.inter_token_latency.record((now - before) / count);
+            }
+        }
+        self.metrics.generated_tokens(count.into());
+    }
+}
+
+impl Stream for Stopwatch {
+    type Item = Result<ChatEvent, ChatError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Some(events) = &mut this.events else { return Poll::Ready(None) };
+        let event = events.as_mut().poll_next(cx);
+        if let Poll::Ready(Some(Ok(event))) = &event {
+            this.see(event);
+        }
+        event
+    }
+}
+
+impl Drop for Stopwatch {
+    fn drop(&mut self) {
+        self.metrics.prompt_tokens(self.prompt_tokens.into());
+        self.metrics.request.record(self.started.elapsed());
+    }
+}

@@ -1,0 +1,92 @@
+//! `POST /v1/completions`: the request.
+
+use stack_chat::{ChatError, ChatRequest, EmbedInput, Logprobs, Prompt};
+
+use super::input::inputs;
+use super::options::{self, Call, TOKENS_MAX};
+use super::unsupported::{self, COMPLETION, GENERATION};
+use crate::Ignored;
+use crate::fields::Fields;
+
+/// Parses the body of a completion: one request per prompt, all with the same options.
+///
+/// Without `max_tokens` an answer has at most 16 tokens, as OpenAI documents it.
+///
+/// # Errors
+///
+/// Of kind `Invalid` or `Unsupported`, and naming the field at fault unless the body as a whole is wrong.
+pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, ChatError> {
+    let mut fields = Fields::parse(body)?;
+    let mut ignored = Ignored::default();
+    unsupported::refuse(&mut fields, GENERATION)?;
+    unsupported::refuse(&mut fields, COMPLETION)?;
+    let prompts = inputs(&mut fields, "prompt", PROMPTS_MAX)?;
+    let mut options = ChatRequest::new(Prompt::Text(String::new()));
+    options::generation(&mut fields, &mut options)?;
+    options.max_tokens = Some(fields.integer("max_tokens", 1..=TOKENS_MAX)?.unwrap_or(16));
+    options.logprobs = fields.integer("logprobs", 0..=20)?.map(|top| Logprobs { top });
+    best_of(&mut fields, options.choices)?;
+    let model = options::model(&mut fields)?;
+    let delivery = options::delivery(&mut fields, &mut ignored)?;
+    fields.ignore_rest("", &mut ignored);
+    let request = |prompt| {
+        let prompt = match prompt {
+            EmbedInput::Text(text) => Prompt::Text(text),
+            EmbedInput::Tokens(ids) => Prompt::Tokens(ids),
+        };
+        ChatRequest { prompt, ..options.clone() }
+    };
+    Ok(Call { model, request: prompts.into_iter().map(request).collect(), delivery, ignored })
+}
+
+/// Choosing the best of more answers than are returned is not supported.
+fn best_of(fields: &mut Fields, choices: u32) -> Result<(), ChatError> {
+    match fields.integer("best_of", 1..=TOKENS_MAX)? {
+        Some(best_of) if best_of < choices => {
+            Err(ChatError::invalid("best_of", "`best_of` must not be less than `n`"))
+        }
+        Some(best_of) if best_of > choices => {
+            Err(ChatError::unsupported("best_of", "`best_of` is not supported here; leave it out or use `n`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+const PROMPTS_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use stack_chat::ErrorKind;
+
+    use super::*;
+
+    fn parse(json: &str) -> Result<Call<Vec<ChatRequest>>, ChatError> {
+        parse_completion(json.as_bytes())
+    }
+
+    #[test]
+    fn each_prompt_becomes_a_request_with_the_same_options() {
+        let call =
+            parse(r#"{"prompt": ["a", [1, 2]], "n": 2, "logprobs": 3, "seed": 4, "best_of": 2}"#).unwrap();
+        let prompts: Vec<_> = call.request.iter().map(|request| request.prompt.clone()).collect();
+        assert_eq!(prompts, [Prompt::Text("a".into()), Prompt::Tokens(vec![1, 2])]);
+        for request in &call.request {
+            assert_eq!((request.choices, request.max_tokens, request.sampling.seed), (2, Some(16), Some(4)));
+            assert_eq!(request.logprobs, Some(Logprobs { top: 3 }));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_honoured_is_refused_by_name() {
+        for (json, field) in [
+            (r#"{"prompt": "a", "echo": true}"#, "echo"),
+            (r#"{"prompt": "a", "suffix": "b"}"#, "suffix"),
+            (r#"{"prompt": "a", "best_of": 2}"#, "best_of"),
+        ] {
+            let error = parse(json).unwrap_err();
+            assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::Unsupported, Some(field)));
+        }
+        assert_eq!(parse("{}").unwrap_err().field.as_deref(), Some("prompt"));
+        assert_eq!(parse(r#"{"prompt": "a", "n": 3, "best_of": 2}"#).unwrap_err().kind, ErrorKind::Invalid);
+    }
+}

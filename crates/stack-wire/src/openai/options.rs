@@ -1,0 +1,90 @@
+//! What chat completions and completions have in common.
+
+use serde_json::Value;
+use stack_chat::{ChatError, ChatRequest};
+
+use super::sampling::sampling;
+use crate::Ignored;
+use crate::fields::{Fields, bounded, mismatch};
+
+/// A request as it was parsed: what the model is asked, and how the answer travels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call<T> {
+    /// The model asked for, if the request names one.
+    pub model: Option<String>,
+    /// What the model is asked.
+    pub request: T,
+    /// How the answer travels.
+    pub delivery: Delivery,
+    /// What the request said without effect.
+    pub ignored: Ignored,
+}
+
+/// How an answer travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// As one JSON object, when it is complete.
+    Whole,
+    /// As server-sent events, while it is generated.
+    Stream {
+        /// Whether a last chunk without choices carries the usage.
+        include_usage: bool,
+    },
+}
+
+/// Takes `model`.
+pub(super) fn model(fields: &mut Fields) -> Result<Option<String>, ChatError> {
+    fields.text("model", 512)
+}
+
+/// Takes `stream` and `stream_options`.
+pub(super) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Delivery, ChatError> {
+    let stream = fields.flag("stream")?.unwrap_or(false);
+    let mut include_usage = false;
+    if let Some(mut options) = fields.object("stream_options")? {
+        if !stream {
+            let message = "`stream_options` is only allowed together with `stream: true`";
+            return Err(ChatError::invalid("stream_options", message));
+        }
+        include_usage = options.flag("include_usage")?.unwrap_or(false);
+        options.ignore_rest("stream_options", ignored);
+    }
+    Ok(if stream { Delivery::Stream { include_usage } } else { Delivery::Whole })
+}
+
+/// Takes how tokens are chosen and what ends an answer.
+pub(super) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Result<(), ChatError> {
+    request.sampling = sampling(fields)?;
+    request.stop = stop(fields)?;
+    request.choices = fields.integer("n", 1..=CHOICES_MAX)?.unwrap_or(1);
+    request.ignore_eos = fields.flag("ignore_eos")?.unwrap_or(false);
+    Ok(())
+}
+
+fn stop(fields: &mut Fields) -> Result<Vec<String>, ChatError> {
+    let texts = match fields.take("stop") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(texts)) => texts,
+        Some(text @ Value::String(_)) => vec![text],
+        Some(other) => return Err(mismatch("stop".into(), "a string or an array of strings", &other)),
+    };
+    bounded("stop", texts.len(), STOPS_MAX)?;
+    let text = |text| match text {
+        Value::String(text) if text.is_empty() => {
+            Err(ChatError::invalid("stop", "`stop` holds an empty text"))
+        }
+        Value::String(text) if text.len() > STOP_BYTES_MAX => {
+            Err(ChatError::invalid("stop", format!("`stop` holds a text longer than {STOP_BYTES_MAX} bytes")))
+        }
+        Value::String(text) => Ok(text),
+        other => Err(mismatch("stop".into(), "a string or an array of strings", &other)),
+    };
+    texts.into_iter().map(text).collect()
+}
+
+/// The most tokens that a request may ask for; the context is the real bound.
+pub(super) const TOKENS_MAX: u32 = i32::MAX as u32;
+
+const CHOICES_MAX: u32 = 16;
+const STOPS_MAX: usize = 32;
+const STOP_BYTES_MAX: usize = 1024;
