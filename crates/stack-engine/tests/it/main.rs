@@ -1,3 +1,4 @@
 //! The engine against reference data.
 
+mod answers;
 mod logits;
