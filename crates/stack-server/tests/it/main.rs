@@ -1,0 +1,9 @@
+//! The server as its clients see it: through the router, and where it matters through a socket.
+
+mod answers;
+mod embeddings;
+mod errors;
+mod metrics;
+mod openapi;
+mod sockets;
+mod support;
