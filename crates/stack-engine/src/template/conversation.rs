@@ -1,0 +1,154 @@
+//! A conversation in the shape that templates expect: the JSON of the OpenAI and transformers interfaces.
+
+use serde_json::{Map, Value as Json, json};
+use stack_chat::{Message, Role, Tool, ToolCall};
+
+use super::error::TemplateError;
+
+/// Makes the JSON form of messages. Absent fields are absent; content that is `None` is null.
+pub(super) fn messages(messages: &[Message]) -> Result<Vec<Json>, TemplateError> {
+    messages.iter().map(message).collect()
+}
+
+/// Makes the JSON form of tool definitions: null if there are none, as in transformers.
+pub(super) fn tools(tools: &[Tool]) -> Result<Json, TemplateError> {
+    if tools.is_empty() {
+        return Ok(Json::Null);
+    }
+    tools
+        .iter()
+        .map(|tool| parse(&tool.definition.0, &format!("the definition of tool {}", tool.name)))
+        .collect()
+}
+
+/// Parses a JSON text that a caller gave.
+pub(super) fn parse(text: &str, what: &str) -> Result<Json, TemplateError> {
+    serde_json::from_str(text)
+        .map_err(|error| TemplateError::Input(format!("{what} is not valid JSON: {error}")))
+}
+
+fn message(message: &Message) -> Result<Json, TemplateError> {
+    let mut fields = Map::new();
+    fields.insert("role".into(), message.role.as_str().into());
+    fields.insert("content".into(), message.content.as_deref().into());
+    if let Some(name) = &message.name {
+        fields.insert("name".into(), name.as_str().into());
+    }
+    if let Some(reasoning) = &message.reasoning {
+        // Qwen, GLM and DeepSeek read the first, gpt-oss and LFM the second.
+        fields.insert("reasoning_content".into(), reasoning.as_str().into());
+        fields.insert("thinking".into(), reasoning.as_str().into());
+    }
+    if !message.tool_calls.is_empty() {
+        let calls: Result<Vec<Json>, TemplateError> = message.tool_calls.iter().map(tool_call).collect();
+        fields.insert("tool_calls".into(), calls?.into());
+    }
+    if let Some(id) = &message.tool_call_id {
+        fields.insert("tool_call_id".into(), id.as_str().into());
+    }
+    Ok(Json::Object(fields))
+}
+
+fn tool_call(call: &ToolCall) -> Result<Json, TemplateError> {
+    let arguments = parse(&call.arguments.0, &format!("the arguments of the call of {}", call.name))?;
+    let function = json!({ "name": call.name, "arguments": arguments });
+    Ok(json!({ "id": call.id, "type": "function", "function": function }))
+}
+
+/// Turns arguments of tool calls that are JSON texts into the objects that they spell.
+pub(super) fn parse_arguments(messages: &mut [Json]) {
+    let calls =
+        messages.iter_mut().filter_map(|message| message.get_mut("tool_calls")?.as_array_mut()).flatten();
+    for call in calls {
+        let arguments = match call.get_mut("function") {
+            Some(function) => function.get_mut("arguments"),
+            None => call.get_mut("arguments"),
+        };
+        let Some(arguments) = arguments else { continue };
+        let object = arguments.as_str().and_then(|text| serde_json::from_str::<Map<String, Json>>(text).ok());
+        if let Some(object) = object {
+            *arguments = Json::Object(object);
+        }
+    }
+}
+
+/// Turns content that is a list of parts into text.
+pub(super) fn flatten_parts(messages: &mut [Json]) -> Result<(), TemplateError> {
+    for content in messages.iter_mut().filter_map(|message| message.get_mut("content")) {
+        let Some(parts) = content.as_array() else { continue };
+        let texts: Option<Vec<&str>> = parts
+            .iter()
+            .map(|part| part.as_str().or_else(|| part.get("text").and_then(Json::as_str)))
+            .collect();
+        let texts = texts.ok_or_else(|| TemplateError::Input("the template takes text only".into()))?;
+        *content = Json::String(texts.join("\n"));
+    }
+    Ok(())
+}
+
+/// Turns content that is text into a list of one part.
+pub(super) fn wrap_parts(messages: &mut [Json]) {
+    for content in messages.iter_mut().filter_map(|message| message.get_mut("content")) {
+        if let Some(text) = content.as_str() {
+            *content = json!([{ "type": "text", "text": text }]);
+        }
+    }
+}
+
+/// Removes content that is null; returns `None` if there is none.
+pub(super) fn without_null_content(messages: &[Json]) -> Option<Vec<Json>> {
+    map_null_content(messages, |fields| {
+        fields.shift_remove("content");
+    })
+}
+
+/// Replaces content that is null by the empty text; returns `None` if there is none.
+pub(super) fn with_empty_content(messages: &[Json]) -> Option<Vec<Json>> {
+    map_null_content(messages, |fields| {
+        fields.insert("content".into(), "".into());
+    })
+}
+
+fn map_null_content(messages: &[Json], change: impl Fn(&mut Map<String, Json>)) -> Option<Vec<Json>> {
+    let mut changed = false;
+    let mut messages = messages.to_vec();
+    for fields in messages.iter_mut().filter_map(Json::as_object_mut) {
+        if fields.get("content").is_some_and(Json::is_null) {
+            change(fields);
+            changed = true;
+        }
+    }
+    changed.then_some(messages)
+}
+
+/// Moves the text of system messages to the front of the next user message, for templates that refuse them.
+///
+/// Returns `None` if there is nothing to move, or nowhere to move it.
+pub(super) fn with_merged_system(messages: &[Json]) -> Option<Vec<Json>> {
+    let role = |message: &Json| message.get("role").and_then(Json::as_str).map(Role::from);
+    let text = |message: &Json| message.get("content").and_then(Json::as_str).map(str::to_owned);
+    let mut merged: Vec<Json> = Vec::new();
+    let mut pending = Vec::new();
+    let mut moved = false;
+    for message in messages {
+        match role(message) {
+            Some(Role::System | Role::Developer) => pending.push(text(message)?),
+            Some(Role::User) if !pending.is_empty() => {
+                pending.push(text(message)?);
+                let mut message = message.clone();
+                message["content"] = std::mem::take(&mut pending).join("\n\n").into();
+                merged.push(message);
+                moved = true;
+            }
+            _ => merged.push(message.clone()),
+        }
+    }
+    if !pending.is_empty() {
+        let last = merged.iter_mut().rfind(|message| role(message) == Some(Role::User))?;
+        let mut texts = vec![text(last)?];
+        texts.append(&mut pending);
+        last["content"] = texts.join("\n\n").into();
+        moved = true;
+    }
+    moved.then_some(merged)
+}

@@ -1,0 +1,33 @@
+//! Chat templates: from a conversation to the text that a model continues.
+//!
+//! A template is a Jinja2 program that came with the model, written for Python, and it is as trustworthy as the file
+//! that it came in. It runs metered: instructions, bytes touched, output and nesting have limits, so that the worst it
+//! can do is to fail. What callers write cannot become a control token, whatever the template does with it
+//! ([`guard`]).
+//!
+//! The modules, in reading order: [`chat_template`] renders; [`conversation`] and [`variables`] shape what templates
+//! see; [`guard`] and [`segment`] part caller text from control texts; [`environment`], [`text`], [`json`],
+//! [`methods`] and [`clock`] make the interpreter behave like Python's; [`meter`], [`instrument`] and [`lexis`] bound
+//! it.
+
+mod builtin;
+mod chat_template;
+mod clock;
+mod conversation;
+mod environment;
+mod error;
+mod guard;
+mod instrument;
+mod json;
+mod lexis;
+mod meter;
+mod methods;
+mod segment;
+mod text;
+mod variables;
+
+pub use builtin::{CHATML, builtin};
+pub use chat_template::{ChatTemplate, RenderInput};
+pub use error::TemplateError;
+pub use guard::ControlTexts;
+pub use segment::Segment;

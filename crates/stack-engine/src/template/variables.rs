@@ -1,0 +1,127 @@
+//! The variables of a template.
+
+use jiff::Zoned;
+use minijinja::Value;
+use serde_json::{Map, Value as Json};
+use stack_chat::Role;
+
+use super::chat_template::RenderInput;
+use super::environment::MARKER_VARIABLE;
+use super::error::TemplateError;
+use super::guard::ControlTexts;
+use super::{clock, conversation};
+
+/// The variables of one request, apart from the messages.
+pub(super) struct Variables {
+    /// What the model and the program say.
+    pub(super) trusted: Map<String, Json>,
+    /// What the caller says.
+    pub(super) caller: Map<String, Json>,
+}
+
+impl Variables {
+    /// Collects the variables of a request.
+    pub(super) fn new(input: &RenderInput<'_>) -> Result<Self, TemplateError> {
+        let mut trusted = Map::new();
+        trusted.insert("bos_token".into(), input.bos_token.into());
+        trusted.insert("eos_token".into(), input.eos_token.into());
+        trusted.insert("add_generation_prompt".into(), input.add_generation_prompt.into());
+        let mut caller = Map::new();
+        caller.insert("documents".into(), Json::Null);
+        for (name, value) in &input.options.variables {
+            caller.insert(
+                name.clone(),
+                conversation::parse(&value.0, &format!("the template variable {name}"))?,
+            );
+        }
+        if let Some(enable) = input.options.enable_thinking {
+            caller.insert("enable_thinking".into(), enable.into());
+        }
+        caller.insert("tools".into(), conversation::tools(input.tools)?);
+        Ok(Self { trusted, caller })
+    }
+}
+
+/// Returns the variables that are there unless given.
+pub(super) fn defaults() -> Map<String, Json> {
+    let mut defaults = Map::new();
+    defaults.insert("add_generation_prompt".into(), true.into());
+    defaults.insert("tools".into(), Json::Null);
+    defaults.insert("documents".into(), Json::Null);
+    defaults
+}
+
+/// Makes the interpreter's variables. Where a name is in both maps, the trusted one wins.
+pub(super) fn context(
+    trusted: &Map<String, Json>,
+    caller: &Map<String, Json>,
+    marker: Option<char>,
+    control: &ControlTexts,
+    now: &Zoned,
+) -> Value {
+    let marked = |text: &str, is_role: bool| match marker {
+        Some(marker) if is_role && is_unusual(text) => Value::from(control.mark_inner(text, marker).as_ref()),
+        Some(marker) => Value::from(control.mark(text, marker).as_ref()),
+        None => Value::from(text),
+    };
+    let caller = caller.iter().map(|(name, value)| (name.clone(), from_json(value, &marked)));
+    let trusted =
+        trusted.iter().map(|(name, value)| (name.clone(), from_json(value, &|text, _| Value::from(text))));
+    let own = [
+        ("strftime_now".to_owned(), clock::strftime_now(now)),
+        (MARKER_VARIABLE.to_owned(), marker.map_or(Value::UNDEFINED, Value::from)),
+    ];
+    Value::from_pairs(caller.chain(trusted).chain(own))
+}
+
+fn from_json(value: &Json, text: &impl Fn(&str, bool) -> Value) -> Value {
+    match value {
+        Json::Null => Value::from(()),
+        Json::Bool(value) => Value::from(*value),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Value::from(number),
+            (None, Some(number)) => Value::from(number),
+            (None, None) => Value::from(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::String(value) => text(value, false),
+        Json::Array(items) => items.iter().map(|item| from_json(item, text)).collect(),
+        Json::Object(fields) => {
+            let field = |name: &str, value: &Json| match value {
+                Json::String(value) => text(value, name == "role"),
+                value => from_json(value, text),
+            };
+            Value::from_pairs(fields.iter().map(|(name, value)| (text(name, false), field(name, value))))
+        }
+    }
+}
+
+/// Returns whether a role is not one that every template knows. Templates spell roles inside control texts
+/// (`'<|' + role + '|>'`), which is right for the known ones only.
+fn is_unusual(role: &str) -> bool {
+    matches!(Role::from(role), Role::Other(_))
+}
+
+/// Chooses a marker that neither the template nor the caller uses.
+pub(super) fn choose_marker(source: &str, caller: &Map<String, Json>) -> Result<char, TemplateError> {
+    let mut texts = vec![source];
+    for (name, value) in caller {
+        texts.push(name);
+        collect_texts(value, &mut texts);
+    }
+    ControlTexts::marker(texts.into_iter())
+        .ok_or_else(|| TemplateError::Input("the text uses every noncharacter from U+FDD0 to U+FDEF".into()))
+}
+
+fn collect_texts<'a>(value: &'a Json, texts: &mut Vec<&'a str>) {
+    match value {
+        Json::String(text) => texts.push(text),
+        Json::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Json::Object(fields) => {
+            for (name, value) in fields {
+                texts.push(name);
+                collect_texts(value, texts);
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
