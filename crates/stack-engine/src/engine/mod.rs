@@ -84,13 +84,14 @@ impl Engine {
         let context = executor.context();
         let card = card(path, source, &executor, template.is_some());
         let control = ControlTexts::new(tokenizer.iter().flat_map(Tokenizer::control_texts));
-        let model = Arc::new(Model { card, context, tokenizer, template, control, sampling, pooling });
+        let clock = options.clock;
+        let model = Arc::new(Model { card, context, tokenizer, template, control, sampling, pooling, clock });
         Ok(Self::start(model, Box::new(executor), cache_tokens.max(context), options.queue_max))
     }
 
     fn start(model: Arc<Model>, executor: Box<dyn Executor>, cache_tokens: usize, queue_max: usize) -> Self {
         let (job_sender, jobs) = mpsc::sync_channel(queue_max);
-        let (work_sender, work) = mpsc::channel();
+        let (work_sender, work) = mpsc::sync_channel(queue_max);
         let preparing = Arc::clone(&model);
         let worker = Worker::new(Arc::clone(&model), executor, work, cache_tokens);
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {

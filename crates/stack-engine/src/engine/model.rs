@@ -16,6 +16,8 @@ pub(super) struct Model {
     pub(super) control: ControlTexts,
     pub(super) sampling: SamplingDefaults,
     pub(super) pooling: Pooling,
+    /// The time that templates show.
+    pub(super) clock: fn() -> Zoned,
 }
 
 /// How a text's vectors become one. The numbers are those of `pooling_type`.

@@ -29,6 +29,8 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    // Its reports would show the metered source, and values of any size.
+    environment.set_debug(false);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION_MAX);
     environment.set_formatter(|out, state, value| {
@@ -57,6 +59,7 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("sum", sum);
     environment.add_filter("__operand", meter::operand);
     environment.add_filter("__compared", meter::compared);
+    environment.add_filter("__searched", meter::searched);
     environment.add_filter("__concatenated", meter::concatenated);
     environment.add_filter("__factor", meter::factor);
     environment.add_filter("__written", |state: &mut State, bytes: usize| meter::written(state, bytes));
@@ -169,3 +172,69 @@ const RECURSION_MAX: usize = 500;
 const SOURCE_BYTES_MAX: usize = 1 << 20;
 /// The largest count that a filter may be given.
 const COUNT_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value as Json};
+
+    use super::*;
+    use crate::template::ChatTemplate;
+
+    fn render(template: &str, variables: Map<String, Json>) -> Result<String, TemplateError> {
+        ChatTemplate::compile(template)?.render_json(variables, &jiff::Zoned::default())
+    }
+
+    #[test]
+    fn templates_render_as_in_python() {
+        let cases: Json = serde_json::from_str(include_str!("../../tests/data/jinja2.json")).unwrap();
+        let variables = cases["variables"].as_object().unwrap();
+        let mut wrong = Vec::new();
+        for case in cases["cases"].as_array().unwrap() {
+            let rendered = render(case["template"].as_str().unwrap(), variables.clone());
+            if rendered.as_deref().ok() != case["text"].as_str() {
+                wrong.push(format!("{}\n  gives {rendered:?}\n  not   {}", case["template"], case["text"]));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_raised_exception_arrives_as_it_was_said() {
+        let template =
+            "{% macro check(x) %}{{ raise_exception('no ' ~ x) }}{% endmacro %}a{{ check('tools') }}";
+        assert_eq!(render(template, Map::new()), Err(TemplateError::Raised("no tools".into())));
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        for (template, line, word) in [
+            ("a\n{{ x.y.z }}", 2, "undefined"),
+            ("a\nb\n{{ 'x'.nothing() }}", 3, "nothing"),
+            ("\n{{ [].append(1) }}", 2, "append"),
+            ("{{ 1 + 'a' }}", 1, "+"),
+            ("\n\n{{ x | nofilter }}", 3, "nofilter"),
+            ("{{ 'long text that is metered' ~ (1 / 0) }}", 1, "/"),
+        ] {
+            match render(template, Map::new()) {
+                Err(TemplateError::Failed { message, line: Some(at) }) => {
+                    assert!(at == line && message.contains(word), "{template}: {message} in line {at}");
+                }
+                other => panic!("{template}: {other:?}"),
+            }
+        }
+        for template in ["\n{% if %}", "\n{{ 'a' ~ }}", "\n{% endfor %}", "\n{{ (1 }}"] {
+            match ChatTemplate::compile(template) {
+                Err(TemplateError::Syntax { line, .. }) => assert_eq!(line, Some(2), "{template}"),
+                other => panic!("{template}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn generation_tags_leave_no_trace() {
+        let source =
+            "a{% generation %}b{%- endgeneration -%}\nc{% if true %}d{% endif %}{%- generation -%} e";
+        assert_eq!(without_generation_tags(source), "ab\nc{% if true %}d{% endif %} e");
+        assert_eq!(without_generation_tags("{% gen"), "{% gen");
+    }
+}

@@ -21,7 +21,7 @@ pub(super) fn tojson(state: &mut State, value: &Value, args: Rest<Value>) -> Res
         Err(Problem::Full) => return Err(meter::too_long()),
     }
     let text = writer.out.into_string();
-    meter::charge(state, text.len())?;
+    meter::charge_written(state, text.len())?;
     Ok(Value::from(text))
 }
 

@@ -141,8 +141,9 @@ mod tests {
 
     #[test]
     fn containers_show_the_repr_of_their_items() {
-        let value: Value =
-            serde_json::from_str(r#"{"a": [1, 2.5, true, null, "x'y"], "b": "q\"\n"}"#).unwrap();
+        let list: Value =
+            [1.into(), 2.5.into(), true.into(), ().into(), Value::from("x'y")].into_iter().collect();
+        let value = Value::from_pairs([("a", list), ("b", "q\"\n".into())]);
         assert_eq!(shown(&value), r#"{'a': [1, 2.5, True, None, "x'y"], 'b': 'q"\n'}"#);
     }
 
