@@ -14,10 +14,11 @@ pub(super) enum FeedForwardLayer {
 }
 
 impl FeedForwardLayer {
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// Transforms `x`; `layer_input` is what the layer was given, before any norm.
+    pub(super) fn forward(&self, x: &Tensor, layer_input: &Tensor) -> Result<Tensor> {
         match self {
             Self::Dense(dense) => dense.forward(x),
-            Self::Experts(experts) => experts.forward(x),
+            Self::Experts(experts) => experts.forward(x, layer_input),
         }
     }
 }

@@ -7,8 +7,9 @@
 mod matrices;
 mod parts;
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Device;
 use rayon::prelude::*;
@@ -49,6 +50,7 @@ impl CandleExecutor {
             spec: &spec,
             context,
             loaded: AtomicU64::new(0),
+            used: Mutex::default(),
             total,
             progress,
         };
@@ -81,6 +83,7 @@ impl CandleExecutor {
             .into_par_iter()
             .map(|index| loader.layer(index, &ropes))
             .collect::<Result<_, _>>()?;
+        loader.refuse_unused()?;
         let weight_bytes = loader.loaded.into_inner();
         Ok(Self {
             device: device.clone(),
@@ -88,6 +91,7 @@ impl CandleExecutor {
             weight_bytes,
             embedding: Embedding(embedding),
             positions,
+            weightless_embedding_norm: spec.embedding_norm.then(|| NormLayer::new(spec.norm, None, None)),
             embedding_norm,
             layers,
             output_norm,
@@ -104,6 +108,8 @@ struct Loader<'a> {
     spec: &'a DecoderSpec,
     context: usize,
     loaded: AtomicU64,
+    /// The names of the tensors that were read.
+    used: Mutex<HashSet<String>>,
     total: u64,
     progress: Progress<'a>,
 }
@@ -131,15 +137,39 @@ impl Loader<'_> {
         let ty =
             tensor.ty.map_err(|id| LoadError::new(name, format!("the tensor has the unknown type {id}")))?;
         let bytes = self.source.read(name)?;
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
         let loaded = self.loaded.fetch_add(tensor.bytes, Ordering::Relaxed) + tensor.bytes;
         (self.progress)(loaded, self.total);
         Ok(Raw { name: name.to_owned(), ty, shape: tensor.shape.clone(), bytes })
     }
 
+    /// Refuses tensors of the layers that nothing has read: the model has a part that this program does not know.
+    fn refuse_unused(&self) -> Result<(), LoadError> {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        for tensor in self.source.tensors() {
+            let Some((layer, part)) = tensor.name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))
+            else {
+                continue;
+            };
+            // Layers beyond the last only predict further tokens.
+            let runs = layer.parse().is_ok_and(|layer: usize| layer < self.spec.layers.len());
+            let spare = SPARE.iter().any(|prefix| part.starts_with(prefix)) || part.ends_with("scale");
+            if runs && !spare && !used.contains(&tensor.name) {
+                let problem = format!("is not a part of {} that is known here", self.spec.architecture);
+                return Err(LoadError::new(&tensor.name, problem));
+            }
+        }
+        Ok(())
+    }
+
     /// A norm of `width` elements, if the model has it.
     fn norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
         let norm = self.spec.norm;
-        let weight = self.vector(&format!("{name}.weight"), width)?;
+        // PLaMo 3 names some norms without a suffix.
+        let weight = match self.vector(&format!("{name}.weight"), width)? {
+            None => self.vector(name, width)?,
+            found => found,
+        };
         let bias = self.vector(&format!("{name}.bias"), width)?;
         let exists = weight.is_some() || !norm.weighted;
         Ok(exists.then(|| NormLayer::new(norm, weight, bias)))
@@ -168,6 +198,10 @@ impl Loader<'_> {
         Ok(self.spec.layers.iter().map(|layer| layer.mixer.rope().map(&mut share)).collect())
     }
 }
+
+/// Parts of layers that files carry though the reference implementation does not use them for text: tables that are
+/// computed instead, and the experts for images of CogVLM.
+const SPARE: &[&str] = &["rope_freqs", "attn_rot_embd", "attn.rotary_emb", "vis_"];
 
 fn missing(name: &str) -> LoadError {
     LoadError::new(name, "the tensor is missing")

@@ -15,8 +15,8 @@ use super::super::norm::NormLayer;
 use super::super::rope::Rope;
 use super::{Loader, Part, device_error, halves_order, missing};
 use crate::spec::{
-    Activation, AttentionSpec, ExpertsSpec, FeedForward, LatentSpec, Mixer, Norm, NormKind, Residual,
-    Rotation,
+    Activation, AttentionSpec, ExpertsSpec, FeedForward, GateFunction, LatentSpec, Mixer, Norm, NormKind,
+    Residual, Rotation,
 };
 use crate::weights::LoadError;
 
@@ -36,6 +36,13 @@ impl Loader<'_> {
             Mixer::ShortConvolution { taps } => {
                 MixerLayer::ShortConvolution(self.short_convolution(&prefix, *taps)?)
             }
+            Mixer::Linear => MixerLayer::Linear(self.linear(
+                &format!("{prefix}.attn_output"),
+                Some((width, width)),
+                None,
+                false,
+            )?),
+            Mixer::None => MixerLayer::None,
         };
         let feed_forward = match &spec.feed_forward {
             FeedForward::None => None,
@@ -58,16 +65,43 @@ impl Loader<'_> {
             mixer_norm,
             mixer,
             post_mixer_norm: match spec.post_attention_norm {
-                Some(name) if self.has(&format!("{prefix}.{name}.weight")) => norm(name)?,
-                _ => None,
+                Some(name) => self.weighted_norm(&format!("{prefix}.{name}"), width)?,
+                None => None,
             },
             feed_forward_norm,
             feed_forward,
-            post_feed_forward_norm: match self.has(&format!("{prefix}.post_ffw_norm.weight")) {
-                true => norm("post_ffw_norm")?,
-                false => None,
+            side: match &spec.side_experts {
+                Some(experts) => {
+                    let name = format!("{prefix}.ffn_norm_exps");
+                    let norm = self.weighted_norm(&name, width)?.ok_or_else(|| missing(&name))?;
+                    Some((norm, self.experts(&prefix, experts)?))
+                }
+                None => None,
+            },
+            post_feed_forward_norm: match self.weighted_norm(&format!("{prefix}.post_ffw_norm"), width)? {
+                None => self.weighted_norm(&format!("{prefix}.layer_output_norm"), width)?,
+                found => found,
             },
         })
+    }
+
+    /// A norm that exists only where it has weights, even in models whose norms have none.
+    fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
+        match self.has(&format!("{name}.weight")) || self.has(name) {
+            true => self.norm(name, width),
+            false => Ok(None),
+        }
+    }
+
+    /// The gate of what the heads return: one number for each head, or for each of their elements.
+    fn gate(&self, prefix: &str, spec: &AttentionSpec) -> Result<Option<(Linear, GateFunction)>, LoadError> {
+        let Some(function) = spec.gate else { return Ok(None) };
+        let name = format!("{prefix}.attn_gate");
+        let rows = match self.rows(&format!("{name}.weight"))? {
+            rows if rows == spec.heads => rows,
+            _ => spec.heads * spec.value_length,
+        };
+        Ok(Some((self.linear(&name, Some((rows, self.spec.embedding)), None, false)?, function)))
     }
 
     fn attention(
@@ -138,12 +172,12 @@ impl Loader<'_> {
                 spec,
                 key_order.as_deref(),
             )?,
+            weightless: NormLayer::new(self.spec.norm, None, None),
             rope,
+            gate: self.gate(prefix, spec)?,
             sinks: self.vector(&format!("{prefix}.attn_sinks.weight"), spec.heads)?,
-            inner_norm: match self.has(&format!("{prefix}.attn_sub_norm.weight")) {
-                true => self.norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)?,
-                false => None,
-            },
+            inner_norm: self
+                .weighted_norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)?,
             projections,
             output,
             spec: spec.clone(),
@@ -356,10 +390,7 @@ impl Loader<'_> {
         Ok(Dense {
             activation,
             up,
-            inner_norm: match self.has(&format!("{prefix}.ffn_sub_norm.weight")) {
-                true => self.norm(&format!("{prefix}.ffn_sub_norm"), inner)?,
-                false => None,
-            },
+            inner_norm: self.weighted_norm(&format!("{prefix}.ffn_sub_norm"), inner)?,
             down: self.linear_if(&name("down"), (width, inner), scaled)?,
         })
     }
@@ -417,10 +448,14 @@ impl Loader<'_> {
         let shared_gate = format!("{prefix}.ffn_gate_inp_shexp");
         Ok(Experts {
             router: self.linear(&name("gate_inp"), Some((spec.count, width)), None, false)?,
-            choice_bias: self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)?,
+            // Hunyuan 3 names it without a suffix.
+            choice_bias: match self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)? {
+                None => self.vector_values(&format!("{prefix}.exp_probs_b"), spec.count)?,
+                found => found,
+            },
             experts,
-            shared: match self.has(&format!("{}.weight", name("up_shexp"))) {
-                true => Some(self.dense_network(prefix, "_shexp", spec.activation, false)?),
+            shared: match self.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
+                true => Some(self.dense_network(prefix, spec.shared_suffix, spec.activation, false)?),
                 false => None,
             },
             shared_gate: match self.vector(&format!("{shared_gate}.weight"), width)? {
