@@ -42,6 +42,8 @@ pub struct DecoderSpec {
     pub logit_softcap: Option<f32>,
     /// Which feed-forward matrices honour a `.scale` tensor whatever their type.
     pub companion_scales: CompanionScales,
+    /// Tensors that files may carry but the reference implementation does not use, without their layer's prefix.
+    pub ignored: &'static [&'static str],
     /// The layers, first to last.
     pub layers: Vec<LayerSpec>,
 }
@@ -298,4 +300,6 @@ pub struct CompanionScales {
     pub dense: bool,
     /// Of experts' matrices.
     pub experts: bool,
+    /// Of shared experts' matrices.
+    pub shared: bool,
 }

@@ -44,9 +44,13 @@ pub(super) struct Row {
     pub(super) normalize_experts: Option<bool>,
     pub(super) weights_first: bool,
     pub(super) routed_early: bool,
+    pub(super) shared_suffix: &'static str,
     pub(super) shared_scale: f32,
     pub(super) dense_scales: bool,
     pub(super) expert_scales: bool,
+    pub(super) shared_scales: bool,
+    /// Tensors that the reference implementation does not use.
+    pub(super) ignored: &'static [&'static str],
 }
 
 /// How norms are computed.

@@ -37,9 +37,12 @@ const PLAIN: Row = Row {
     normalize_experts: Some(true),
     weights_first: false,
     routed_early: false,
+    shared_suffix: "_shexp",
     shared_scale: 1.0,
     dense_scales: false,
     expert_scales: false,
+    shared_scales: false,
+    ignored: &[],
 };
 
 /// As [`PLAIN`], with the rotation of GPT-NeoX.
@@ -128,6 +131,7 @@ pub(super) const ROWS: &[Row] = &[
         names: &["qwen2vl", "paddleocr"],
         note: "halves; text of a multimodal model",
         sections: Sections::Blocks,
+        ignored: &["output.bias"],
         ..NEOX
     },
     Row {
@@ -274,6 +278,15 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         names: &["mimo2"],
+        ignored: &[
+            "attn_qkv.scale",
+            "attn_q.scale",
+            "attn_q.bias",
+            "attn_k.scale",
+            "attn_k.bias",
+            "attn_v.scale",
+            "attn_v.bias",
+        ],
         note: "halves; attention sinks; windows where the metadata says, with their own base; sigmoid gating",
         windows: windows(1, None, WindowRope::OwnBase),
         gating: Gating::Sigmoid,
@@ -337,6 +350,7 @@ pub(super) const ROWS: &[Row] = &[
         shared_scale: 0.5,
         dense_scales: true,
         expert_scales: true,
+        shared_scales: true,
         ..PLAIN
     },
     Row {
@@ -380,8 +394,15 @@ pub(super) const ROWS: &[Row] = &[
         yarn_log_divisor: Some(0.1),
         ..PLAIN
     },
-    Row { names: &["internlm2", "ernie4_5", "ernie4_5-moe", "xverse", "chatglm", "nanbeige"], ..PLAIN },
-    Row { names: &["exaone", "pangu-embedded", "openelm", "cogvlm", "bitnet"], ..NEOX },
+    Row { names: &["internlm2", "ernie4_5", "ernie4_5-moe", "xverse", "chatglm"], ..PLAIN },
+    Row { names: &["exaone", "pangu-embedded"], ..NEOX },
+    Row { names: &["openelm", "cogvlm"], ignored: &["attn_qkv.scale"], ..NEOX },
+    Row {
+        names: &["bitnet"],
+        note: "halves; norms inside attention and feed-forward",
+        dense_scales: true,
+        ..NEOX
+    },
     Row {
         names: &["maincoder"],
         note: "norm on queries and keys after rotation",
@@ -408,6 +429,7 @@ pub(super) const ROWS: &[Row] = &[
         normalize_experts: None,
         dense_scales: true,
         expert_scales: true,
+        shared_scales: true,
         ..NEOX
     },
     Row {
@@ -438,6 +460,7 @@ pub(super) const ROWS: &[Row] = &[
         attention_scale: AttentionScale::OutputKeyOr(0.088_388_346),
         attention_softcap: Softcap::KeyOr(30.0),
         final_softcap: Softcap::Key,
+        shared_suffix: "",
         shared_scale: std::f32::consts::FRAC_1_SQRT_2,
         ..NEOX
     },
@@ -473,6 +496,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["plamo3"],
         note: "halves; four norms a layer; norm on queries and keys; a window on seven of eight layers",
+        ignored: &["attn_qkv.scale"],
         windows: windows(8, None, WindowRope::OwnBase),
         ..NEOX
     },
@@ -513,7 +537,14 @@ pub(super) const ROWS: &[Row] = &[
         alibi: Alibi::Key,
         ..CLASSIC
     },
-    Row { names: &["refact"], note: "ALiBi", rotation: None, alibi: Alibi::Max(8.0), ..PLAIN },
+    Row {
+        names: &["refact"],
+        note: "ALiBi",
+        rotation: None,
+        alibi: Alibi::Max(8.0),
+        ignored: &["attn_output.bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"],
+        ..PLAIN
+    },
     Row {
         names: &["jais"],
         note: "LayerNorm; ALiBi; queries scaled by 1/(head length)",

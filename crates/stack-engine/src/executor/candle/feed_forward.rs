@@ -29,6 +29,8 @@ pub(super) struct Dense {
     pub(super) up: Up,
     /// Normalizes what the activation returns.
     pub(super) inner_norm: Option<NormLayer>,
+    /// Divides what the activation returns (MPT after activation-aware quantization).
+    pub(super) divisor: Option<Tensor>,
     pub(super) down: Linear,
 }
 
@@ -51,6 +53,9 @@ impl Dense {
         };
         if let Some(norm) = &self.inner_norm {
             inner = norm.forward(&inner)?;
+        }
+        if let Some(divisor) = &self.divisor {
+            inner = inner.broadcast_div(divisor)?;
         }
         self.down.forward(&inner)
     }

@@ -19,7 +19,7 @@ use super::linear::{Embedding, Linear, Matrix};
 use super::norm::NormLayer;
 use super::rope::Rope;
 use super::{CandleExecutor, DeviceKind};
-use crate::spec::{DecoderSpec, RopeSpec};
+use crate::spec::{DecoderSpec, FeedForward, RopeSpec};
 use crate::weights::{LoadError, WeightSource};
 
 /// Called with bytes loaded and bytes in all.
@@ -72,7 +72,7 @@ impl CandleExecutor {
         };
         // LFM2 calls the norm before the output what others call the norm after the embedding.
         let (embedding_norm, output_norm) = match loader.norm("output_norm", spec.embedding)? {
-            Some(norm) => (loader.norm("token_embd_norm", spec.embedding)?, norm),
+            Some(norm) => (loader.weighted_norm("token_embd_norm", spec.embedding)?, norm),
             None => match loader.norm("token_embd_norm", spec.embedding)? {
                 Some(norm) => (None, norm),
                 None => return Err(LoadError::new("output_norm.weight", "the tensor is missing")),
@@ -116,7 +116,12 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn has(&self, name: &str) -> bool {
-        self.source.tensor(name).is_some()
+        self.source.tensor(name).is_some() && !self.is_ignored(name)
+    }
+
+    fn is_ignored(&self, name: &str) -> bool {
+        let part = split_layer(name).map_or(name, |(_, part)| part);
+        self.spec.ignored.contains(&part)
     }
 
     fn rows(&self, name: &str) -> Result<usize, LoadError> {
@@ -147,14 +152,14 @@ impl Loader<'_> {
     fn refuse_unused(&self) -> Result<(), LoadError> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         for tensor in self.source.tensors() {
-            let Some((layer, part)) = tensor.name.strip_prefix("blk.").and_then(|rest| rest.split_once('.'))
-            else {
-                continue;
-            };
+            let Some((layer, part)) = split_layer(&tensor.name) else { continue };
             // Layers beyond the last only predict further tokens.
-            let runs = layer.parse().is_ok_and(|layer: usize| layer < self.spec.layers.len());
+            let Some(layer) = self.spec.layers.get(layer) else { continue };
+            // Where there are experts, the reference implementation does not use a dense network.
+            let dense = matches!(layer.feed_forward, FeedForward::Experts(_))
+                && ["ffn_gate.", "ffn_up.", "ffn_down."].iter().any(|prefix| part.starts_with(prefix));
             let spare = SPARE.iter().any(|prefix| part.starts_with(prefix)) || part.ends_with("scale");
-            if runs && !spare && !used.contains(&tensor.name) {
+            if !dense && !spare && !self.is_ignored(&tensor.name) && !used.contains(&tensor.name) {
                 let problem = format!("is not a part of {} that is known here", self.spec.architecture);
                 return Err(LoadError::new(&tensor.name, problem));
             }
@@ -202,6 +207,12 @@ impl Loader<'_> {
 /// Parts of layers that files carry though the reference implementation does not use them for text: tables that are
 /// computed instead, and the experts for images of CogVLM.
 const SPARE: &[&str] = &["rope_freqs", "attn_rot_embd", "attn.rotary_emb", "vis_"];
+
+/// Splits `blk.3.ffn_up.weight` into 3 and `ffn_up.weight`.
+fn split_layer(name: &str) -> Option<(usize, &str)> {
+    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
+    Some((layer.parse().ok()?, part))
+}
 
 fn missing(name: &str) -> LoadError {
     LoadError::new(name, "the tensor is missing")

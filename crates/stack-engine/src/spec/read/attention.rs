@@ -138,11 +138,6 @@ impl Reader<'_> {
         let key_length = length("attention.key_length_mla", "attention.key_length")?;
         let value_length = length("attention.value_length_mla", "attention.value_length")?;
         let rope = self.rope(self.row.rotation.unwrap_or(Rotation::Adjacent), key_length, false)?;
-        if rope.dimensions >= key_length {
-            return Err(
-                self.wrong("rope.dimension_count", format!("leaves nothing of {key_length} dimensions"))
-            );
-        }
         // YaRN's magnitude belongs on q·k, of which only a part is rotated, so it enters here once more.
         let logarithm = self.yarn_logarithm()?.unwrap_or(0.0);
         let magnitude = rope.magnitude * (1.0 + 0.1 * logarithm * rope.factor.ln());

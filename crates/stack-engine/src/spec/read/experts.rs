@@ -37,7 +37,7 @@ impl Reader<'_> {
             groups: self.groups(count)?,
             weights_first: self.row.weights_first,
             routed_early: self.row.routed_early,
-            shared_suffix: if self.has(layer, "ffn_up") { "" } else { "_shexp" },
+            shared_suffix: self.row.shared_suffix,
             shared_scale: self.row.shared_scale,
         })
     }

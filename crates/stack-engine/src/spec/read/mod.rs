@@ -128,7 +128,9 @@ impl Reader<'_> {
             companion_scales: CompanionScales {
                 dense: self.row.dense_scales,
                 experts: self.row.expert_scales,
+                shared: self.row.shared_scales,
             },
+            ignored: self.row.ignored,
             layers,
         })
     }

@@ -55,10 +55,11 @@ impl Loader<'_> {
             FeedForward::Experts(experts) => Some(FeedForwardLayer::Experts(self.experts(&prefix, experts)?)),
         };
         // Falcon-40B normalizes the input of attention by a norm of its own.
-        let (mixer_norm, feed_forward_norm) = match norm("attn_norm_2")? {
-            Some(own) if spec.residual == Residual::Parallel => (Some(own), norm("attn_norm")?),
-            _ => (norm("attn_norm")?, norm(spec.feed_forward_norm)?),
-        };
+        let (mixer_norm, feed_forward_norm) =
+            match self.weighted_norm(&format!("{prefix}.attn_norm_2"), width)? {
+                Some(own) if spec.residual == Residual::Parallel => (Some(own), norm("attn_norm")?),
+                _ => (norm("attn_norm")?, norm(spec.feed_forward_norm)?),
+            };
         Ok(Layer {
             residual: spec.residual,
             residual_scale: self.spec.residual_scale,
@@ -86,7 +87,7 @@ impl Loader<'_> {
     }
 
     /// A norm that exists only where it has weights, even in models whose norms have none.
-    fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
+    pub(super) fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
         match self.has(&format!("{name}.weight")) || self.has(name) {
             true => self.norm(name, width),
             false => Ok(None),
@@ -101,7 +102,7 @@ impl Loader<'_> {
             rows if rows == spec.heads => rows,
             _ => spec.heads * spec.value_length,
         };
-        Ok(Some((self.linear(&name, Some((rows, self.spec.embedding)), None, false)?, function)))
+        Ok(Some((self.linear_if(&name, (rows, self.spec.embedding), false)?, function)))
     }
 
     fn attention(
@@ -293,7 +294,7 @@ impl Loader<'_> {
         prefix: &str,
         spec: &LatentSpec,
         unrotated: usize,
-    ) -> Result<(Tensor, Tensor), LoadError> {
+    ) -> Result<(Option<Tensor>, Tensor), LoadError> {
         let (heads, rank) = (spec.heads, spec.kv_rank);
         let turn = |x: &Tensor| x.transpose(1, 2)?.contiguous();
         let both = format!("{prefix}.attn_kv_b.weight");
@@ -303,7 +304,10 @@ impl Loader<'_> {
             let parts = self.dense(&both)?;
             return (|| {
                 let parts = parts.reshape((heads, rows, rank))?;
-                let keys = parts.narrow(1, 0, unrotated)?.contiguous()?;
+                let keys = match unrotated {
+                    0 => None,
+                    _ => Some(parts.narrow(1, 0, unrotated)?.contiguous()?),
+                };
                 Ok((keys, turn(&parts.narrow(1, unrotated, spec.value_length)?)?))
             })()
             .map_err(|error| device_error(&both, error));
@@ -323,7 +327,7 @@ impl Loader<'_> {
             dense.map_err(|error| device_error(name, error))
         };
         Ok((
-            three(&key_name, [heads, rank, unrotated])?,
+            if unrotated > 0 { Some(three(&key_name, [heads, rank, unrotated])?) } else { None },
             three(&value_name, [heads, spec.value_length, rank])?,
         ))
     }
@@ -391,6 +395,7 @@ impl Loader<'_> {
             activation,
             up,
             inner_norm: self.weighted_norm(&format!("{prefix}.ffn_sub_norm"), inner)?,
+            divisor: self.vector(&format!("{prefix}.ffn.act.scales"), inner)?,
             down: self.linear_if(&name("down"), (width, inner), scaled)?,
         })
     }
@@ -442,6 +447,7 @@ impl Loader<'_> {
                 activation: spec.activation,
                 up,
                 inner_norm: None,
+                divisor: None,
                 down: self.finish(down)?,
             });
         }
@@ -455,7 +461,12 @@ impl Loader<'_> {
             },
             experts,
             shared: match self.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
-                true => Some(self.dense_network(prefix, spec.shared_suffix, spec.activation, false)?),
+                true => Some(self.dense_network(
+                    prefix,
+                    spec.shared_suffix,
+                    spec.activation,
+                    self.spec.companion_scales.shared,
+                )?),
                 false => None,
             },
             shared_gate: match self.vector(&format!("{shared_gate}.weight"), width)? {
