@@ -79,6 +79,8 @@ pub(super) enum RopeLayers {
     Windowed,
     /// Layers with a window, or all if the model has no windows.
     WindowedIfAny,
+    /// All but the first of every n layers, or all if the model has no windows.
+    AfterFirstOf(usize),
     /// Layers with a window, and the leading ones without experts.
     WindowedOrDense,
     /// All, unless `rope.scaling.finetuned` is false.
@@ -122,21 +124,31 @@ pub(super) enum Windows {
         full_first: bool,
         /// The size if the metadata gives none.
         default_size: Option<usize>,
+        /// The only number of layers with which models have windows.
+        layers: Option<usize>,
         /// Whether windows are chunks.
         chunked: bool,
         rope: WindowRope,
     },
 }
 
-/// How RoPE of windowed layers differs from the others'. All take `freq_base_swa` as their base if it is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WindowRope {
-    /// Else the same base; the same scaling.
+/// How RoPE of windowed layers differs from the others'.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WindowRope {
+    pub(super) base: WindowBase,
+    /// Whether positions are scaled.
+    pub(super) scaled: bool,
+}
+
+/// The base of windowed layers' frequencies.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WindowBase {
+    /// The other layers' base.
     Same,
-    /// Else 10000; no scaling.
-    OwnBase,
-    /// Else the same base; no scaling.
-    Unscaled,
+    /// `freq_base_swa`, or else the other layers' base.
+    KeyOrSame,
+    /// `freq_base_swa`, or else this.
+    KeyOr(f32),
 }
 
 /// A bound of scores or logits.

@@ -2,7 +2,7 @@
 
 use super::row::{
     ActivationRule, Alibi, AttentionScale, EmbeddingScale, LogitScale, NormRule, ResidualRule, ResidualScale,
-    RopeLayers, Row, Sections, Softcap, TemperatureRule, WindowRope, Windows,
+    RopeLayers, Row, Sections, Softcap, TemperatureRule, WindowBase, WindowRope, Windows,
 };
 use super::{Activation, GateFunction, Gating, NormKind, Residual, Rotation};
 
@@ -70,14 +70,21 @@ const GRANITE: Row = Row {
 const LAYER_NORM: NormRule = NormRule::Fixed(NormKind::Layer);
 const PARALLEL: ResidualRule = ResidualRule::Fixed(Residual::Parallel);
 
+/// Windowed layers rotate as the others do, with a base of their own if the metadata has one.
+const KEYED_BASE: WindowRope = WindowRope { base: WindowBase::KeyOrSame, scaled: true };
+/// Windowed layers have a base of their own.
+const OWN_BASE: WindowRope = WindowRope { base: WindowBase::KeyOr(10_000.0), scaled: false };
+/// Windowed layers ignore scaling.
+const UNSCALED: WindowRope = WindowRope { base: WindowBase::Same, scaled: false };
+
 /// Windows on all but the last of `period` layers.
 const fn windows(period: usize, default_size: Option<usize>, rope: WindowRope) -> Windows {
-    Windows::Pattern { period, full_first: false, default_size, chunked: false, rope }
+    Windows::Pattern { period, full_first: false, default_size, layers: None, chunked: false, rope }
 }
 
 /// Windows on all but the first of `period` layers.
 const fn windows_after_first(period: usize, default_size: Option<usize>, rope: WindowRope) -> Windows {
-    Windows::Pattern { period, full_first: true, default_size, chunked: false, rope }
+    Windows::Pattern { period, full_first: true, default_size, layers: None, chunked: false, rope }
 }
 
 /// One row per family; see the book's page on architectures for where each fact comes from.
@@ -105,8 +112,9 @@ pub(super) const ROWS: &[Row] = &[
             period: 4,
             full_first: false,
             default_size: Some(8192),
+            layers: None,
             chunked: true,
-            rope: WindowRope::Same,
+            rope: KEYED_BASE,
         },
         rope_layers: RopeLayers::NotEvery(4),
         qk_norm_weightless: true,
@@ -158,7 +166,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["gemma2"],
         note: "as `gemma`; four norms a layer, soft caps, a window on every other layer",
-        windows: windows(2, Some(4096), WindowRope::Same),
+        windows: windows(2, Some(4096), KEYED_BASE),
         attention_softcap: Softcap::KeyOr(50.0),
         final_softcap: Softcap::KeyOr(30.0),
         attention_scale: AttentionScale::EmbeddingPerHeadAt(46),
@@ -167,7 +175,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["gemma3"],
         note: "as `gemma`; norm on queries and keys, a window on five of six layers, which have their own base",
-        windows: windows(6, None, WindowRope::OwnBase),
+        windows: windows(6, None, OWN_BASE),
         final_softcap: Softcap::Key,
         attention_scale: AttentionScale::EmbeddingPerHeadAt(62),
         ..GEMMA
@@ -183,7 +191,7 @@ pub(super) const ROWS: &[Row] = &[
         names: &["granite_swa"],
         note: "as `granite`; windows and rotation where the metadata says, attention sinks",
         rope_layers: RopeLayers::Pattern,
-        windows: windows(1, None, WindowRope::Same),
+        windows: windows(1, None, WindowRope { base: WindowBase::Same, scaled: true }),
         ..GRANITE
     },
     Row {
@@ -223,7 +231,7 @@ pub(super) const ROWS: &[Row] = &[
         note: "halves; attention sinks, a window on every other layer, clamped SwiGLU, softmax over the chosen experts",
         feed_forward_norm: "post_attention_norm",
         post_attention_norm: None,
-        windows: windows(2, None, WindowRope::Same),
+        windows: windows(2, None, KEYED_BASE),
         activation: ActivationRule::Fixed(Activation::ClampedSwiglu),
         gating: Gating::SoftmaxOfChosen,
         normalize_experts: Some(false),
@@ -232,27 +240,34 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["olmo2"],
         note: "halves; norms only after each half; windowed layers ignore RoPE scaling",
-        windows: windows(4, None, WindowRope::Unscaled),
+        windows: windows(4, None, UNSCALED),
         ..NEOX
     },
     Row {
         names: &["mellum"],
         note: "halves; norm on queries and keys; a window on three of four layers, which ignore RoPE scaling",
-        windows: windows(4, None, WindowRope::Unscaled),
+        windows: windows(4, None, UNSCALED),
         expert_scales: true,
         ..NEOX
     },
     Row {
         names: &["exaone4"],
         note: "halves; norms after each half; rotation on windowed layers only, if there are any",
-        windows: windows(4, None, WindowRope::Same),
+        windows: Windows::Pattern {
+            period: 4,
+            full_first: false,
+            default_size: Some(4096),
+            layers: Some(64),
+            chunked: false,
+            rope: KEYED_BASE,
+        },
         rope_layers: RopeLayers::WindowedIfAny,
         ..NEOX
     },
     Row {
         names: &["exaone-moe"],
         note: "halves; norm on queries and keys; a window and rotation on three of four layers",
-        windows: windows(4, Some(128), WindowRope::Same),
+        windows: windows(4, Some(128), KEYED_BASE),
         rope_layers: RopeLayers::Windowed,
         normalize_experts: None,
         ..NEOX
@@ -260,7 +275,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["afmoe"],
         note: "halves; embeddings × √length; gated attention; no rotation on every fourth layer; sigmoid gating",
-        windows: windows(4, None, WindowRope::Same),
+        windows: windows(4, None, KEYED_BASE),
         rope_layers: RopeLayers::NotEvery(4),
         embedding_scale: EmbeddingScale::SqrtEmbedding,
         gating: Gating::Sigmoid,
@@ -270,7 +285,7 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["laguna"],
         note: "halves; attention gated by softplus; heads of layers differ; a window on three of four layers",
-        windows: windows_after_first(4, None, WindowRope::Unscaled),
+        windows: windows_after_first(4, None, WindowRope { base: WindowBase::KeyOrSame, scaled: false }),
         gate: GateFunction::Softplus,
         gating: Gating::Sigmoid,
         normalize_experts: None,
@@ -288,14 +303,14 @@ pub(super) const ROWS: &[Row] = &[
             "attn_v.bias",
         ],
         note: "halves; attention sinks; windows where the metadata says, with their own base; sigmoid gating",
-        windows: windows(1, None, WindowRope::OwnBase),
+        windows: windows(1, None, OWN_BASE),
         gating: Gating::Sigmoid,
         ..NEOX
     },
     Row {
         names: &["muse-glimmer"],
         note: "embeddings are normalized; gated attention; a window and rotation on three of four layers",
-        windows: windows(4, None, WindowRope::Same),
+        windows: windows(4, None, KEYED_BASE),
         rope_layers: RopeLayers::Windowed,
         embedding_norm: true,
         logit_scale: LogitScale::Multiply(1.0),
@@ -305,15 +320,15 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["spark2_5"],
         note: "halves; GELU-gated; attention gated per head; windows where the metadata says",
-        windows: windows(1, None, WindowRope::Same),
+        windows: windows(1, None, KEYED_BASE),
         activation: ActivationRule::Fixed(Activation::Gelu),
         ..NEOX
     },
     Row {
         names: &["smallthinker"],
         note: "halves; ReLU-gated; routers read the layer's input; a window and rotation on three of four layers",
-        windows: windows_after_first(4, Some(4096), WindowRope::Same),
-        rope_layers: RopeLayers::WindowedIfAny,
+        windows: windows_after_first(4, Some(4096), KEYED_BASE),
+        rope_layers: RopeLayers::AfterFirstOf(4),
         activation: ActivationRule::Fixed(Activation::Relu),
         routed_early: true,
         ..NEOX
@@ -332,7 +347,7 @@ pub(super) const ROWS: &[Row] = &[
         norm: LAYER_NORM,
         residual: PARALLEL,
         logit_scale: LogitScale::Multiply(1.0),
-        windows: windows(4, None, WindowRope::Same),
+        windows: windows(4, None, KEYED_BASE),
         rope_layers: RopeLayers::Windowed,
         dense_scales: true,
         ..PLAIN
@@ -343,7 +358,7 @@ pub(super) const ROWS: &[Row] = &[
         norm: NormRule::RmsIfKey,
         residual: PARALLEL,
         logit_scale: LogitScale::Multiply(1.0),
-        windows: windows_after_first(4, None, WindowRope::Same),
+        windows: windows_after_first(4, None, KEYED_BASE),
         rope_layers: RopeLayers::WindowedOrDense,
         gating: Gating::Sigmoid,
         normalize_experts: None,
@@ -394,8 +409,17 @@ pub(super) const ROWS: &[Row] = &[
         yarn_log_divisor: Some(0.1),
         ..PLAIN
     },
-    Row { names: &["internlm2", "ernie4_5", "ernie4_5-moe", "xverse", "chatglm"], ..PLAIN },
-    Row { names: &["exaone", "pangu-embedded"], ..NEOX },
+    Row { names: &["internlm2", "xverse", "chatglm"], ..PLAIN },
+    Row { names: &["ernie4_5", "ernie4_5-moe"], ignored: &["attn_output.bias"], ..PLAIN },
+    Row {
+        names: &["nanbeige"],
+        note: "as `llama`",
+        attention_scale: AttentionScale::Key,
+        dense_scales: true,
+        ..PLAIN
+    },
+    Row { names: &["exaone"], ..NEOX },
+    Row { names: &["pangu-embedded"], ignored: &["rope_freqs.weight"], ..NEOX },
     Row { names: &["openelm", "cogvlm"], ignored: &["attn_qkv.scale"], ..NEOX },
     Row {
         names: &["bitnet"],
@@ -410,8 +434,14 @@ pub(super) const ROWS: &[Row] = &[
         ..PLAIN
     },
     Row {
-        names: &["hunyuan-dense", "hunyuan-moe", "hunyuan_vl"],
+        names: &["hunyuan-dense", "hunyuan-moe"],
         note: "halves; norm on queries and keys after rotation",
+        qk_norm_last: true,
+        ..NEOX
+    },
+    Row {
+        names: &["hunyuan_vl"],
+        note: "as `hunyuan-dense`; text of a multimodal model",
         sections: Sections::Blocks,
         qk_norm_last: true,
         ..NEOX
@@ -497,7 +527,7 @@ pub(super) const ROWS: &[Row] = &[
         names: &["plamo3"],
         note: "halves; four norms a layer; norm on queries and keys; a window on seven of eight layers",
         ignored: &["attn_qkv.scale"],
-        windows: windows(8, None, WindowRope::OwnBase),
+        windows: windows(8, None, OWN_BASE),
         ..NEOX
     },
     Row { names: &["orion"], note: "halves; LayerNorm", norm: LAYER_NORM, ..NEOX },

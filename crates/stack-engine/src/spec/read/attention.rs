@@ -115,6 +115,7 @@ impl Reader<'_> {
             RopeLayers::NotEvery(step) => !(layer + 1).is_multiple_of(step),
             RopeLayers::Windowed => windowed,
             RopeLayers::WindowedIfAny => windowed || !model.has_windows(),
+            RopeLayers::AfterFirstOf(period) => !layer.is_multiple_of(period) || !model.has_windows(),
             RopeLayers::WindowedOrDense => {
                 windowed || self.integer("leading_dense_block_count")?.is_some_and(|dense| layer < dense)
             }
@@ -193,10 +194,15 @@ impl Reader<'_> {
     pub(super) fn windows(&self, layers: usize) -> Result<Vec<Option<Window>>, LoadError> {
         let found = self.integer("attention.sliding_window")?;
         let size = found.filter(|&size| size > 0);
-        let Windows::Pattern { period, full_first, default_size, chunked, .. } = self.row.windows else {
+        let Windows::Pattern { period, full_first, default_size, layers: only, chunked, .. } =
+            self.row.windows
+        else {
             let size = if matches!(self.row.windows, Windows::Every) { size } else { None };
             return Ok(vec![size.map(Window::Sliding); layers]);
         };
+        if only.is_some_and(|only| only != layers) {
+            return Ok(vec![None; layers]);
+        }
         // A size of zero says that there are no windows; only a missing one has a default.
         let size = if found.is_some() { size } else { default_size };
         let Some(size) = size else { return Ok(vec![None; layers]) };

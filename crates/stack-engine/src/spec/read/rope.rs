@@ -2,7 +2,7 @@
 
 use super::Reader;
 use crate::spec::rope::Yarn;
-use crate::spec::row::{Sections, WindowRope, Windows};
+use crate::spec::row::{Sections, WindowBase, Windows};
 use crate::spec::{RopeSpec, Rotation};
 use crate::weights::LoadError;
 
@@ -23,15 +23,10 @@ impl Reader<'_> {
                 format!("{dimensions} dimensions of a head of {key_length} cannot be rotated in pairs");
             return Err(self.wrong("rope.dimension_count", problem));
         }
-        let window_rope = match self.row.windows {
-            Windows::Pattern { rope, .. } if windowed => rope,
-            _ => WindowRope::Same,
-        };
-        let own_base = if windowed { self.positive("rope.freq_base_swa")? } else { None };
-        let base = match (own_base, window_rope) {
-            (Some(base), _) => base,
-            (None, WindowRope::OwnBase) => BASE,
-            (None, _) => self.positive("rope.freq_base")?.unwrap_or(BASE),
+        let shared = self.positive("rope.freq_base")?.unwrap_or(BASE);
+        let (base, scaled) = match self.row.windows {
+            Windows::Pattern { rope, .. } if windowed => (self.window_base(rope.base, shared)?, rope.scaled),
+            _ => (shared, true),
         };
         let pairs = dimensions / 2;
         let sections = self.list("rope.dimension_sections")?.unwrap_or_default();
@@ -47,10 +42,18 @@ impl Reader<'_> {
             pairs_rotated: if multimodal { pairs.min(covered as usize) } else { pairs },
             divisors: true,
         };
-        if window_rope == WindowRope::Same {
+        if scaled {
             self.scale(&mut spec)?;
         }
         Ok(spec)
+    }
+
+    fn window_base(&self, rule: WindowBase, shared: f32) -> Result<f32, LoadError> {
+        Ok(match rule {
+            WindowBase::Same => shared,
+            WindowBase::KeyOrSame => self.positive("rope.freq_base_swa")?.unwrap_or(shared),
+            WindowBase::KeyOr(base) => self.positive("rope.freq_base_swa")?.unwrap_or(base),
+        })
     }
 
     /// The base after NTK-aware scaling (Hunyuan's `alpha`).
