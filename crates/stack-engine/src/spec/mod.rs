@@ -11,7 +11,7 @@ mod rows;
 mod window;
 
 pub use rope::{RopeSpec, Rotation};
-pub use rows::known_architectures;
+pub use rows::{architecture_note, known_architectures};
 pub use window::Window;
 
 /// A decoder-only language model, in every respect but its weights.

@@ -598,6 +598,11 @@ pub(super) fn row(architecture: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.names.contains(&architecture))
 }
 
+/// Says in a few words what is special about an architecture; nothing for one that is not known.
+pub fn architecture_note(architecture: &str) -> Option<&'static str> {
+    row(architecture).map(|row| row.note)
+}
+
 /// Lists the architectures that this program knows, sorted.
 pub fn known_architectures() -> Vec<&'static str> {
     let mut names: Vec<_> = ROWS.iter().flat_map(|row| row.names.iter().copied()).collect();
