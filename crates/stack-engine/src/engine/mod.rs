@@ -42,7 +42,7 @@ use crate::template::{ChatTemplate, ControlTexts};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weights::{LoadError, WeightSource};
 
-pub use memory::{available_bytes, cache_bytes_per_token};
+pub use memory::{available_bytes, cache_bytes_per_token, weight_bytes};
 pub use options::EngineOptions;
 
 /// A decoder that answers requests, several at once.

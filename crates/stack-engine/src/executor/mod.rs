@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::spec::DecoderSpec;
 
+pub(crate) use candle::resident_bytes;
 pub use candle::{CandleExecutor, DeviceKind, Progress};
 
 /// An open sequence of one executor.

@@ -14,6 +14,7 @@ use candle_core::Device;
 use rayon::prelude::*;
 
 use self::matrices::Raw;
+pub(crate) use self::matrices::resident_bytes;
 use super::linear::{Embedding, Linear, Matrix};
 use super::norm::NormLayer;
 use super::rope::Rope;

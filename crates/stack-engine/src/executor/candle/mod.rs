@@ -28,6 +28,7 @@ use crate::spec::DecoderSpec;
 
 pub use device::DeviceKind;
 pub use load::Progress;
+pub(crate) use load::resident_bytes;
 
 /// A decoder on a candle device.
 pub struct CandleExecutor {

@@ -8,7 +8,7 @@ use candle_core::{DType, Tensor};
 
 use super::super::linear::{Linear, Matrix};
 use super::{Loader, Part, device_error};
-use crate::weights::{LoadError, TensorType, dequantize};
+use crate::weights::{LoadError, TensorInfo, TensorType, dequantize};
 
 /// A tensor as it lies in the file.
 pub(super) struct Raw {
@@ -206,6 +206,14 @@ impl Loader<'_> {
             }
         };
         placed.map_err(|error| device_error(&raw.name, error))
+    }
+}
+
+/// Bytes that a tensor takes on the processor: types with which candle cannot compute become f32.
+pub(crate) fn resident_bytes(tensor: &TensorInfo) -> u64 {
+    match tensor.ty.map(candle_type) {
+        Ok(None) => tensor.elements() as u64 * size_of::<f32>() as u64,
+        _ => tensor.bytes,
     }
 }
 

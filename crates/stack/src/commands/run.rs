@@ -1,0 +1,198 @@
+//! `stack run`: one answer, or a conversation on the terminal.
+
+use std::io::{self, IsTerminal};
+use std::mem;
+use std::time::{Duration, Instant};
+
+use clap::{Args, value_parser};
+use serde_json::json;
+use stack_chat::{ChatRequest, FinishReason, Message, Prompt, Role};
+use stack_engine::engine::Engine;
+use tokio::runtime::{self, Runtime};
+
+use crate::answer::{Answer, answer, speed};
+use crate::chat::Chat;
+use crate::command_error::{CommandError, Kind};
+use crate::input;
+use crate::model_path::{self, ModelPath, OpenModel};
+use crate::options::{EngineArguments, SamplingArguments};
+use crate::output::{Data, talk};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Answer with this model, a GGUF file or a folder, instead of the default model
+    #[arg(short, long, value_name = "MODEL")]
+    model: Option<ModelPath>,
+    /// What to answer; what comes through a pipe is appended. With neither, a conversation starts
+    prompt: Option<String>,
+    /// Give the model these instructions first
+    #[arg(short, long, value_name = "TEXT", conflicts_with = "raw")]
+    system: Option<String>,
+    /// Continue the prompt as it is, without a chat template
+    #[arg(long, conflicts_with = "template")]
+    raw: bool,
+    /// Generate at most this many tokens
+    #[arg(long, value_name = "TOKENS", value_parser = value_parser!(u32).range(1..))]
+    max_tokens: Option<u32>,
+    /// End the answer before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    #[command(flatten)]
+    sampling: SamplingArguments,
+    #[command(flatten)]
+    pub(crate) engine: EngineArguments,
+    /// Print one JSON object with the answer, why it ended, tokens and times
+    #[arg(long)]
+    json: bool,
+    /// Say on stderr how long it took
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// Answers.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let prompt = arguments.prompt()?;
+    let model = arguments.model.clone().unwrap_or_default().open()?;
+    let options = arguments.engine.options()?;
+    if !arguments.raw && model.template(&options)?.is_none() {
+        let message = format!("the model {} has no chat template, so it cannot answer", model.id);
+        return Err(CommandError::new(Kind::Usage, message)
+            .hint("let it continue the prompt with --raw, or give a template with --template FILE"));
+    }
+    let started = Instant::now();
+    let engine = model.load(&options)?;
+    let load = started.elapsed();
+    if engine.tokenizer().is_none() {
+        // Says why, with a hint.
+        model.needed_tokenizer()?;
+    }
+    if arguments.verbose {
+        talk(format!("loaded {} in {:.2} s", model.id, load.as_secs_f64()));
+    }
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
+    })?;
+    match prompt {
+        Some(prompt) => arguments.answer_once(&model, engine, load, &runtime, prompt),
+        None => {
+            let system = arguments.system.clone();
+            let request = arguments.request(Prompt::Messages(Vec::new()));
+            Chat::new(&engine, &runtime, system, request, arguments.verbose).run(&model.id)
+        }
+    }
+}
+
+impl Arguments {
+    /// Joins the argument and the pipe; `None` asks for a conversation.
+    fn prompt(&self) -> Result<Option<String>, CommandError> {
+        if self.model.is_none()
+            && let Some(path) = self.prompt.as_deref().filter(|prompt| model_path::is_model(prompt))
+        {
+            return Err(CommandError::new(Kind::Usage, format!("the prompt {path:?} is a model"))
+                .hint(format!("give models with -m: stack run -m {path}")));
+        }
+        let piped = if io::stdin().is_terminal() { None } else { Some(input::stdin()?) };
+        match join(self.prompt.as_deref(), piped.as_deref()) {
+            Some(prompt) => Ok(Some(prompt)),
+            None if piped.is_some() || self.prompt.is_some() => {
+                Err(CommandError::new(Kind::Usage, "the prompt is empty")
+                    .hint("give it as an argument or through a pipe"))
+            }
+            None if self.raw || self.json => Err(CommandError::new(
+                Kind::Usage,
+                "there is no prompt, and a conversation takes neither --raw nor --json",
+            )
+            .hint("give the prompt as an argument or through a pipe")),
+            None => Ok(None),
+        }
+    }
+
+    fn answer_once(
+        &self,
+        model: &OpenModel,
+        engine: Engine,
+        load: Duration,
+        runtime: &Runtime,
+        prompt: String,
+    ) -> Result<(), CommandError> {
+        let prompt = match self.raw {
+            true => Prompt::Text(prompt),
+            false => {
+                let system = self.system.iter().map(|text| Message::new(Role::System, text));
+                Prompt::Messages(system.chain([Message::user(prompt)]).collect())
+            }
+        };
+        let mut data = Data::new();
+        let mut show = |text: &str| if self.json { Ok(()) } else { data.write_foreign(text) };
+        let answer = runtime.block_on(answer(&engine, self.request(prompt), &mut show))?;
+        let Some(finish) = answer.finish else {
+            // A long step would keep the terminal waiting; the threads end with the process.
+            mem::forget(engine);
+            data.write("\n")?;
+            return Err(CommandError::new(Kind::Interrupted, "interrupted"));
+        };
+        if self.json {
+            data.json(&report(&model.id, &answer, finish, load))?;
+        } else if !answer.text.ends_with('\n') {
+            data.write("\n")?;
+        }
+        if self.verbose {
+            talk(speed(&answer));
+        }
+        Ok(())
+    }
+
+    fn request(&self, prompt: Prompt) -> ChatRequest {
+        ChatRequest {
+            sampling: self.sampling.sampling(),
+            max_tokens: self.max_tokens,
+            stop: self.stop.clone(),
+            ..ChatRequest::new(prompt)
+        }
+    }
+}
+
+/// Puts what came through the pipe behind the argument. The line break that `echo` adds is no part of it.
+fn join(argument: Option<&str>, piped: Option<&str>) -> Option<String> {
+    let piped = piped.map(|text| text.strip_suffix('\n').unwrap_or(text));
+    let piped = piped.map(|text| text.strip_suffix('\r').unwrap_or(text));
+    let parts: Vec<&str> = argument.into_iter().chain(piped).filter(|text| !text.is_empty()).collect();
+    if parts.is_empty() { None } else { Some(parts.join("\n")) }
+}
+
+fn report(model: &str, answer: &Answer, finish: FinishReason, load: Duration) -> serde_json::Value {
+    json!({
+        "model": model,
+        "text": answer.text,
+        "finish_reason": match finish {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+        },
+        "seed": answer.seed,
+        "usage": {
+            "prompt_tokens": answer.usage.prompt_tokens,
+            "cached_tokens": answer.usage.cached_tokens,
+            "generated_tokens": answer.usage.generated_tokens,
+        },
+        "timings": {
+            "load_seconds": load.as_secs_f64(),
+            "queue_seconds": answer.timings.queue.as_secs_f64(),
+            "prefill_seconds": answer.timings.prefill.as_secs_f64(),
+            "decode_seconds": answer.timings.decode.as_secs_f64(),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pipe_comes_behind_the_argument() {
+        assert_eq!(join(Some("Sum up:"), Some("a\nb\n")).unwrap(), "Sum up:\na\nb");
+        assert_eq!(join(None, Some("a\r\n")).unwrap(), "a");
+        assert_eq!(join(Some("a"), Some("\n")).unwrap(), "a");
+        assert_eq!(join(Some(""), None), None);
+        assert_eq!(join(None, Some("\n")), None);
+    }
+}
