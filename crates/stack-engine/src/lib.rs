@@ -1,7 +1,9 @@
 //! Runs a language model in this process: load, tokenize, schedule, execute, sample.
 
+pub mod encoder;
 pub mod engine;
 pub mod executor;
+pub mod load;
 pub mod sample;
 pub mod spec;
 pub mod stop;

@@ -33,7 +33,7 @@ use tokio::sync::oneshot;
 
 use self::channel::Place;
 use self::job::{EmbedJob, Job};
-use self::model::{Model, Pooling};
+use self::model::Model;
 use self::worker::Worker;
 use crate::executor::{CandleExecutor, Executor};
 use crate::sample::SamplingDefaults;
@@ -41,6 +41,8 @@ use crate::spec::DecoderSpec;
 use crate::template::{ChatTemplate, ControlTexts};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weights::{LoadError, WeightSource};
+
+pub(crate) use model::Pooling;
 
 pub use memory::{available_bytes, cache_bytes_per_token};
 pub use options::EngineOptions;
@@ -215,7 +217,7 @@ pub fn tokenizer(path: &Path, source: &dyn WeightSource) -> Result<Option<Tokeni
 }
 
 /// Reads a small file beside the weights.
-fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |error: std::io::Error| LoadError {
         subject: path.display().to_string(),
         problem: "cannot be read".to_owned(),

@@ -20,7 +20,7 @@ pub(super) struct Model {
 
 /// How a text's vectors become one. The numbers are those of `pooling_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pooling {
+pub(crate) enum Pooling {
     /// 1, and for models that do not say.
     Mean,
     /// 2.

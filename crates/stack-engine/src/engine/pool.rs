@@ -24,7 +24,8 @@ pub(super) fn embed(
     Ok(Embeddings { vectors, tokens: inputs.iter().map(|tokens| tokens.len() as u32).sum() })
 }
 
-fn pool(rows: &Rows, pooling: Pooling) -> Vec<f32> {
+/// Makes one vector of the rows, of which there is at least one.
+pub(crate) fn pool(rows: &Rows, pooling: Pooling) -> Vec<f32> {
     match pooling {
         Pooling::First => rows.row(0).to_vec(),
         Pooling::Last => rows.row(rows.len() - 1).to_vec(),

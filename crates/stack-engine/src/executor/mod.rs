@@ -4,7 +4,7 @@
 //! tokens of some sequences) and returns one row per position that the caller asked for. It knows nothing of text,
 //! sampling or requests.
 
-mod candle;
+pub(crate) mod candle;
 
 use std::fmt;
 

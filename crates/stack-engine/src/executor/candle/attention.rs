@@ -26,7 +26,7 @@ pub(super) struct Attention {
 }
 
 /// The matrices that make queries, keys and values.
-pub(super) enum Projections {
+pub(crate) enum Projections {
     /// One matrix for all three, rows in this order.
     Joined(Linear),
     /// One each.

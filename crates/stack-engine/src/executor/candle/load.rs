@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use candle_core::Device;
 use rayon::prelude::*;
 
-use self::matrices::Raw;
+pub(crate) use self::matrices::Raw;
 use super::linear::{Embedding, Linear, Matrix};
 use super::norm::NormLayer;
 use super::rope::Rope;
@@ -127,13 +127,11 @@ impl Loader<'_> {
     }
 
     fn raw(&self, name: &str) -> Result<Raw, LoadError> {
-        let tensor = self.source.tensor(name).ok_or_else(|| missing(name))?;
-        let ty =
-            tensor.ty.map_err(|id| LoadError::new(name, format!("the tensor has the unknown type {id}")))?;
-        let bytes = self.source.read(name)?;
-        let loaded = self.loaded.fetch_add(tensor.bytes, Ordering::Relaxed) + tensor.bytes;
+        let raw = Raw::read(self.source, name)?;
+        let bytes = raw.bytes.len() as u64;
+        let loaded = self.loaded.fetch_add(bytes, Ordering::Relaxed) + bytes;
         (self.progress)(loaded, self.total);
-        Ok(Raw { name: name.to_owned(), ty, shape: tensor.shape.clone(), bytes })
+        Ok(raw)
     }
 
     /// A norm of `width` elements, if the model has it.
