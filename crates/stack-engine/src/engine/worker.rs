@@ -134,10 +134,7 @@ impl Worker {
             let mut task = self.waiting.pop_front().expect("looked at above");
             let first = &mut task.lanes[0];
             // A reproducible answer may not depend on what was computed before it.
-            let reused = match task.alone {
-                true => None,
-                false => self.prefixes.take(self.executor.as_mut(), &first.tokens),
-            };
+            let reused = if task.alone { None } else { self.prefixes.take(self.executor.as_mut(), &first.tokens) };
             if let Some(reused) = reused {
                 first.sequence = Some(reused.sequence);
                 first.computed = reused.tokens;

@@ -46,16 +46,13 @@ pub(super) fn string(state: &mut State, value: &Value) -> Result<String, Error> 
 pub(super) fn operand(state: &mut State, value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String => charge(state, value.as_str().map_or(0, str::len))?,
-        ValueKind::Seq | ValueKind::Iterable => match value.len() {
-            Some(length) => charge_items(state, length)?,
-            None => {
-                let mut items = Vec::new();
-                for item in value.try_iter()?.checked() {
-                    items.push(item?);
-                    charge_items(state, 1)?;
-                }
-                return Ok(Value::from(items));
+        ValueKind::Seq | ValueKind::Iterable => if let Some(length) = value.len() { charge_items(state, length)? } else {
+            let mut items = Vec::new();
+            for item in value.try_iter()?.checked() {
+                items.push(item?);
+                charge_items(state, 1)?;
             }
+            return Ok(Value::from(items));
         },
         ValueKind::Map => charge(state, value.len().unwrap_or(0))?,
         _ => {}
@@ -131,7 +128,7 @@ fn charge_tree(state: &mut State, value: &Value, depth: usize) -> Result<(), Err
             }
         }
         ValueKind::Map => {
-            let pairs = value.as_object().and_then(|object| object.try_iter_pairs());
+            let pairs = value.as_object().and_then(minijinja::value::DynObject::try_iter_pairs);
             for (_, item) in pairs.into_iter().flatten() {
                 charge_items(state, 1)?;
                 charge_tree(state, &item, depth + 1)?;
