@@ -71,7 +71,7 @@ impl Engine {
         let spec = DecoderSpec::read(source)?;
         let tokenizer = tokenizer(path, source)?;
         let template = options.template_for(path, source)?;
-        let pooling = pooling(source, &spec.architecture)?;
+        let pooling = pooling(source, &spec.architecture);
         let sampling = SamplingDefaults::from_metadata(source.metadata())
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
 
@@ -227,14 +227,14 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
     std::fs::read(path).map_err(failed)
 }
 
-fn pooling(source: &dyn WeightSource, architecture: &str) -> Result<Pooling, LoadError> {
+fn pooling(source: &dyn WeightSource, architecture: &str) -> Pooling {
     let key = format!("{architecture}.pooling_type");
     // Files without pooling write −1 as an unsigned number, which is no usable integer here and means the same.
-    Ok(match source.metadata().integer(&key) {
+    match source.metadata().integer(&key) {
         Ok(Some(2)) => Pooling::First,
         Ok(Some(3)) => Pooling::Last,
         _ => Pooling::Mean,
-    })
+    }
 }
 
 fn card(path: &Path, source: &dyn WeightSource, executor: &CandleExecutor, chats: bool) -> ModelCard {

@@ -4,6 +4,7 @@ use super::{Activation, Gating, NormKind, Residual, Rotation};
 
 /// What an architecture means, beyond its metadata and tensors.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an architecture")]
 pub(super) struct Row {
     /// The names under which files know it.
     pub(super) names: &'static [&'static str],

@@ -130,7 +130,8 @@ impl Writer {
     }
 
     fn map(&mut self, value: &Value, depth: usize) -> Result<(), Problem> {
-        let pairs = value.as_object().and_then(minijinja::value::DynObject::try_iter_pairs).into_iter().flatten();
+        let pairs =
+            value.as_object().and_then(minijinja::value::DynObject::try_iter_pairs).into_iter().flatten();
         self.out.write_char('{')?;
         let mut empty = true;
         if self.layout.sorted {

@@ -46,14 +46,18 @@ pub(super) fn string(state: &mut State, value: &Value) -> Result<String, Error> 
 pub(super) fn operand(state: &mut State, value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String => charge(state, value.as_str().map_or(0, str::len))?,
-        ValueKind::Seq | ValueKind::Iterable => if let Some(length) = value.len() { charge_items(state, length)? } else {
-            let mut items = Vec::new();
-            for item in value.try_iter()?.checked() {
-                items.push(item?);
-                charge_items(state, 1)?;
+        ValueKind::Seq | ValueKind::Iterable => {
+            if let Some(length) = value.len() {
+                charge_items(state, length)?
+            } else {
+                let mut items = Vec::new();
+                for item in value.try_iter()?.checked() {
+                    items.push(item?);
+                    charge_items(state, 1)?;
+                }
+                return Ok(Value::from(items));
             }
-            return Ok(Value::from(items));
-        },
+        }
         ValueKind::Map => charge(state, value.len().unwrap_or(0))?,
         _ => {}
     }

@@ -60,7 +60,11 @@ impl CandleExecutor {
             Linear { matrix: embedding.clone(), bias: None, scale: None, scale_after_bias: None }
         };
         loader.expect_shape("token_embd.weight", &[vocabulary, spec.embedding])?;
-        let positions = if loader.has("position_embd.weight") { Some(loader.dense("position_embd.weight")?) } else { None };
+        let positions = if loader.has("position_embd.weight") {
+            Some(loader.dense("position_embd.weight")?)
+        } else {
+            None
+        };
         let context = match &positions {
             Some(table) => context.min(table.dims()[0]),
             None => context,
@@ -154,7 +158,9 @@ impl Loader<'_> {
         let mut share = |spec: &RopeSpec| {
             let frequencies = spec.frequencies(divisors.as_deref());
             let rope = Rope { frequencies, magnitude: spec.magnitude };
-            if let Some(known) = known.iter().find(|known| ***known == rope) { Arc::clone(known) } else {
+            if let Some(known) = known.iter().find(|known| ***known == rope) {
+                Arc::clone(known)
+            } else {
                 known.push(Arc::new(rope));
                 Arc::clone(&known[known.len() - 1])
             }

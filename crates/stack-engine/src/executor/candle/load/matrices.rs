@@ -105,7 +105,7 @@ impl Loader<'_> {
         if let Some((rows, columns)) = shape {
             self.expect_shape(name, &[rows, columns])?;
         }
-        self.place(self.raw(name)?)
+        self.place(&self.raw(name)?)
     }
 
     /// A matrix with its bias and scale, `X.weight`, `X.bias` and `X.scale`.
@@ -137,7 +137,11 @@ impl Loader<'_> {
         }
         let raw = self.raw(&weight)?;
         let bias = self.vector_values(&format!("{name}.bias"), raw.rows())?;
-        let scale = if scaled || raw.ty == TensorType::NVFP4 { self.vector_values(&format!("{name}.scale"), 1)?.map(|scale| scale[0]) } else { None };
+        let scale = if scaled || raw.ty == TensorType::NVFP4 {
+            self.vector_values(&format!("{name}.scale"), 1)?.map(|scale| scale[0])
+        } else {
+            None
+        };
         Ok(Part { raw, bias, scale })
     }
 
@@ -154,7 +158,7 @@ impl Loader<'_> {
                 )
             }
         };
-        Ok(Linear { matrix: self.place(part.raw)?, bias, scale: part.scale, scale_after_bias: None })
+        Ok(Linear { matrix: self.place(&part.raw)?, bias, scale: part.scale, scale_after_bias: None })
     }
 
     /// Joins matrices one above the other, if they are of one type and none is scaled by itself; else gives them back.
@@ -183,7 +187,7 @@ impl Loader<'_> {
     }
 
     /// Puts a matrix on the device, in its own type where candle computes with it.
-    fn place(&self, raw: Raw) -> Result<Matrix, LoadError> {
+    fn place(&self, raw: &Raw) -> Result<Matrix, LoadError> {
         let shape = (raw.rows(), raw.columns());
         let place = |ty, bytes: &[u8]| {
             let storage = QStorage::from_data(Cow::Borrowed(bytes), self.device, ty)?;

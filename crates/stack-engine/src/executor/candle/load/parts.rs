@@ -63,7 +63,11 @@ impl Loader<'_> {
             },
             feed_forward_norm,
             feed_forward,
-            post_feed_forward_norm: if self.has(&format!("{prefix}.post_ffw_norm.weight")) { norm("post_ffw_norm")? } else { None },
+            post_feed_forward_norm: if self.has(&format!("{prefix}.post_ffw_norm.weight")) {
+                norm("post_ffw_norm")?
+            } else {
+                None
+            },
         })
     }
 
@@ -137,7 +141,11 @@ impl Loader<'_> {
             )?,
             rope,
             sinks: self.vector(&format!("{prefix}.attn_sinks.weight"), spec.heads)?,
-            inner_norm: if self.has(&format!("{prefix}.attn_sub_norm.weight")) { self.norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)? } else { None },
+            inner_norm: if self.has(&format!("{prefix}.attn_sub_norm.weight")) {
+                self.norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)?
+            } else {
+                None
+            },
             projections,
             output,
             spec: spec.clone(),
@@ -181,7 +189,11 @@ impl Loader<'_> {
                 Some(order) => order[..elements].iter().map(|&row| values[row]).collect(),
                 None => values,
             };
-            let tensor = if !whole && elements == all && heads > 1 { Tensor::from_vec(values, (heads, length), self.device) } else { Tensor::from_vec(values, elements, self.device) };
+            let tensor = if !whole && elements == all && heads > 1 {
+                Tensor::from_vec(values, (heads, length), self.device)
+            } else {
+                Tensor::from_vec(values, elements, self.device)
+            };
             tensor.map(Some).map_err(|error| device_error(name, error))
         };
         let norm = NormLayer::new(self.spec.norm, place(&weight_name)?, place(&bias_name)?);
@@ -347,7 +359,11 @@ impl Loader<'_> {
         Ok(Dense {
             activation,
             up,
-            inner_norm: if self.has(&format!("{prefix}.ffn_sub_norm.weight")) { self.norm(&format!("{prefix}.ffn_sub_norm"), inner)? } else { None },
+            inner_norm: if self.has(&format!("{prefix}.ffn_sub_norm.weight")) {
+                self.norm(&format!("{prefix}.ffn_sub_norm"), inner)?
+            } else {
+                None
+            },
             down: self.linear_if(&name("down"), (width, inner), scaled)?,
         })
     }
@@ -406,8 +422,12 @@ impl Loader<'_> {
         Ok(Experts {
             router: self.linear(&name("gate_inp"), Some((spec.count, width)), None, false)?,
             choice_bias: self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)?,
-            experts,
-            shared: if self.has(&format!("{}.weight", name("up_shexp"))) { Some(self.dense_network(prefix, "_shexp", spec.activation, false)?) } else { None },
+            networks: experts,
+            shared: if self.has(&format!("{}.weight", name("up_shexp"))) {
+                Some(self.dense_network(prefix, "_shexp", spec.activation, false)?)
+            } else {
+                None
+            },
             shared_gate: match self.vector(&format!("{shared_gate}.weight"), width)? {
                 Some(gate) => {
                     let row = gate.unsqueeze(0).map_err(|error| device_error(&shared_gate, error))?;
