@@ -228,7 +228,7 @@ mod tests {
     use crate::template::{CHATML, builtin};
 
     fn now() -> Zoned {
-        "2025-07-26T12:00:00+00:00[UTC]".parse().unwrap()
+        "2025-07-26T12:00:00+00:00[+00:00]".parse().unwrap()
     }
 
     #[test]
