@@ -1,17 +1,21 @@
 //! What a model is made of before it runs: metadata and tensors, whatever file they come from.
 //!
-//! A GGUF file and a SafeTensors directory both become a [`WeightSource`]: metadata under GGUF's key names, tensors
+//! A GGUF file and a `SafeTensors` directory both become a [`WeightSource`]: metadata under GGUF's key names, tensors
 //! under GGUF's tensor names. Nothing after this module knows which of the two it was.
 
 mod file;
 pub mod gguf;
 mod metadata;
+mod open;
 mod quant;
+mod safetensors;
 mod source;
 mod tensor;
 
 pub use gguf::GgufFile;
 pub use metadata::{Metadata, MetadataError, Value};
+pub use open::open;
 pub use quant::dequantize;
+pub use safetensors::{SafeTensorsDir, SafeTensorsModel};
 pub use source::{LoadError, WeightSource};
 pub use tensor::{TensorInfo, TensorType};

@@ -11,7 +11,7 @@ pub(super) fn nl(block: &[u8; 18], out: &mut [f32; 32]) {
     }
 }
 
-/// f16 d, u16 scales_h, scales_l[4], qs[128]: per 32 elements a six-bit scale, less 32.
+/// f16 d, u16 `scales_h`, `scales_l`[4], qs[128]: per 32 elements a six-bit scale, less 32.
 pub(super) fn xs(block: &[u8; 136], out: &mut [f32; 256]) {
     let (d, scales_high) = (half_at(block, 0), u16_at(block, 2));
     for (group, out) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {

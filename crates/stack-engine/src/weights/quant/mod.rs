@@ -107,6 +107,8 @@ const PARALLEL_ELEMENTS: usize = 1 << 15;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, reason = "the results are exact")]
+
     use super::*;
 
     /// Each file has random blocks and what `gguf.quants` of the Python package `gguf` 0.19 makes of them.
@@ -122,7 +124,10 @@ mod tests {
             dequantize(ty, bytes, &mut out).unwrap();
             for (index, (found, expected)) in out.iter().zip(expected.as_chunks::<4>().0).enumerate() {
                 let expected = f32::from_le_bytes(*expected);
-                assert!(*found == expected, "{ty} element {index}: {found} instead of {expected}");
+                assert!(
+                    found.to_bits() == expected.to_bits(),
+                    "{ty} element {index}: {found} instead of {expected}"
+                );
             }
             compared += 1;
         }

@@ -1,5 +1,7 @@
 //! Types without blocks: floats and integers.
 
+#![allow(clippy::trivially_copy_pass_by_ref, reason = "every decoder takes its block by reference")]
+
 use half::{bf16, f16};
 
 pub(super) fn f32(bytes: &[u8; 4], out: &mut [f32; 1]) {

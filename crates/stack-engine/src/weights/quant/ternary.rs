@@ -8,7 +8,7 @@ pub(super) fn tq1_0(block: &[u8; 54], out: &mut [f32; 256]) {
     let d = half_at(block, 52);
     let digit = |byte: u8, n: usize| {
         let rest = byte.wrapping_mul(POWERS[n]);
-        d * f32::from((u16::from(rest) * 3 >> 8) as i8 - 1)
+        d * f32::from(((u16::from(rest) * 3) >> 8) as i8 - 1)
     };
     for (element, out) in out.iter_mut().enumerate() {
         *out = match element {

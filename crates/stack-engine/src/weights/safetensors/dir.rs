@@ -1,0 +1,176 @@
+//! A directory with `config.json` and one or more `.safetensors` files, under its own names.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value as Json;
+
+use super::super::file::{ModelFile, subject};
+use super::super::{LoadError, TensorType, dequantize};
+use super::header::{self, Entry};
+
+/// A `SafeTensors` directory that is open for reading.
+#[derive(Debug)]
+pub struct SafeTensorsDir {
+    path: PathBuf,
+    config: Json,
+    files: Vec<ModelFile>,
+    /// Which file each tensor is in, and what it says of it.
+    tensors: Vec<(usize, Entry)>,
+    by_name: HashMap<String, usize>,
+}
+
+impl SafeTensorsDir {
+    /// Opens a directory.
+    ///
+    /// # Errors
+    ///
+    /// When `config.json` or a file of the model is missing or wrong; says which.
+    pub fn open(path: &Path) -> Result<Self, LoadError> {
+        let config = json(&path.join("config.json"), CONFIG_BYTES_MAX)?;
+        let index = path.join("model.safetensors.index.json");
+        let mut dir = Self {
+            path: path.to_owned(),
+            config,
+            files: Vec::new(),
+            tensors: Vec::new(),
+            by_name: HashMap::new(),
+        };
+        if index.exists() {
+            dir.add_shards(&index)?;
+        } else {
+            dir.add_file(&path.join("model.safetensors"), |_| true)?;
+        }
+        Ok(dir)
+    }
+
+    /// The directory's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What `config.json` says.
+    pub fn config(&self) -> &Json {
+        &self.config
+    }
+
+    /// Names the tensors.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.iter().map(|(_, entry)| entry.name.as_str())
+    }
+
+    /// Returns the dimensions of a tensor, outermost first.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.entry(name).map(|(_, entry)| entry.shape.as_slice())
+    }
+
+    /// Returns the type of a tensor, or the name of one that this program does not know.
+    pub fn dtype(&self, name: &str) -> Option<Result<TensorType, &str>> {
+        self.entry(name).map(|(_, entry)| entry.ty.as_ref().copied().map_err(String::as_str))
+    }
+
+    /// Reads the data of a tensor, as stored.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such tensor, or it cannot be read.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        let (file, entry) = self.entry(name).ok_or_else(|| self.missing(name))?;
+        file.read(entry.offset, entry.bytes)
+    }
+
+    /// Reads a tensor as f32, with its shape.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such tensor, its type is not known, or it cannot be read.
+    pub fn read_f32(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), LoadError> {
+        let (_, entry) = self.entry(name).ok_or_else(|| self.missing(name))?;
+        let ty = entry.ty.clone().map_err(|ty| {
+            LoadError::new(
+                format!("tensor {name}"),
+                format!("is stored as {ty}, which this program does not know"),
+            )
+        })?;
+        let bytes = self.read(name)?;
+        let mut values = vec![0.0; entry.shape.iter().product()];
+        dequantize(ty, &bytes, &mut values)?;
+        Ok((entry.shape.clone(), values))
+    }
+
+    /// Bytes of all files together.
+    pub fn size_bytes(&self) -> u64 {
+        self.files.iter().map(ModelFile::len).sum()
+    }
+
+    fn entry(&self, name: &str) -> Option<(&ModelFile, &Entry)> {
+        let (file, entry) = &self.tensors[*self.by_name.get(name)?];
+        Some((&self.files[*file], entry))
+    }
+
+    fn missing(&self, name: &str) -> LoadError {
+        LoadError::new(format!("tensor {name}"), format!("is not in {}", self.path.display()))
+    }
+
+    /// Adds the files that an index names, and of each the tensors that the index gives it.
+    fn add_shards(&mut self, index: &Path) -> Result<(), LoadError> {
+        #[derive(serde::Deserialize)]
+        struct Index {
+            weight_map: BTreeMap<String, String>,
+        }
+        let Index { weight_map } = serde_json::from_value(json(index, INDEX_BYTES_MAX)?)
+            .map_err(|error| LoadError::caused(subject(index), "is not an index of tensors", error))?;
+        for name in weight_map.values().collect::<BTreeSet<_>>() {
+            // A name that leads elsewhere would let a model read any file.
+            if Path::new(name).file_name().is_none_or(|file| file != name.as_str()) {
+                return Err(LoadError::new(
+                    subject(index),
+                    format!("names the file {name:?}, which is not beside it"),
+                ));
+            }
+            let path = self.path.join(name);
+            self.add_file(&path, |tensor| weight_map.get(tensor) == Some(name))?;
+        }
+        match weight_map.iter().find(|(tensor, _)| !self.by_name.contains_key(*tensor)) {
+            Some((tensor, file)) => {
+                Err(LoadError::new(subject(index), format!("puts {tensor} in {file}; it is not")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn add_file(&mut self, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), LoadError> {
+        let file = ModelFile::open(path)?;
+        let wrong = |problem: String| LoadError::new(subject(path), problem);
+        if file.len() < 8 {
+            return Err(wrong(format!("has only {} bytes", file.len())));
+        }
+        let mut prefix = [0; 8];
+        file.read_exact_at(&mut prefix, 0)?;
+        let json_bytes = header::json_bytes(prefix, file.len()).map_err(wrong)?;
+        let json = file.read(8, json_bytes)?;
+        let data_start = 8 + json_bytes;
+        for entry in header::parse(&json, data_start, file.len() - data_start).map_err(wrong)? {
+            if wanted(&entry.name) {
+                self.by_name.insert(entry.name.clone(), self.tensors.len());
+                self.tensors.push((self.files.len(), entry));
+            }
+        }
+        self.files.push(file);
+        Ok(())
+    }
+}
+
+/// Reads a JSON file of bounded size.
+fn json(path: &Path, bytes_max: u64) -> Result<Json, LoadError> {
+    let file = ModelFile::open(path)?;
+    if file.len() > bytes_max {
+        let problem = format!("has {} bytes; at most {bytes_max} are allowed", file.len());
+        return Err(LoadError::new(subject(path), problem));
+    }
+    let bytes = file.read(0, file.len())?;
+    serde_json::from_slice(&bytes).map_err(|error| LoadError::caused(subject(path), "is not JSON", error))
+}
+
+const CONFIG_BYTES_MAX: u64 = 16 << 20;
+const INDEX_BYTES_MAX: u64 = 64 << 20;

@@ -1,0 +1,19 @@
+//! `SafeTensors` directories, as Hugging Face lays them out.
+//!
+//! [`SafeTensorsDir`] is the directory as it is: configuration, and tensors under their own names.
+//! [`SafeTensorsModel`] is the same as a [`WeightSource`](super::WeightSource): metadata and tensors come out under the
+//! names, and in the order of rows, that llama.cpp's conversion to GGUF would give them. Nothing is written, and a
+//! tensor is read when it is asked for.
+
+mod config;
+mod dir;
+mod family;
+mod header;
+mod keys;
+mod model;
+mod plan;
+mod recipe;
+mod rope;
+
+pub use dir::SafeTensorsDir;
+pub use model::SafeTensorsModel;
