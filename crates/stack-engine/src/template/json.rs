@@ -10,8 +10,13 @@ use super::meter::{self, BoundedText};
 use super::text;
 
 /// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
-pub(super) fn tojson(state: &mut State, value: &Value, args: Rest<Value>) -> Result<Value, Error> {
-    let layout = Layout::from_arguments(state, &args)?;
+pub(super) fn tojson(
+    state: &mut State,
+    value: &Value,
+    args: Rest<Value>,
+    kwargs: Kwargs,
+) -> Result<Value, Error> {
+    let layout = Layout::from_arguments(state, &args, &kwargs)?;
     let mut writer = Writer { out: BoundedText::new(), layout };
     match writer.value(value, 0) {
         Ok(()) => {}
@@ -37,8 +42,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn from_arguments(state: &State, args: &[Value]) -> Result<Self, Error> {
-        let (positional, kwargs): (&[Value], Kwargs) = minijinja::value::from_args(args)?;
+    fn from_arguments(state: &State, positional: &[Value], kwargs: &Kwargs) -> Result<Self, Error> {
         if positional.len() > 4 {
             return Err(Error::from(ErrorKind::TooManyArguments));
         }
