@@ -1,3 +1,149 @@
 //! Makes the default model: generates its text, trains tokenizer and weights, writes the GGUF.
+//!
+//! ```text
+//! cargo run --release -p stack-recipe -- --out models/default
+//! ```
+//!
+//! Nothing is downloaded, and the same seed gives the same model, up to how a processor rounds. The modules, in the
+//! order of the work: `grammar` writes the text, `tokenizer` learns its vocabulary, `batch` turns texts into numbers,
+//! `model` with `ops` says what is computed, `optimizer` and `train` move the weights, `export` with `gguf` writes
+//! the file.
 
-fn main() {}
+mod batch;
+mod export;
+mod gguf;
+mod grammar;
+mod model;
+mod ops;
+mod optimizer;
+mod random;
+mod tokenizer;
+mod train;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use batch::Example;
+use grammar::{Role, Text};
+use model::{Dimensions, Model};
+use optimizer::Rates;
+use random::Random;
+use tokenizer::Tokenizer;
+use train::Plan;
+
+/// Make the default model that ships with the source
+#[derive(Parser)]
+struct Arguments {
+    /// Folder to write `stories.gguf` to
+    #[arg(long, default_value = "models/default")]
+    out: PathBuf,
+    /// Number of training steps
+    #[arg(long, default_value_t = 1500)]
+    steps: usize,
+    /// Seed of all randomness
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print this many texts of the training data, and do nothing else
+    #[arg(long, value_name = "N")]
+    text: Option<usize>,
+    /// Also write the unfinished model to this file, every hundred steps
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let mut random = Random::new(arguments.seed);
+    if let Some(count) = arguments.text {
+        return print_texts(&mut random, count);
+    }
+    let tokenizer = learn_vocabulary(&mut random);
+    let model = train_model(&mut random, &tokenizer, &arguments)?;
+    std::fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("creating {}", arguments.out.display()))?;
+    write_whole(&arguments.out.join("stories.gguf"), &export::to_gguf(&model, &tokenizer)?)
+}
+
+fn print_texts(random: &mut Random, count: usize) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for _ in 0..count {
+        match grammar::text(random) {
+            Text::Plain(text) => writeln!(out, "{text}")?,
+            Text::Chat(turns) => {
+                for turn in turns {
+                    let name = match turn.role {
+                        Role::System => "system",
+                        Role::User => "user",
+                        Role::Assistant => "assistant",
+                    };
+                    writeln!(out, "{name}: {}", turn.text)?;
+                }
+            }
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn learn_vocabulary(random: &mut Random) -> Tokenizer {
+    let texts: Vec<String> = (0..VOCABULARY_TEXTS)
+        .flat_map(|_| match grammar::text(random) {
+            Text::Plain(text) => vec![text],
+            Text::Chat(turns) => turns.into_iter().map(|turn| turn.text).collect(),
+        })
+        .collect();
+    Tokenizer::learn(texts.iter().map(String::as_str), DIMENSIONS.vocabulary)
+}
+
+fn train_model(random: &mut Random, tokenizer: &Tokenizer, arguments: &Arguments) -> Result<Model> {
+    let held_out: Vec<Example> =
+        (0..HELD_OUT_TEXTS).map(|_| tokenizer.example(&grammar::text(random))).collect();
+    let model = Model::new(DIMENSIONS, random)?;
+    let bar = ProgressBar::new(arguments.steps as u64).with_style(ProgressStyle::with_template(
+        "{bar:30} step {pos} of {len}, {elapsed} gone, about {eta} left, loss {msg}",
+    )?);
+    let plan = Plan { steps: arguments.steps, tokens_per_step: TOKENS_PER_STEP, rates: RATES };
+    let source = || loop {
+        let example = tokenizer.example(&grammar::text(random));
+        if example.tokens.len() <= DIMENSIONS.context {
+            break example;
+        }
+    };
+    train::train(&model, plan, source, |step, loss| {
+        bar.set_message(format!("{loss:.3}"));
+        bar.inc(1);
+        if (step + 1) % 100 == 0 {
+            if let Some(checkpoint) = &arguments.checkpoint {
+                write_whole(checkpoint, &export::to_gguf(&model, tokenizer)?)?;
+            }
+        }
+        Ok(())
+    })?;
+    bar.finish();
+    let loss = train::mean_loss(&model, held_out)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "parameters: {}", model.size())?;
+    writeln!(out, "held-out loss: {loss:.4} nats per token, perplexity {:.3}", loss.exp())?;
+    Ok(model)
+}
+
+/// Writes a file so that it is either there as a whole or as it was before.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let part = path.with_extension("part");
+    let write = || -> std::io::Result<()> {
+        std::fs::write(&part, bytes)?;
+        std::fs::rename(&part, path)
+    };
+    write().with_context(|| format!("writing {}", path.display()))
+}
+
+const DIMENSIONS: Dimensions =
+    Dimensions { vocabulary: 2048, width: 128, layers: 4, heads: 4, feed_forward: 384, context: 1024 };
+const RATES: Rates = Rates { matrices: 0.02, rest: 0.003 };
+const TOKENS_PER_STEP: usize = 4096;
+const VOCABULARY_TEXTS: usize = 20_000;
+const HELD_OUT_TEXTS: usize = 300;

@@ -17,7 +17,7 @@ pub(super) fn embed(
         let wanted = if pooling == Pooling::Last { Wanted::Last } else { Wanted::All };
         let rows = executor.forward(&[Chunk { sequence, tokens, wanted }], Output::Hidden);
         executor.close(sequence);
-        let mut vector = pool(&rows.map_err(failed)?, pooling);
+        let mut vector = pool(&rows.map_err(|error| failed(&error))?, pooling);
         normalize(&mut vector);
         vectors.push(vector);
     }
@@ -48,6 +48,6 @@ pub(crate) fn normalize(vector: &mut [f32]) {
     }
 }
 
-fn failed(error: ExecutorError) -> ChatError {
+fn failed(error: &ExecutorError) -> ChatError {
     ChatError::new(ErrorKind::Internal, format!("the text could not be embedded: {error}"))
 }

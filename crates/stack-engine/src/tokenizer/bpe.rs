@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::TokenizerError;
 use super::merge::{Merger, NO_ID, blocks};
 use super::pretokenizers::{Alphabet, PreTokenizer};
+use super::repeats::Repeats;
 use super::spelling::{byte_level, mark};
 use super::split::Splitter;
 use super::spm::push_bytes;
@@ -88,22 +89,17 @@ impl Bpe {
             text
         };
         let mut merger = Merger::default();
-        // Where in `tokens` the tokens of a piece met before lie: text repeats itself.
-        let mut met: HashMap<&str, (usize, usize)> = HashMap::new();
+        let mut repeats = Repeats::default();
         self.splitter.split(text, &mut |piece| {
-            if let Some(&(start, end)) = met.get(piece) {
-                tokens.extend_from_within(start..end);
-                return;
-            }
-            let start = tokens.len();
-            if let Some(token) = self.whole(piece) {
-                tokens.push(token);
-            } else {
+            repeats.append(piece, tokens, |tokens| {
+                if let Some(token) = self.whole(piece) {
+                    tokens.push(token);
+                    return;
+                }
                 for block in blocks(piece) {
                     self.encode_block(vocabulary, block, &mut merger, tokens);
                 }
-            }
-            met.insert(piece, (start, tokens.len()));
+            });
         });
     }
 
@@ -129,12 +125,11 @@ impl Bpe {
         }
         merger.run(|left, right| self.merges.get(&(left.id, right.id)).copied());
         for symbol in merger.symbols() {
-            match self.tokens.get(symbol.id as usize) {
-                Some(&Some(token)) => tokens.push(token),
-                _ => {
-                    let bytes = &text.as_bytes()[symbol.start as usize..symbol.end as usize];
-                    push_bytes(bytes, &self.byte_tokens, vocabulary.roles.unknown, tokens);
-                }
+            if let Some(&Some(token)) = self.tokens.get(symbol.id as usize) {
+                tokens.push(token);
+            } else {
+                let bytes = &text.as_bytes()[symbol.start as usize..symbol.end as usize];
+                push_bytes(bytes, &self.byte_tokens, vocabulary.roles.unknown, tokens);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! SentencePiece's precompiled normalization: a map from prefixes of text to what replaces them.
+//! `SentencePiece`'s precompiled normalization: a map from prefixes of text to what replaces them.
 //!
 //! The map is a double array trie followed by zero-terminated replacements. An entry packs, from bit 0: the character
 //! that leads to it (8 bits), whether a value follows (bit 8), whether the offset is scaled by 256 (bit 9) and the

@@ -131,17 +131,17 @@ impl<'m> Reader<'m> {
     ) -> Result<Vocabulary, TokenizerError> {
         let kinds = match self.metadata.integers(&key("token_type"))? {
             Some(numbers) => {
-                self.check_length("token_type", numbers.len(), texts.len())?;
+                check_length("token_type", numbers.len(), texts.len())?;
                 numbers[..texts.len()].iter().map(|&number| TokenKind::from_number(number)).collect()
             }
             None => vec![TokenKind::Normal; texts.len()],
         };
-        let roles = self.roles(defaults, texts.len())?;
+        let roles = self.roles(defaults, texts.len());
         Vocabulary::new(texts.iter().map(Vec::as_slice), kinds, roles, spelling)
     }
 
     /// Reads the ids of tokens with a role. One that is no token is passed over with a warning.
-    fn roles(&mut self, mut roles: Roles, tokens: usize) -> Result<Roles, TokenizerError> {
+    fn roles(&mut self, mut roles: Roles, tokens: usize) -> Roles {
         for (names, role) in [
             (&["bos"][..], &mut roles.bos),
             (&["eos"], &mut roles.eos),
@@ -172,23 +172,15 @@ impl<'m> Reader<'m> {
                 }
             }
         }
-        Ok(roles)
+        roles
     }
 
     /// Reads the scores; without any, all are equal.
     fn scores(&self, tokens: usize) -> Result<Vec<f32>, TokenizerError> {
         let Some(mut scores) = self.metadata.floats(&key("scores"))? else { return Ok(vec![0.0; tokens]) };
-        self.check_length("scores", scores.len(), tokens)?;
+        check_length("scores", scores.len(), tokens)?;
         scores.truncate(tokens);
         Ok(scores)
-    }
-
-    fn check_length(&self, name: &str, length: usize, tokens: usize) -> Result<(), TokenizerError> {
-        if length >= tokens {
-            return Ok(());
-        }
-        let problem = format!("{} has {length} entries for {tokens} tokens", key(name));
-        Err(TokenizerError::Malformed(problem))
     }
 
     /// Returns the token to add at an end if the key, or else the default, says so.
@@ -255,6 +247,15 @@ impl<'m> Reader<'m> {
             Strip { left: text == mask, right: phi3 && !kept.contains(&text) }
         })
     }
+}
+
+/// Refuses a list that is shorter than that of the tokens.
+fn check_length(name: &str, length: usize, tokens: usize) -> Result<(), TokenizerError> {
+    if length >= tokens {
+        return Ok(());
+    }
+    let problem = format!("{} has {length} entries for {tokens} tokens", key(name));
+    Err(TokenizerError::Malformed(problem))
 }
 
 /// Returns the key of a tokenizer's property.

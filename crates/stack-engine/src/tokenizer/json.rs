@@ -3,14 +3,14 @@
 //! Only the stages of that crate are used, not its whole: tokens are cut out of the text by our own rules first, so that
 //! callers cannot write control tokens and template text can.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::tokenizer::normalizer::Range;
 use tokenizers::tokenizer::{
-    Encoding, Model, Normalizer, OffsetReferential, OffsetType, PostProcessor, PreTokenizedString,
-    PreTokenizer, Token,
+    Model, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Token,
 };
 
 use super::detokenizer::Strip as SpaceStrip;
@@ -31,9 +31,9 @@ pub(super) struct Pipeline {
 impl Pipeline {
     /// Appends the tokens of a text that has been cut already.
     pub(super) fn encode(&self, text: &str, fragments: &[Fragment], tokens: &mut Vec<u32>) {
-        match self.try_encode(text, fragments) {
+        match guarded(|| self.try_encode(text, fragments)) {
             Ok(found) => tokens.extend(found),
-            // Only an odd regular expression can fail, on an odd text. The control tokens are right in any case.
+            // Only an odd file can make a stage fail, on an odd text. The control tokens are right in any case.
             Err(_) => tokens.extend(fragments.iter().flat_map(|fragment| match fragment {
                 Fragment::Token(id, _) => std::slice::from_ref(id),
                 Fragment::Text(_) => &self.unknown,
@@ -94,6 +94,12 @@ impl Pipeline {
     }
 }
 
+/// Runs a part of the crate, which panics on some damaged files where a server must not end.
+fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+    // Nothing is written that is seen afterwards, except the crate's cache, which copes with a poisoned lock.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err("a stage cannot cope with the file".into()))
+}
+
 fn token(id: u32) -> Token {
     Token::new(id, String::new(), (0, 0))
 }
@@ -109,11 +115,15 @@ pub(super) fn tokenizer(file: &[u8], config: Option<&[u8]>) -> Result<Tokenizer,
         })?,
         None => Value::Null,
     };
-    let stages = tokenizers::Tokenizer::from_bytes(file).map_err(|error| problem(error.to_string()))?;
+    let stages =
+        guarded(|| tokenizers::Tokenizer::from_bytes(file)).map_err(|error| problem(error.to_string()))?;
 
     let tokens = tokens(&stages, &outline, file.len())?;
     let find = |name: &str| token_named(&config, name).and_then(|text| stages.token_to_id(text));
-    let around = around(&stages).unwrap_or_default();
+    let size = tokens.len();
+    let mut around = around(&outline.post_processor);
+    around.0.retain(|&id| (id as usize) < size);
+    around.1.retain(|&id| (id as usize) < size);
     let roles = Roles {
         bos: find("bos_token").or(around.0.first().copied()),
         eos: find("eos_token"),
@@ -157,6 +167,8 @@ struct Outline {
     pre_tokenizer: Value,
     #[serde(default)]
     decoder: Value,
+    #[serde(default)]
+    post_processor: Value,
 }
 
 #[derive(Deserialize)]
@@ -246,14 +258,37 @@ fn token_named<'v>(config: &'v Value, name: &str) -> Option<&'v str> {
     token.as_str().or_else(|| token["content"].as_str())
 }
 
-/// Returns what the post-processor puts before and behind a text, found by watching it.
-fn around(stages: &tokenizers::Tokenizer) -> Option<(Vec<u32>, Vec<u32>)> {
-    const MIDDLE: u32 = u32::MAX;
-    let encoding = Encoding::from_tokens(vec![token(MIDDLE)], 0);
-    let encodings = stages.get_post_processor()?.process_encodings(vec![encoding], true).ok()?;
-    let ids: Vec<u32> = encodings.iter().flat_map(Encoding::get_ids).copied().collect();
-    let middle = ids.iter().position(|&id| id == MIDDLE)?;
-    Some((ids[..middle].to_vec(), ids[middle + 1..].to_vec()))
+/// Returns what a post-processor puts before and behind a text.
+///
+/// It is read rather than tried out: the crate panics where a template names a token that is not there.
+fn around(stage: &Value) -> (Vec<u32>, Vec<u32>) {
+    let id = |value: &Value| value.as_u64().and_then(|id| u32::try_from(id).ok());
+    let mut around = (Vec::new(), Vec::new());
+    match stage["type"].as_str() {
+        Some("TemplateProcessing") => {
+            let parts = stage["single"].as_array().into_iter().flatten();
+            let mut behind = false;
+            for part in parts {
+                behind |= part.get("Sequence").is_some();
+                let Some(name) = part["SpecialToken"]["id"].as_str() else { continue };
+                let ids =
+                    stage["special_tokens"][name]["ids"].as_array().into_iter().flatten().filter_map(id);
+                if behind { around.1.extend(ids) } else { around.0.extend(ids) }
+            }
+        }
+        Some("BertProcessing" | "RobertaProcessing") => {
+            around.0.extend(id(&stage["cls"][1]));
+            around.1.extend(id(&stage["sep"][1]));
+        }
+        Some("Sequence") => {
+            for part in stage["processors"].as_array().into_iter().flatten().map(self::around) {
+                around.0.splice(..0, part.0);
+                around.1.extend(part.1);
+            }
+        }
+        _ => {}
+    }
+    around
 }
 
 /// Applies the configuration's word on whether a token goes at an end to what the post-processor puts there.
@@ -264,4 +299,132 @@ fn override_end(mut tokens: Vec<u32>, add: &Value, token: Option<u32>) -> Vec<u3
         _ => {}
     }
     tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tokenizer::{Control, Specials};
+
+    fn added(id: u32, content: &str, special: bool) -> Value {
+        json!({"id": id, "content": content, "special": special, "single_word": false, "lstrip": false,
+               "rstrip": true, "normalized": false})
+    }
+
+    /// A unigram vocabulary whose model could make up control tokens from text.
+    fn unigram() -> Value {
+        json!({
+            "version": "1.0",
+            "added_tokens": [added(0, "<s>", true), added(1, "</s>", true), added(2, "<unk>", true),
+                             added(7, "<tool>", false)],
+            "pre_tokenizer": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true},
+            "decoder": {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": true},
+            "post_processor": {
+                "type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                           {"SpecialToken": {"id": "</s>", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
+                "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]},
+                                   "</s>": {"id": "</s>", "ids": [1], "tokens": ["</s>"]}},
+            },
+            "model": {"type": "Unigram", "unk_id": 2, "vocab": [
+                ["<s>", 0.0], ["</s>", 0.0], ["<unk>", 0.0], ["▁", -2.0], ["a", -2.0], ["▁a", -3.0], ["s", -2.0],
+            ]},
+        })
+    }
+
+    fn build(file: &Value, config: Option<Value>) -> Result<Tokenizer, TokenizerError> {
+        let config = config.map(|config| config.to_string());
+        Tokenizer::from_json(file.to_string().as_bytes(), config.as_deref().map(str::as_bytes))
+    }
+
+    fn encode(text: &str, control: Control, specials: Specials) -> Vec<u32> {
+        build(&unigram(), None).unwrap().encode(text, control, specials)
+    }
+
+    #[test]
+    fn template_text_yields_control_tokens_and_caller_text_none() {
+        assert_eq!(encode("<s>a a", Control::Parsed, Specials::Omit), [0, 4, 5]);
+        let literal = encode("<s>a</s>", Control::Literal, Specials::Omit);
+        assert!(literal.iter().all(|&id| id > 1), "{literal:?}");
+        assert_eq!(encode("a<tool> a", Control::Literal, Specials::Omit), [5, 7, 4]);
+    }
+
+    #[test]
+    fn the_post_processor_says_what_goes_around_a_text() {
+        assert_eq!(encode("a", Control::Literal, Specials::Add), [0, 5, 1]);
+        assert_eq!(encode("a", Control::Literal, Specials::Omit), [5]);
+        assert_eq!(encode("", Control::Literal, Specials::Add), [0, 1]);
+    }
+
+    #[test]
+    fn post_processors_of_other_kinds_are_understood() {
+        let bert = json!({"type": "BertProcessing", "sep": ["[SEP]", 102], "cls": ["[CLS]", 101]});
+        assert_eq!(around(&bert), (vec![101], vec![102]));
+        let sequence = json!({"type": "Sequence", "processors": [{"type": "ByteLevel"}, bert]});
+        assert_eq!(around(&sequence), (vec![101], vec![102]));
+        assert_eq!(around(&Value::Null), (vec![], vec![]));
+        let gap = json!({"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x"}}, 7]});
+        assert_eq!(around(&gap), (vec![], vec![]));
+    }
+
+    #[test]
+    fn the_configuration_names_roles_and_may_override() {
+        let config = json!({"bos_token": {"content": "<s>"}, "eos_token": "</s>", "add_eos_token": false});
+        let tokenizer = build(&unigram(), Some(config)).unwrap();
+        assert_eq!((tokenizer.bos(), tokenizer.eos()), (Some(0), Some(1)));
+        assert_eq!(tokenizer.encode("a", Control::Literal, Specials::Add), [0, 5]);
+        assert!(tokenizer.is_end_of_generation(1));
+        assert_eq!(tokenizer.model_name(), "Unigram");
+    }
+
+    #[test]
+    fn text_comes_back() {
+        let tokenizer = build(&unigram(), None).unwrap();
+        assert_eq!(tokenizer.decode(&[0, 5, 5, 1]), b"a a");
+        assert_eq!(tokenizer.kind(2), TokenKind::Unknown);
+        assert_eq!(tokenizer.kind(7), TokenKind::UserDefined);
+    }
+
+    #[test]
+    fn files_that_cannot_be_used_are_refused() {
+        let refused = |file: &[u8], config: Option<&[u8]>| {
+            Tokenizer::from_json(file, config).err().unwrap().to_string()
+        };
+        let good = unigram().to_string();
+        assert!(refused(b"", None).starts_with("tokenizer.json: "));
+        assert!(refused(b"{}", None).contains("model"));
+        assert!(refused(b"[[[[", None).starts_with("tokenizer.json: "));
+        assert!(refused("[".repeat(100_000).as_bytes(), None).starts_with("tokenizer.json: "));
+        assert!(refused(good.as_bytes(), Some(b"{")).starts_with("tokenizer_config.json: "));
+        assert!(refused(&good.as_bytes()[..good.len() / 2], None).starts_with("tokenizer.json: "));
+        let empty = json!({"version": "1.0", "model": {"type": "WordLevel", "vocab": {}, "unk_token": "x"}});
+        assert!(matches!(build(&empty, None), Err(TokenizerError::NoVocabulary)));
+    }
+
+    #[test]
+    fn an_absurd_token_id_is_refused_before_it_costs_memory() {
+        let vocabulary = json!({"a": 4_294_967_295_u32});
+        let file =
+            json!({"version": "1.0", "model": {"type": "WordLevel", "vocab": vocabulary, "unk_token": "x"}});
+        let problem = build(&file, None).err().unwrap().to_string();
+        assert!(problem.contains("far outside"), "{problem}");
+    }
+
+    #[test]
+    fn damaged_files_never_panic() {
+        let good = unigram().to_string();
+        for at in (0..good.len()).filter(|&at| good.is_char_boundary(at)) {
+            for byte in [b'0', b'"', b'}', b'-'] {
+                let mut damaged = good.clone().into_bytes();
+                damaged[at] = byte;
+                if let Ok(tokenizer) = Tokenizer::from_json(&damaged, None) {
+                    let ids = tokenizer.encode("a </s> é", Control::Literal, Specials::Add);
+                    tokenizer.decode(&ids);
+                }
+            }
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod json;
 mod merge;
 mod partition;
 mod pretokenizers;
+mod repeats;
 mod roles;
 mod spelling;
 mod split;

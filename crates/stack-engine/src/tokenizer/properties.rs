@@ -1,6 +1,7 @@
 //! What must hold for any text and any vocabulary.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -102,9 +103,18 @@ fn wordpiece() -> Sample {
     Sample { model: "bert", tokens, more }
 }
 
-fn samples() -> Vec<Sample> {
-    vec![spm(), bpe("gpt-2"), bpe("llama-bpe"), bpe("deepseek-llm"), unigram(), wordpiece()]
-}
+static SAMPLES: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
+    [spm(), bpe("gpt-2"), bpe("llama-bpe"), bpe("deepseek-llm"), unigram(), wordpiece()]
+        .iter()
+        .map(Sample::tokenizer)
+        .collect()
+});
+
+static BYTE_LEVEL: LazyLock<Vec<Tokenizer>> = LazyLock::new(|| {
+    ["gpt-2", "llama-bpe", "qwen2", "deepseek-llm", "gpt-4o", "jais-2", "default", "afmoe"]
+        .map(|pre| bpe(pre).tokenizer())
+        .to_vec()
+});
 
 /// Texts in which the samples' tokens are likely.
 fn texts() -> impl Strategy<Value = String> {
@@ -134,10 +144,9 @@ fn texts() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn byte_level_text_comes_back(text in texts()) {
-        for pre in ["gpt-2", "llama-bpe", "qwen2", "deepseek-llm", "gpt-4o", "jais-2", "default", "afmoe"] {
-            let tokenizer = bpe(pre).tokenizer();
+        for tokenizer in &*BYTE_LEVEL {
             let ids = tokenizer.encode(&text, Control::Literal, Specials::Omit);
-            prop_assert_eq!(tokenizer.decode(&ids), text.as_bytes(), "{}", pre);
+            prop_assert_eq!(tokenizer.decode(&ids), text.as_bytes(), "{:?}", tokenizer.pre_tokenizer());
         }
     }
 
@@ -146,25 +155,23 @@ proptest! {
         // The space that follows a user-defined token is not told apart from the one put there; a mark in the text not
         // from a space.
         let text = text.replace("<tool>", "").replace('▁', "_");
-        let tokenizer = spm().tokenizer();
+        let tokenizer = &SAMPLES[0];
         let ids = tokenizer.encode(&text, Control::Literal, Specials::Add);
         prop_assert_eq!(tokenizer.decode(&ids), text.as_bytes());
     }
 
     #[test]
     fn callers_never_write_control_tokens(text in texts()) {
-        for sample in samples() {
-            let tokenizer = sample.tokenizer();
+        for tokenizer in &*SAMPLES {
             for id in tokenizer.encode(&text, Control::Literal, Specials::Omit) {
-                prop_assert_ne!(tokenizer.kind(id), TokenKind::Control, "{} in {}", id, sample.model);
+                prop_assert_ne!(tokenizer.kind(id), TokenKind::Control, "{} in {}", id, tokenizer.model_name());
             }
         }
     }
 
     #[test]
     fn callers_never_complete_control_tokens(parts in vec((texts(), any::<bool>()), 0..6)) {
-        for sample in samples() {
-            let tokenizer = sample.tokenizer();
+        for tokenizer in &*SAMPLES {
             let segments: Vec<Segment> = parts
                 .iter()
                 .map(|(text, parsed)| Segment {
@@ -181,21 +188,25 @@ proptest! {
             });
             // A user-defined token may take a `<` that a control token would have needed, never the other way round.
             let found = control(tokenizer.encode_segments(&segments, Specials::Omit));
-            prop_assert_eq!(found, expected.collect::<Vec<_>>(), "{}", sample.model);
+            prop_assert_eq!(found, expected.collect::<Vec<_>>(), "{}", tokenizer.model_name());
         }
     }
 
     #[test]
     fn streamed_text_is_the_whole_text(ids in vec(0_u32..300, 0..40)) {
-        for sample in samples() {
-            let tokenizer = sample.tokenizer();
+        for tokenizer in &*SAMPLES {
             let mut detokenizer = tokenizer.detokenizer();
             let mut streamed: String = ids.iter().map(|&id| detokenizer.push(id)).collect();
             streamed += &detokenizer.flush();
             let whole = tokenizer.decode(&ids);
-            prop_assert_eq!(streamed, String::from_utf8_lossy(&whole), "{}", sample.model);
+            prop_assert_eq!(streamed, String::from_utf8_lossy(&whole), "{}", tokenizer.model_name());
         }
     }
+}
+
+proptest! {
+    // Each case builds five tokenizers.
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_vocabulary_is_used_or_refused(
@@ -285,9 +296,11 @@ fn borders_of_segments_leave_no_trace() {
 #[test]
 fn a_million_tokens_are_no_trouble() {
     let mut sample = bpe("gpt-2");
-    sample.tokens.extend((0..1_000_000).map(|n| token(format!("x{n}"), 0.0, TokenKind::UserDefined)));
+    sample.tokens.extend((0..1_000_000).map(|n| token(format!("x{n}"), 0.0, TokenKind::Normal)));
+    sample.tokens.extend((0..1_000).map(|n| token(format!("y{n}"), 0.0, TokenKind::UserDefined)));
     let tokenizer = sample.tokenizer();
-    assert_eq!(tokenizer.encode("x999999", Control::Literal, Specials::Omit), [1_000_261]);
+    assert_eq!(tokenizer.token_id("x999999"), Some(1_000_261));
+    assert_eq!(tokenizer.encode("y999", Control::Literal, Specials::Omit), [1_001_261]);
 }
 
 #[test]

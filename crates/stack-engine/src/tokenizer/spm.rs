@@ -1,10 +1,11 @@
-//! SentencePiece's BPE, as Llama 2, Mistral and Gemma vocabularies mean it.
+//! `SentencePiece`'s BPE, as Llama 2, Mistral and Gemma vocabularies mean it.
 //!
 //! Spaces become marks and characters symbols; of all adjacent pairs whose text is a token, the one with the highest
 //! score merges first, of equals the leftmost. What is no token in the end is written as bytes.
 
 use super::merge::{Merger, NO_ID, blocks};
-use super::spelling::mark;
+use super::repeats::Repeats;
+use super::spelling::{SPACE_MARK, mark};
 use super::vocabulary::Vocabulary;
 
 /// What the algorithm needs beside the vocabulary.
@@ -16,6 +17,8 @@ pub(super) struct Spm {
     /// Whether text after a control token, or with nothing before it, gets a space in front.
     add_space: bool,
     longest: usize,
+    /// Whether no token reaches from one word into the next, so that words can be taken one by one.
+    words_apart: bool,
 }
 
 impl Spm {
@@ -31,6 +34,10 @@ impl Spm {
             bytes,
             add_space,
             longest: vocabulary.iter().map(|(_, text)| text.len()).max().unwrap_or(0),
+            words_apart: vocabulary
+                .iter()
+                .filter(|&(id, _)| vocabulary.is_ordinary(id))
+                .all(|(_, text)| words(&String::from_utf8_lossy(text)).nth(1).is_none()),
         }
     }
 
@@ -39,8 +46,18 @@ impl Spm {
         let space = if self.add_space && first { " " } else { "" };
         let text = mark(&format!("{space}{text}"));
         let mut merger = Merger::default();
-        for block in blocks(&text) {
-            self.encode_block(vocabulary, block, &mut merger, tokens);
+        let mut repeats = Repeats::default();
+        let mut encode = |piece| {
+            repeats.append(piece, tokens, |tokens| {
+                for block in blocks(piece) {
+                    self.encode_block(vocabulary, block, &mut merger, tokens);
+                }
+            });
+        };
+        if self.words_apart {
+            words(&text).for_each(encode);
+        } else {
+            encode(&text);
         }
     }
 
@@ -69,6 +86,17 @@ impl Spm {
             }
         }
     }
+}
+
+/// Cuts a text in front of every mark that does not follow another.
+fn words(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let letters = text.len() - text.trim_start_matches(SPACE_MARK).len();
+        let end = text[letters..].find(SPACE_MARK).map_or(text.len(), |end| letters + end);
+        let (word, rest) = text.split_at(end);
+        text = rest;
+        (!word.is_empty()).then_some(word)
+    })
 }
 
 /// Appends the tokens of single bytes; where one has no token, a single unknown token stands for all of them.
@@ -139,6 +167,19 @@ mod tests {
     fn what_is_no_token_becomes_bytes() {
         assert_eq!(tokens(&[("a", 0.0)], "aé", false), [1, 2 + 0xc3, 2 + 0xa9]);
         assert_eq!(tokens(&[("a", 0.0)], "<0x41>", false).len(), 6, "the text of a byte token is only text");
+    }
+
+    #[test]
+    fn words_start_with_their_marks() {
+        assert_eq!(words("a▁▁b▁c▁").collect::<Vec<_>>(), ["a", "▁▁b", "▁c", "▁"]);
+        assert_eq!(words("").count(), 0);
+    }
+
+    #[test]
+    fn a_token_may_reach_over_words() {
+        let vocabulary = [("▁", -1.0), ("a", -2.0), ("▁a", -3.0), ("a▁", -0.5), ("a▁a", -0.1)];
+        assert_eq!(tokens(&vocabulary, "a a", false), [5]);
+        assert_eq!(tokens(&vocabulary[..3], "a a a", false), [2, 3, 3]);
     }
 
     #[test]

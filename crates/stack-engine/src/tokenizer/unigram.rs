@@ -1,4 +1,4 @@
-//! SentencePiece's unigram model, as T5 vocabularies mean it: of all ways to cover a text by tokens, the one with the
+//! `SentencePiece`'s unigram model, as T5 vocabularies mean it: of all ways to cover a text by tokens, the one with the
 //! highest sum of scores.
 //!
 //! ```text
@@ -62,7 +62,7 @@ impl Unigram {
             }
         }
         let unknown_score = if lowest.is_finite() { lowest } else { 0.0 } - UNKNOWN_PENALTY;
-        // Sums are taken in double precision: so are SentencePiece's, and close ways must be told apart as there.
+        // Sums are taken in double precision: so are `SentencePiece`'s, and close ways must be told apart as there.
         let scores = scores.into_iter().map(f64::from).collect();
         Self { tokens, user_defined, scores, unknown_score: f64::from(unknown_score), map, options }
     }

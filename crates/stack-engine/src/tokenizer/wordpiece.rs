@@ -1,4 +1,4 @@
-//! WordPiece, as BERT and its relatives mean it.
+//! `WordPiece`, as BERT and its relatives mean it.
 //!
 //! Text is normalized, cut into words at white space and around punctuation and ideographs, and each word is covered
 //! from the left by the longest tokens. In GGUF a token that starts a word starts with a mark; there is no `##`.

@@ -1,4 +1,4 @@
-//! RMSNorm (arXiv:1910.07467) and LayerNorm (arXiv:1607.06450).
+//! `RMSNorm` (arXiv:1910.07467) and `LayerNorm` (arXiv:1607.06450).
 
 use candle_core::{D, Result, Tensor};
 

@@ -163,8 +163,8 @@ fn rotary(keys: &mut Keys, rope: &Rope<'_>) -> Result<(), LoadError> {
             keys.float("rope.scaling.yarn_beta_slow", settings.float(&["beta_slow"])?);
         }
         Some("longrope" | "su") => keys.text("rope.scaling.type", "longrope"),
-        // Llama 3's becomes a tensor; the default scales nothing.
-        Some("llama3" | "default") | None => {}
+        // Llama 3's becomes a tensor; the default scales nothing, the dynamic one not before the context is exceeded.
+        Some("llama3" | "default" | "dynamic") | None => {}
         Some("linear" | "yarn") => {
             return Err(LoadError::new("config.json, rope_scaling", "has no factor"));
         }

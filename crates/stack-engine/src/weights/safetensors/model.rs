@@ -77,3 +77,344 @@ fn quantization<'a>(config: &Config<'a>) -> Result<Option<&'a str>, LoadError> {
     let Some(settings) = config.object(&["quantization_config"])? else { return Ok(None) };
     Ok(Some(Config::of(Some(settings)).text(&["quant_method"])?.unwrap_or("an unnamed method")))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp, reason = "elements are moved, not computed")]
+
+    use std::fs;
+
+    use half::bf16;
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
+    use serde_json::{Value as Json, json};
+    use tempfile::TempDir;
+
+    use super::super::super::{TensorType, dequantize};
+    use super::*;
+
+    /// Tensors whose elements all differ: counted up through all of them, in steps that bf16 can tell apart.
+    #[derive(Default)]
+    struct Tensors {
+        list: Vec<(String, Vec<usize>, Vec<f32>)>,
+    }
+
+    impl Tensors {
+        fn with(mut self, name: &str, shape: &[usize]) -> Self {
+            let count: usize = shape.iter().product();
+            let first = self.list.len() as f32;
+            let values = (0..count).map(|n| first + n as f32).collect();
+            self.list.push((name.to_owned(), shape.to_vec(), values));
+            self
+        }
+
+        fn values(&self, name: &str) -> &[f32] {
+            &self.list.iter().find(|(known, _, _)| known == name).unwrap().2
+        }
+
+        fn file(&self, dtype: Dtype) -> Vec<u8> {
+            let bytes: Vec<Vec<u8>> = self.list.iter().map(|(_, _, values)| encoded(values, dtype)).collect();
+            let views = self.list.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+                (name.as_str(), TensorView::new(dtype, shape.clone(), bytes).unwrap())
+            });
+            safetensors::serialize(views, None).unwrap()
+        }
+
+        fn open(&self, config: &Json, dtype: Dtype) -> Result<(TempDir, SafeTensorsModel), LoadError> {
+            let dir = directory(config);
+            fs::write(dir.path().join("model.safetensors"), self.file(dtype)).unwrap();
+            let model = SafeTensorsModel::open(dir.path())?;
+            Ok((dir, model))
+        }
+    }
+
+    fn encoded(values: &[f32], dtype: Dtype) -> Vec<u8> {
+        match dtype {
+            Dtype::BF16 => values.iter().flat_map(|&value| bf16::from_f32(value).to_le_bytes()).collect(),
+            _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        }
+    }
+
+    fn directory(config: &Json) -> TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
+        dir
+    }
+
+    fn read(model: &SafeTensorsModel, name: &str) -> Vec<f32> {
+        let info = model.tensor(name).unwrap();
+        let bytes = model.read(name).unwrap();
+        assert_eq!(bytes.len() as u64, info.bytes);
+        let mut values = vec![0.0; info.elements()];
+        dequantize(info.ty.unwrap(), &bytes, &mut values).unwrap();
+        values
+    }
+
+    fn config(class: &str, more: &Json) -> Json {
+        let mut config = json!({
+            "architectures": [class],
+            "hidden_size": 16, "intermediate_size": 4, "num_hidden_layers": 1, "vocab_size": 3,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64,
+            "rms_norm_eps": 1e-5, "rope_theta": 500_000.0, "bos_token_id": 1, "eos_token_id": [2, 0],
+        });
+        config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        config
+    }
+
+    fn attention(tensors: Tensors) -> Tensors {
+        tensors
+            .with("model.embed_tokens.weight", &[3, 16])
+            .with("model.norm.weight", &[16])
+            .with("model.layers.0.input_layernorm.weight", &[16])
+            .with("model.layers.0.self_attn.q_proj.weight", &[16, 16])
+            .with("model.layers.0.self_attn.k_proj.weight", &[8, 16])
+            .with("model.layers.0.self_attn.v_proj.weight", &[8, 16])
+            .with("model.layers.0.self_attn.o_proj.weight", &[16, 16])
+            .with("model.layers.0.post_attention_layernorm.weight", &[16])
+    }
+
+    fn dense(tensors: Tensors) -> Tensors {
+        attention(tensors)
+            .with("model.layers.0.mlp.gate_proj.weight", &[4, 16])
+            .with("model.layers.0.mlp.up_proj.weight", &[4, 16])
+            .with("model.layers.0.mlp.down_proj.weight", &[16, 4])
+    }
+
+    /// `weights.reshape(heads, 2, head / 2, columns).swapaxes(1, 2)`, as the conversion has it.
+    fn permuted(values: &[f32], heads: usize, columns: usize) -> Vec<f32> {
+        let half = values.len() / columns / heads / 2;
+        let mut out = Vec::new();
+        for head in 0..heads {
+            for within in 0..half {
+                for which in 0..2 {
+                    let row = (head * 2 + which) * half + within;
+                    out.extend_from_slice(&values[row * columns..(row + 1) * columns]);
+                }
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn llama_has_its_rows_interleaved_and_its_frequencies_as_a_tensor() {
+        let scaling = json!({"rope_scaling": {
+            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 8192,
+        }});
+        let tensors = dense(Tensors::default());
+        let (_dir, model) = tensors.open(&config("LlamaForCausalLM", &scaling), Dtype::F32).unwrap();
+        let metadata = model.metadata();
+        assert_eq!(metadata.text("general.architecture").unwrap(), Some("llama"));
+        for (key, value) in [
+            ("llama.block_count", 1),
+            ("llama.vocab_size", 3),
+            ("llama.context_length", 64),
+            ("llama.embedding_length", 16),
+            ("llama.feed_forward_length", 4),
+            ("llama.attention.head_count", 2),
+            ("llama.attention.head_count_kv", 1),
+            ("llama.rope.dimension_count", 8),
+            ("tokenizer.ggml.bos_token_id", 1),
+            ("tokenizer.ggml.eos_token_id", 2),
+        ] {
+            assert_eq!(metadata.integer(key).unwrap(), Some(value), "{key}");
+        }
+        assert_eq!(metadata.float("llama.rope.freq_base").unwrap(), Some(500_000.0));
+        assert_eq!(metadata.float("llama.attention.layer_norm_rms_epsilon").unwrap(), Some(1e-5));
+        assert!(
+            metadata.value("llama.rope.scaling.type").is_none() && model.tensor("output.weight").is_none()
+        );
+
+        let q = tensors.values("model.layers.0.self_attn.q_proj.weight");
+        assert_eq!(read(&model, "blk.0.attn_q.weight"), permuted(q, 2, 16));
+        let k = tensors.values("model.layers.0.self_attn.k_proj.weight");
+        assert_eq!(read(&model, "blk.0.attn_k.weight"), permuted(k, 1, 16));
+        let v = tensors.values("model.layers.0.self_attn.v_proj.weight");
+        assert_eq!(read(&model, "blk.0.attn_v.weight"), v);
+        assert_eq!(model.tensor("blk.0.ffn_down.weight").unwrap().shape, [16, 4]);
+        let post = tensors.values("model.layers.0.post_attention_layernorm.weight");
+        assert_eq!(read(&model, "blk.0.ffn_norm.weight"), post);
+        assert_eq!(model.tensors().len(), 12);
+
+        // The conversion's formula for these settings, evaluated apart from this program.
+        let factors = read(&model, "rope_freqs.weight");
+        assert_eq!((factors.len(), factors[0], factors[1], factors[3]), (4, 1.0, 1.0, 8.0));
+        assert!((factors[2] - 2.694_529_7).abs() < 1e-5, "{}", factors[2]);
+    }
+
+    #[test]
+    fn qwen2_keeps_its_rows_its_types_and_its_biases() {
+        let tensors = dense(Tensors::default())
+            .with("model.layers.0.self_attn.q_proj.bias", &[16])
+            .with("lm_head.weight", &[3, 16]);
+        let (_dir, model) = tensors.open(&config("Qwen2ForCausalLM", &json!({})), Dtype::BF16).unwrap();
+        assert_eq!(model.metadata().text("general.architecture").unwrap(), Some("qwen2"));
+        assert_eq!(model.tensor("blk.0.attn_q.weight").unwrap().ty, Ok(TensorType::BF16));
+        let expected = tensors.values("model.layers.0.self_attn.q_proj.weight");
+        assert_eq!(read(&model, "blk.0.attn_q.weight")[..100], expected[..100]);
+        assert_eq!(model.tensor("blk.0.attn_q.bias").unwrap().ty, Ok(TensorType::F32));
+        assert_eq!(read(&model, "blk.0.attn_q.bias"), tensors.values("model.layers.0.self_attn.q_proj.bias"));
+        assert_eq!(model.tensor("blk.0.attn_norm.weight").unwrap().ty, Ok(TensorType::F32));
+        assert_eq!(model.tensor("output.weight").unwrap().shape, [3, 16]);
+    }
+
+    #[test]
+    fn experts_are_stacked_in_their_order() {
+        let layer = "model.layers.0.block_sparse_moe";
+        let mut tensors = attention(Tensors::default()).with(&format!("{layer}.gate.weight"), &[11, 16]);
+        for expert in 0..11 {
+            tensors = tensors
+                .with(&format!("{layer}.experts.{expert}.w1.weight"), &[4, 16])
+                .with(&format!("{layer}.experts.{expert}.w2.weight"), &[16, 4])
+                .with(&format!("{layer}.experts.{expert}.w3.weight"), &[4, 16]);
+        }
+        let config =
+            config("MixtralForCausalLM", &json!({"num_local_experts": 11, "num_experts_per_tok": 2}));
+        let (_dir, model) = tensors.open(&config, Dtype::F32).unwrap();
+        assert_eq!(model.metadata().integer("llama.expert_count").unwrap(), Some(11));
+        assert_eq!(model.metadata().integer("llama.expert_used_count").unwrap(), Some(2));
+        assert_eq!(model.tensor("blk.0.ffn_up_exps.weight").unwrap().shape, [11, 4, 16]);
+        let expected: Vec<f32> = (0..11)
+            .flat_map(|expert| tensors.values(&format!("{layer}.experts.{expert}.w2.weight")).to_vec())
+            .collect();
+        assert_eq!(read(&model, "blk.0.ffn_down_exps.weight"), expected);
+        tensors
+            .list
+            .retain(|(name, _, _)| !name.ends_with("experts.10.w3.weight") && !name.contains("experts.4.w3"));
+        let error = tensors.open(&config, Dtype::F32).err().unwrap().to_string();
+        assert!(error.contains("ffn_up_exps") && error.contains("missing"), "{error}");
+    }
+
+    #[test]
+    fn gemma_norms_get_their_one_and_its_output_is_the_embedding() {
+        let tensors = dense(Tensors::default())
+            .with("model.layers.0.pre_feedforward_layernorm.weight", &[16])
+            .with("lm_head.weight", &[3, 16]);
+        let more =
+            json!({"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "sliding_window": 4096});
+        let (_dir, model) = tensors.open(&config("Gemma2ForCausalLM", &more), Dtype::BF16).unwrap();
+        let norm = tensors.values("model.norm.weight");
+        let expected: Vec<f32> = norm.iter().map(|value| value + 1.0).collect();
+        assert_eq!(read(&model, "output_norm.weight"), expected);
+        assert!(model.tensor("blk.0.post_attention_norm.weight").is_some());
+        assert!(model.tensor("blk.0.ffn_norm.weight").is_some() && model.tensor("output.weight").is_none());
+        assert_eq!(model.metadata().float("gemma2.attn_logit_softcapping").unwrap(), Some(50.0));
+        assert_eq!(model.metadata().integer("gemma2.attention.sliding_window").unwrap(), Some(4096));
+    }
+
+    #[test]
+    fn gemma3_is_found_inside_a_configuration_with_vision() {
+        let prefixed = Tensors::default()
+            .with("language_model.model.embed_tokens.weight", &[3, 16])
+            .with("language_model.model.layers.0.self_attn.q_norm.weight", &[8])
+            .with("vision_tower.encoder.weight", &[2, 2]);
+        let config = json!({
+            "architectures": ["Gemma3ForConditionalGeneration"],
+            "text_config": {"hidden_size": 16, "intermediate_size": 4, "num_hidden_layers": 1,
+                "num_attention_heads": 2, "sliding_window": 512, "rope_local_base_freq": 10000.0,
+                "rope_scaling": {"rope_type": "linear", "factor": 8.0}},
+        });
+        let (_dir, model) = prefixed.open(&config, Dtype::F32).unwrap();
+        assert_eq!(model.tensors().len(), 2);
+        let metadata = model.metadata();
+        assert_eq!(metadata.float("gemma3.rope.freq_base").unwrap(), Some(1e6));
+        assert_eq!(metadata.float("gemma3.rope.freq_base_swa").unwrap(), Some(1e4));
+        assert_eq!(metadata.text("gemma3.rope.scaling.type").unwrap(), Some("linear"));
+        assert_eq!(metadata.float("gemma3.rope.scaling.factor").unwrap(), Some(8.0));
+        assert_eq!(metadata.integer("gemma3.attention.key_length").unwrap(), Some(256));
+    }
+
+    #[test]
+    fn neox_is_sorted_by_kind_and_gpt2_is_turned() {
+        let tensors = Tensors::default().with("gpt_neox.layers.0.attention.query_key_value.weight", &[48, 2]);
+        let more = json!({"rotary_pct": 0.25, "layer_norm_eps": 1e-5, "num_key_value_heads": null});
+        let (_dir, model) = tensors.open(&config("GPTNeoXForCausalLM", &more), Dtype::F32).unwrap();
+        let source = tensors.values("gpt_neox.layers.0.attention.query_key_value.weight");
+        let mut expected = Vec::new();
+        for kind in 0..3 {
+            for head in 0..2 {
+                let at = (head * 3 + kind) * 8 * 2;
+                expected.extend_from_slice(&source[at..at + 16]);
+            }
+        }
+        assert_eq!(read(&model, "blk.0.attn_qkv.weight"), expected);
+        assert_eq!(model.metadata().integer("gptneox.rope.dimension_count").unwrap(), Some(2));
+
+        let tensors = Tensors::default().with("h.0.mlp.c_fc.weight", &[2, 3]).with("h.0.mlp.c_fc.bias", &[3]);
+        let config =
+            json!({"architectures": ["GPT2LMHeadModel"], "n_embd": 2, "n_head": 1, "n_layer": 1, "n_ctx": 8});
+        let (_dir, model) = tensors.open(&config, Dtype::F32).unwrap();
+        assert_eq!(model.tensor("blk.0.ffn_up.weight").unwrap().shape, [3, 2]);
+        assert_eq!(read(&model, "blk.0.ffn_up.weight"), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
+        assert_eq!(model.metadata().integer("gpt2.feed_forward_length").unwrap(), Some(8));
+    }
+
+    #[test]
+    fn shards_are_found_by_the_index_and_only_beside_it() {
+        let tensors = dense(Tensors::default());
+        let (first, second) = tensors.list.split_at(4);
+        let dir = directory(&config("Qwen3ForCausalLM", &json!({})));
+        let mut map = serde_json::Map::new();
+        for (file, list) in [("a.safetensors", first), ("b.safetensors", second)] {
+            fs::write(dir.path().join(file), Tensors { list: list.to_vec() }.file(Dtype::F32)).unwrap();
+            map.extend(list.iter().map(|(name, _, _)| (name.clone(), Json::from(file))));
+        }
+        let index = dir.path().join("model.safetensors.index.json");
+        fs::write(&index, json!({ "weight_map": map }).to_string()).unwrap();
+        let model = SafeTensorsModel::open(dir.path()).unwrap();
+        assert_eq!(model.tensors().len(), 11);
+        let expected = tensors.values("model.layers.0.mlp.up_proj.weight");
+        assert_eq!(read(&model, "blk.0.ffn_up.weight"), expected);
+        fs::remove_file(dir.path().join("b.safetensors")).unwrap();
+        let error = SafeTensorsModel::open(dir.path()).unwrap_err();
+        assert!(error.subject.ends_with("b.safetensors"));
+        for outside in ["../a.safetensors", "/etc/passwd", "", ".."] {
+            fs::write(&index, json!({"weight_map": {"x.weight": outside}}).to_string()).unwrap();
+            assert!(SafeTensorsModel::open(dir.path()).unwrap_err().problem.contains("not beside it"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_by_name() {
+        let tensors = dense(Tensors::default());
+        let error =
+            |tensors: &Tensors, config: &Json| tensors.open(config, Dtype::F32).err().unwrap().to_string();
+        let unknown = error(&tensors, &config("MambaForCausalLM", &json!({})));
+        assert!(unknown.contains("MambaForCausalLM") && unknown.contains("LlamaForCausalLM"));
+        let more = json!({"quantization_config": {"quant_method": "gptq"}});
+        assert!(error(&tensors, &config("LlamaForCausalLM", &more)).contains("quantized with gptq"));
+        assert!(
+            error(&tensors, &config("LlamaForCausalLM", &json!({"hidden_size": "x"})))
+                .contains("hidden_size")
+        );
+        assert!(
+            error(&tensors, &config("LlamaForCausalLM", &json!({"num_attention_heads": 0})))
+                .contains("heads")
+        );
+        assert!(
+            error(&tensors, &config("LlamaForCausalLM", &json!({"num_attention_heads": 3})))
+                .contains("3 heads")
+        );
+        assert!(error(&tensors, &json!([])).contains("not an object"));
+        let odd = dense(Tensors::default()).with("model.layers.0.mlp.mystery.weight", &[1]);
+        assert!(error(&odd, &config("LlamaForCausalLM", &json!({}))).contains("mlp.mystery.weight"));
+    }
+
+    #[test]
+    fn cut_and_damaged_files_are_errors() {
+        let (tensors, config) = (dense(Tensors::default()), config("LlamaForCausalLM", &json!({})));
+        let file = tensors.file(Dtype::F32);
+        let dir = directory(&config);
+        let path = dir.path().join("model.safetensors");
+        for len in [0, 7, 8, 100, file.len() - 1] {
+            fs::write(&path, &file[..len]).unwrap();
+            assert!(SafeTensorsModel::open(dir.path()).is_err(), "{len} bytes");
+        }
+        for position in 0..200 {
+            let mut damaged = file.clone();
+            damaged[position] ^= 0x15;
+            fs::write(&path, &damaged).unwrap();
+            _ = SafeTensorsModel::open(dir.path());
+        }
+    }
+}

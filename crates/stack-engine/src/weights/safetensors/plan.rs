@@ -69,10 +69,8 @@ impl Group {
         let is_stack = self.parts[0].0.is_some();
         let is_whole = self.parts.iter().enumerate().all(|(n, (part, _))| *part == is_stack.then_some(n));
         if !is_whole || (!is_stack && self.parts.len() > 1) {
-            return Err(wrong(
-                &self.name,
-                format!("is made of {} tensors, of which some are missing or twice there", self.parts.len()),
-            ));
+            let problem = format!("has {} parts, but some are missing or there twice", self.parts.len());
+            return Err(wrong(&self.name, problem));
         }
         let parts: Vec<String> = self.parts.into_iter().map(|(_, source)| source).collect();
         let (ty, mut shape) = described(dir, &parts[0])?;

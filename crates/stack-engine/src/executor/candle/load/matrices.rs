@@ -169,9 +169,10 @@ impl Loader<'_> {
         }
         let raw = self.raw(&weight)?;
         let bias = self.vector_values(&format!("{name}.bias"), raw.rows())?;
-        let scale = match scaled || raw.ty == TensorType::NVFP4 {
-            true => self.vector_values(&format!("{name}.scale"), 1)?.map(|scale| scale[0]),
-            false => None,
+        let scale = if scaled || raw.ty == TensorType::NVFP4 {
+            self.vector_values(&format!("{name}.scale"), 1)?.map(|scale| scale[0])
+        } else {
+            None
         };
         Ok(Part { raw, bias, scale })
     }

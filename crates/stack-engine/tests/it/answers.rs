@@ -1,0 +1,218 @@
+//! Whole answers: a real model behind the `ChatModel` interface.
+
+use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use stack_chat::{
+    ChatError, ChatEvent, ChatModel, ChatRequest, EmbedInput, EmbedRequest, Embedder, ErrorKind, EventStream,
+    FinishReason, Logprobs, Message, Prompt, Sampling, Usage,
+};
+use stack_engine::engine::{Engine, EngineOptions};
+use stack_engine::weights;
+use stack_testkit::reference_data;
+
+#[test]
+fn greedy_answers_continue_as_the_reference_does() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let greedy = reference_data("stories260K/greedy.json").unwrap();
+    let greedy: Value = serde_json::from_slice(&std::fs::read(greedy).unwrap()).unwrap();
+    let cases = greedy["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 3);
+    for case in cases {
+        let expected = case["text_starts_with"].as_str().unwrap();
+        let request = ChatRequest { max_tokens: Some(120), ..plain(case["prompt"].as_str().unwrap()) };
+        let answer = answer(engine.chat(request).unwrap()).unwrap();
+        assert!(answer.texts[0].starts_with(expected), "{:?}", answer.texts[0]);
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_answers_whatever_else_runs() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let seeded = || ChatRequest {
+        sampling: Sampling { seed: Some(7), temperature: Some(1.2), ..Sampling::default() },
+        choices: 3,
+        max_tokens: Some(30),
+        ..plain("Once upon a time, there was a")
+    };
+    let first = answer(engine.chat(seeded()).unwrap()).unwrap();
+    let others: Vec<_> = (0..3).map(|_| engine.chat(plain("The big dog ran")).unwrap()).collect();
+    let second = answer(engine.chat(seeded()).unwrap()).unwrap();
+    drop(others);
+    assert_eq!(first.texts, second.texts);
+    assert_eq!(first.texts.len(), 3);
+    assert_ne!(first.texts[0], first.texts[1], "choices are drawn apart");
+}
+
+#[test]
+fn a_conversation_that_goes_on_reuses_what_was_computed() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let start = "Once upon a time, there was a little girl named Lily. She loved to play outside";
+    let first = answer(engine.chat(ChatRequest { max_tokens: Some(20), ..plain(start) }).unwrap()).unwrap();
+    assert_eq!(first.usage.cached_tokens, 0);
+    let longer = format!("{start}{} The end.", first.texts[0]);
+    let second = answer(engine.chat(ChatRequest { max_tokens: Some(5), ..plain(&longer) }).unwrap()).unwrap();
+    assert!(second.usage.cached_tokens >= first.usage.prompt_tokens, "{:?}", second.usage);
+}
+
+#[test]
+fn a_stop_text_ends_the_answer_and_is_not_part_of_it() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let request = ChatRequest { stop: vec!["girl named".to_owned()], ..plain("Once upon a time") };
+    let answer = answer(engine.chat(request).unwrap()).unwrap();
+    assert_eq!(answer.texts[0], ", there was a little ");
+    assert_eq!(answer.reasons, [FinishReason::Stop]);
+}
+
+#[test]
+fn log_probabilities_come_with_every_token() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let request =
+        ChatRequest { logprobs: Some(Logprobs { top: 3 }), max_tokens: Some(6), ..plain("Once upon a time") };
+    let mut tokens = Vec::new();
+    for event in events(engine.chat(request).unwrap()) {
+        if let ChatEvent::Delta(delta) = event.unwrap() {
+            tokens.extend(delta.tokens);
+        }
+    }
+    assert_eq!(tokens.len(), 6);
+    for token in &tokens {
+        assert_eq!(token.top.len(), 3);
+        assert_eq!(token.top[0].id, token.id, "a greedy answer takes the most probable token");
+        assert!(token.logprob <= 0.0 && token.logprob == token.top[0].logprob);
+    }
+}
+
+#[test]
+fn a_prompt_beyond_the_context_is_refused_with_both_numbers() {
+    let Some(engine) = stories(&EngineOptions { context: Some(32), ..EngineOptions::default() }) else {
+        return;
+    };
+    let error = answer(engine.chat(plain(&"a story ".repeat(100))).unwrap()).unwrap_err();
+    let ErrorKind::ContextOverflow { prompt_tokens, context: 32 } = error.kind else { panic!("{error:?}") };
+    assert!(prompt_tokens > 100);
+}
+
+#[test]
+fn an_answer_ends_where_the_context_does() {
+    let Some(engine) = stories(&EngineOptions { context: Some(32), ..EngineOptions::default() }) else {
+        return;
+    };
+    let answer = answer(engine.chat(plain("Once upon a time")).unwrap()).unwrap();
+    assert_eq!(answer.reasons, [FinishReason::Length]);
+    assert_eq!(
+        answer.usage.prompt_tokens + answer.usage.generated_tokens,
+        33,
+        "the last token is not computed"
+    );
+}
+
+#[test]
+fn a_full_house_refuses_and_recovers() {
+    let Some(engine) = stories(&EngineOptions { queue_max: 2, ..EngineOptions::default() }) else { return };
+    let long = || ChatRequest { max_tokens: Some(400), ..plain("Once upon a time") };
+    let (first, second) = (engine.chat(long()).unwrap(), engine.chat(long()).unwrap());
+    let error = engine.chat(long()).err().unwrap();
+    assert!(matches!(error.kind, ErrorKind::Busy { .. }), "{error:?}");
+    drop((first, second));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while engine.chat(long()).is_err() {
+        assert!(Instant::now() < deadline, "dropped requests never gave their places back");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn many_requests_at_once_are_all_answered() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let alone =
+        answer(engine.chat(ChatRequest { max_tokens: Some(10), ..plain("Lily and Tom") }).unwrap()).unwrap();
+    let streams: Vec<_> = (0..40)
+        .map(|_| engine.chat(ChatRequest { max_tokens: Some(10), ..plain("Lily and Tom") }).unwrap())
+        .collect();
+    for stream in streams {
+        assert_eq!(answer(stream).unwrap().texts, alone.texts);
+    }
+}
+
+#[test]
+fn a_model_without_a_template_says_what_to_do() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let request = ChatRequest::new(Prompt::Messages(vec![Message::user("Hello")]));
+    let error = answer(engine.chat(request).unwrap()).unwrap_err();
+    assert!(error.message.contains("--template"), "{error}");
+}
+
+#[test]
+fn texts_become_vectors_of_length_one() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let inputs = vec![EmbedInput::Text("A dog".to_owned()), EmbedInput::Tokens(vec![1, 5, 9])];
+    let embeddings = block_on(engine.embed(EmbedRequest { inputs, dimensions: None })).unwrap();
+    assert_eq!(embeddings.vectors.len(), 2);
+    for vector in &embeddings.vectors {
+        assert_eq!(vector.len(), 64);
+        assert!((vector.iter().map(|x| x * x).sum::<f32>() - 1.0).abs() < 1e-4);
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    texts: Vec<String>,
+    reasons: Vec<FinishReason>,
+    usage: Usage,
+}
+
+fn stories(options: &EngineOptions) -> Option<Engine> {
+    let path = reference_data("stories260K/stories260K.gguf")?;
+    Some(load(&path, options))
+}
+
+fn load(path: &Path, options: &EngineOptions) -> Engine {
+    let source = weights::open(path).unwrap();
+    Engine::load(path, source.as_ref(), options, &|_, _| {}).unwrap()
+}
+
+fn plain(prompt: &str) -> ChatRequest {
+    ChatRequest {
+        sampling: Sampling { temperature: Some(0.0), ..Sampling::default() },
+        ..ChatRequest::new(Prompt::Text(prompt.to_owned()))
+    }
+}
+
+fn answer(stream: EventStream) -> Result<Answer, ChatError> {
+    let mut answer = Answer { texts: Vec::new(), reasons: Vec::new(), usage: Usage::default() };
+    for event in events(stream) {
+        match event? {
+            ChatEvent::Started { .. } => {}
+            ChatEvent::Delta(delta) => {
+                let choice = delta.choice as usize;
+                answer.texts.resize(answer.texts.len().max(choice + 1), String::new());
+                answer.texts[choice].push_str(&delta.text);
+            }
+            ChatEvent::Finished { reason, .. } => answer.reasons.push(reason),
+            ChatEvent::Done { usage, .. } => answer.usage = usage,
+        }
+    }
+    Ok(answer)
+}
+
+fn events(mut stream: EventStream) -> impl Iterator<Item = Result<ChatEvent, ChatError>> {
+    std::iter::from_fn(move || poll_until_ready(|context| stream.as_mut().poll_next(context)))
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_until_ready(|context| future.as_mut().poll(context))
+}
+
+fn poll_until_ready<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> T {
+    loop {
+        match poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => std::thread::sleep(Duration::from_micros(200)),
+        }
+    }
+}
