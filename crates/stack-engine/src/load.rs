@@ -72,3 +72,29 @@ pub fn load_source(
         chat: Some(engine),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use stack_chat::Ability;
+
+    use super::*;
+
+    #[test]
+    fn a_decoder_answers_and_embeds() {
+        let Some(path) = stack_testkit::reference_data("stories260K/stories260K.gguf") else { return };
+        let loaded = load(&path, &EngineOptions::default(), &|_, _| ()).unwrap();
+        assert_eq!(loaded.card.architecture, "llama");
+        assert!(loaded.card.abilities.contains(&Ability::Completes));
+        assert!(loaded.chat.is_some() && loaded.embedder.is_some());
+        assert_eq!(loaded.tokenizer.unwrap().vocabulary_size(), 512);
+    }
+
+    #[test]
+    fn a_path_without_a_model_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        for path in [dir.path().to_owned(), dir.path().join("none.gguf")] {
+            let error = load(&path, &EngineOptions::default(), &|_, _| ()).err().unwrap();
+            assert_eq!(error.subject, path.display().to_string());
+        }
+    }
+}

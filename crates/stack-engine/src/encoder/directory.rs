@@ -107,8 +107,8 @@ struct Config {
     position_embedding_type: Option<String>,
     #[serde(default)]
     is_decoder: Option<bool>,
-    #[serde(default)]
-    quantization_config: Option<Json>,
+    #[serde(default, rename = "quantization_config")]
+    quantization: Option<Json>,
 }
 
 fn metadata(dir: &SafeTensorsDir, sentence: &Sentence) -> Result<Metadata, LoadError> {
@@ -125,7 +125,7 @@ fn metadata(dir: &SafeTensorsDir, sentence: &Sentence) -> Result<Metadata, LoadE
     if config.is_decoder == Some(true) {
         return Err(wrong("says is_decoder; only encoders are known".to_owned()));
     }
-    if config.quantization_config.is_some() {
+    if config.quantization.is_some() {
         return Err(wrong("says that the weights are quantized; F32, F16 and BF16 are read".to_owned()));
     }
     let positions = config.max_position_embeddings as usize;

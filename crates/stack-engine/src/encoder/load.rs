@@ -29,7 +29,7 @@ pub(super) fn network(
     for index in 0..spec.layers {
         layers.push(loader.layer(index, spec)?);
     }
-    Ok(Network { embedding, positions, norm, layers, device })
+    Ok(Network { device, embedding, positions, norm, layers })
 }
 
 struct Loader<'a> {

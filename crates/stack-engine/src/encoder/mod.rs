@@ -118,14 +118,11 @@ impl Encoder {
 
 impl Embedder for Encoder {
     fn embed(&self, request: EmbedRequest) -> EmbedFuture {
-        let submitted = match request.dimensions {
-            Some(_) => {
-                Err(ChatError::unsupported("dimensions", "this model does not declare shorter vectors"))
-            }
-            None => {
-                let (reply, answer) = oneshot::channel();
-                self.submit(Job { request, reply }).map(|()| answer)
-            }
+        let submitted = if request.dimensions.is_some() {
+            Err(ChatError::unsupported("dimensions", "this model does not declare shorter vectors"))
+        } else {
+            let (reply, answer) = oneshot::channel();
+            self.submit(Job { request, reply }).map(|()| answer)
         };
         Box::pin(async move {
             submitted?

@@ -23,7 +23,6 @@ struct Row {
 }
 
 #[test]
-#[allow(clippy::print_stderr, reason = "a skipped test says so")]
 fn embeddings_of_minilm_are_those_of_sentence_transformers() {
     let Some(golden) = stack_testkit::reference_data("minilm/golden.json") else { return };
     let Some(model) = minilm() else {

@@ -161,8 +161,8 @@ mod tests {
         EncoderSpec::read(&metadata)
     }
 
-    fn text(text: &str) -> Option<Value> {
-        Some(Value::String(text.into()))
+    fn text(text: &str) -> Value {
+        Value::String(text.into())
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
     fn pooling_and_activation_are_read() {
         let spec = read(&[
             ("bert.pooling_type", Some(Value::Unsigned(2))),
-            ("bert.hidden_activation", text("gelu_new")),
+            ("bert.hidden_activation", Some(text("gelu_new"))),
         ]);
         let spec = spec.unwrap();
         assert_eq!((spec.activation, spec.pooling), (Activation::GeluTanh, Pooling::First));
@@ -190,13 +190,13 @@ mod tests {
             ("bert.embedding_length", None, "is missing"),
             ("bert.embedding_length", Some(Value::Unsigned(u64::MAX)), "expected a non-negative integer"),
             ("bert.block_count", zero(), "is zero"),
-            ("bert.context_length", text("long"), "expected a non-negative integer"),
+            ("bert.context_length", Some(text("long")), "expected a non-negative integer"),
             ("bert.attention.layer_norm_epsilon", None, "is missing"),
             ("bert.attention.layer_norm_epsilon", Some(Value::Float(f64::NAN)), "not a small positive"),
             ("bert.attention.causal", Some(Value::Bool(true)), "is true"),
             ("bert.pooling_type", Some(Value::Unsigned(4)), "ranks documents"),
-            ("bert.pooling_type", text("mean"), "is none of 0 to 3"),
-            ("bert.hidden_activation", text("mish"), "\"mish\" is unknown"),
+            ("bert.pooling_type", Some(text("mean")), "is none of 0 to 3"),
+            ("bert.hidden_activation", Some(text("mish")), "\"mish\" is unknown"),
         ] {
             let error = read(&[(key, value)]).unwrap_err();
             assert!(error.subject.ends_with(key), "{error}");
