@@ -95,6 +95,7 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
         .with_source(Refusal(message)))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
 fn join(state: &mut State, value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
     let separator = argument(&positional, &kwargs, 0, "d")?.unwrap_or_else(|| Value::from(""));
     let attribute = argument(&positional, &kwargs, 1, "attribute")?;
@@ -103,6 +104,7 @@ fn join(state: &mut State, value: &Value, positional: Rest<Value>, kwargs: Kwarg
     methods::join(state, &separator, &attributes(value, attribute)?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
 fn indent(state: &mut State, text: &str, positional: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
     let width = argument(&positional, &kwargs, 0, "width")?;
     let first = argument(&positional, &kwargs, 1, "first")?.is_some_and(|value| value.is_true());
@@ -134,6 +136,7 @@ fn indent(state: &mut State, text: &str, positional: Rest<Value>, kwargs: Kwargs
     Ok(out)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
 fn sum(state: &State, value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
     let attribute = argument(&positional, &kwargs, 0, "attribute")?;
     let start = argument(&positional, &kwargs, 1, "start")?;
@@ -142,7 +145,7 @@ fn sum(state: &State, value: &Value, positional: Rest<Value>, kwargs: Kwargs) ->
     if items.try_iter()?.any(|item| !item.is_number()) {
         return Err(Error::new(ErrorKind::InvalidOperation, "sum adds numbers only"));
     }
-    filters::sum(state, items, None, start, Kwargs::from_iter(std::iter::empty::<(&str, Value)>()))
+    filters::sum(state, items, None, start, std::iter::empty::<(&str, Value)>().collect())
 }
 
 /// Returns an argument that may be given by place or by name.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{DynObject, Kwargs, Rest, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::environment::MARKER_VARIABLE;
@@ -10,6 +10,7 @@ use super::meter::{self, BoundedText};
 use super::text;
 
 /// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
 pub(super) fn tojson(
     state: &mut State,
     value: &Value,
@@ -134,8 +135,7 @@ impl Writer {
     }
 
     fn map(&mut self, value: &Value, depth: usize) -> Result<(), Problem> {
-        let pairs =
-            value.as_object().and_then(minijinja::value::DynObject::try_iter_pairs).into_iter().flatten();
+        let pairs = value.as_object().and_then(DynObject::try_iter_pairs).into_iter().flatten();
         self.out.write_char('{')?;
         let mut empty = true;
         if self.layout.sorted {

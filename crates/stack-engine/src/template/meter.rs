@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Write};
 
-use minijinja::value::ValueKind;
+use minijinja::value::{DynObject, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::error::Spent;
@@ -33,7 +33,7 @@ fn charge_text(state: &mut State, text: &str) -> Result<(), Error> {
 /// Pays for writing a value, and writes it as Python's `str` does.
 pub(super) fn print(state: &mut State, value: &Value, out: &mut dyn Write) -> Result<(), Error> {
     if let Some(text) = value.as_str() {
-        charge_text(state, text)?;
+        charge_written(state, text.len())?;
         return out.write_str(text).map_err(|_| too_long());
     }
     let text = string(state, value)?;
@@ -50,21 +50,20 @@ pub(super) fn string(state: &mut State, value: &Value) -> Result<String, Error> 
 
 /// The filter `…|__operand`: what stands left of a filter, and beside an operator that copies.
 ///
-/// Sequences that hide their length (slices, results of other filters) are copied, so that the length is known.
+/// Sequences that are computed as they are read (slices, sums, results of filters) are read here, so that they do not
+/// pile up in each other.
 pub(super) fn operand(state: &mut State, value: Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::String => charge_text(state, value.as_str().unwrap_or_default())?,
-        ValueKind::Seq | ValueKind::Iterable => match value.len() {
-            Some(length) => charge_items(state, length)?,
-            None => {
-                let mut items = Vec::new();
-                for item in value.try_iter()?.checked() {
-                    items.push(item?);
-                    charge_items(state, 1)?;
-                }
-                return Ok(Value::from(items));
+        ValueKind::Seq => charge_items(state, value.len().unwrap_or(0))?,
+        ValueKind::Iterable => {
+            let mut items = Vec::new();
+            for item in value.try_iter()?.checked() {
+                charge_items(state, 1)?;
+                items.push(item?);
             }
-        },
+            return Ok(Value::from(items));
+        }
         ValueKind::Map => charge(state, value.len().unwrap_or(0))?,
         _ => {}
     }
@@ -119,11 +118,11 @@ pub(super) fn factor(state: &mut State, value: Value) -> Result<Value, Error> {
 
 /// The filter `…|__written`: pays for literal text of the template inside a loop.
 pub(super) fn written(state: &mut State, bytes: usize) -> Result<&'static str, Error> {
-    charge(state, bytes)?;
+    charge_written(state, bytes)?;
     Ok("")
 }
 
-/// Pays for text that was made character by character, which is slower than copying.
+/// Pays for text that is new, or was made character by character: it takes more than copying.
 pub(super) fn charge_written(state: &mut State, bytes: usize) -> Result<(), Error> {
     charge(state, bytes.saturating_mul(WRITTEN_BYTE))
 }
@@ -145,7 +144,7 @@ fn charge_tree(state: &mut State, value: &Value, depth: usize) -> Result<(), Err
             }
         }
         ValueKind::Map => {
-            let pairs = value.as_object().and_then(|object| object.try_iter_pairs());
+            let pairs = value.as_object().and_then(DynObject::try_iter_pairs);
             for (_, item) in pairs.into_iter().flatten() {
                 charge(state, NODE)?;
                 charge_tree(state, &item, depth + 1)?;
@@ -274,7 +273,7 @@ mod tests {
             let result = render(template);
             let head: String = template.chars().take(120).collect();
             assert!(result.is_err(), "{head} gave {} bytes", result.unwrap_or_default().len());
-            assert!(start.elapsed() < Duration::from_secs(60), "{head} took {:?}", start.elapsed());
+            assert!(start.elapsed() < Duration::from_secs(50), "{head} took {:?}", start.elapsed());
         }
     }
 
@@ -285,9 +284,7 @@ mod tests {
                 "{{% set ns = namespace(x=[1]) %}}{{% for i in range(90000) %}}{{% for i in range(90000) %}}\
                  {{% set ns.x = {step} %}}{{% endfor %}}{{% endfor %}}"
             );
-            let start = Instant::now();
             assert!(matches!(render(&template), Err(TemplateError::Exhausted(_))), "{step}");
-            eprintln!("{step} {:?}", start.elapsed());
         }
     }
 
