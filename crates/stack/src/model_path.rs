@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use stack_engine::engine::{self, Engine, EngineOptions};
+use stack_engine::encoder::Encoder;
+use stack_engine::engine::{self, EngineOptions};
+use stack_engine::load::{self, Loaded};
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
-use stack_engine::weights::{self, LoadError, WeightSource};
+use stack_engine::weights::{LoadError, WeightSource};
 
 use crate::command_error::{CommandError, Kind};
 use crate::default_model;
@@ -56,7 +58,7 @@ impl ModelPath {
         let (path, source): (_, Box<dyn WeightSource>) = match self {
             // Nothing lies beside the built-in model, and the empty path is one that has nothing beside it.
             Self::BuiltIn => (PathBuf::new(), Box::new(default_model::open()?)),
-            Self::Path(path) => (path.clone(), weights::open(path)?),
+            Self::Path(path) => (path.clone(), load::open(path)?),
         };
         Ok(OpenModel { id: self.id(), source, path })
     }
@@ -80,6 +82,17 @@ impl ModelPath {
 }
 
 impl OpenModel {
+    /// Whether the model turns texts into vectors and answers nothing.
+    pub(crate) fn is_encoder(&self) -> bool {
+        Encoder::recognises(&*self.source)
+    }
+
+    /// Whether the model has a vocabulary, as far as a look tells.
+    pub(crate) fn has_vocabulary(&self) -> bool {
+        let tokens = self.source.metadata().value("tokenizer.ggml.tokens");
+        tokens.is_some() || self.path.join("tokenizer.json").is_file()
+    }
+
     /// Reads the vocabulary.
     pub(crate) fn tokenizer(&self) -> Result<Option<Tokenizer>, CommandError> {
         Ok(engine::tokenizer(&self.path, &*self.source)?)
@@ -99,9 +112,9 @@ impl OpenModel {
     }
 
     /// Loads the weights, showing a bar if it takes a while.
-    pub(crate) fn load(&self, options: &EngineOptions) -> Result<Engine, CommandError> {
+    pub(crate) fn load(&self, options: &EngineOptions) -> Result<Loaded, CommandError> {
         let bar = LoadBar::new(&self.id);
-        Ok(Engine::load(&self.path, &*self.source, options, &|done, total| bar.show(done, total))?)
+        Ok(load::load_source(&self.path, &*self.source, options, &|done, total| bar.show(done, total))?)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::Zoned;
+
 use super::read_bounded;
 use crate::executor::DeviceKind;
 use crate::template::{ChatTemplate, builtin};
@@ -18,11 +20,17 @@ pub struct EngineOptions {
     pub template: Option<String>,
     /// Requests that may wait or run at once; more are refused.
     pub queue_max: usize,
+    /// The time that templates show; the system's local time unless a test gives its own.
+    pub clock: fn() -> Zoned,
 }
 
 impl Default for EngineOptions {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the clock enters; callers may give their own"
+    )]
     fn default() -> Self {
-        Self { device: DeviceKind::Cpu, context: None, template: None, queue_max: 512 }
+        Self { device: DeviceKind::Cpu, context: None, template: None, queue_max: 512, clock: Zoned::now }
     }
 }
 

@@ -3,9 +3,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, SyncSender};
 
-use jiff::Zoned;
 use stack_chat::{ChatError, ChatRequest, EmbedInput, ErrorKind, Prompt};
 
 use super::job::{EmbedJob, Job, Task, Work};
@@ -15,7 +14,7 @@ use crate::sample::Sampler;
 use crate::tokenizer::{Control, Specials, Tokenizer};
 
 /// Prepares jobs until no more can come.
-pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &Sender<Work>) {
+pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &SyncSender<Work>) {
     for job in jobs {
         let ready = match job {
             Job::Chat { events, .. } if events.is_closed() => None,
@@ -108,7 +107,7 @@ fn prompt_tokens(model: &Model, request: &ChatRequest) -> Result<Vec<u32>, ChatE
         Prompt::Tokens(tokens) => tokens.clone(),
         Prompt::Text(text) => vocabulary(model)?.encode(text, Control::Literal, Specials::Add),
         Prompt::Messages(messages) => {
-            let now = Zoned::now();
+            let now = (model.clock)();
             let segments = model.render(messages, &request.tools, &request.template, &now)?;
             vocabulary(model)?.encode_segments(&segments, Specials::Add)
         }

@@ -160,12 +160,11 @@ impl Reader<'_> {
         let window = windows[layer];
         let inverse = 1.0 / (key_length as f32).sqrt();
         let scale = match self.row.attention_scale {
-            AttentionScale::Inverse => inverse,
             AttentionScale::Key => self.positive("attention.scale")?.unwrap_or(inverse),
             AttentionScale::EmbeddingPerHeadAt(layers) if layers == layer_count => {
                 1.0 / ((embedding / heads) as f32).sqrt()
             }
-            AttentionScale::EmbeddingPerHeadAt(_) => inverse,
+            AttentionScale::Inverse | AttentionScale::EmbeddingPerHeadAt(_) => inverse,
         };
         let alibi_max = match self.row.alibi {
             Alibi::Never => 0.0,

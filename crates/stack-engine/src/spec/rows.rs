@@ -4,12 +4,13 @@ use super::{Activation, Gating, NormKind, Residual, Rotation};
 
 /// What an architecture means, beyond its metadata and tensors.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an architecture")]
 pub(super) struct Row {
     /// The names under which files know it.
     pub(super) names: &'static [&'static str],
     pub(super) norm: NormKind,
     pub(super) norm_weights: bool,
-    /// How RoPE pairs dimensions; `None` = the architecture has no RoPE.
+    /// How `RoPE` pairs dimensions; `None` = the architecture has no `RoPE`.
     pub(super) rotation: Option<Rotation>,
     pub(super) rope_layers: RopeLayers,
     pub(super) activation: Activation,
@@ -28,7 +29,7 @@ pub(super) struct Row {
     pub(super) attention_scale: AttentionScale,
     pub(super) alibi: Alibi,
     pub(super) temperature: bool,
-    /// Whether the metadata's YaRN log multiplier is honoured, and by what it is divided first.
+    /// Whether the metadata's `YaRN` log multiplier is honoured, and by what it is divided first.
     pub(super) yarn_log_divisor: Option<f32>,
     pub(super) gating: Gating,
     /// Whether chosen experts' weights are normalized; `None` = the metadata says.
@@ -72,12 +73,12 @@ pub(super) enum Windows {
     Pattern {
         period: usize,
         default_size: Option<usize>,
-        /// Whether windowed layers ignore RoPE scaling (OLMo 3) or have their own base (Gemma 3).
+        /// Whether windowed layers ignore `RoPE` scaling (`OLMo` 3) or have their own base (Gemma 3).
         rope: WindowRope,
     },
 }
 
-/// How RoPE of windowed layers differs from the others'.
+/// How `RoPE` of windowed layers differs from the others'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WindowRope {
     /// `freq_base_swa` if given, else the same base; the same scaling.
@@ -158,7 +159,7 @@ const PLAIN: Row = Row {
 /// As [`PLAIN`], with the rotation of GPT-NeoX.
 const NEOX: Row = Row { rotation: Some(Rotation::Halves), ..PLAIN };
 
-/// GPT-2 and those that look like it: LayerNorm, plain GELU.
+/// GPT-2 and those that look like it: `LayerNorm`, plain GELU.
 const CLASSIC: Row = Row { norm: NormKind::Layer, activation: Activation::Gelu, ..NEOX };
 
 const GEMMA: Row =

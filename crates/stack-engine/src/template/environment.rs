@@ -1,7 +1,7 @@
 //! The interpreter, set up as templates of the field expect it.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, from_args};
+use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
 
 use super::error::{Refusal, TemplateError, from_interpreter};
@@ -29,6 +29,8 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Lenient);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    // Its reports would show the metered source, and values of any size.
+    environment.set_debug(false);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION_MAX);
     environment.set_formatter(|out, state, value| {
@@ -40,6 +42,8 @@ fn environment() -> Result<Environment<'static>, Error> {
     // Both print values without a bound on their length.
     environment.remove_global("debug");
     environment.remove_filter("pprint");
+    // In Python, what is undefined iterates and `None` does not.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_filter("tojson", json::tojson);
     environment.add_filter("string", meter::string);
     environment.add_filter("join", join);
@@ -56,7 +60,9 @@ fn environment() -> Result<Environment<'static>, Error> {
     });
     environment.add_filter("sum", sum);
     environment.add_filter("__operand", meter::operand);
+    environment.add_filter("__sliced", meter::sliced);
     environment.add_filter("__compared", meter::compared);
+    environment.add_filter("__searched", meter::searched);
     environment.add_filter("__concatenated", meter::concatenated);
     environment.add_filter("__factor", meter::factor);
     environment.add_filter("__written", |state: &mut State, bytes: usize| meter::written(state, bytes));
@@ -89,36 +95,20 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
         .with_source(Refusal(message)))
 }
 
-fn join(state: &mut State, value: &Value, args: Rest<Value>) -> Result<Value, Error> {
-    let (positional, kwargs): (&[Value], Kwargs) = from_args(&args)?;
-    let argument = |index: usize, name: &str| match positional.get(index) {
-        Some(value) => Ok(Some(value.clone())),
-        None => kwargs.get::<Option<Value>>(name),
-    };
-    let separator = argument(0, "d")?.unwrap_or_else(|| Value::from(""));
-    let attribute = argument(1, "attribute")?;
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
+fn join(state: &mut State, value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let separator = argument(&positional, &kwargs, 0, "d")?.unwrap_or_else(|| Value::from(""));
+    let attribute = argument(&positional, &kwargs, 1, "attribute")?;
     kwargs.assert_all_used()?;
     let separator = meter::string(state, &separator)?;
-    let items = match attribute {
-        None => value.clone(),
-        Some(attribute) => {
-            let items: Result<Vec<Value>, Error> =
-                value.try_iter()?.map(|item| item.get_item(&attribute)).collect();
-            Value::from(items?)
-        }
-    };
-    methods::join(state, &separator, &items)
+    methods::join(state, &separator, &attributes(value, attribute)?)
 }
 
-fn indent(state: &mut State, text: &str, args: Rest<Value>) -> Result<String, Error> {
-    let (positional, kwargs): (&[Value], Kwargs) = from_args(&args)?;
-    let argument = |index: usize, name: &str| match positional.get(index) {
-        Some(value) => Ok(Some(value.clone())),
-        None => kwargs.get::<Option<Value>>(name),
-    };
-    let width = argument(0, "width")?;
-    let first = argument(1, "first")?.is_some_and(|value| value.is_true());
-    let blank = argument(2, "blank")?.is_some_and(|value| value.is_true());
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
+fn indent(state: &mut State, text: &str, positional: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
+    let width = argument(&positional, &kwargs, 0, "width")?;
+    let first = argument(&positional, &kwargs, 1, "first")?.is_some_and(|value| value.is_true());
+    let blank = argument(&positional, &kwargs, 2, "blank")?.is_some_and(|value| value.is_true());
     kwargs.assert_all_used()?;
     let prefix = match width {
         None => " ".repeat(4),
@@ -146,12 +136,36 @@ fn indent(state: &mut State, text: &str, args: Rest<Value>) -> Result<String, Er
     Ok(out)
 }
 
-fn sum(state: &State, value: Value, args: Rest<Value>) -> Result<Value, Error> {
-    if value.try_iter()?.any(|item| item.as_str().is_some()) {
-        return Err(Error::new(ErrorKind::InvalidOperation, "sum adds numbers, not texts"));
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
+fn sum(state: &State, value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let attribute = argument(&positional, &kwargs, 0, "attribute")?;
+    let start = argument(&positional, &kwargs, 1, "start")?;
+    kwargs.assert_all_used()?;
+    let items = attributes(value, attribute)?;
+    if items.try_iter()?.any(|item| !item.is_number()) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "sum adds numbers only"));
     }
-    let (attribute, start, kwargs) = from_args(&args)?;
-    filters::sum(state, value, attribute, start, kwargs)
+    filters::sum(state, items, None, start, std::iter::empty::<(&str, Value)>().collect())
+}
+
+/// Returns an argument that may be given by place or by name.
+fn argument(positional: &[Value], kwargs: &Kwargs, index: usize, name: &str) -> Result<Option<Value>, Error> {
+    match positional.get(index) {
+        Some(value) => Ok(Some(value.clone())),
+        None => kwargs.get(name),
+    }
+}
+
+/// Replaces items by one of their attributes, if one is named.
+fn attributes(items: &Value, attribute: Option<Value>) -> Result<Value, Error> {
+    match attribute {
+        None => Ok(items.clone()),
+        Some(attribute) => {
+            let items: Result<Vec<Value>, Error> =
+                items.try_iter()?.map(|item| item.get_item(&attribute)).collect();
+            items.map(Value::from)
+        }
+    }
 }
 
 fn within(count: usize) -> Result<usize, Error> {
@@ -169,3 +183,69 @@ const RECURSION_MAX: usize = 500;
 const SOURCE_BYTES_MAX: usize = 1 << 20;
 /// The largest count that a filter may be given.
 const COUNT_MAX: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value as Json};
+
+    use super::*;
+    use crate::template::ChatTemplate;
+
+    fn render(template: &str, variables: Map<String, Json>) -> Result<String, TemplateError> {
+        ChatTemplate::compile(template)?.render_json(variables, &jiff::Zoned::default())
+    }
+
+    #[test]
+    fn templates_render_as_in_python() {
+        let cases: Json = serde_json::from_str(include_str!("../../tests/data/jinja2.json")).unwrap();
+        let variables = cases["variables"].as_object().unwrap();
+        let mut wrong = Vec::new();
+        for case in cases["cases"].as_array().unwrap() {
+            let rendered = render(case["template"].as_str().unwrap(), variables.clone());
+            if rendered.as_deref().ok() != case["text"].as_str() {
+                wrong.push(format!("{}\n  gives {rendered:?}\n  not   {}", case["template"], case["text"]));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn a_raised_exception_arrives_as_it_was_said() {
+        let template =
+            "{% macro check(x) %}{{ raise_exception('no ' ~ x) }}{% endmacro %}a{{ check('tools') }}";
+        assert_eq!(render(template, Map::new()), Err(TemplateError::Raised("no tools".into())));
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        for (template, line, word) in [
+            ("a\n{{ x.y.z }}", 2, "undefined"),
+            ("a\nb\n{{ 'x'.nothing() }}", 3, "nothing"),
+            ("\n{{ [].append(1) }}", 2, "append"),
+            ("{{ 1 + 'a' }}", 1, "+"),
+            ("\n\n{{ x | nofilter }}", 3, "nofilter"),
+            ("{{ 'long text that is metered' ~ (1 / 0) }}", 1, "/"),
+        ] {
+            match render(template, Map::new()) {
+                Err(TemplateError::Failed { message, line: Some(at) }) => {
+                    assert!(at == line && message.contains(word), "{template}: {message} in line {at}");
+                }
+                other => panic!("{template}: {other:?}"),
+            }
+        }
+        for template in ["\n{% if %}", "\n{{ 'a' ~ }}", "\n{% endfor %}", "\n{{ (1 }}"] {
+            match ChatTemplate::compile(template) {
+                Err(TemplateError::Syntax { line, .. }) => assert_eq!(line, Some(2), "{template}"),
+                other => panic!("{template}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn generation_tags_leave_no_trace() {
+        let source =
+            "a{% generation %}b{%- endgeneration -%}\nc{% if true %}d{% endif %}{%- generation -%} e";
+        assert_eq!(without_generation_tags(source), "ab\nc{% if true %}d{% endif %} e");
+        assert_eq!(without_generation_tags("{% gen"), "{% gen");
+    }
+}

@@ -90,7 +90,7 @@ pub(super) fn from_interpreter(error: &minijinja::Error) -> TemplateError {
     let mut innermost = error;
     while let Some(current) = cause {
         if let Some(refusal) = current.downcast_ref::<Refusal>() {
-            return TemplateError::Raised(refusal.0.clone());
+            return TemplateError::Raised(shortened(&refusal.0));
         }
         if let Some(spent) = current.downcast_ref::<Spent>() {
             return TemplateError::Exhausted(spent.0.to_owned());
@@ -104,10 +104,24 @@ pub(super) fn from_interpreter(error: &minijinja::Error) -> TemplateError {
         Some(detail) => format!("{}: {detail}", innermost.kind()),
         None => innermost.kind().to_string(),
     };
+    let message = shortened(&message);
     let line = innermost.line().or(error.line());
     match innermost.kind() {
         minijinja::ErrorKind::OutOfFuel => TemplateError::Exhausted("it does not come to an end".into()),
+        minijinja::ErrorKind::WriteFailure => {
+            TemplateError::Exhausted("it writes more than a prompt can hold".into())
+        }
         minijinja::ErrorKind::SyntaxError => TemplateError::Syntax { message, line },
         _ => TemplateError::Failed { message, line },
     }
 }
+
+/// Cuts a message that holds a value of any size.
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
+}
+
+const MESSAGE_CHARS_MAX: usize = 2000;

@@ -143,7 +143,7 @@ impl ControlTexts {
             let inside = places.get(first + usize::from(starts));
             inside.is_some_and(|&place| place < found.end || (starts && place == found.end))
         };
-        let mut broken = Vec::<Range<usize>>::new();
+        let mut broken = Vec::new();
         let mut genuine = Vec::new();
         let mut scanned = 0;
         for &place in places {
@@ -156,17 +156,19 @@ impl ControlTexts {
                     if !self.texts.contains(&text[found.clone()]) {
                         return;
                     }
-                    if !is_broken(&found) {
-                        genuine.push(found);
-                    } else if let Some(last) = broken.last_mut().filter(|last| found.start < last.end) {
-                        last.end = last.end.max(found.end);
-                    } else {
-                        broken.push(found);
-                    }
+                    add(if is_broken(&found) { &mut broken } else { &mut genuine }, found);
                 });
             }
         }
         subtract(broken, &genuine)
+    }
+}
+
+/// Adds a range that starts no earlier than the others; overlapping ones become one.
+fn add(ranges: &mut Vec<Range<usize>>, range: Range<usize>) {
+    match ranges.last_mut() {
+        Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+        _ => ranges.push(range),
     }
 }
 

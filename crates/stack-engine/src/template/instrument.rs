@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
                 "[" => {
                     if self.slices(at + 1) {
                         self.edits.push(Edit { at: from, text: "(".into() });
-                        let filter = format!("|{})", Meter::Operand.filter());
+                        let filter = "|__sliced)".to_owned();
                         self.edits.push(Edit { at: self.tokens[at].start, text: filter });
                     }
                     at = self.expressions(at + 1, Some("]"));
@@ -174,7 +174,7 @@ impl<'a> Walk<'a> {
         while self.text_at(at) == "." {
             at += 2;
         }
-        if self.text_at(at) == "(" { self.expressions(at + 1, Some(")")) } else { at }
+        if self.text_at(at) == "(" { self.expressions(at + 1, Some(")")) } else { at.min(self.tokens.len()) }
     }
 
     fn primary(&mut self, at: usize) -> usize {
@@ -256,6 +256,7 @@ impl<'a> Walk<'a> {
 enum Meter {
     Operand,
     Compared,
+    Searched,
     Concatenated,
     Factor,
 }
@@ -265,6 +266,7 @@ impl Meter {
         match self {
             Self::Operand => "__operand",
             Self::Compared => "__compared",
+            Self::Searched => "__searched",
             Self::Concatenated => "__concatenated",
             Self::Factor => "__factor",
         }
@@ -286,7 +288,8 @@ fn meter_of(operator: &str) -> Option<Meter> {
         "~" => Some(Meter::Concatenated),
         "+" => Some(Meter::Operand),
         "*" | "**" => Some(Meter::Factor),
-        "==" | "!=" | "<" | ">" | "<=" | ">=" | "in" => Some(Meter::Compared),
+        "==" | "!=" | "<" | ">" | "<=" | ">=" => Some(Meter::Compared),
+        "in" => Some(Meter::Searched),
         _ => None,
     }
 }
@@ -311,3 +314,81 @@ const STATEMENTS: [&str; 13] = [
 ];
 /// Text this short costs less than the instruction that writes it.
 const FREE_TEXT_BYTES: usize = 256;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_rewritten(cases: &[(&str, &str)]) {
+        for (source, expected) in cases {
+            let expected = expected.replace("@o", "|__operand").replace("@t", "|__concatenated");
+            let expected = expected.replace("@c", "|__compared").replace("@s", "|__searched");
+            let expected = expected.replace("@f", "|__factor");
+            assert_eq!(instrument(source).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn operands_of_operators_are_metered() {
+        assert_rewritten(&[
+            ("{{ a }}", "{{ a }}"),
+            ("{{ a ~ b.c[0](x) }}", "{{ a@t ~ b.c[0](x)@t }}"),
+            ("{{- a+'x'|trim -}}", "{{- a@o+'x'@o|trim@o -}}"),
+            ("{{ (a ~ b) ~ c }}", "{{ (a@t ~ b@t)@t ~ c@t }}"),
+            ("{{ a * 2 ~ b }}", "{{ a@f * 2@f@o ~ b@t }}"),
+            ("{{ a ~ -b }}", "{{ a@t ~ -b@t }}"),
+            ("{{ x not in y and not z }}", "{{ x@s not in y@s and not z }}"),
+            ("{{ f(a=b + 1, c='d') }}", "{{ f(a=b@o + 1@o, c='d') }}"),
+            ("{{ x is defined and x is not none }}", "{{ x is defined and x is not none }}"),
+            ("{{ a | sort | join(b ~ 'c') }}", "{{ a@c | sort | join(b@t ~ 'c'@t) }}"),
+        ]);
+    }
+
+    #[test]
+    fn statements_keep_their_targets() {
+        assert_rewritten(&[
+            ("{% for a in b ~ c %}", "{% for a in b@t ~ c@t %}"),
+            ("{%- set ns.x = ns.x + 1 -%}", "{%- set ns.x = ns.x@o + 1@o -%}"),
+            ("{% set x %}", "{% set x %}"),
+            ("{% macro m(a, b='c' ~ d) %}", "{% macro m(a, b='c'@t ~ d@t) %}"),
+            ("{% if a == b %}{% elif (c) %}", "{% if a@c == b@c %}{% elif (c) %}"),
+            ("{% call(x) m(a ~ b) %}", "{% call(x) m(a@t ~ b@t) %}"),
+        ]);
+    }
+
+    #[test]
+    fn slices_are_metered_and_dictionaries_are_not_slices() {
+        assert_rewritten(&[
+            ("{{ a[1:] }}", "{{ (a|__sliced)[1:] }}"),
+            ("{{ a.b[:-1][0] }}", "{{ (a.b|__sliced)[:-1][0] }}"),
+            ("{{ a[{'b': 1}] }}", "{{ a[{'b': 1}] }}"),
+        ]);
+    }
+
+    #[test]
+    fn what_is_not_code_stays() {
+        assert_rewritten(&[
+            ("a ~ b {# c ~ d #} e", "a ~ b {# c ~ d #} e"),
+            ("{{ '}} ~ {{' }}", "{{ '}} ~ {{' }}"),
+            ("{% raw %}{{ a ~ b }}{% endraw %}", "{% raw %}{{ a ~ b }}{% endraw %}"),
+            ("{{ {'a': {'b': 1}} }}x", "{{ {'a': {'b': 1}} }}x"),
+            ("{{ a", "{{ a"),
+        ]);
+    }
+
+    #[test]
+    fn long_text_pays_before_its_first_visible_character() {
+        let text = format!(" \n{}", "x".repeat(300));
+        let expected = format!("{{%- if a -%}} \n{{{{ 302|__written }}}}{}", "x".repeat(300));
+        assert_eq!(instrument(&format!("{{%- if a -%}}{text}")).unwrap(), expected);
+        assert!(instrument(&" ".repeat(300)).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_rewritten_without_panic(source in "[{}%#'\"a1 ~+*\\[\\]():|.\\\\=é\n-]{0,60}") {
+            let _ = instrument(&source);
+            let wrapped = format!("{{{{ {source} }}}}{{% if {source} %}}");
+            let _ = instrument(&wrapped);
+        }
+    }
+}

@@ -69,7 +69,7 @@ pub(super) fn join(state: &mut State, separator: &str, items: &Value) -> Result<
         text::write_str(&mut out, &item).map_err(|_| meter::too_long())?;
     }
     let text = out.into_string();
-    meter::charge(state, text.len())?;
+    meter::charge_written(state, text.len())?;
     Ok(Value::from(text))
 }
 
@@ -118,7 +118,7 @@ pub(super) fn format(
         })
         .collect::<Result<_, Error>>()?;
     let text = minijinja::formatting::format(style, format, &args)?;
-    meter::charge(state, text.len())?;
+    meter::charge_written(state, text.len())?;
     if text.len() > meter::OUTPUT_BYTES_MAX {
         return Err(meter::too_long());
     }

@@ -6,7 +6,7 @@
 use std::fmt::{self, Write};
 
 use minijinja::Value;
-use minijinja::value::ValueKind;
+use minijinja::value::{DynObject, ValueKind};
 
 /// Writes `str(value)`.
 pub(super) fn write_str(out: &mut dyn Write, value: &Value) -> fmt::Result {
@@ -69,7 +69,7 @@ fn write_repr(out: &mut dyn Write, value: &Value, depth: usize) -> fmt::Result {
         }
         ValueKind::Map => {
             out.write_char('{')?;
-            let pairs = value.as_object().and_then(|object| object.try_iter_pairs());
+            let pairs = value.as_object().and_then(DynObject::try_iter_pairs);
             for (index, (key, item)) in pairs.into_iter().flatten().enumerate() {
                 if index > 0 {
                     out.write_str(", ")?;
@@ -141,8 +141,9 @@ mod tests {
 
     #[test]
     fn containers_show_the_repr_of_their_items() {
-        let value: Value =
-            serde_json::from_str(r#"{"a": [1, 2.5, true, null, "x'y"], "b": "q\"\n"}"#).unwrap();
+        let list: Value =
+            [1.into(), 2.5.into(), true.into(), ().into(), Value::from("x'y")].into_iter().collect();
+        let value = Value::from_pairs([("a", list), ("b", "q\"\n".into())]);
         assert_eq!(shown(&value), r#"{'a': [1, 2.5, True, None, "x'y"], 'b': 'q"\n'}"#);
     }
 

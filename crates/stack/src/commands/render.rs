@@ -37,8 +37,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let (template, mut variables) = arguments.template()?;
     variables.extend(arguments.variables()?);
-    #[expect(clippy::disallowed_methods, reason = "the time enters here, and --now replaces it")]
-    let now = arguments.now.clone().unwrap_or_else(Zoned::now);
+    let now = arguments.now.clone().unwrap_or_else(EngineOptions::default().clock);
     let text = template.render_json(variables, &now)?;
     let mut data = Data::new();
     if arguments.json { data.json(&json!({ "text": text })) } else { data.write(&text) }

@@ -2,19 +2,19 @@
 
 use std::io::{self, IsTerminal};
 use std::mem;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, value_parser};
 use serde_json::json;
-use stack_chat::{ChatRequest, FinishReason, Message, Prompt, Role};
-use stack_engine::engine::Engine;
+use stack_chat::{ChatModel, ChatRequest, FinishReason, Message, Prompt, Role};
 use tokio::runtime::{self, Runtime};
 
 use crate::answer::{Answer, answer, speed};
 use crate::chat::Chat;
 use crate::command_error::{CommandError, Kind};
 use crate::input;
-use crate::model_path::{self, ModelPath, OpenModel};
+use crate::model_path::{self, ModelPath};
 use crate::options::{EngineArguments, SamplingArguments};
 use crate::output::{Data, talk};
 
@@ -49,35 +49,27 @@ pub(crate) struct Arguments {
     verbose: bool,
 }
 
+/// A model that can be asked.
+struct Ready {
+    id: String,
+    chat: Arc<dyn ChatModel>,
+    load: Duration,
+    runtime: Runtime,
+}
+
 /// Answers.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let prompt = arguments.prompt()?;
-    let model = arguments.model.clone().unwrap_or_default().open()?;
-    let options = arguments.engine.options()?;
-    if !arguments.raw && model.template(&options)?.is_none() {
-        let message = format!("the model {} has no chat template, so it cannot answer", model.id);
-        return Err(CommandError::new(Kind::Usage, message)
-            .hint("let it continue the prompt with --raw, or give a template with --template FILE"));
-    }
-    let started = Instant::now();
-    let engine = model.load(&options)?;
-    let load = started.elapsed();
-    if engine.tokenizer().is_none() {
-        // Says why, with a hint.
-        model.needed_tokenizer()?;
-    }
+    let ready = arguments.load()?;
     if arguments.verbose {
-        talk(format!("loaded {} in {:.2} s", model.id, load.as_secs_f64()));
+        talk(format!("loaded {} in {:.2} s", ready.id, ready.load.as_secs_f64()));
     }
-    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-        CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
-    })?;
     match prompt {
-        Some(prompt) => arguments.answer_once(&model, engine, load, &runtime, prompt),
+        Some(prompt) => arguments.answer_once(ready, prompt),
         None => {
             let system = arguments.system.clone();
             let request = arguments.request(Prompt::Messages(Vec::new()));
-            Chat::new(&engine, &runtime, system, request, arguments.verbose).run(&model.id)
+            Chat::new(&*ready.chat, &ready.runtime, system, request, arguments.verbose).run(&ready.id)
         }
     }
 }
@@ -107,14 +99,36 @@ impl Arguments {
         }
     }
 
-    fn answer_once(
-        &self,
-        model: &OpenModel,
-        engine: Engine,
-        load: Duration,
-        runtime: &Runtime,
-        prompt: String,
-    ) -> Result<(), CommandError> {
+    /// Loads the model. What it lacks to answer is found before its weights are read.
+    fn load(&self) -> Result<Ready, CommandError> {
+        let model = self.model.clone().unwrap_or_default().open()?;
+        let options = self.engine.options()?;
+        let cannot = |why: &str, hint: &str| {
+            CommandError::new(Kind::Usage, format!("the model {} {why}", model.id)).hint(hint)
+        };
+        if model.is_encoder() {
+            return Err(cannot(
+                "turns texts into vectors and answers nothing",
+                "`stack serve` has /v1/embeddings",
+            ));
+        }
+        if !self.raw && model.template(&options)?.is_none() {
+            let hint = "let it continue the prompt with --raw, or give a template with --template FILE";
+            return Err(cannot("has no chat template, so it cannot answer", hint));
+        }
+        if !model.has_vocabulary() {
+            return Err(cannot("has no vocabulary, so it knows no text", "`stack logits` takes token ids"));
+        }
+        let started = Instant::now();
+        let chat = model.load(&options)?.chat;
+        let chat = chat.ok_or_else(|| cannot("answers nothing", "`stack show` says what it is"))?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+            CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
+        })?;
+        Ok(Ready { id: model.id, chat, load: started.elapsed(), runtime })
+    }
+
+    fn answer_once(&self, ready: Ready, prompt: String) -> Result<(), CommandError> {
         let prompt = match self.raw {
             true => Prompt::Text(prompt),
             false => {
@@ -124,15 +138,15 @@ impl Arguments {
         };
         let mut data = Data::new();
         let mut show = |text: &str| if self.json { Ok(()) } else { data.write_foreign(text) };
-        let answer = runtime.block_on(answer(&engine, self.request(prompt), &mut show))?;
+        let answer = ready.runtime.block_on(answer(&*ready.chat, self.request(prompt), &mut show))?;
         let Some(finish) = answer.finish else {
             // A long step would keep the terminal waiting; the threads end with the process.
-            mem::forget(engine);
+            mem::forget(ready.chat);
             data.write("\n")?;
             return Err(CommandError::new(Kind::Interrupted, "interrupted"));
         };
         if self.json {
-            data.json(&report(&model.id, &answer, finish, load))?;
+            data.json(&report(&ready, &answer, finish))?;
         } else if !answer.text.ends_with('\n') {
             data.write("\n")?;
         }
@@ -160,9 +174,9 @@ fn join(argument: Option<&str>, piped: Option<&str>) -> Option<String> {
     if parts.is_empty() { None } else { Some(parts.join("\n")) }
 }
 
-fn report(model: &str, answer: &Answer, finish: FinishReason, load: Duration) -> serde_json::Value {
+fn report(ready: &Ready, answer: &Answer, finish: FinishReason) -> serde_json::Value {
     json!({
-        "model": model,
+        "model": ready.id,
         "text": answer.text,
         "finish_reason": match finish {
             FinishReason::Stop => "stop",
@@ -175,7 +189,7 @@ fn report(model: &str, answer: &Answer, finish: FinishReason, load: Duration) ->
             "generated_tokens": answer.usage.generated_tokens,
         },
         "timings": {
-            "load_seconds": load.as_secs_f64(),
+            "load_seconds": ready.load.as_secs_f64(),
             "queue_seconds": answer.timings.queue.as_secs_f64(),
             "prefill_seconds": answer.timings.prefill.as_secs_f64(),
             "decode_seconds": answer.timings.decode.as_secs_f64(),

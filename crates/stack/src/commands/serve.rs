@@ -8,8 +8,9 @@ use std::thread;
 use std::time::Instant;
 
 use clap::Args;
-use stack_chat::{ChatModel, ModelCard};
+use stack_chat::ModelCard;
 use stack_engine::engine::EngineOptions;
+use stack_engine::load::Loaded;
 use stack_server::{Limits, Models, Options, Served, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -144,9 +145,8 @@ fn load_all(
 }
 
 fn load(id: &str, path: &ModelPath, options: &EngineOptions) -> Result<Served, CommandError> {
-    let engine = Arc::new(path.open()?.load(options)?);
-    let card = ModelCard { id: id.to_owned(), ..engine.card().clone() };
-    Ok(Served { id: id.to_owned(), card, chat: Some(engine.clone()), embedder: Some(engine) })
+    let Loaded { card, chat, embedder, .. } = path.open()?.load(options)?;
+    Ok(Served { id: id.to_owned(), card: ModelCard { id: id.to_owned(), ..card }, chat, embedder })
 }
 
 /// Names models so that no two names are equal: by file, then by folder and file, then with a number.

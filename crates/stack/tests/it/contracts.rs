@@ -20,7 +20,7 @@ fn show_lists_the_facts() {
     assert_eq!(facts["size_bytes"], fs::metadata(&path).unwrap().len());
     assert_eq!(facts["shape"]["kv_heads"], json!([1]));
     assert_eq!(facts["shape"]["context"], json!([64]));
-    assert_eq!(facts["shape"]["vocabulary"], json!([11]));
+    assert_eq!(facts["tokenizer"]["tokens"], 11);
     assert_eq!(facts["types"][0]["type"], "F32");
     assert_eq!(facts["types"][0]["tensors"], 12);
     assert_eq!(facts["types"][0]["bytes"], facts["parameters"].as_u64().unwrap() * 4);

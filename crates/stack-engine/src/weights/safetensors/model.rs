@@ -155,7 +155,7 @@ mod tests {
             "architectures": [class],
             "hidden_size": 16, "intermediate_size": 4, "num_hidden_layers": 1, "vocab_size": 3,
             "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64,
-            "rms_norm_eps": 1e-5, "rope_theta": 500000.0, "bos_token_id": 1, "eos_token_id": [2, 0],
+            "rms_norm_eps": 1e-5, "rope_theta": 500_000.0, "bos_token_id": 1, "eos_token_id": [2, 0],
         });
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         config

@@ -7,7 +7,7 @@ use serde::Serialize;
 use stack_engine::engine::{EngineOptions, cache_bytes_per_token, weight_bytes};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
-use stack_engine::weights::{Metadata, SafeTensorsDir};
+use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
 
 use crate::command_error::CommandError;
 use crate::model_path::{ModelPath, OpenModel};
@@ -104,18 +104,10 @@ impl Facts {
             let name = tensor.ty.map_or_else(|id| format!("type {id}"), |ty| ty.name().to_owned());
             (name, tensor.elements(), tensor.bytes)
         }));
-        match DecoderSpec::read(source) {
-            Ok(spec) => {
+        match memory(model, context) {
+            Ok(memory) => {
                 facts.runs = true;
-                facts.shape.insert("vocabulary", vec![number(spec.vocabulary as u64)]);
-                let context = context.map_or(spec.context_trained as u64, u64::from);
-                let (weights, per_token) = (weight_bytes(source), cache_bytes_per_token(&spec));
-                facts.memory = Some(Memory {
-                    weights_bytes: weights,
-                    cache_bytes_per_token: per_token,
-                    context,
-                    total_bytes: weights.saturating_add(per_token.saturating_mul(context)),
-                });
+                facts.memory = Some(memory);
             }
             Err(error) => facts.problem = Some(error.to_string()),
         }
@@ -168,6 +160,22 @@ impl Facts {
     }
 }
 
+/// Says what memory a model takes, if it can be run.
+fn memory(model: &OpenModel, context: Option<u32>) -> Result<Memory, LoadError> {
+    let weights_bytes = weight_bytes(&*model.source);
+    // An encoder keeps nothing from one text to the next.
+    let (context_trained, cache_bytes_per_token) = match model.is_encoder() {
+        true => (0, 0),
+        false => {
+            let spec = DecoderSpec::read(&*model.source)?;
+            (spec.context_trained as u64, cache_bytes_per_token(&spec))
+        }
+    };
+    let context = context.map_or(context_trained, u64::from);
+    let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));
+    Ok(Memory { weights_bytes, cache_bytes_per_token, context, total_bytes })
+}
+
 fn vocabulary(tokenizer: &Tokenizer) -> Vocabulary {
     let token = |id: u32| Token { id, text: escaped(tokenizer.piece(id)) };
     Vocabulary {
@@ -194,10 +202,6 @@ fn shape(metadata: &Metadata, architecture: &str) -> BTreeMap<&'static str, Vec<
 
 fn text(metadata: &Metadata, key: &str) -> Option<String> {
     metadata.text(key).ok().flatten().map(str::to_owned)
-}
-
-fn number(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// What sizes are called here and in files.

@@ -63,9 +63,10 @@ impl Loader<'_> {
             },
             feed_forward_norm,
             feed_forward,
-            post_feed_forward_norm: match self.has(&format!("{prefix}.post_ffw_norm.weight")) {
-                true => norm("post_ffw_norm")?,
-                false => None,
+            post_feed_forward_norm: if self.has(&format!("{prefix}.post_ffw_norm.weight")) {
+                norm("post_ffw_norm")?
+            } else {
+                None
             },
         })
     }
@@ -140,9 +141,10 @@ impl Loader<'_> {
             )?,
             rope,
             sinks: self.vector(&format!("{prefix}.attn_sinks.weight"), spec.heads)?,
-            inner_norm: match self.has(&format!("{prefix}.attn_sub_norm.weight")) {
-                true => self.norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)?,
-                false => None,
+            inner_norm: if self.has(&format!("{prefix}.attn_sub_norm.weight")) {
+                self.norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)?
+            } else {
+                None
             },
             projections,
             output,
@@ -187,9 +189,10 @@ impl Loader<'_> {
                 Some(order) => order[..elements].iter().map(|&row| values[row]).collect(),
                 None => values,
             };
-            let tensor = match !whole && elements == all && heads > 1 {
-                true => Tensor::from_vec(values, (heads, length), self.device),
-                false => Tensor::from_vec(values, elements, self.device),
+            let tensor = if !whole && elements == all && heads > 1 {
+                Tensor::from_vec(values, (heads, length), self.device)
+            } else {
+                Tensor::from_vec(values, elements, self.device)
             };
             tensor.map(Some).map_err(|error| device_error(name, error))
         };
@@ -356,9 +359,10 @@ impl Loader<'_> {
         Ok(Dense {
             activation,
             up,
-            inner_norm: match self.has(&format!("{prefix}.ffn_sub_norm.weight")) {
-                true => self.norm(&format!("{prefix}.ffn_sub_norm"), inner)?,
-                false => None,
+            inner_norm: if self.has(&format!("{prefix}.ffn_sub_norm.weight")) {
+                self.norm(&format!("{prefix}.ffn_sub_norm"), inner)?
+            } else {
+                None
             },
             down: self.linear_if(&name("down"), (width, inner), scaled)?,
         })
@@ -418,10 +422,11 @@ impl Loader<'_> {
         Ok(Experts {
             router: self.linear(&name("gate_inp"), Some((spec.count, width)), None, false)?,
             choice_bias: self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)?,
-            experts,
-            shared: match self.has(&format!("{}.weight", name("up_shexp"))) {
-                true => Some(self.dense_network(prefix, "_shexp", spec.activation, false)?),
-                false => None,
+            networks: experts,
+            shared: if self.has(&format!("{}.weight", name("up_shexp"))) {
+                Some(self.dense_network(prefix, "_shexp", spec.activation, false)?)
+            } else {
+                None
             },
             shared_gate: match self.vector(&format!("{shared_gate}.weight"), width)? {
                 Some(gate) => {

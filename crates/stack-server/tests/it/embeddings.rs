@@ -1,0 +1,44 @@
+//! Embeddings.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use stack_server::{Models, Options, router};
+use stack_testkit::ScriptedModel;
+
+use crate::support::{chat_body, embedder, post, serving};
+
+#[tokio::test]
+async fn each_input_has_its_vector() {
+    let router = serving(&Arc::new(ScriptedModel::new("m", &[])));
+    let body = r#"{"input": ["one", [1, 2]], "model": "m"}"#;
+    let json = post(&router, "/v1/embeddings", body).await.json();
+    assert_eq!((&json["object"], &json["model"]), (&json!("list"), &json!("m")));
+    let first = |index: usize| json["data"][index]["embedding"][0].as_f64().unwrap();
+    assert!((first(0) - 1_f64.cos()).abs() < 1e-6 && (first(1) - 2_f64.cos()).abs() < 1e-6);
+    assert_eq!(json["usage"], json!({"prompt_tokens": 3, "total_tokens": 3}));
+
+    let body = r#"{"input": "", "encoding_format": "base64"}"#;
+    let json = post(&router, "/v1/embeddings", body).await.json();
+    assert_eq!(json["data"][0]["embedding"], "AACAPwAAAAA=");
+}
+
+#[tokio::test]
+async fn what_the_model_refuses_names_the_field() {
+    let router = serving(&Arc::new(ScriptedModel::new("m", &[])));
+    let reply = post(&router, "/v1/embeddings", r#"{"input": "a", "dimensions": 3}"#).await;
+    assert_eq!((reply.status.as_u16(), reply.error("param")), (400, "dimensions".into()));
+}
+
+#[tokio::test]
+async fn a_model_that_only_embeds_does_not_chat() {
+    let models = Models::default();
+    models.ready(embedder("sentence/minilm"));
+    let router = router(Arc::new(models), Options::default());
+    let reply = post(&router, "/v1/chat/completions", chat_body("")).await;
+    assert_eq!((reply.status.as_u16(), reply.error("type")), (501, "not_supported_error".into()));
+    assert_eq!(
+        crate::support::get(&router, "/v1/models/sentence/minilm").await.json()["id"],
+        "sentence/minilm"
+    );
+}

@@ -1,0 +1,142 @@
+//! The description of the interface is true: every field in it does what it says, and nothing else is served.
+
+use std::sync::Arc;
+
+use axum::Router;
+use serde_json::{Map, Value, json};
+use stack_testkit::ScriptedModel;
+
+use crate::support::{Reply, get, post, serving};
+
+const ROUTES: [(&str, &str, &str); 3] = [
+    ("/v1/chat/completions", "ChatRequest", "messages"),
+    ("/v1/completions", "CompletionRequest", "prompt"),
+    ("/v1/embeddings", "EmbeddingRequest", "input"),
+];
+
+fn server() -> Router {
+    serving(&Arc::new(ScriptedModel::new("m", &["a"])))
+}
+
+/// Returns the described fields of a request.
+async fn fields(router: &Router, schema: &str) -> Map<String, Value> {
+    let document = get(router, "/openapi.json").await.json();
+    document["components"]["schemas"][schema]["properties"].as_object().expect(schema).clone()
+}
+
+/// Sends the smallest request with one field set.
+async fn with(router: &Router, path: &str, required: &Value, field: &str, value: &Value) -> Reply {
+    let mut body = required.clone();
+    body[field] = value.clone();
+    post(router, path, body.to_string()).await
+}
+
+#[tokio::test]
+async fn the_described_routes_are_the_served_ones() {
+    let router = server();
+    let document = get(&router, "/openapi.json").await.json();
+    let mut paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    paths.sort_unstable();
+    let served = [
+        "/metrics",
+        "/openapi.json",
+        "/ready",
+        "/v1/chat/completions",
+        "/v1/completions",
+        "/v1/embeddings",
+        "/v1/health",
+        "/v1/models",
+        "/v1/models/{id}",
+    ];
+    assert_eq!(paths, served);
+    for path in served {
+        let operations = document["paths"][path].as_object().unwrap();
+        let status = get(&router, &path.replace("{id}", "m")).await.status;
+        assert_eq!(status, if operations.contains_key("get") { 200 } else { 405 }, "{path}");
+    }
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn every_described_field_is_honoured() {
+    let router = server();
+    for (path, schema, required) in ROUTES {
+        let fields = fields(&router, schema).await;
+        let smallest = json!({required: fields[required]["example"]});
+        for (name, field) in &fields {
+            let mut base = smallest.clone();
+            match name.as_str() {
+                "stream_options" => base["stream"] = json!(true),
+                "top_logprobs" => base["logprobs"] = json!(true),
+                "model" => base["model"] = json!("m"),
+                _ => {}
+            }
+            let example = if name == "model" { &json!("m") } else { &field["example"] };
+            let reply = with(&router, path, &base, name, example).await;
+            assert_eq!(reply.status, 200, "{path} {name}: {}", reply.text);
+            assert_eq!(reply.header("x-stack-ignored"), "", "{path} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_wrong_type_in_any_field_is_refused_by_name() {
+    let router = server();
+    let samples = [
+        ("string", json!("\u{1}?")),
+        ("number", json!(0.5)),
+        ("integer", json!(-7)),
+        ("boolean", json!(true)),
+        ("array", json!([{"a": {}}])),
+        ("object", json!({"a": {"b": {}}})),
+    ];
+    let mut tried = 0;
+    for (path, schema, required) in ROUTES {
+        let fields = fields(&router, schema).await;
+        let smallest = json!({required: fields[required]["example"]});
+        for (name, field) in &fields {
+            let kinds = field["type"].to_string();
+            for (kind, value) in &samples {
+                if kinds.contains(kind) || (*kind == "integer" && kinds.contains("number")) {
+                    continue;
+                }
+                let reply = with(&router, path, &smallest, name, value).await;
+                assert_eq!(reply.status, 400, "{path} {name} {value}");
+                assert!(
+                    reply.error("param").starts_with(name.as_str()),
+                    "{path} {name} {value}: {}",
+                    reply.text
+                );
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 250, "only {tried} cases");
+}
+
+#[tokio::test]
+async fn numbers_beyond_the_described_range_are_refused_by_name() {
+    let router = server();
+    let mut tried = 0;
+    for (path, schema, required) in ROUTES {
+        let fields = fields(&router, schema).await;
+        let smallest = json!({required: fields[required]["example"]});
+        for (name, field) in &fields {
+            let mut values = Vec::new();
+            values.extend(field["minimum"].as_f64().map(|least| json!(least.floor() - 1.0)));
+            values.extend(field["minimum"].as_i64().map(|least| json!(least - 1)));
+            values.extend(field["maximum"].as_f64().map(|most| json!(most + 1.0)));
+            values.extend(field["maximum"].as_i64().map(|most| json!(most + 1)));
+            if field["type"] == "integer" || field["type"] == "number" {
+                values.extend([json!(1e300), json!(-1e300), json!(1e20)]);
+            }
+            for value in values {
+                let reply = with(&router, path, &smallest, name, &value).await;
+                assert_eq!(reply.status, 400, "{path} {name} {value}");
+                assert_eq!(reply.error("param"), *name, "{value}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 200, "only {tried} cases");
+}
