@@ -41,7 +41,7 @@ pub(crate) fn train(
             tokens += example.tokens.len();
             examples.push(example);
         }
-        let (loss, gradients) = gradients(model, &parameters, batches(examples, TOKENS_PER_BATCH))?;
+        let (loss, gradients) = gradients(model, &parameters, &batches(examples, TOKENS_PER_BATCH))?;
         optimizer.step(&gradients, pace(step, plan.steps))?;
         observe(step, loss)?;
     }
@@ -60,7 +60,7 @@ pub(crate) fn mean_loss(model: &Model, examples: Vec<Example>) -> Result<f32> {
 }
 
 /// Returns the mean loss over all batches and its gradient for each parameter.
-fn gradients(model: &Model, parameters: &[Parameter], batches: Vec<Batch>) -> Result<(f32, Vec<Vec<f32>>)> {
+fn gradients(model: &Model, parameters: &[Parameter], batches: &[Batch]) -> Result<(f32, Vec<Vec<f32>>)> {
     let targets: usize = batches.iter().map(|batch| batch.targets.len()).sum();
     let weight = 1.0 / targets.max(1) as f32;
     let mut parts: Vec<Option<Part>> = (0..batches.len()).map(|_| None).collect();
@@ -127,3 +127,50 @@ const TOKENS_PER_BATCH: usize = 2048;
 
 /// Threads that each work on a whole batch. The matrices are too small to be shared by more.
 const WORKERS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dimensions;
+    use crate::random::Random;
+
+    /// Trains a tiny model to repeat its first token.
+    fn trained(steps: usize) -> (Vec<f32>, f32) {
+        let dimensions =
+            Dimensions { vocabulary: 16, width: 16, layers: 1, heads: 2, feed_forward: 32, context: 16 };
+        let model = Model::new(dimensions, &mut Random::new(1)).unwrap();
+        let mut random = Random::new(2);
+        let source = || {
+            let token = random.below(16) as u32;
+            Example { tokens: vec![token; 8], learned: vec![true; 8] }
+        };
+        let plan = Plan { steps, tokens_per_step: 256, rates: Rates { matrices: 0.02, rest: 0.01 } };
+        let mut losses = Vec::new();
+        train(&model, plan, source, |_, loss| {
+            losses.push(loss);
+            Ok(())
+        })
+        .unwrap();
+        let weights = model.embedding.flatten_all().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+        (losses, weights)
+    }
+
+    #[test]
+    fn the_loss_falls() {
+        let (losses, _) = trained(30);
+        assert!((losses[0] - 16f32.ln()).abs() < 0.2, "{}", losses[0]);
+        assert!(losses[29] < losses[0] / 2.0, "{} {}", losses[0], losses[29]);
+    }
+
+    #[test]
+    fn training_twice_gives_the_same_weights() {
+        assert_eq!(trained(5), trained(5));
+    }
+
+    #[test]
+    fn the_pace_rises_stays_and_falls() {
+        assert!(pace(0, 1000) < 0.1);
+        assert!((pace(200, 1000) - 1.0).abs() < 1e-6);
+        assert!(pace(999, 1000) < 0.02);
+    }
+}
