@@ -6,7 +6,7 @@
 //!
 //! Nothing is downloaded, and the same seed gives the same model, up to how a processor rounds. The modules, in the
 //! order of the work: `grammar` writes the text, `tokenizer` learns its vocabulary, `batch` turns texts into numbers,
-//! `model` with `ops` says what is computed, `optimizer` and `train` move the weights, `export` with `gguf` writes
+//! `model` with `ops` says what is computed, `start` draws the first weights, `optimizer` and `train` move the weights, `export` with `gguf` writes
 //! the file, `inference` runs it and `evaluate` counts how well.
 
 mod batch;
@@ -19,6 +19,7 @@ mod model;
 mod ops;
 mod optimizer;
 mod random;
+mod start;
 mod tokenizer;
 mod train;
 
@@ -45,7 +46,7 @@ struct Arguments {
     #[arg(long, default_value = "models/default")]
     out: PathBuf,
     /// Number of training steps
-    #[arg(long, default_value_t = 1200)]
+    #[arg(long, default_value_t = 700)]
     steps: usize,
     /// Seed of all randomness
     #[arg(long, default_value_t = 1)]
@@ -168,5 +169,5 @@ const RATES: Rates = Rates { matrices: 0.02, rest: 0.003 };
 const TOKENS_PER_STEP: usize = 4096;
 const VOCABULARY_TEXTS: usize = 6_000;
 /// So many texts at the start are exercises every other time.
-const EXERCISED_TEXTS: usize = 8_000;
+const EXERCISED_TEXTS: usize = 1_000;
 const HELD_OUT_TEXTS: usize = 300;

@@ -110,7 +110,7 @@ impl Part {
 
 /// The learning rate's course: a short warm-up, a plateau, then down to zero along a cosine.
 fn pace(step: usize, steps: usize) -> f32 {
-    let warm_up = (steps / 20).clamp(1, 60);
+    let warm_up = WARM_UP.min(steps / 5).max(1);
     let falling = steps * 2 / 5;
     if step < warm_up {
         (step + 1) as f32 / warm_up as f32
@@ -124,6 +124,9 @@ fn pace(step: usize, steps: usize) -> f32 {
 
 /// Small enough for a batch's activations to stay in the processor's cache for the most part.
 const TOKENS_PER_BATCH: usize = 2048;
+
+/// Steps until the learning rate is at its peak.
+const WARM_UP: usize = 20;
 
 /// Threads that each work on a whole batch. The matrices are too small to be shared by more.
 const WORKERS: usize = 2;
