@@ -137,15 +137,15 @@ mod tests {
     use crate::model::Dimensions;
     use crate::random::Random;
 
-    /// Trains a tiny model to repeat its first token.
+    /// Trains a tiny model to count.
     fn trained(steps: usize) -> (Vec<f32>, f32) {
         let dimensions =
             Dimensions { vocabulary: 16, width: 16, layers: 1, heads: 2, feed_forward: 32, context: 16 };
         let model = Model::new(dimensions, &mut Random::new(1)).unwrap();
         let mut random = Random::new(2);
         let source = || {
-            let token = random.below(16) as u32;
-            Example { tokens: vec![token; 8], learned: vec![true; 8] }
+            let first = random.below(16) as u32;
+            Example { tokens: (first..first + 8).map(|token| token % 16).collect(), learned: vec![true; 8] }
         };
         let plan = Plan { steps, tokens_per_step: 256, rates: Rates { matrices: 0.02, rest: 0.01 } };
         let mut losses = Vec::new();
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn the_loss_falls() {
         let (losses, _) = trained(30);
-        assert!((losses[0] - 16f32.ln()).abs() < 0.2, "{}", losses[0]);
+        assert!(losses[0] > 2.0, "{}", losses[0]);
         assert!(losses[29] < losses[0] / 2.0, "{} {}", losses[0], losses[29]);
     }
 
