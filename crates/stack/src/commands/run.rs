@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, value_parser};
 use serde_json::json;
 use stack_chat::{ChatModel, ChatRequest, FinishReason, Message, Prompt, Role};
+use stack_engine::spec::DecoderSpec;
 use tokio::runtime::{self, Runtime};
 
 use crate::answer::{Answer, answer, speed};
@@ -112,6 +113,7 @@ impl Arguments {
                 "`stack serve` has /v1/embeddings",
             ));
         }
+        DecoderSpec::read(&*model.source)?;
         if !self.raw && model.template(&options)?.is_none() {
             let hint = "let it continue the prompt with --raw, or give a template with --template FILE";
             return Err(cannot("has no chat template, so it cannot answer", hint));
