@@ -66,9 +66,10 @@ pub(crate) fn speed(answer: &Answer) -> String {
 
 fn rate(tokens: u32, time: Duration) -> String {
     let seconds = time.as_secs_f64();
-    match tokens > 0 && seconds > 0.0 {
-        true => format!("{seconds:.2} s, {:.1} tokens/s", f64::from(tokens) / seconds),
-        false => format!("{seconds:.2} s"),
+    if tokens > 0 && seconds > 0.0 {
+        format!("{seconds:.2} s, {:.1} tokens/s", f64::from(tokens) / seconds)
+    } else {
+        format!("{seconds:.2} s")
     }
 }
 

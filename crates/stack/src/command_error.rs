@@ -83,7 +83,10 @@ impl CommandError {
 
     /// Makes an error from a failed attempt to read `what`.
     pub(crate) fn reading(what: impl fmt::Display, error: io::Error) -> Self {
-        Self::new(kind_of(&error), format!("{what} cannot be read")).caused(error)
+        let kind = kind_of(&error);
+        Self::new(kind, format!("{what} cannot be read"))
+            .caused(error)
+            .hint("look at its name, and at who may read it")
     }
 
     /// Makes an error from a failed write to stdout.

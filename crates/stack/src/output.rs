@@ -25,10 +25,7 @@ impl Data {
 
     /// Writes what a model or a file says. On a terminal, nothing in it can move the cursor or worse.
     pub(crate) fn write_foreign(&mut self, text: &str) -> Result<(), CommandError> {
-        match self.terminal {
-            true => self.write(&harmless(text)),
-            false => self.write(text),
-        }
+        if self.terminal { self.write(&harmless(text)) } else { self.write(text) }
     }
 
     /// Writes a line.

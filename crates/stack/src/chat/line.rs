@@ -104,10 +104,7 @@ impl Draft {
             self.quoted = true;
             line = rest;
         }
-        let complete = match self.quoted {
-            true => line.trim_end().ends_with(QUOTES),
-            false => !line.ends_with('\\'),
-        };
+        let complete = if self.quoted { line.trim_end().ends_with(QUOTES) } else { !line.ends_with('\\') };
         let shown = match (self.quoted, complete) {
             (true, true) => line.trim_end().strip_suffix(QUOTES),
             (false, false) => line.strip_suffix('\\'),

@@ -85,7 +85,10 @@ impl<'a> Chat<'a> {
             Ok(answer) => answer,
             Err(error) => {
                 self.messages.pop();
-                return Err(error);
+                return Err(match error.kind() {
+                    Kind::Limit => error.hint("/clear forgets the conversation; --ctx gives it more room"),
+                    _ => error,
+                });
             }
         };
         data.write("\n\n")?;

@@ -96,9 +96,10 @@ fn examine() -> Result<Report, CommandError> {
 }
 
 fn device(kind: DeviceKind) -> Device {
-    let problem = match kind.supported() {
-        false => Some("this program was built without it".to_owned()),
-        true => kind.open().err().map(|error| error.to_string()),
+    let problem = if kind.supported() {
+        kind.open().err().map(|error| error.to_string())
+    } else {
+        Some("this program was built without it".to_owned())
     };
     Device { name: kind.to_string(), built_in: kind.supported(), usable: problem.is_none(), problem }
 }

@@ -35,8 +35,9 @@ pub(crate) struct Arguments {
 
 /// Prints the rendered text, and nothing behind it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let given = arguments.variables()?;
     let (template, mut variables) = arguments.template()?;
-    variables.extend(arguments.variables()?);
+    variables.extend(given);
     let now = arguments.now.clone().unwrap_or_else(EngineOptions::default().clock);
     let text = template.render_json(variables, &now)?;
     let mut data = Data::new();

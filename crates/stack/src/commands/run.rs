@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, value_parser};
 use serde_json::json;
 use stack_chat::{ChatModel, ChatRequest, FinishReason, Message, Prompt, Role};
+use stack_engine::spec::DecoderSpec;
 use tokio::runtime::{self, Runtime};
 
 use crate::answer::{Answer, answer, speed};
@@ -64,13 +65,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if arguments.verbose {
         talk(format!("loaded {} in {:.2} s", ready.id, ready.load.as_secs_f64()));
     }
-    match prompt {
-        Some(prompt) => arguments.answer_once(ready, prompt),
-        None => {
-            let system = arguments.system.clone();
-            let request = arguments.request(Prompt::Messages(Vec::new()));
-            Chat::new(&*ready.chat, &ready.runtime, system, request, arguments.verbose).run(&ready.id)
-        }
+    if let Some(prompt) = prompt {
+        arguments.answer_once(ready, prompt)
+    } else {
+        let system = arguments.system.clone();
+        let request = arguments.request(Prompt::Messages(Vec::new()));
+        Chat::new(&*ready.chat, &ready.runtime, system, request, arguments.verbose).run(&ready.id)
     }
 }
 
@@ -112,6 +112,7 @@ impl Arguments {
                 "`stack serve` has /v1/embeddings",
             ));
         }
+        DecoderSpec::read(&*model.source)?;
         if !self.raw && model.template(&options)?.is_none() {
             let hint = "let it continue the prompt with --raw, or give a template with --template FILE";
             return Err(cannot("has no chat template, so it cannot answer", hint));
@@ -129,12 +130,11 @@ impl Arguments {
     }
 
     fn answer_once(&self, ready: Ready, prompt: String) -> Result<(), CommandError> {
-        let prompt = match self.raw {
-            true => Prompt::Text(prompt),
-            false => {
-                let system = self.system.iter().map(|text| Message::new(Role::System, text));
-                Prompt::Messages(system.chain([Message::user(prompt)]).collect())
-            }
+        let prompt = if self.raw {
+            Prompt::Text(prompt)
+        } else {
+            let system = self.system.iter().map(|text| Message::new(Role::System, text));
+            Prompt::Messages(system.chain([Message::user(prompt)]).collect())
         };
         let mut data = Data::new();
         let mut show = |text: &str| if self.json { Ok(()) } else { data.write_foreign(text) };

@@ -36,9 +36,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         Some(text) => text.clone(),
         None => input::stdin()?,
     };
-    let (control, specials) = match arguments.no_special {
-        true => (Control::Literal, Specials::Omit),
-        false => (Control::Parsed, Specials::Add),
+    let (control, specials) = if arguments.no_special {
+        (Control::Literal, Specials::Omit)
+    } else {
+        (Control::Parsed, Specials::Add)
     };
     let ids = tokenizer.encode(&text, control, specials);
     let pieces = ids.iter().map(|&id| escaped(tokenizer.piece(id))).collect();

@@ -33,9 +33,10 @@ fn greedy_continuations_are_those_of_the_reference() {
 
 #[test]
 fn the_default_model_answers_without_any_file() {
-    let text =
-        stack(&["run", "--raw", "--temperature", "0", "--max-tokens", "20", "Once upon a time"]).output();
-    assert!(text.trim().len() > 20, "{text:?}");
+    let run = ["run", "--seed", "1", "--json", "Tell me a story about a dog."];
+    let answer = stack(&run).json();
+    assert_eq!((&answer["model"], &answer["finish_reason"]), (&"default".into(), &"stop".into()));
+    assert!(answer["text"].as_str().unwrap().split(' ').count() > 20, "{answer}");
 }
 
 #[test]

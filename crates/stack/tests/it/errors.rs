@@ -42,7 +42,8 @@ fn a_missing_model_is_said_with_a_hint() {
         &["serve", "--port", "0", "-m", "none.gguf"],
         &["render", "-m", "none.gguf", "-"],
     ] {
-        stack(arguments).fails(3, &["error: none.gguf: cannot be opened", "caused by: ", "hint: "]);
+        stack_with_stdin(arguments, b"[]")
+            .fails(3, &["error: none.gguf: cannot be opened", "caused by: ", "hint: "]);
     }
     stack(&["render", "none.json"]).fails(3, &["none.json", "hint: "]);
 }
@@ -137,7 +138,7 @@ fn tokens_and_lengths_beyond_the_model_are_refused() {
     stack(&["logits", name, "--tokens", "11"]).fails(2, &["token 11", "vocabulary of 11"]);
     let many = vec!["1"; 65].join(",");
     stack(&["logits", name, "--tokens", &many]).fails(11, &["65 tokens", "context of 64"]);
-    stack(&["bench", name, "--prompt", "60", "--depth", "5"]).fails(11, &["65 tokens"]);
+    stack(&["bench", name, "--prompt", "60", "--generate", "0", "--depth", "5"]).fails(11, &["65 tokens"]);
 }
 
 #[test]

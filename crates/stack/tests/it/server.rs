@@ -37,7 +37,7 @@ fn models_answer_by_name_until_the_server_is_asked_to_stop() {
     std::fs::write(&wrong, b"GGUF").unwrap();
     let models = [path.to_str().unwrap(), wrong.to_str().unwrap()];
     let (mut child, address, _stderr) = start(&["serve", "--port", "0", "-m", models[0], "-m", models[1]]);
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !get(&address, "/ready").starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < deadline, "the server never became ready");
         std::thread::sleep(Duration::from_millis(20));

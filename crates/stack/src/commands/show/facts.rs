@@ -164,12 +164,11 @@ impl Facts {
 fn memory(model: &OpenModel, context: Option<u32>) -> Result<Memory, LoadError> {
     let weights_bytes = weight_bytes(&*model.source);
     // An encoder keeps nothing from one text to the next.
-    let (context_trained, cache_bytes_per_token) = match model.is_encoder() {
-        true => (0, 0),
-        false => {
-            let spec = DecoderSpec::read(&*model.source)?;
-            (spec.context_trained as u64, cache_bytes_per_token(&spec))
-        }
+    let (context_trained, cache_bytes_per_token) = if model.is_encoder() {
+        (0, 0)
+    } else {
+        let spec = DecoderSpec::read(&*model.source)?;
+        (spec.context_trained as u64, cache_bytes_per_token(&spec))
     };
     let context = context.map_or(context_trained, u64::from);
     let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));
