@@ -16,7 +16,7 @@ fuzz TARGET SECONDS="600":
 
 # Measures this engine against candle-transformers on one GGUF file, side by side.
 versus-candle MODEL *ARGS:
-    cargo build --release -p stack -p stack-benches
+    cargo build --release -p stack && cargo build --release -p stack-benches --features candle
     target/release/versus-candle {{MODEL}} {{ARGS}}
 
 # Builds the book into target/book. Needs `cargo install mdbook`.

@@ -27,8 +27,10 @@
 //! - The same seed and the same prompt give the same answer, whatever else runs.
 //! - Nothing from a file or a request makes it panic or allocate more than the input justifies.
 
+pub mod encoder;
 pub mod engine;
 pub mod executor;
+pub mod load;
 pub mod sample;
 pub mod spec;
 pub mod stop;

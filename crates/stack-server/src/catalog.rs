@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use stack_chat::{ChatError, ErrorKind};
 
 use crate::error::{ApiError, json};
 use crate::router::Server;
@@ -32,8 +33,7 @@ pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
     if server.models.any_ready() {
         json(r#"{"status":"ok"}"#.to_owned())
     } else {
-        let body = r#"{"error":{"message":"No model is ready.","type":"unavailable_error","param":null,"code":503}}"#;
-        (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")], json(body.to_owned())).into_response()
+        ApiError::from(ChatError::new(ErrorKind::Loading, "no model is ready")).into_response()
     }
 }
 

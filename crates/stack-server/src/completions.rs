@@ -12,18 +12,12 @@ use crate::error::ApiError;
 use crate::router::Server;
 
 /// Answers a conversation.
-pub(crate) async fn chat(
-    State(server): State<Arc<Server>>,
-    WholeBody(body): WholeBody,
-) -> Result<Response, ApiError> {
-    let Call { model, request, delivery, ignored } = openai::parse_chat(&body)?;
+pub(crate) async fn chat(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {
+    let Call { model, request, delivery, ignored } = body.parse(openai::parse_chat).await?;
     answer(&server, Shape::Chat, Call { model, request: vec![request], delivery, ignored }).await
 }
 
 /// Continues one or more prompts.
-pub(crate) async fn plain(
-    State(server): State<Arc<Server>>,
-    WholeBody(body): WholeBody,
-) -> Result<Response, ApiError> {
-    answer(&server, Shape::Completion, openai::parse_completion(&body)?).await
+pub(crate) async fn plain(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {
+    answer(&server, Shape::Completion, body.parse(openai::parse_completion).await?).await
 }

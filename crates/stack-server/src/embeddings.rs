@@ -13,11 +13,8 @@ use crate::router::Server;
 use crate::stopwatch::Stopwatch;
 
 /// Embeds one or more inputs.
-pub(crate) async fn embed(
-    State(server): State<Arc<Server>>,
-    WholeBody(body): WholeBody,
-) -> Result<Response, ApiError> {
-    let call = openai::parse_embedding(&body)?;
+pub(crate) async fn embed(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {
+    let call = body.parse(openai::parse_embedding).await?;
     let served = server.models.find(call.model.as_deref())?;
     let Some(embedder) = &served.embedder else { return Err(not_supported(&served.id, "make embeddings")) };
     let watch = Stopwatch::start(Arc::clone(&server.metrics));

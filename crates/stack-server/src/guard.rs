@@ -38,12 +38,12 @@ pub(crate) async fn guard(
 }
 
 /// Decides by the headers: `Host` must name this machine if the listener is on `loopback`, and `Origin`, where there
-/// is one, this machine or the same host.
+/// is one, this machine or the same host. The names in `hosts` count as this machine.
 fn verdict(headers: &HeaderMap, loopback: bool, hosts: &[String]) -> Result<(), &'static str> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST);
-    if loopback && host.is_some_and(|host| !is_local(host) && !hosts.iter().any(|name| name == name_of(host)))
-    {
+    let ours = |authority| is_local(authority) || hosts.iter().any(|name| name == name_of(authority));
+    if loopback && host.is_some_and(|host| !ours(host)) {
         return Err("the Host header names another machine than this listener serves");
     }
     if !headers.contains_key(header::ORIGIN) {
@@ -51,7 +51,7 @@ fn verdict(headers: &HeaderMap, loopback: bool, hosts: &[String]) -> Result<(), 
     }
     let origin = text(header::ORIGIN).and_then(|origin| Some(origin.split_once("://")?.1));
     match origin {
-        Some(origin) if is_local(origin) || Some(origin) == host => Ok(()),
+        Some(origin) if ours(origin) || Some(origin) == host => Ok(()),
         _ => Err("requests from web pages of other origins are refused"),
     }
 }
@@ -112,5 +112,6 @@ mod tests {
             assert!(!passes("stack.example", Some(origin), false), "{origin}");
         }
         assert!(passes("stack.example", Some("https://stack.example"), false));
+        assert!(passes("stack.example", Some("https://proxy.example"), false));
     }
 }

@@ -20,7 +20,8 @@ pub struct Options {
     pub body_timeout: Duration,
     /// After how much silence a stream shows that it lives.
     pub ping_after: Duration,
-    /// Names in the `Host` header that a loopback listener answers to, beside the loopback names.
+    /// Names of this machine, beside the loopback names: a loopback listener answers to them, and web pages from them
+    /// may ask.
     pub hosts: Vec<String>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -60,7 +61,9 @@ impl Stream for Frames {
         let mut out = std::mem::take(&mut this.opening);
         while out.is_empty() {
             let Some(events) = &mut this.events else { return Poll::Ready(None) };
-            let Poll::Ready(event) = Pin::new(events).poll_next(cx) else {
+            // The status is sent, so a panic can only be told as an event.
+            let event = catch_unwind(AssertUnwindSafe(|| Pin::new(events).poll_next(cx)));
+            let Poll::Ready(event) = event.unwrap_or(Poll::Ready(None)) else {
                 ready!(this.ping.as_mut().poll(cx));
                 out.push_str(sse::PING);
                 break;

@@ -1,3 +1,29 @@
-//! Runs language models in its own process, proves which model it runs, and decides what may leave the machine.
+//! `stack` runs language models in its own process. Data goes to stdout, talk to stderr; errors end with a hint, and
+//! the exit code tells their kind.
+//!
+//! The modules, in reading order: [`cli`] lists the commands, each of which is one file of [`commands`];
+//! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
+//! [`input`], [`output`] and [`load_bar`] talk to the terminal. [`answer`] asks a model; [`chat`] is the
+//! conversation on top. [`machine`], [`threads`] and [`logs`] deal with the process itself.
 
-fn main() {}
+mod answer;
+mod chat;
+mod cli;
+mod command_error;
+mod commands;
+mod default_model;
+mod input;
+mod load_bar;
+mod logs;
+mod machine;
+mod model_path;
+mod options;
+mod output;
+mod quantity;
+mod threads;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

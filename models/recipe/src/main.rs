@@ -6,17 +6,20 @@
 //!
 //! Nothing is downloaded, and the same seed gives the same model, up to how a processor rounds. The modules, in the
 //! order of the work: `grammar` writes the text, `tokenizer` learns its vocabulary, `batch` turns texts into numbers,
-//! `model` with `ops` says what is computed, `optimizer` and `train` move the weights, `export` with `gguf` writes
-//! the file.
+//! `model` with `ops` says what is computed, `start` draws the first weights, `optimizer` and `train` move the weights, `export` with `gguf` writes
+//! the file, `inference` runs it and `evaluate` counts how well.
 
 mod batch;
+mod evaluate;
 mod export;
 mod gguf;
 mod grammar;
+mod inference;
 mod model;
 mod ops;
 mod optimizer;
 mod random;
+mod start;
 mod tokenizer;
 mod train;
 
@@ -29,6 +32,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use batch::Example;
 use grammar::{Role, Text};
+use inference::Runner;
 use model::{Dimensions, Model};
 use optimizer::Rates;
 use random::Random;
@@ -42,7 +46,7 @@ struct Arguments {
     #[arg(long, default_value = "models/default")]
     out: PathBuf,
     /// Number of training steps
-    #[arg(long, default_value_t = 1500)]
+    #[arg(long, default_value_t = 700)]
     steps: usize,
     /// Seed of all randomness
     #[arg(long, default_value_t = 1)]
@@ -50,6 +54,9 @@ struct Arguments {
     /// Print this many texts of the training data, and do nothing else
     #[arg(long, value_name = "N")]
     text: Option<usize>,
+    /// Evaluate a model that was made before, and do nothing else
+    #[arg(long, value_name = "FILE")]
+    evaluate: Option<PathBuf>,
     /// Also write the unfinished model to this file, every hundred steps
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -61,11 +68,22 @@ fn main() -> Result<()> {
     if let Some(count) = arguments.text {
         return print_texts(&mut random, count);
     }
+    if let Some(file) = &arguments.evaluate {
+        return print_figures(file, &mut random);
+    }
     let tokenizer = learn_vocabulary(&mut random);
     let model = train_model(&mut random, &tokenizer, &arguments)?;
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("creating {}", arguments.out.display()))?;
-    write_whole(&arguments.out.join("stories.gguf"), &export::to_gguf(&model, &tokenizer)?)
+    let file = arguments.out.join("stories.gguf");
+    write_whole(&file, &export::to_gguf(&model, &tokenizer)?)?;
+    print_figures(&file, &mut Random::new(arguments.seed))
+}
+
+fn print_figures(file: &Path, random: &mut Random) -> Result<()> {
+    let runner = Runner::open(file)?;
+    write!(std::io::stdout().lock(), "{}", evaluate::evaluate(&runner, random))?;
+    Ok(())
 }
 
 fn print_texts(random: &mut Random, count: usize) -> Result<()> {
@@ -107,8 +125,12 @@ fn train_model(random: &mut Random, tokenizer: &Tokenizer, arguments: &Arguments
         "{bar:30} step {pos} of {len}, {elapsed} gone, about {eta} left, loss {msg}",
     )?);
     let plan = Plan { steps: arguments.steps, tokens_per_step: TOKENS_PER_STEP, rates: RATES };
+    let mut produced = 0usize;
     let source = || loop {
-        let example = tokenizer.example(&grammar::text(random));
+        produced += 1;
+        let exercise = random.chance(if produced < EXERCISED_TEXTS { 0.5 } else { 0.03 });
+        let text = if exercise { grammar::exercise(random) } else { grammar::text(random) };
+        let example = tokenizer.example(&text);
         if example.tokens.len() <= DIMENSIONS.context {
             break example;
         }
@@ -116,12 +138,12 @@ fn train_model(random: &mut Random, tokenizer: &Tokenizer, arguments: &Arguments
     train::train(&model, plan, source, |step, loss| {
         bar.set_message(format!("{loss:.3}"));
         bar.inc(1);
-        if (step + 1) % 100 == 0 {
-            if let Some(checkpoint) = &arguments.checkpoint {
-                write_whole(checkpoint, &export::to_gguf(&model, tokenizer)?)?;
+        match &arguments.checkpoint {
+            Some(checkpoint) if (step + 1) % 100 == 0 => {
+                write_whole(checkpoint, &export::to_gguf(&model, tokenizer)?)
             }
+            _ => Ok(()),
         }
-        Ok(())
     })?;
     bar.finish();
     let loss = train::mean_loss(&model, held_out)?;
@@ -145,5 +167,7 @@ const DIMENSIONS: Dimensions =
     Dimensions { vocabulary: 2048, width: 128, layers: 4, heads: 4, feed_forward: 384, context: 1024 };
 const RATES: Rates = Rates { matrices: 0.02, rest: 0.003 };
 const TOKENS_PER_STEP: usize = 4096;
-const VOCABULARY_TEXTS: usize = 20_000;
+const VOCABULARY_TEXTS: usize = 6_000;
+/// So many texts at the start are exercises every other time.
+const EXERCISED_TEXTS: usize = 1_000;
 const HELD_OUT_TEXTS: usize = 300;

@@ -6,6 +6,7 @@ use candle_core::{DType, Device, Result, Tensor, Var};
 
 use crate::ops::{Attention, CrossEntropy, RmsNorm, Rotary, SwiGlu};
 use crate::random::Random;
+use crate::start::{self, Matrix};
 
 /// The model's sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,27 +94,28 @@ pub(crate) struct Batch {
 impl Model {
     /// Draws the first weights from `random`.
     pub(crate) fn new(dimensions: Dimensions, random: &mut Random) -> Result<Self> {
-        let Dimensions { vocabulary, width, layers, heads, feed_forward, context } = dimensions;
-        let mut matrix = |rows: usize, columns: usize, deviation: f32| {
-            let values: Vec<f32> = (0..rows * columns).map(|_| random.normal() * deviation).collect();
-            Var::from_tensor(&Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+        let Dimensions { width, layers, heads, feed_forward, context, .. } = dimensions;
+        let variable = |matrix: Matrix, rows: usize| {
+            let columns = matrix.values.len() / rows;
+            Var::from_tensor(&Tensor::from_vec(matrix.values, (rows, columns), &Device::Cpu)?)
         };
         let ones = || Var::ones(width, DType::F32, &Device::Cpu);
         let inner = 0.5 / (width as f32).sqrt();
-        // What each block adds to the stream starts small, so that its sum over the layers does too.
-        let outer = inner / (2.0 * layers as f32).sqrt();
+        // What each block adds to the stream starts small beside the embeddings.
+        let outer = 0.1 * inner / (2.0 * layers as f32).sqrt();
         Ok(Self {
             dimensions,
-            embedding: matrix(vocabulary, width, 0.02)?,
-            layers: (0..layers)
-                .map(|_| {
+            embedding: variable(start::embedding(dimensions, random), dimensions.vocabulary)?,
+            layers: start::attention(dimensions, random)
+                .into_iter()
+                .map(|attention| {
                     Ok(LayerWeights {
                         attention_norm: ones()?,
-                        joint: matrix(width, 3 * width, inner)?,
-                        output: matrix(width, width, outer)?,
+                        joint: variable(attention.joint, width)?,
+                        output: variable(attention.output, width)?,
                         feed_forward_norm: ones()?,
-                        gate_up: matrix(width, 2 * feed_forward, inner)?,
-                        down: matrix(feed_forward, width, outer)?,
+                        gate_up: variable(Matrix::draw(width, 2 * feed_forward, inner, random), width)?,
+                        down: variable(Matrix::draw(feed_forward, width, outer, random), feed_forward)?,
                     })
                 })
                 .collect::<Result<_>>()?,

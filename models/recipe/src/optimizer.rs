@@ -55,7 +55,7 @@ impl Optimizer {
             let mut values = with_floats(slot.parameter.value.as_tensor(), <[f32]>::to_vec)?;
             match slot.parameter.role {
                 Role::Matrix { blocks } => {
-                    slot.muon(&mut values, gradient, blocks, self.rates.matrices * pace)?
+                    slot.muon(&mut values, gradient, blocks, self.rates.matrices * pace)?;
                 }
                 Role::Embedding | Role::Scale => {
                     slot.adam(&mut values, gradient, clip, self.rates.rest * pace, self.steps);

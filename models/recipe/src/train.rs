@@ -41,7 +41,7 @@ pub(crate) fn train(
             tokens += example.tokens.len();
             examples.push(example);
         }
-        let (loss, gradients) = gradients(model, &parameters, batches(examples, TOKENS_PER_BATCH))?;
+        let (loss, gradients) = gradients(model, &parameters, &batches(examples, TOKENS_PER_BATCH))?;
         optimizer.step(&gradients, pace(step, plan.steps))?;
         observe(step, loss)?;
     }
@@ -60,7 +60,7 @@ pub(crate) fn mean_loss(model: &Model, examples: Vec<Example>) -> Result<f32> {
 }
 
 /// Returns the mean loss over all batches and its gradient for each parameter.
-fn gradients(model: &Model, parameters: &[Parameter], batches: Vec<Batch>) -> Result<(f32, Vec<Vec<f32>>)> {
+fn gradients(model: &Model, parameters: &[Parameter], batches: &[Batch]) -> Result<(f32, Vec<Vec<f32>>)> {
     let targets: usize = batches.iter().map(|batch| batch.targets.len()).sum();
     let weight = 1.0 / targets.max(1) as f32;
     let mut parts: Vec<Option<Part>> = (0..batches.len()).map(|_| None).collect();
@@ -110,7 +110,7 @@ impl Part {
 
 /// The learning rate's course: a short warm-up, a plateau, then down to zero along a cosine.
 fn pace(step: usize, steps: usize) -> f32 {
-    let warm_up = (steps / 20).clamp(1, 60);
+    let warm_up = WARM_UP.min(steps / 5).max(1);
     let falling = steps * 2 / 5;
     if step < warm_up {
         (step + 1) as f32 / warm_up as f32
@@ -125,5 +125,55 @@ fn pace(step: usize, steps: usize) -> f32 {
 /// Small enough for a batch's activations to stay in the processor's cache for the most part.
 const TOKENS_PER_BATCH: usize = 2048;
 
+/// Steps until the learning rate is at its peak.
+const WARM_UP: usize = 20;
+
 /// Threads that each work on a whole batch. The matrices are too small to be shared by more.
 const WORKERS: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Dimensions;
+    use crate::random::Random;
+
+    /// Trains a tiny model to count.
+    fn trained(steps: usize) -> (Vec<f32>, f32) {
+        let dimensions =
+            Dimensions { vocabulary: 16, width: 16, layers: 1, heads: 2, feed_forward: 32, context: 16 };
+        let model = Model::new(dimensions, &mut Random::new(1)).unwrap();
+        let mut random = Random::new(2);
+        let source = || {
+            let first = random.below(16) as u32;
+            Example { tokens: (first..first + 8).map(|token| token % 16).collect(), learned: vec![true; 8] }
+        };
+        let plan = Plan { steps, tokens_per_step: 256, rates: Rates { matrices: 0.02, rest: 0.01 } };
+        let mut losses = Vec::new();
+        train(&model, plan, source, |_, loss| {
+            losses.push(loss);
+            Ok(())
+        })
+        .unwrap();
+        let weights = model.embedding.flatten_all().unwrap().sum_all().unwrap().to_scalar::<f32>().unwrap();
+        (losses, weights)
+    }
+
+    #[test]
+    fn the_loss_falls() {
+        let (losses, _) = trained(30);
+        assert!(losses[0] > 2.0, "{}", losses[0]);
+        assert!(losses[29] < losses[0] / 2.0, "{} {}", losses[0], losses[29]);
+    }
+
+    #[test]
+    fn training_twice_gives_the_same_weights() {
+        assert_eq!(trained(5), trained(5));
+    }
+
+    #[test]
+    fn the_pace_rises_stays_and_falls() {
+        assert!(pace(0, 1000) < 0.1);
+        assert!((pace(200, 1000) - 1.0).abs() < 1e-6);
+        assert!(pace(999, 1000) < 0.02);
+    }
+}

@@ -1,6 +1,13 @@
 //! How much fits.
 
+use crate::executor::resident_bytes;
 use crate::spec::{DecoderSpec, Mixer};
+use crate::weights::WeightSource;
+
+/// Bytes that the weights take on the processor.
+pub fn weight_bytes(source: &dyn WeightSource) -> u64 {
+    source.tensors().iter().map(resident_bytes).fold(0, u64::saturating_add)
+}
 
 /// Bytes that one token takes in the cache, as the candle executor stores it.
 ///

@@ -33,7 +33,7 @@ use tokio::sync::oneshot;
 
 use self::channel::Place;
 use self::job::{EmbedJob, Job};
-use self::model::{Model, Pooling};
+use self::model::Model;
 use self::worker::Worker;
 use crate::executor::{CandleExecutor, Executor};
 use crate::sample::SamplingDefaults;
@@ -42,7 +42,9 @@ use crate::template::{ChatTemplate, ControlTexts};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weights::{LoadError, WeightSource};
 
-pub use memory::{available_bytes, cache_bytes_per_token};
+pub(crate) use model::Pooling;
+
+pub use memory::{available_bytes, cache_bytes_per_token, weight_bytes};
 pub use options::EngineOptions;
 
 /// A decoder that answers requests, several at once.
@@ -71,7 +73,7 @@ impl Engine {
         let spec = DecoderSpec::read(source)?;
         let tokenizer = tokenizer(path, source)?;
         let template = options.template_for(path, source)?;
-        let pooling = pooling(source, &spec.architecture)?;
+        let pooling = pooling(source, &spec.architecture);
         let sampling = SamplingDefaults::from_metadata(source.metadata())
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
 
@@ -155,14 +157,11 @@ impl ChatModel for Engine {
 
 impl Embedder for Engine {
     fn embed(&self, request: EmbedRequest) -> EmbedFuture {
-        let submitted = match request.dimensions {
-            Some(_) => {
-                Err(ChatError::unsupported("dimensions", "this model does not declare shorter vectors"))
-            }
-            None => {
-                let (reply, answer) = oneshot::channel();
-                self.submit(Job::Embed(EmbedJob { request, reply })).map(|()| answer)
-            }
+        let submitted = if request.dimensions.is_some() {
+            Err(ChatError::unsupported("dimensions", "this model does not declare shorter vectors"))
+        } else {
+            let (reply, answer) = oneshot::channel();
+            self.submit(Job::Embed(EmbedJob { request, reply })).map(|()| answer)
         };
         Box::pin(async move {
             submitted?
@@ -216,7 +215,7 @@ pub fn tokenizer(path: &Path, source: &dyn WeightSource) -> Result<Option<Tokeni
 }
 
 /// Reads a small file beside the weights.
-fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
+pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
     let failed = |error: std::io::Error| LoadError {
         subject: path.display().to_string(),
         problem: "cannot be read".to_owned(),
@@ -230,14 +229,14 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
     std::fs::read(path).map_err(failed)
 }
 
-fn pooling(source: &dyn WeightSource, architecture: &str) -> Result<Pooling, LoadError> {
+fn pooling(source: &dyn WeightSource, architecture: &str) -> Pooling {
     let key = format!("{architecture}.pooling_type");
     // Files without pooling write −1 as an unsigned number, which is no usable integer here and means the same.
-    Ok(match source.metadata().integer(&key) {
+    match source.metadata().integer(&key) {
         Ok(Some(2)) => Pooling::First,
         Ok(Some(3)) => Pooling::Last,
         _ => Pooling::Mean,
-    })
+    }
 }
 
 fn card(path: &Path, source: &dyn WeightSource, executor: &CandleExecutor, chats: bool) -> ModelCard {

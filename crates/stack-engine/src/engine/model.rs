@@ -22,7 +22,7 @@ pub(super) struct Model {
 
 /// How a text's vectors become one. The numbers are those of `pooling_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pooling {
+pub(crate) enum Pooling {
     /// 1, and for models that do not say.
     Mean,
     /// 2.
@@ -62,7 +62,7 @@ impl Model {
             control: &self.control,
             now,
         };
-        let rendered = template.render(&input).map_err(refusal)?;
+        let rendered = template.render(&input).map_err(|error| refusal(&error))?;
         Ok(rendered
             .into_iter()
             .map(|segment| Segment {
@@ -74,9 +74,9 @@ impl Model {
 }
 
 /// A template that fails has been given something that it does not understand.
-fn refusal(error: TemplateError) -> ChatError {
+fn refusal(error: &TemplateError) -> ChatError {
     let mut message = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         message = format!("{message}: {inner}");
         cause = inner.source();

@@ -17,14 +17,15 @@ pub(super) fn embed(
         let wanted = if pooling == Pooling::Last { Wanted::Last } else { Wanted::All };
         let rows = executor.forward(&[Chunk { sequence, tokens, wanted }], Output::Hidden);
         executor.close(sequence);
-        let mut vector = pool(&rows.map_err(failed)?, pooling);
+        let mut vector = pool(&rows.map_err(|error| failed(&error))?, pooling);
         normalize(&mut vector);
         vectors.push(vector);
     }
     Ok(Embeddings { vectors, tokens: inputs.iter().map(|tokens| tokens.len() as u32).sum() })
 }
 
-fn pool(rows: &Rows, pooling: Pooling) -> Vec<f32> {
+/// Makes one vector of the rows, of which there is at least one.
+pub(crate) fn pool(rows: &Rows, pooling: Pooling) -> Vec<f32> {
     match pooling {
         Pooling::First => rows.row(0).to_vec(),
         Pooling::Last => rows.row(rows.len() - 1).to_vec(),
@@ -47,6 +48,6 @@ pub(crate) fn normalize(vector: &mut [f32]) {
     }
 }
 
-fn failed(error: ExecutorError) -> ChatError {
+fn failed(error: &ExecutorError) -> ChatError {
     ChatError::new(ErrorKind::Internal, format!("the text could not be embedded: {error}"))
 }

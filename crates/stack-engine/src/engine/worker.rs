@@ -24,13 +24,16 @@ pub(super) struct Worker {
     executor: Box<dyn Executor>,
     work: Receiver<Work>,
     waiting: VecDeque<Task>,
-    embeds: VecDeque<(Vec<Vec<u32>>, oneshot::Sender<Result<Embeddings, ChatError>>)>,
+    embeds: VecDeque<EmbedTask>,
     running: Vec<Task>,
     prefixes: Prefixes,
     /// Tokens that all caches may hold together.
     cache_tokens: usize,
     turn: usize,
 }
+
+/// Inputs as tokens, and where their vectors go.
+type EmbedTask = (Vec<Vec<u32>>, oneshot::Sender<Result<Embeddings, ChatError>>);
 
 /// The place of a lane: which task, which of its lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,10 +137,8 @@ impl Worker {
             let mut task = self.waiting.pop_front().expect("looked at above");
             let first = &mut task.lanes[0];
             // A reproducible answer may not depend on what was computed before it.
-            let reused = match task.alone {
-                true => None,
-                false => self.prefixes.take(self.executor.as_mut(), &first.tokens),
-            };
+            let reused =
+                if task.alone { None } else { self.prefixes.take(self.executor.as_mut(), &first.tokens) };
             if let Some(reused) = reused {
                 first.sequence = Some(reused.sequence);
                 first.computed = reused.tokens;

@@ -4,12 +4,13 @@
 //! tokens of some sequences) and returns one row per position that the caller asked for. It knows nothing of text,
 //! sampling or requests.
 
-mod candle;
+pub(crate) mod candle;
 
 use std::fmt;
 
 use crate::spec::DecoderSpec;
 
+pub(crate) use candle::resident_bytes;
 pub use candle::{CandleExecutor, DeviceKind, Progress};
 
 /// An open sequence of one executor.
@@ -76,7 +77,7 @@ impl Rows {
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        if self.width == 0 { 0 } else { self.data.len() / self.width }
+        self.data.len().checked_div(self.width).unwrap_or(0)
     }
 
     /// Whether there are none.

@@ -1,7 +1,7 @@
 //! Random numbers that depend on what they are for and on nothing else.
 //!
 //! A counter-based generator (the idea of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) on the
-//! finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+//! finalizer of `SplitMix64` (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 
 /// The randomness of one token of one choice.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Architectures as data: one decoder, described by a [`DecoderSpec`].
 //!
 //! A spec is read from a model's metadata and the names and shapes of its tensors. What the file does not say (how
-//! RoPE pairs dimensions, where norms stand, what a window pattern means) is a row of [`rows`]; adding a Llama-like
+//! `RoPE` pairs dimensions, where norms stand, what a window pattern means) is a row of [`rows`]; adding a Llama-like
 //! family is adding a row. Nothing after this module branches on an architecture's name.
 
 mod read;
@@ -113,13 +113,13 @@ pub struct AttentionSpec {
     pub window: Option<Window>,
     /// Bounds the scores by `c · tanh(x / c)`.
     pub softcap: Option<f32>,
-    /// Biases scores by distance (ALiBi, arXiv:2108.12409) with this maximum; 0 = none.
+    /// Biases scores by distance (`ALiBi`, arXiv:2108.12409) with this maximum; 0 = none.
     pub alibi_max: f32,
     /// Clamps q, k and v to ± this.
     pub clamp: Option<f32>,
-    /// Whether the norms of q and k, where present, come after RoPE.
+    /// Whether the norms of q and k, where present, come after `RoPE`.
     pub qk_norm_last: bool,
-    /// Whether q and k are normalized per head without weights, after RoPE.
+    /// Whether q and k are normalized per head without weights, after `RoPE`.
     pub qk_norm_weightless: bool,
     /// What the heads return is multiplied by this function of another projection of the input.
     pub gate: Option<GateFunction>,

@@ -1,4 +1,4 @@
-//! Rotary position embeddings (RoFormer, arXiv:2104.09864) and their scalings.
+//! Rotary position embeddings (`RoFormer`, arXiv:2104.09864) and their scalings.
 
 /// Everything that turns a position into angles.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,7 +11,7 @@ pub struct RopeSpec {
     pub base: f32,
     /// Positions are divided by this.
     pub factor: f32,
-    /// Stretches only the low frequencies (YaRN, arXiv:2309.00071).
+    /// Stretches only the low frequencies (`YaRN`, arXiv:2309.00071).
     pub yarn: Option<Yarn>,
     /// Multiplies the rotated vectors.
     pub magnitude: f32,
@@ -30,7 +30,7 @@ pub enum Rotation {
     Halves,
 }
 
-/// YaRN's parameters.
+/// `YaRN`'s parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Yarn {
     /// Tokens of the original training.

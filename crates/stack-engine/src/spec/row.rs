@@ -4,6 +4,7 @@ use super::{Activation, GateFunction, Gating, NormKind, Residual, Rotation};
 
 /// What an architecture means, beyond its metadata and tensors.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an architecture")]
 pub(super) struct Row {
     /// The names under which files know it.
     pub(super) names: &'static [&'static str],
@@ -11,7 +12,7 @@ pub(super) struct Row {
     pub(super) note: &'static str,
     pub(super) norm: NormRule,
     pub(super) norm_weights: bool,
-    /// How RoPE pairs dimensions; `None` = the architecture has no RoPE.
+    /// How `RoPE` pairs dimensions; `None` = the architecture has no `RoPE`.
     pub(super) rotation: Option<Rotation>,
     pub(super) rope_layers: RopeLayers,
     pub(super) sections: Sections,
@@ -37,7 +38,7 @@ pub(super) struct Row {
     pub(super) attention_scale: AttentionScale,
     pub(super) alibi: Alibi,
     pub(super) temperature: TemperatureRule,
-    /// Whether the metadata's YaRN log multiplier is honoured, and by what it is divided first.
+    /// Whether the metadata's `YaRN` log multiplier is honoured, and by what it is divided first.
     pub(super) yarn_log_divisor: Option<f32>,
     pub(super) gating: Gating,
     /// Whether chosen experts' weights are normalized; `None` = the metadata says.
@@ -57,7 +58,7 @@ pub(super) struct Row {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NormRule {
     Fixed(NormKind),
-    /// RMS if the metadata has its epsilon, else LayerNorm.
+    /// RMS if the metadata has its epsilon, else `LayerNorm`.
     RmsIfKey,
 }
 
@@ -132,7 +133,7 @@ pub(super) enum Windows {
     },
 }
 
-/// How RoPE of windowed layers differs from the others'.
+/// How `RoPE` of windowed layers differs from the others'.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WindowRope {
     pub(super) base: WindowBase,

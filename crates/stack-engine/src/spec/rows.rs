@@ -48,7 +48,7 @@ const PLAIN: Row = Row {
 /// As [`PLAIN`], with the rotation of GPT-NeoX.
 const NEOX: Row = Row { note: "halves", rotation: Some(Rotation::Halves), ..PLAIN };
 
-/// GPT-2 and those that look like it: LayerNorm, plain GELU.
+/// GPT-2 and those that look like it: `LayerNorm`, plain GELU.
 const CLASSIC: Row =
     Row { note: "classic", norm: LAYER_NORM, activation: ActivationRule::Fixed(Activation::Gelu), ..NEOX };
 

@@ -228,7 +228,7 @@ mod tests {
     use crate::template::{CHATML, builtin};
 
     fn now() -> Zoned {
-        "2025-07-26T12:00:00+00:00[UTC]".parse().unwrap()
+        jiff::civil::date(2025, 7, 26).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).unwrap()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A conversation in the shape that templates expect: the JSON of the OpenAI and transformers interfaces.
+//! A conversation in the shape that templates expect: the JSON that chat interfaces share.
 
 use serde_json::{Map, Value as Json, json};
 use stack_chat::{Message, Role, Tool, ToolCall};

@@ -1,7 +1,7 @@
 //! The interpreter, set up as templates of the field expect it.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, from_args};
+use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value, filters};
 
 use super::error::{Refusal, TemplateError, from_interpreter};
@@ -42,6 +42,8 @@ fn environment() -> Result<Environment<'static>, Error> {
     // Both print values without a bound on their length.
     environment.remove_global("debug");
     environment.remove_filter("pprint");
+    // In Python, what is undefined iterates and `None` does not.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_filter("tojson", json::tojson);
     environment.add_filter("string", meter::string);
     environment.add_filter("join", join);
@@ -58,6 +60,7 @@ fn environment() -> Result<Environment<'static>, Error> {
     });
     environment.add_filter("sum", sum);
     environment.add_filter("__operand", meter::operand);
+    environment.add_filter("__sliced", meter::sliced);
     environment.add_filter("__compared", meter::compared);
     environment.add_filter("__searched", meter::searched);
     environment.add_filter("__concatenated", meter::concatenated);
@@ -92,36 +95,20 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
         .with_source(Refusal(message)))
 }
 
-fn join(state: &mut State, value: &Value, args: Rest<Value>) -> Result<Value, Error> {
-    let (positional, kwargs): (&[Value], Kwargs) = from_args(&args)?;
-    let argument = |index: usize, name: &str| match positional.get(index) {
-        Some(value) => Ok(Some(value.clone())),
-        None => kwargs.get::<Option<Value>>(name),
-    };
-    let separator = argument(0, "d")?.unwrap_or_else(|| Value::from(""));
-    let attribute = argument(1, "attribute")?;
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
+fn join(state: &mut State, value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let separator = argument(&positional, &kwargs, 0, "d")?.unwrap_or_else(|| Value::from(""));
+    let attribute = argument(&positional, &kwargs, 1, "attribute")?;
     kwargs.assert_all_used()?;
     let separator = meter::string(state, &separator)?;
-    let items = match attribute {
-        None => value.clone(),
-        Some(attribute) => {
-            let items: Result<Vec<Value>, Error> =
-                value.try_iter()?.map(|item| item.get_item(&attribute)).collect();
-            Value::from(items?)
-        }
-    };
-    methods::join(state, &separator, &items)
+    methods::join(state, &separator, &attributes(value, attribute)?)
 }
 
-fn indent(state: &mut State, text: &str, args: Rest<Value>) -> Result<String, Error> {
-    let (positional, kwargs): (&[Value], Kwargs) = from_args(&args)?;
-    let argument = |index: usize, name: &str| match positional.get(index) {
-        Some(value) => Ok(Some(value.clone())),
-        None => kwargs.get::<Option<Value>>(name),
-    };
-    let width = argument(0, "width")?;
-    let first = argument(1, "first")?.is_some_and(|value| value.is_true());
-    let blank = argument(2, "blank")?.is_some_and(|value| value.is_true());
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
+fn indent(state: &mut State, text: &str, positional: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
+    let width = argument(&positional, &kwargs, 0, "width")?;
+    let first = argument(&positional, &kwargs, 1, "first")?.is_some_and(|value| value.is_true());
+    let blank = argument(&positional, &kwargs, 2, "blank")?.is_some_and(|value| value.is_true());
     kwargs.assert_all_used()?;
     let prefix = match width {
         None => " ".repeat(4),
@@ -149,12 +136,36 @@ fn indent(state: &mut State, text: &str, args: Rest<Value>) -> Result<String, Er
     Ok(out)
 }
 
-fn sum(state: &State, value: Value, args: Rest<Value>) -> Result<Value, Error> {
-    if value.try_iter()?.any(|item| item.as_str().is_some()) {
-        return Err(Error::new(ErrorKind::InvalidOperation, "sum adds numbers, not texts"));
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
+fn sum(state: &State, value: &Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let attribute = argument(&positional, &kwargs, 0, "attribute")?;
+    let start = argument(&positional, &kwargs, 1, "start")?;
+    kwargs.assert_all_used()?;
+    let items = attributes(value, attribute)?;
+    if items.try_iter()?.any(|item| !item.is_number()) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "sum adds numbers only"));
     }
-    let (attribute, start, kwargs) = from_args(&args)?;
-    filters::sum(state, value, attribute, start, kwargs)
+    filters::sum(state, items, None, start, std::iter::empty::<(&str, Value)>().collect())
+}
+
+/// Returns an argument that may be given by place or by name.
+fn argument(positional: &[Value], kwargs: &Kwargs, index: usize, name: &str) -> Result<Option<Value>, Error> {
+    match positional.get(index) {
+        Some(value) => Ok(Some(value.clone())),
+        None => kwargs.get(name),
+    }
+}
+
+/// Replaces items by one of their attributes, if one is named.
+fn attributes(items: &Value, attribute: Option<Value>) -> Result<Value, Error> {
+    match attribute {
+        None => Ok(items.clone()),
+        Some(attribute) => {
+            let items: Result<Vec<Value>, Error> =
+                items.try_iter()?.map(|item| item.get_item(&attribute)).collect();
+            items.map(Value::from)
+        }
+    }
 }
 
 fn within(count: usize) -> Result<usize, Error> {

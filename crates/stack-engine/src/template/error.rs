@@ -108,6 +108,9 @@ pub(super) fn from_interpreter(error: &minijinja::Error) -> TemplateError {
     let line = innermost.line().or(error.line());
     match innermost.kind() {
         minijinja::ErrorKind::OutOfFuel => TemplateError::Exhausted("it does not come to an end".into()),
+        minijinja::ErrorKind::WriteFailure => {
+            TemplateError::Exhausted("it writes more than a prompt can hold".into())
+        }
         minijinja::ErrorKind::SyntaxError => TemplateError::Syntax { message, line },
         _ => TemplateError::Failed { message, line },
     }

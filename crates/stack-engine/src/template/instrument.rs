@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
                 "[" => {
                     if self.slices(at + 1) {
                         self.edits.push(Edit { at: from, text: "(".into() });
-                        let filter = format!("|{})", Meter::Operand.filter());
+                        let filter = "|__sliced)".to_owned();
                         self.edits.push(Edit { at: self.tokens[at].start, text: filter });
                     }
                     at = self.expressions(at + 1, Some("]"));
@@ -358,8 +358,8 @@ mod tests {
     #[test]
     fn slices_are_metered_and_dictionaries_are_not_slices() {
         assert_rewritten(&[
-            ("{{ a[1:] }}", "{{ (a@o)[1:] }}"),
-            ("{{ a.b[:-1][0] }}", "{{ (a.b@o)[:-1][0] }}"),
+            ("{{ a[1:] }}", "{{ (a|__sliced)[1:] }}"),
+            ("{{ a.b[:-1][0] }}", "{{ (a.b|__sliced)[:-1][0] }}"),
             ("{{ a[{'b': 1}] }}", "{{ a[{'b': 1}] }}"),
         ]);
     }

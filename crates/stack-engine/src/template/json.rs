@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{DynObject, Kwargs, Rest, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::environment::MARKER_VARIABLE;
@@ -10,8 +10,14 @@ use super::meter::{self, BoundedText};
 use super::text;
 
 /// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
-pub(super) fn tojson(state: &mut State, value: &Value, args: Rest<Value>) -> Result<Value, Error> {
-    let layout = Layout::from_arguments(state, &args)?;
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands arguments over by value")]
+pub(super) fn tojson(
+    state: &mut State,
+    value: &Value,
+    args: Rest<Value>,
+    kwargs: Kwargs,
+) -> Result<Value, Error> {
+    let layout = Layout::from_arguments(state, &args, &kwargs)?;
     let mut writer = Writer { out: BoundedText::new(), layout };
     match writer.value(value, 0) {
         Ok(()) => {}
@@ -37,8 +43,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn from_arguments(state: &State, args: &[Value]) -> Result<Self, Error> {
-        let (positional, kwargs): (&[Value], Kwargs) = minijinja::value::from_args(args)?;
+    fn from_arguments(state: &State, positional: &[Value], kwargs: &Kwargs) -> Result<Self, Error> {
         if positional.len() > 4 {
             return Err(Error::from(ErrorKind::TooManyArguments));
         }
@@ -130,7 +135,7 @@ impl Writer {
     }
 
     fn map(&mut self, value: &Value, depth: usize) -> Result<(), Problem> {
-        let pairs = value.as_object().and_then(|object| object.try_iter_pairs()).into_iter().flatten();
+        let pairs = value.as_object().and_then(DynObject::try_iter_pairs).into_iter().flatten();
         self.out.write_char('{')?;
         let mut empty = true;
         if self.layout.sorted {

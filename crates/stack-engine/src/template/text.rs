@@ -6,7 +6,7 @@
 use std::fmt::{self, Write};
 
 use minijinja::Value;
-use minijinja::value::ValueKind;
+use minijinja::value::{DynObject, ValueKind};
 
 /// Writes `str(value)`.
 pub(super) fn write_str(out: &mut dyn Write, value: &Value) -> fmt::Result {
@@ -69,7 +69,7 @@ fn write_repr(out: &mut dyn Write, value: &Value, depth: usize) -> fmt::Result {
         }
         ValueKind::Map => {
             out.write_char('{')?;
-            let pairs = value.as_object().and_then(|object| object.try_iter_pairs());
+            let pairs = value.as_object().and_then(DynObject::try_iter_pairs);
             for (index, (key, item)) in pairs.into_iter().flatten().enumerate() {
                 if index > 0 {
                     out.write_str(", ")?;

@@ -296,9 +296,11 @@ fn borders_of_segments_leave_no_trace() {
 #[test]
 fn a_million_tokens_are_no_trouble() {
     let mut sample = bpe("gpt-2");
-    sample.tokens.extend((0..1_000_000).map(|n| token(format!("x{n}"), 0.0, TokenKind::UserDefined)));
+    sample.tokens.extend((0..1_000_000).map(|n| token(format!("x{n}"), 0.0, TokenKind::Normal)));
+    sample.tokens.extend((0..1_000).map(|n| token(format!("y{n}"), 0.0, TokenKind::UserDefined)));
     let tokenizer = sample.tokenizer();
-    assert_eq!(tokenizer.encode("x999999", Control::Literal, Specials::Omit), [1_000_261]);
+    assert_eq!(tokenizer.token_id("x999999"), Some(1_000_261));
+    assert_eq!(tokenizer.encode("y999", Control::Literal, Specials::Omit), [1_001_261]);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn qwen2() {
 }
 
 /// Rewrites a vocabulary as `tokenizer.json`, with a model and stages to go with it.
-fn as_json(tokenizer: &Tokenizer, model: Value, stages: Value, spell: impl Fn(&str) -> String) -> Vec<u8> {
+fn as_json(tokenizer: &Tokenizer, model: &Value, stages: &Value, spell: impl Fn(&str) -> String) -> Vec<u8> {
     let ids = 0..tokenizer.vocabulary_size() as u32;
     let text = |id: u32| str::from_utf8(tokenizer.inner.vocabulary.text(id)).unwrap();
     let control = |&id: &u32| matches!(tokenizer.kind(id), TokenKind::Control | TokenKind::Unknown);
@@ -100,7 +100,7 @@ fn as_json(tokenizer: &Tokenizer, model: Value, stages: Value, spell: impl Fn(&s
     serde_json::to_vec(&file).unwrap()
 }
 
-fn check_json(name: &str, model: &Value, stages: Value, spell: impl Fn(&str) -> String) {
+fn check_json(name: &str, model: &Value, stages: &Value, spell: impl Fn(&str) -> String) {
     let Some((tokenizer, cases)) = load(name) else { return };
     let path = stack_testkit::reference_data(&format!("tokenizers/ggml-vocab-{name}.gguf")).unwrap();
     let file = GgufFile::open(&path).unwrap();
@@ -108,7 +108,7 @@ fn check_json(name: &str, model: &Value, stages: Value, spell: impl Fn(&str) -> 
     if let Some(merges) = file.metadata().strings("tokenizer.ggml.merges").unwrap() {
         model["merges"] = merges.iter().map(|merge| str::from_utf8(merge).unwrap()).collect();
     }
-    let from_json = Tokenizer::from_json(&as_json(&tokenizer, model, stages, spell), None).unwrap();
+    let from_json = Tokenizer::from_json(&as_json(&tokenizer, &model, stages, spell), None).unwrap();
     for (text, ids) in cases {
         assert_eq!(from_json.encode(&text, Control::Literal, Specials::Omit), ids, "{name}: {text:?}");
         assert_eq!(from_json.decode(&ids), tokenizer.decode(&ids), "{name}: {ids:?}");
@@ -125,14 +125,14 @@ fn json_files_of_the_same_vocabularies_yield_the_same_ids() {
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
     });
-    check_json("bert-bge", &word_piece, stages, |text| {
+    check_json("bert-bge", &word_piece, &stages, |text| {
         text.strip_prefix('▁').map_or_else(|| format!("##{text}"), str::to_owned)
     });
 
     let bpe = json!({"type": "BPE"});
     let byte_level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true});
     let stages = json!({"pre_tokenizer": byte_level, "decoder": byte_level});
-    check_json("gpt-2", &bpe, stages, str::to_owned);
+    check_json("gpt-2", &bpe, &stages, str::to_owned);
 
     let bpe = json!({"type": "BPE", "ignore_merges": true});
     let regex = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -142,7 +142,7 @@ fn json_files_of_the_same_vocabularies_yield_the_same_ids() {
     bytes_only["use_regex"] = false.into();
     let stages = json!({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, bytes_only]},
                         "decoder": byte_level});
-    check_json("llama-bpe", &bpe, stages, str::to_owned);
+    check_json("llama-bpe", &bpe, &stages, str::to_owned);
 }
 
 /// Every text here took minutes or gigabytes in some tokenizer.

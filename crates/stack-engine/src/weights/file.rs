@@ -1,4 +1,5 @@
-//! A model's file, read at positions: several threads may read at once, and nothing is mapped.
+//! A model's file, read at positions: several threads may read at once, and nothing is mapped. Bytes that are part of
+//! the program pass for a file.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -6,12 +7,18 @@ use std::path::{Path, PathBuf};
 
 use super::LoadError;
 
-/// A regular file that was open, and had its length, when the model was opened.
+/// A regular file that was open, and had its length, when the model was opened; or bytes with a name.
 #[derive(Debug)]
 pub(super) struct ModelFile {
     path: PathBuf,
-    handle: Handle,
+    content: Content,
     len: u64,
+}
+
+#[derive(Debug)]
+enum Content {
+    File(Handle),
+    Memory(&'static [u8]),
 }
 
 impl ModelFile {
@@ -31,7 +38,12 @@ impl ModelFile {
         if len == 0 {
             return Err(LoadError::new(subject(path), "is empty"));
         }
-        Ok(Self { path: path.to_owned(), handle: Handle::new(file), len })
+        Ok(Self { path: path.to_owned(), content: Content::File(Handle::new(file)), len })
+    }
+
+    /// Takes bytes for a file of this name.
+    pub(super) fn memory(name: &str, bytes: &'static [u8]) -> Self {
+        Self { path: PathBuf::from(name), content: Content::Memory(bytes), len: bytes.len() as u64 }
     }
 
     /// Returns the path that was opened.
@@ -46,7 +58,7 @@ impl ModelFile {
 
     /// Fills `buffer` with the bytes from `offset` on.
     pub(super) fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<(), LoadError> {
-        self.handle.read_exact_at(buffer, offset).map_err(|error| {
+        self.content.read_exact_at(buffer, offset).map_err(|error| {
             let last = offset.saturating_add(buffer.len() as u64);
             let problem = if error.kind() == io::ErrorKind::UnexpectedEof {
                 format!(
@@ -78,6 +90,18 @@ impl ModelFile {
     }
 }
 
+impl Content {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        match self {
+            Self::File(handle) => handle.read_exact_at(buffer, offset),
+            Self::Memory(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                (&bytes[start..]).read_exact(buffer)
+            }
+        }
+    }
+}
+
 /// Names a path in messages.
 pub(super) fn subject(path: &Path) -> String {
     path.display().to_string()
@@ -92,7 +116,7 @@ impl Read for Sequential<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.file.len - self.position;
         let size = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        self.file.handle.read_exact_at(&mut buffer[..size], self.position)?;
+        self.file.content.read_exact_at(&mut buffer[..size], self.position)?;
         self.position += size as u64;
         Ok(size)
     }
@@ -149,6 +173,17 @@ mod tests {
         assert!(ModelFile::open(&empty).unwrap_err().problem.contains("is empty"));
         let error = ModelFile::open(&dir.path().join("none")).unwrap_err();
         assert!(error.subject.ends_with("none") && error.source.is_some());
+    }
+
+    #[test]
+    fn bytes_pass_for_a_file() {
+        let file = ModelFile::memory("built-in", b"abcdef");
+        assert_eq!(file.read(4, 2).unwrap(), b"ef");
+        assert!(file.read(5, 2).unwrap_err().to_string().starts_with("built-in: 2 bytes at 5 lie outside"));
+        let mut rest = String::new();
+        file.reader().read_to_string(&mut rest).unwrap();
+        assert_eq!(rest, "abcdef");
+        assert!(file.read_exact_at(&mut [0; 1], u64::MAX).is_err());
     }
 
     #[test]

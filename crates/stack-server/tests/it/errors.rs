@@ -1,12 +1,18 @@
 //! Everything that is not an answer.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::Request;
-use stack_chat::{ChatError, ChatModel, ChatRequest, ErrorKind, EventStream, ModelCard};
+use futures_core::Stream;
+use stack_chat::{ChatError, ChatEvent, ChatModel, ChatRequest, ErrorKind, EventStream, ModelCard};
 use stack_server::{Models, Options, Served, router};
 use stack_testkit::ScriptedModel;
+use tower::ServiceExt;
 
 use crate::support::{chat, chat_body, get, post, registry, send, serving};
 
@@ -172,26 +178,48 @@ async fn a_silent_stream_shows_that_it_lives() {
     let model = Arc::new(scripted().holding_after(0));
     let options = Options { ping_after: Duration::from_millis(10), ..Options::default() };
     let router = router(registry(&model), options);
-    let reply = tokio::spawn(async move { chat(&router, r#""stream": true"#).await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    model.release();
-    let reply = reply.await.unwrap();
-    assert!(reply.text.starts_with(": ping\n\n: ping\n\n"), "{}", reply.text);
-    let (events, done) = reply.events();
-    assert!(done && events.len() == 4, "{events:?}");
+    let request =
+        Request::post("/v1/chat/completions").body(Body::from(chat_body(r#""stream": true"#))).unwrap();
+    let mut body = router.oneshot(request).await.unwrap().into_body().into_data_stream();
+    let mut text = String::new();
+    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+        text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+        if text == ": ping\n\n: ping\n\n" {
+            model.release();
+        }
+    }
+    assert!(text.starts_with(": ping\n\n: ping\n\n") && text.ends_with("data: [DONE]\n\n"), "{text}");
+}
+
+/// A model that panics when it is asked, or (with `ignore_eos`) after the first event of its stream.
+struct Broken(ModelCard);
+
+impl ChatModel for Broken {
+    fn card(&self) -> &ModelCard {
+        &self.0
+    }
+
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+        assert!(request.ignore_eos, "a defect in a model");
+        Ok(Box::pin(BrokenStream { started: false }))
+    }
+}
+
+struct BrokenStream {
+    started: bool,
+}
+
+impl Stream for BrokenStream {
+    type Item = Result<ChatEvent, ChatError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        assert!(!std::mem::replace(&mut self.started, true), "a defect in a stream");
+        Poll::Ready(Some(Ok(ChatEvent::Started { prompt_tokens: 1, seed: 0 })))
+    }
 }
 
 #[tokio::test]
-async fn a_panic_is_a_status_and_not_the_end() {
-    struct Broken(ModelCard);
-    impl ChatModel for Broken {
-        fn card(&self) -> &ModelCard {
-            &self.0
-        }
-        fn chat(&self, _request: ChatRequest) -> Result<EventStream, ChatError> {
-            panic!("a defect in a model")
-        }
-    }
+async fn a_panic_is_told_and_not_the_end() {
     let models = Models::default();
     let card = ModelCard::default();
     models.ready(Served {
@@ -206,6 +234,9 @@ async fn a_panic_is_a_status_and_not_the_end() {
         assert_eq!((reply.status.as_u16(), reply.error("type").as_str()), (500, "server_error"));
         assert!(!reply.header("x-request-id").is_empty());
     }
+    let reply = chat(&router, r#""stream": true, "ignore_eos": true"#).await;
+    let (events, done) = reply.events();
+    assert_eq!((events[1]["error"]["type"].as_str(), done), (Some("server_error"), false));
     assert_eq!(get(&router, "/health").await.status, 200);
 }
 

@@ -1,5 +1,7 @@
 //! The server as its clients see it: through the router, and where it matters through a socket.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
+
 mod answers;
 mod embeddings;
 mod errors;

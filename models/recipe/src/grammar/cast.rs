@@ -168,6 +168,18 @@ pub(super) fn any_kind(random: &mut Random) -> String {
     }
 }
 
+/// Draws a word of any sort that occurs in stories.
+pub(super) fn any_word(random: &mut Random) -> String {
+    match random.below(8) {
+        0 => random.pick(MALE_NAMES).to_owned(),
+        1 => random.pick(FEMALE_NAMES).to_owned(),
+        2 => random.pick(TRAITS).to_owned(),
+        3 => random.pick(THINGS).to_owned(),
+        4 => super::fill::capital(&invented_word(random)),
+        _ => any_kind(random),
+    }
+}
+
 /// Makes up a word of two or three syllables that can be pronounced.
 pub(super) fn invented_word(random: &mut Random) -> String {
     const STARTS: &[&str] = &[
@@ -185,7 +197,7 @@ pub(super) fn invented_word(random: &mut Random) -> String {
         &["er", "le", "in", "et", "on", "or", "a", "o", "y", "ine", "oo", "ot", "ard", "ing", ""];
     loop {
         let mut word = String::new();
-        for _ in 0..1 + random.below(2) {
+        for _ in 0..=random.below(2) {
             word.push_str(random.pick(STARTS));
             word.push_str(random.pick(VOWELS));
             word.push_str(random.pick(ENDS));

@@ -81,6 +81,22 @@ pub(crate) fn text(random: &mut Random) -> Text {
     Text::Chat(chat)
 }
 
+/// Generates a request to repeat some words, with its answer.
+///
+/// Every word of the answer stands in the request, in the same order. That makes it the fastest way for a young model
+/// to learn to look back, which stories need to keep to their names and subjects.
+pub(crate) fn exercise(random: &mut Random) -> Text {
+    let mut chat = Vec::new();
+    for _ in 0..=random.below(2) {
+        let count = 1 + random.below(14);
+        let words: Vec<String> = (0..count).map(|_| cast::any_word(random)).collect();
+        let words = words.join(" ");
+        let ask = random.pick(&["Say: #", "Repeat: #", "Repeat after me: #", "Say #", "Please repeat: #"]);
+        push(&mut chat, ask.replace('#', &words), words);
+    }
+    Text::Chat(chat)
+}
+
 /// Asks for a story, then asks about it, and perhaps for another.
 fn stories(random: &mut Random, chat: &mut Vec<Turn>) {
     let kind = any_kind(random);
@@ -108,7 +124,7 @@ fn stories(random: &mut Random, chat: &mut Vec<Turn>) {
 
 /// Has one to three exchanges of one sort, and sometimes a story after them.
 fn few(random: &mut Random, chat: &mut Vec<Turn>, exchange: fn(&mut Random) -> (String, String)) {
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..=random.below(3) {
         let (ask, answer) = exchange(random);
         push(chat, requests::style(random, ask), answer);
     }
@@ -171,7 +187,7 @@ mod tests {
                 for pair in words.windows(2) {
                     let vowel = fill::starts_with_vowel_sound(pair[1]);
                     assert!(!(matches!(pair[0], "a" | "A") && vowel), "{text}");
-                    assert!(!(matches!(pair[0], "an" | "An") && !vowel), "{text}");
+                    assert!(vowel || !matches!(pair[0], "an" | "An"), "{text}");
                 }
             }
         }

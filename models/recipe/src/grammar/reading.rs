@@ -28,7 +28,7 @@ pub(super) fn reading(random: &mut Random) -> (String, String) {
     let cast = Cast::draw(random, kind);
     // The first sentence introduces the name.
     let mut chosen = vec![SENTENCES[0]];
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..=random.below(3) {
         let next = random.pick(SENTENCES);
         if !chosen.contains(&next) {
             chosen.push(next);

@@ -5,89 +5,41 @@ use super::fill::plural;
 use super::plots::Plot;
 use crate::random::Random;
 
+#[rustfmt::skip]
 const WITH_SUBJECT: &[&str] = &[
-    "Tell me a story about #.",
-    "Tell me a story about #.",
-    "Tell me a story about #.",
-    "Tell a story about #.",
-    "Write a story about #.",
-    "Write a short story about #.",
-    "Write me a story about #.",
-    "I want a story about #.",
-    "Can you tell me a story about #?",
-    "Could you write a short story about #?",
-    "Tell me about #.",
-    "Please tell me a story about #.",
-    "Make up a story about #.",
-    "Give me a story about #.",
-    "I would like to hear a story about #.",
-    "Do you know a story about #?",
-    "Tell me a short story about #.",
-    "A story about #, please.",
-    "Tell me a bedtime story about #.",
-    "Write a tale about #.",
-    "Story about #.",
-    "Write a little story about #.",
-    "Tell us a story about #.",
-    "Let me hear a story about #.",
-    "Once more, a story about #.",
-    "I need a story about #.",
-    "Invent a story about #.",
-    "A story about #.",
-    "Create a short story about #.",
-    "Tell me a fairy tale about #.",
-    "Write something about #.",
-    "Say something about #.",
-    "Can I have a story about #?",
-    "Tell me a funny story about #.",
-    "Generate a story about #.",
-    "Tell my child a story about #.",
-    "Write a one paragraph story about #.",
+    "Tell me a story about #.", "Tell me a story about #.", "Tell me a story about #.",
+    "Tell a story about #.", "Write a story about #.", "Write a short story about #.",
+    "Write me a story about #.", "I want a story about #.", "Can you tell me a story about #?",
+    "Could you write a short story about #?", "Tell me about #.", "Please tell me a story about #.",
+    "Make up a story about #.", "Give me a story about #.", "I would like to hear a story about #.",
+    "Do you know a story about #?", "Tell me a short story about #.", "A story about #, please.",
+    "Tell me a bedtime story about #.", "Write a tale about #.", "Story about #.",
+    "Write a little story about #.", "Tell us a story about #.", "Let me hear a story about #.",
+    "Once more, a story about #.", "I need a story about #.", "Invent a story about #.", "A story about #.",
+    "Create a short story about #.", "Tell me a fairy tale about #.", "Write something about #.",
+    "Say something about #.", "Can I have a story about #?", "Tell me a funny story about #.",
+    "Generate a story about #.", "Tell my child a story about #.", "Write a one paragraph story about #.",
 ];
 
+#[rustfmt::skip]
 const WITHOUT_SUBJECT: &[&str] = &[
-    "Tell me a story.",
-    "Write a story.",
-    "I want to hear a story.",
-    "Can you tell me a story?",
-    "A story, please.",
-    "Tell me a bedtime story.",
-    "Tell me something.",
-    "Please tell me a short story.",
-    "Once upon a time",
-    "Do you know any stories?",
-    "Write a short story.",
-    "Tell me a fairy tale.",
-    "story",
-    "Yes.",
-    "Yes, please.",
-    "Tell me a nice story.",
-    "Any story.",
-    "Surprise me.",
-    "Make up a story.",
-    "I am bored.",
-    "Write something.",
+    "Tell me a story.", "Write a story.", "I want to hear a story.", "Can you tell me a story?",
+    "A story, please.", "Tell me a bedtime story.", "Tell me something.", "Please tell me a short story.",
+    "Once upon a time", "Do you know any stories?", "Write a short story.", "Tell me a fairy tale.", "story",
+    "Yes.", "Yes, please.", "Tell me a nice story.", "Any story.", "Surprise me.", "Make up a story.",
+    "I am bored.", "Write something.",
 ];
 
+#[rustfmt::skip]
 const ANOTHER: &[&str] = &[
-    "Tell me another one.",
-    "Another story, please.",
-    "One more!",
-    "Tell me another story.",
-    "Another one.",
-    "Again!",
-    "One more story, please.",
-    "Can you tell me another one?",
-    "Now a different story.",
+    "Tell me another one.", "Another story, please.", "One more!", "Tell me another story.", "Another one.",
+    "Again!", "One more story, please.", "Can you tell me another one?", "Now a different story.",
 ];
 
+#[rustfmt::skip]
 const ANOTHER_WITH_SUBJECT: &[&str] = &[
-    "Now tell me a story about #.",
-    "And now one about #.",
-    "Tell me one about #.",
-    "Now one about #, please.",
-    "Can you tell me one about #?",
-    "Tell me another one about #.",
+    "Now tell me a story about #.", "And now one about #.", "Tell me one about #.",
+    "Now one about #, please.", "Can you tell me one about #?", "Tell me another one about #.",
     "What about #?",
 ];
 
@@ -119,7 +71,6 @@ pub(super) fn another(random: &mut Random, cast: &Cast, plot: &Plot, same_kind: 
 /// Names the hero, and perhaps more of what the story will have.
 fn subject(random: &mut Random, cast: &Cast, plot: &Plot) -> String {
     let template = match random.below(24) {
-        0..9 => "a {kind}".to_owned(),
         9..11 => "a {trait} {kind}".to_owned(),
         11..13 => "a {kind} named {name}".to_owned(),
         13 => "a {trait} {kind} named {name}".to_owned(),

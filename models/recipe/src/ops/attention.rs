@@ -96,7 +96,7 @@ impl CustomOp1 for Attention {
         let columns = 3 * sizes.heads * sizes.width;
         let query = sizes.split(joint, columns, 0, |position, head| {
             self.rotary.rotate(position, 1.0, head);
-            head.iter_mut().for_each(|x| *x *= scale);
+            multiply(head, scale);
         })?;
         let key = sizes.split(joint, columns, 1, |position, head| self.rotary.rotate(position, 1.0, head))?;
         let value = sizes.split(joint, columns, 2, |_, _| ())?;
@@ -132,7 +132,7 @@ impl CustomOp1 for Attention {
         let mut joined = vec![0f32; joint.elem_count()];
         sizes.join(&grad_query, &mut joined, 3 * columns, 0, |position, head| {
             self.rotary.rotate(position, -1.0, head);
-            head.iter_mut().for_each(|x| *x *= scale);
+            multiply(head, scale);
         })?;
         sizes.join(&grad_key, &mut joined, 3 * columns, 1, |position, head| {
             self.rotary.rotate(position, -1.0, head);
@@ -199,9 +199,15 @@ fn causal_softmax(scores: &[f32], positions: usize) -> Vec<f32> {
             *weight = exp(score - highest);
         }
         let scale = 1.0 / weights.iter().sum::<f32>();
-        weights.iter_mut().for_each(|weight| *weight *= scale);
+        multiply(weights, scale);
     }
     weights
+}
+
+fn multiply(numbers: &mut [f32], factor: f32) {
+    for number in numbers {
+        *number *= factor;
+    }
 }
 
 fn softmax_gradient(weights: &[f32], grad: &[f32], positions: usize) -> Vec<f32> {

@@ -1,6 +1,6 @@
 //! Learning a vocabulary by joining the most frequent neighbours, again and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{Kind, Piece};
 
@@ -24,17 +24,19 @@ pub(super) fn pieces<'a>(texts: impl Iterator<Item = &'a str>, count: usize) -> 
     let letters: Vec<String> = ('!'..='~').chain(['▁']).map(String::from).collect();
     let mut learned: Vec<String> = Vec::new();
     while letters.len() + learned.len() < count {
-        let mut spelled: BTreeMap<String, u64> = BTreeMap::new();
+        let mut spelled: HashMap<String, u64> = HashMap::new();
         for (symbols, times) in &chunks {
             for pair in symbols.windows(2) {
                 *spelled.entry(pair.concat()).or_default() += times;
             }
         }
         // The first of several equally frequent ones, in the order of their letters.
-        let Some((best, _)) = spelled.into_iter().rev().max_by_key(|(_, times)| *times) else { break };
+        let order = |a: &(String, u64), b: &(String, u64)| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0));
+        let Some((best, _)) = spelled.into_iter().max_by(order) else { break };
         for (symbols, _) in &mut chunks {
             join(symbols, &best);
         }
+        chunks.retain(|(symbols, _)| symbols.len() > 1);
         learned.push(best);
     }
     let score = |rank: usize| -(rank as f32);

@@ -64,10 +64,12 @@ pub(crate) const CHAT_TEMPLATE: &str = "{% for message in messages %}\
     {% if add_generation_prompt %}<|assistant|>{% endif %}";
 
 impl Tokenizer {
+    /// How many tokens come before the normal pieces.
+    pub(crate) const FIXED: usize = FIRST_BYTE as usize + 256;
+
     /// Learns a vocabulary of `size` tokens from texts.
     pub(crate) fn learn<'a>(texts: impl Iterator<Item = &'a str>, size: usize) -> Self {
-        let fixed = FIRST_BYTE as usize + 256;
-        Self::with_pieces(learn::pieces(texts, size - fixed))
+        Self::with_pieces(learn::pieces(texts, size - Self::FIXED))
     }
 
     /// Takes the normal pieces of a vocabulary; the fixed ones come before them.

@@ -30,7 +30,7 @@ pub(super) struct Attention {
 }
 
 /// The matrices that make queries, keys and values.
-pub(super) enum Projections {
+pub(crate) enum Projections {
     /// One matrix for all three, rows in this order.
     Joined(Linear),
     /// One each.
@@ -255,7 +255,7 @@ pub(super) fn attend_with_mask(
         .flatten_from(1)
 }
 
-/// The slope of each head (ALiBi, arXiv:2108.12409): a geometric series, interleaved with a finer one for the heads
+/// The slope of each head (`ALiBi`, arXiv:2108.12409): a geometric series, interleaved with a finer one for the heads
 /// beyond the last power of two.
 fn alibi_slopes(heads: usize, max: f32) -> Vec<f32> {
     let even = 1usize << heads.ilog2();

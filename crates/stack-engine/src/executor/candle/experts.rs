@@ -12,7 +12,7 @@ pub(super) struct Experts {
     pub(super) router: Linear,
     /// Added to the weights for choosing only, one per expert.
     pub(super) choice_bias: Option<Vec<f32>>,
-    pub(super) experts: Vec<Dense>,
+    pub(super) networks: Vec<Dense>,
     /// A network that every token uses.
     pub(super) shared: Option<Dense>,
     /// Weights the shared network by the logistic function of this, `[1, width]`.
@@ -32,8 +32,8 @@ impl Experts {
         let routed = if self.spec.routed_early { layer_input } else { x };
         let logits = self.router.forward(routed)?.to_vec2::<f32>()?;
         // Tokens are gathered by expert, so that each expert's weights are read once.
-        let mut tokens: Vec<Vec<u32>> = vec![Vec::new(); self.experts.len()];
-        let mut weights: Vec<Vec<f32>> = vec![Vec::new(); self.experts.len()];
+        let mut tokens: Vec<Vec<u32>> = vec![Vec::new(); self.networks.len()];
+        let mut weights: Vec<Vec<f32>> = vec![Vec::new(); self.networks.len()];
         for (token, logits) in logits.iter().enumerate() {
             for choice in choose(&self.spec, self.choice_bias.as_deref(), logits) {
                 tokens[choice.expert].push(token as u32);
@@ -41,7 +41,7 @@ impl Experts {
             }
         }
         let mut sum = x.zeros_like()?;
-        for ((expert, tokens), weights) in self.experts.iter().zip(tokens).zip(weights) {
+        for ((expert, tokens), weights) in self.networks.iter().zip(tokens).zip(weights) {
             if tokens.is_empty() {
                 continue;
             }

@@ -7,7 +7,7 @@ use candle_core::{DType, Result, Tensor};
 
 /// A matrix, `[out, in]`.
 #[derive(Clone)]
-pub(super) enum Matrix {
+pub(crate) enum Matrix {
     /// In one of candle's block formats (F16 and BF16 count as such on the CPU: activations are rounded, not weights).
     Blocks(Arc<QTensor>),
     /// Plain elements.
@@ -16,7 +16,7 @@ pub(super) enum Matrix {
 
 impl Matrix {
     /// Multiplies rows: `[tokens, in]` to `[tokens, out]`.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         match self {
             Self::Blocks(blocks) => x.contiguous()?.apply_op1_no_bwd(blocks.as_ref()),
             Self::Dense(weight) if weight.dtype() == x.dtype() => x.matmul(&weight.t()?),
@@ -33,17 +33,17 @@ impl Matrix {
 }
 
 /// An affine map.
-pub(super) struct Linear {
-    pub(super) matrix: Matrix,
-    pub(super) bias: Option<Tensor>,
+pub(crate) struct Linear {
+    pub(crate) matrix: Matrix,
+    pub(crate) bias: Option<Tensor>,
     /// Multiplies what the matrix returns.
-    pub(super) scale: Option<f32>,
+    pub(crate) scale: Option<f32>,
     /// Multiplies the sum with the bias.
-    pub(super) scale_after_bias: Option<f32>,
+    pub(crate) scale_after_bias: Option<f32>,
 }
 
 impl Linear {
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut y = self.matrix.forward(x)?;
         if let Some(scale) = self.scale {
             y = (y * f64::from(scale))?;
@@ -59,16 +59,16 @@ impl Linear {
 }
 
 /// The token embeddings, one row per token.
-pub(super) struct Embedding(pub(super) Matrix);
+pub(crate) struct Embedding(pub(crate) Matrix);
 
 impl Embedding {
     /// Number of tokens.
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.0.rows()
     }
 
     /// Looks up rows: `[tokens]` to `[tokens, width]` in f32.
-    pub(super) fn forward(&self, tokens: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, tokens: &Tensor) -> Result<Tensor> {
         match &self.0 {
             Matrix::Blocks(blocks) => blocks.embedding(tokens),
             Matrix::Dense(rows) => rows.index_select(tokens, 0)?.to_dtype(DType::F32),

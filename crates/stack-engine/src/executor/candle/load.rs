@@ -2,7 +2,7 @@
 //!
 //! Each tensor is read once, into private memory. Two things are done to it on the way: matrices that are always
 //! multiplied by the same vectors are joined, and the rows of rotated heads are reordered so that the dimensions that
-//! RoPE pairs lie half a head apart (scores do not change when queries and keys are permuted alike).
+//! `RoPE` pairs lie half a head apart (scores do not change when queries and keys are permuted alike).
 
 mod matrices;
 mod parts;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use candle_core::Device;
 use rayon::prelude::*;
 
-use self::matrices::Raw;
+pub(crate) use self::matrices::{Raw, resident_bytes};
 use super::linear::{Embedding, Linear, Matrix};
 use super::norm::NormLayer;
 use super::rope::Rope;
@@ -62,9 +62,10 @@ impl CandleExecutor {
             Linear { matrix: embedding.clone(), bias: None, scale: None, scale_after_bias: None }
         };
         loader.expect_shape("token_embd.weight", &[vocabulary, spec.embedding])?;
-        let positions = match loader.has("position_embd.weight") {
-            true => Some(loader.dense("position_embd.weight")?),
-            false => None,
+        let positions = if loader.has("position_embd.weight") {
+            Some(loader.dense("position_embd.weight")?)
+        } else {
+            None
         };
         let context = match &positions {
             Some(table) => context.min(table.dims()[0]),
@@ -138,14 +139,12 @@ impl Loader<'_> {
     }
 
     fn raw(&self, name: &str) -> Result<Raw, LoadError> {
-        let tensor = self.source.tensor(name).ok_or_else(|| missing(name))?;
-        let ty =
-            tensor.ty.map_err(|id| LoadError::new(name, format!("the tensor has the unknown type {id}")))?;
-        let bytes = self.source.read(name)?;
+        let raw = Raw::read(self.source, name)?;
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-        let loaded = self.loaded.fetch_add(tensor.bytes, Ordering::Relaxed) + tensor.bytes;
+        let bytes = raw.bytes.len() as u64;
+        let loaded = self.loaded.fetch_add(bytes, Ordering::Relaxed) + bytes;
         (self.progress)(loaded, self.total);
-        Ok(Raw { name: name.to_owned(), ty, shape: tensor.shape.clone(), bytes })
+        Ok(raw)
     }
 
     /// Refuses tensors of the layers that nothing has read: the model has a part that this program does not know.
@@ -192,12 +191,11 @@ impl Loader<'_> {
         let mut share = |spec: &RopeSpec| {
             let frequencies = spec.frequencies(divisors.as_deref());
             let rope = Rope { frequencies, magnitude: spec.magnitude };
-            match known.iter().find(|known| ***known == rope) {
-                Some(known) => Arc::clone(known),
-                None => {
-                    known.push(Arc::new(rope));
-                    Arc::clone(&known[known.len() - 1])
-                }
+            if let Some(known) = known.iter().find(|known| ***known == rope) {
+                Arc::clone(known)
+            } else {
+                known.push(Arc::new(rope));
+                Arc::clone(&known[known.len() - 1])
             }
         };
         Ok(self.spec.layers.iter().map(|layer| layer.mixer.rope().map(&mut share)).collect())

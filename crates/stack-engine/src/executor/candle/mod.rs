@@ -21,13 +21,17 @@ use candle_core::{DType, Device, Tensor};
 
 use self::cache::{LayerCache, Sequence};
 use self::layer::Layer;
-use self::linear::{Embedding, Linear};
-use self::norm::NormLayer;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId, Wanted};
 use crate::spec::DecoderSpec;
 
 pub use device::DeviceKind;
 pub use load::Progress;
+pub(crate) use load::resident_bytes;
+
+pub(crate) use attention::Projections;
+pub(crate) use linear::{Embedding, Linear};
+pub(crate) use load::Raw;
+pub(crate) use norm::NormLayer;
 
 /// A decoder on a candle device.
 pub struct CandleExecutor {

@@ -1,23 +1,23 @@
-//! RMSNorm (arXiv:1910.07467) and LayerNorm (arXiv:1607.06450).
+//! `RMSNorm` (arXiv:1910.07467) and `LayerNorm` (arXiv:1607.06450).
 
 use candle_core::{D, Result, Tensor};
 
 use crate::spec::{Norm, NormKind};
 
 /// A norm with its weights.
-pub(super) struct NormLayer {
+pub(crate) struct NormLayer {
     norm: Norm,
     weight: Option<Tensor>,
     bias: Option<Tensor>,
 }
 
 impl NormLayer {
-    pub(super) fn new(norm: Norm, weight: Option<Tensor>, bias: Option<Tensor>) -> Self {
+    pub(crate) fn new(norm: Norm, weight: Option<Tensor>, bias: Option<Tensor>) -> Self {
         Self { norm, weight, bias }
     }
 
     /// Normalizes the last dimension. The weight may have further dimensions, which then match those before the last.
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if let (NormKind::Rms, Some(weight), None) = (self.norm.kind, &self.weight, &self.bias)
             && weight.rank() == 1
         {

@@ -139,7 +139,7 @@ impl Reader<'_> {
         let key_length = length("attention.key_length_mla", "attention.key_length")?;
         let value_length = length("attention.value_length_mla", "attention.value_length")?;
         let rope = self.rope(self.row.rotation.unwrap_or(Rotation::Adjacent), key_length, false)?;
-        // YaRN's magnitude belongs on q·k, of which only a part is rotated, so it enters here once more.
+        // `YaRN`'s magnitude belongs on q·k, of which only a part is rotated, so it enters here once more.
         let logarithm = self.yarn_logarithm()?.unwrap_or(0.0);
         let magnitude = rope.magnitude * (1.0 + 0.1 * logarithm * rope.factor.ln());
         Ok(LatentSpec {

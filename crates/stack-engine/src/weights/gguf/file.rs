@@ -41,6 +41,15 @@ impl GgufFile {
         Self::join(parts)
     }
 
+    /// Reads a model from bytes that are part of the program; `name` stands for its path in messages.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with the bytes.
+    pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<Self, LoadError> {
+        Self::join(vec![parse(ModelFile::memory(name, bytes))?])
+    }
+
     /// The files of the model, in order.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(ModelFile::path)
@@ -103,10 +112,13 @@ impl WeightSource for GgufFile {
 }
 
 fn open(path: &Path) -> Result<(ModelFile, Header), LoadError> {
-    let file = ModelFile::open(path)?;
+    parse(ModelFile::open(path)?)
+}
+
+fn parse(file: ModelFile) -> Result<(ModelFile, Header), LoadError> {
     let header = header::read(file.reader(), file.len()).map_err(|error| {
         let problem = error.to_string();
-        LoadError { subject: subject(path), problem, source: error.source.map(Into::into) }
+        LoadError { subject: subject(file.path()), problem, source: error.source.map(Into::into) }
     })?;
     Ok((file, header))
 }
@@ -134,6 +146,17 @@ mod tests {
         assert!(file.read("b").unwrap_err().to_string().contains("tensor b"));
         fs::write(&path, &bytes[..64]).unwrap();
         assert!(file.read("a").unwrap_err().problem.contains("was cut since"));
+    }
+
+    #[test]
+    fn a_model_may_be_part_of_the_program() {
+        let bytes = GgufBuilder::new("x").f32_tensor("a", &[1], &[1.5]).build().leak();
+        let file = GgufFile::from_bytes("built-in", bytes).unwrap();
+        assert_eq!(file.read("a").unwrap(), 1.5f32.to_le_bytes());
+        assert_eq!(file.size_bytes(), bytes.len() as u64);
+        let error = GgufFile::from_bytes("built-in", &bytes[..9]).unwrap_err();
+        assert!(error.to_string().starts_with("built-in: header at byte 8"), "{error}");
+        assert!(GgufFile::from_bytes("built-in", b"").is_err());
     }
 
     #[test]

@@ -4,22 +4,31 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::super::linear::{Linear, Matrix};
-use super::{Loader, Part, device_error};
-use crate::weights::{LoadError, TensorType, dequantize};
+use super::{Loader, Part, device_error, missing};
+use crate::weights::{LoadError, TensorInfo, TensorType, WeightSource, dequantize};
 
 /// A tensor as it lies in the file.
-pub(super) struct Raw {
-    pub(super) name: String,
-    pub(super) ty: TensorType,
+pub(crate) struct Raw {
+    pub(crate) name: String,
+    pub(crate) ty: TensorType,
     /// Outermost first.
-    pub(super) shape: Vec<usize>,
-    pub(super) bytes: Vec<u8>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Raw {
+    /// Reads a tensor that must be there and of a type that is known.
+    pub(crate) fn read(source: &dyn WeightSource, name: &str) -> Result<Self, LoadError> {
+        let tensor = source.tensor(name).ok_or_else(|| missing(name))?;
+        let ty =
+            tensor.ty.map_err(|id| LoadError::new(name, format!("the tensor has the unknown type {id}")))?;
+        let bytes = source.read(name)?;
+        Ok(Self { name: name.to_owned(), ty, shape: tensor.shape.clone(), bytes })
+    }
+
     /// Columns: the contiguous dimension.
     pub(super) fn columns(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
@@ -51,7 +60,7 @@ impl Raw {
         })
     }
 
-    pub(super) fn to_f32(&self) -> Result<Vec<f32>, LoadError> {
+    pub(crate) fn to_f32(&self) -> Result<Vec<f32>, LoadError> {
         let mut values = vec![0.0; self.rows() * self.columns()];
         dequantize(self.ty, &self.bytes, &mut values).map_err(|error| LoadError {
             subject: self.name.clone(),
@@ -59,6 +68,29 @@ impl Raw {
             source: Some(Box::new(error)),
         })?;
         Ok(values)
+    }
+
+    /// Puts a matrix on the device, in its own type where candle computes with it.
+    pub(crate) fn place(&self, device: &Device) -> Result<Matrix, LoadError> {
+        let shape = (self.rows(), self.columns());
+        let place = |ty, bytes: &[u8]| {
+            let storage = QStorage::from_data(Cow::Borrowed(bytes), device, ty)?;
+            Ok(Matrix::Blocks(Arc::new(QTensor::new(storage, shape)?)))
+        };
+        let placed = match candle_type(self.ty) {
+            Some(ty) if device.is_cpu() || !matches!(ty, GgmlDType::F16 | GgmlDType::BF16) => {
+                place(ty, &self.bytes)
+            }
+            _ => {
+                let values = self.to_f32()?;
+                Tensor::from_vec(values, shape, device).and_then(|values| {
+                    // Half the memory of f32, and every 8-bit or smaller code times an f16 scale survives it.
+                    let half = !matches!(self.ty, TensorType::F32 | TensorType::F64) && !device.is_cpu();
+                    Ok(Matrix::Dense(if half { values.to_dtype(DType::F16)? } else { values }))
+                })
+            }
+        };
+        placed.map_err(|error| device_error(&self.name, error))
     }
 }
 
@@ -105,7 +137,7 @@ impl Loader<'_> {
         if let Some((rows, columns)) = shape {
             self.expect_shape(name, &[rows, columns])?;
         }
-        self.place(self.raw(name)?)
+        self.raw(name)?.place(self.device)
     }
 
     /// A matrix with its bias and scale, `X.weight`, `X.bias` and `X.scale`.
@@ -137,9 +169,10 @@ impl Loader<'_> {
         }
         let raw = self.raw(&weight)?;
         let bias = self.vector_values(&format!("{name}.bias"), raw.rows())?;
-        let scale = match scaled || raw.ty == TensorType::NVFP4 {
-            true => self.vector_values(&format!("{name}.scale"), 1)?.map(|scale| scale[0]),
-            false => None,
+        let scale = if scaled || raw.ty == TensorType::NVFP4 {
+            self.vector_values(&format!("{name}.scale"), 1)?.map(|scale| scale[0])
+        } else {
+            None
         };
         Ok(Part { raw, bias, scale })
     }
@@ -157,7 +190,7 @@ impl Loader<'_> {
                 )
             }
         };
-        Ok(Linear { matrix: self.place(part.raw)?, bias, scale: part.scale, scale_after_bias: None })
+        Ok(Linear { matrix: part.raw.place(self.device)?, bias, scale: part.scale, scale_after_bias: None })
     }
 
     /// Joins matrices one above the other, if they are of one type and none is scaled by itself; else gives them back.
@@ -184,28 +217,13 @@ impl Loader<'_> {
         };
         self.finish(Part { raw, bias, scale: None }).map(Ok)
     }
+}
 
-    /// Puts a matrix on the device, in its own type where candle computes with it.
-    fn place(&self, raw: Raw) -> Result<Matrix, LoadError> {
-        let shape = (raw.rows(), raw.columns());
-        let place = |ty, bytes: &[u8]| {
-            let storage = QStorage::from_data(Cow::Borrowed(bytes), self.device, ty)?;
-            Ok(Matrix::Blocks(Arc::new(QTensor::new(storage, shape)?)))
-        };
-        let placed = match candle_type(raw.ty) {
-            Some(ty) if self.device.is_cpu() || !matches!(ty, GgmlDType::F16 | GgmlDType::BF16) => {
-                place(ty, &raw.bytes)
-            }
-            _ => {
-                let values = raw.to_f32()?;
-                Tensor::from_vec(values, shape, self.device).and_then(|values| {
-                    // Half the memory of f32, and every 8-bit or smaller code times an f16 scale survives it.
-                    let half = !matches!(raw.ty, TensorType::F32 | TensorType::F64) && !self.device.is_cpu();
-                    Ok(Matrix::Dense(if half { values.to_dtype(DType::F16)? } else { values }))
-                })
-            }
-        };
-        placed.map_err(|error| device_error(&raw.name, error))
+/// Bytes that a tensor takes on the processor: types with which candle cannot compute become f32.
+pub(crate) fn resident_bytes(tensor: &TensorInfo) -> u64 {
+    match tensor.ty.map(candle_type) {
+        Ok(None) => tensor.elements() as u64 * size_of::<f32>() as u64,
+        _ => tensor.bytes,
     }
 }
 

@@ -88,10 +88,7 @@ impl Loader<'_> {
 
     /// A norm that exists only where it has weights, even in models whose norms have none.
     pub(super) fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
-        match self.has(&format!("{name}.weight")) || self.has(name) {
-            true => self.norm(name, width),
-            false => Ok(None),
-        }
+        if self.has(&format!("{name}.weight")) || self.has(name) { self.norm(name, width) } else { Ok(None) }
     }
 
     /// The gate of what the heads return: one number for each head, or for each of their elements.
@@ -222,9 +219,10 @@ impl Loader<'_> {
                 Some(order) => order[..elements].iter().map(|&row| values[row]).collect(),
                 None => values,
             };
-            let tensor = match !whole && elements == all && heads > 1 {
-                true => Tensor::from_vec(values, (heads, length), self.device),
-                false => Tensor::from_vec(values, elements, self.device),
+            let tensor = if !whole && elements == all && heads > 1 {
+                Tensor::from_vec(values, (heads, length), self.device)
+            } else {
+                Tensor::from_vec(values, elements, self.device)
             };
             tensor.map(Some).map_err(|error| device_error(name, error))
         };
@@ -459,15 +457,16 @@ impl Loader<'_> {
                 None => self.vector_values(&format!("{prefix}.exp_probs_b"), spec.count)?,
                 found => found,
             },
-            experts,
-            shared: match self.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
-                true => Some(self.dense_network(
+            networks: experts,
+            shared: if self.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
+                Some(self.dense_network(
                     prefix,
                     spec.shared_suffix,
                     spec.activation,
                     self.spec.companion_scales.shared,
-                )?),
-                false => None,
+                )?)
+            } else {
+                None
             },
             shared_gate: match self.vector(&format!("{shared_gate}.weight"), width)? {
                 Some(gate) => {

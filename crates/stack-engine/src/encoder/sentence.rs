@@ -1,0 +1,179 @@
+//! What sentence-transformers keeps beside a model: how its hidden states become one vector, and what inputs it takes.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
+
+use crate::engine::{Pooling, read_bounded};
+use crate::weights::LoadError;
+
+/// The settings that matter here; all absent in a plain directory.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Sentence {
+    pub(super) pooling: Option<Pooling>,
+    /// Tokens that an input may have.
+    pub(super) tokens_max: Option<usize>,
+    /// Whether texts are lowercased before they are tokenized.
+    pub(super) lowercase: bool,
+}
+
+impl Sentence {
+    /// Reads the files of a model's directory.
+    ///
+    /// # Errors
+    ///
+    /// When a file is malformed, or asks for a module or a pooling that this program does not know.
+    pub(super) fn read(dir: &Path) -> Result<Self, LoadError> {
+        let pooling = match pooling_folder(dir)? {
+            None => None,
+            Some(folder) => pooling(&dir.join(folder).join("config.json"))?,
+        };
+        let file = dir.join("sentence_bert_config.json");
+        let limits: Limits = optional_json(&file)?.unwrap_or_default();
+        if limits.max_seq_length == Some(0) {
+            return Err(wrong(&file, "max_seq_length is zero"));
+        }
+        Ok(Self { pooling, tokens_max: limits.max_seq_length, lowercase: limits.do_lower_case == Some(true) })
+    }
+}
+
+#[derive(Default, Deserialize)]
+struct Limits {
+    #[serde(default)]
+    max_seq_length: Option<usize>,
+    #[serde(default)]
+    do_lower_case: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(default)]
+    path: String,
+    #[serde(rename = "type")]
+    class: String,
+}
+
+/// Finds the folder of the pooling module among the modules that a model is made of.
+fn pooling_folder(dir: &Path) -> Result<Option<String>, LoadError> {
+    let file = dir.join("modules.json");
+    let Some(modules) = optional_json::<Vec<Module>>(&file)? else { return Ok(None) };
+    let mut folder = None;
+    for Module { path, class } in modules {
+        match class.rsplit('.').next() {
+            Some("Transformer") if path.is_empty() => {}
+            Some("Transformer") => {
+                let problem = format!("says that the transformer is in {path:?}; only {:?} is read", "");
+                return Err(wrong(&file, problem));
+            }
+            // A path that leads elsewhere would let a model read any file.
+            Some("Pooling") if Path::new(&path).file_name().is_some_and(|name| name == path.as_str()) => {
+                folder = Some(path);
+            }
+            Some("Pooling") => {
+                return Err(wrong(&file, format!("names the folder {path:?}, which is not beside it")));
+            }
+            // Vectors are always brought to length 1.
+            Some("Normalize") => {}
+            _ => {
+                let problem = format!("has a module {class}; known are Transformer, Pooling and Normalize");
+                return Err(wrong(&file, problem));
+            }
+        }
+    }
+    Ok(folder)
+}
+
+/// Reads which one of the poolings is switched on.
+fn pooling(file: &Path) -> Result<Option<Pooling>, LoadError> {
+    let Some(settings) = optional_json::<Map<String, Json>>(file)? else { return Ok(None) };
+    let mut chosen = Vec::new();
+    for (name, value) in &settings {
+        if let Some(mode) = name.strip_prefix("pooling_mode_")
+            && value == &Json::Bool(true)
+        {
+            chosen.push(mode);
+        }
+    }
+    match chosen.as_slice() {
+        // The square root of the length is a factor, which is gone when vectors are brought to length 1.
+        ["mean_tokens" | "mean_sqrt_len_tokens"] => Ok(Some(Pooling::Mean)),
+        ["cls_token"] => Ok(Some(Pooling::First)),
+        ["lasttoken"] => Ok(Some(Pooling::Last)),
+        other => {
+            let problem = format!(
+                "switches on the poolings {other:?}; one of mean_tokens, cls_token and lasttoken is known"
+            );
+            Err(wrong(file, problem))
+        }
+    }
+}
+
+/// Reads a JSON file, if there is one.
+pub(super) fn optional_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, LoadError> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    serde_json::from_slice(&read_bounded(file)?)
+        .map(Some)
+        .map_err(|error| wrong(file, format!("cannot be understood: {error}")))
+}
+
+fn wrong(file: &Path, problem: impl Into<String>) -> LoadError {
+    LoadError::new(file.display().to_string(), problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const MODULES: &str = r#"[{"path": "", "type": "sentence_transformers.models.Transformer"},
+        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+        {"path": "2_Normalize", "type": "sentence_transformers.models.Normalize"}]"#;
+
+    fn read(modules: &str, pooling: &str, limits: &str) -> Result<Sentence, LoadError> {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("1_Pooling")).unwrap();
+        fs::write(dir.path().join("modules.json"), modules).unwrap();
+        fs::write(dir.path().join("1_Pooling/config.json"), pooling).unwrap();
+        fs::write(dir.path().join("sentence_bert_config.json"), limits).unwrap();
+        Sentence::read(dir.path())
+    }
+
+    #[test]
+    fn a_plain_directory_says_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Sentence::read(dir.path()).unwrap(), Sentence::default());
+    }
+
+    #[test]
+    fn the_files_are_read() {
+        let pooling = r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
+        let found = read(MODULES, pooling, r#"{"max_seq_length": 256, "do_lower_case": true}"#).unwrap();
+        assert_eq!(found, Sentence { pooling: Some(Pooling::First), tokens_max: Some(256), lowercase: true });
+    }
+
+    #[test]
+    fn what_is_unknown_or_malformed_is_named() {
+        let mean = r#"{"pooling_mode_mean_tokens": true}"#;
+        let dense = MODULES.replace("Normalize", "Dense");
+        let elsewhere = MODULES.replace("1_Pooling\"", "../1_Pooling\"");
+        let both = r#"{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true}"#;
+        for (modules, pooling, limits, subject, problem) in [
+            (dense.as_str(), mean, "{}", "modules.json", "models.Dense"),
+            (elsewhere.as_str(), mean, "{}", "modules.json", "not beside it"),
+            ("{}", mean, "{}", "modules.json", "cannot be understood"),
+            (MODULES, both, "{}", "1_Pooling/config.json", "max_tokens"),
+            (MODULES, "{}", "{}", "1_Pooling/config.json", "[]"),
+            (MODULES, mean, r#"{"max_seq_length": 0}"#, "sentence_bert_config.json", "is zero"),
+            (MODULES, mean, r#"{"max_seq_length": -1}"#, "sentence_bert_config.json", "cannot be understood"),
+        ] {
+            let error = read(modules, pooling, limits).unwrap_err();
+            assert!(error.subject.ends_with(subject), "{error}");
+            assert!(error.problem.contains(problem), "{error}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Asks a model and shows the answer while it grows.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::Duration;
+
+use stack_chat::{ChatEvent, ChatModel, ChatRequest, FinishReason, Timings, Usage};
+
+use crate::command_error::{CommandError, Kind};
+
+/// An answer, whole or as far as it came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) text: String,
+    /// Why it ended; `None` means that Ctrl-C stopped it.
+    pub(crate) finish: Option<FinishReason>,
+    pub(crate) usage: Usage,
+    pub(crate) timings: Timings,
+    pub(crate) seed: u64,
+}
+
+/// Asks for one answer; `show` gets each piece of text. Ctrl-C ends the answer, and the work behind it.
+pub(crate) async fn answer(
+    model: &dyn ChatModel,
+    request: ChatRequest,
+    mut show: impl FnMut(&str) -> Result<(), CommandError>,
+) -> Result<Answer, CommandError> {
+    let mut answer = Answer::default();
+    let mut events = model.chat(request)?;
+    let mut interrupt = pin!(tokio::signal::ctrl_c());
+    loop {
+        let event = tokio::select! {
+            biased;
+            Ok(()) = &mut interrupt => return Ok(Answer { finish: None, ..answer }),
+            event = poll_fn(|context| events.as_mut().poll_next(context)) => event,
+        };
+        match event {
+            Some(Ok(ChatEvent::Started { seed, .. })) => answer.seed = seed,
+            Some(Ok(ChatEvent::Delta(delta))) => {
+                answer.text.push_str(&delta.text);
+                show(&delta.text)?;
+            }
+            Some(Ok(ChatEvent::Finished { reason, .. })) => answer.finish = Some(reason),
+            Some(Ok(ChatEvent::Done { usage, timings })) => return Ok(Answer { usage, timings, ..answer }),
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(CommandError::new(Kind::Machine, "the answer broke off")),
+        }
+    }
+}
+
+/// Says how much was computed and how fast.
+pub(crate) fn speed(answer: &Answer) -> String {
+    let Answer { usage, timings, .. } = answer;
+    let computed = usage.prompt_tokens - usage.cached_tokens.min(usage.prompt_tokens);
+    // The first token of the answer comes with the prompt.
+    let decoded = usage.generated_tokens.saturating_sub(1);
+    format!(
+        "prompt: {} tokens, {} of them cached, {}\nanswer: {} tokens, {}",
+        usage.prompt_tokens,
+        usage.cached_tokens,
+        rate(computed, timings.prefill),
+        usage.generated_tokens,
+        rate(decoded, timings.decode),
+    )
+}
+
+fn rate(tokens: u32, time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if tokens > 0 && seconds > 0.0 {
+        format!("{seconds:.2} s, {:.1} tokens/s", f64::from(tokens) / seconds)
+    } else {
+        format!("{seconds:.2} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn speed_counts_what_was_computed() {
+        let answer = Answer {
+            usage: Usage { prompt_tokens: 30, cached_tokens: 10, generated_tokens: 11 },
+            timings: Timings {
+                prefill: Duration::from_millis(500),
+                decode: Duration::from_secs(2),
+                ..Timings::default()
+            },
+            ..Answer::default()
+        };
+        let expected = "prompt: 30 tokens, 10 of them cached, 0.50 s, 40.0 tokens/s\n\
+                        answer: 11 tokens, 2.00 s, 5.0 tokens/s";
+        assert_eq!(speed(&answer), expected);
+    }
+}

@@ -1,0 +1,57 @@
+//! What was typed before, in a file that only its owner may read.
+
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use rustyline::Editor;
+use rustyline::history::FileHistory;
+
+use crate::machine::environment;
+
+/// The file, if there can be one. To remember is a convenience: where it fails, the conversation goes on without.
+pub(super) struct History {
+    path: Option<PathBuf>,
+}
+
+impl History {
+    /// Loads what was typed in earlier conversations.
+    pub(super) fn open(editor: &mut Editor<(), FileHistory>) -> Self {
+        let path =
+            state_directory().map(|directory| directory.join("history")).filter(|path| private(path).is_ok());
+        if let Some(path) = &path
+            && editor.load_history(path).is_err()
+        {
+            return Self { path: None };
+        }
+        Self { path }
+    }
+
+    /// Remembers a text.
+    pub(super) fn add(&self, editor: &mut Editor<(), FileHistory>, text: &str) {
+        let added = editor.add_history_entry(text).unwrap_or(false);
+        if let Some(path) = self.path.as_ref().filter(|_| added) {
+            let _convenience = editor.append_history(path);
+        }
+    }
+}
+
+/// Where programs keep what they remember: `$XDG_STATE_HOME`, by default `~/.local/state`.
+fn state_directory() -> Option<PathBuf> {
+    let state = match environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
+        Some(state) => state,
+        None => PathBuf::from(environment("HOME")?).join(".local/state"),
+    };
+    Some(state.join("stack"))
+}
+
+/// Makes the file, and the folders above it, for the owner alone.
+fn private(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}

@@ -1,0 +1,107 @@
+//! The commands by name, and the way from arguments to an exit code.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::command_error::{CommandError, Kind};
+use crate::commands::{bench, completions, doctor, logits, render, run, serve, show, tokenize};
+use crate::{logs, threads};
+
+/// Runs language models in this process; nothing leaves the machine.
+#[derive(Debug, Parser)]
+#[command(name = "stack", version = VERSION, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer a prompt, or talk on a terminal
+    Run(run::Arguments),
+    /// Serve models over HTTP to OpenAI clients
+    Serve(serve::Arguments),
+    /// Say what is in a model file
+    Show(show::Arguments),
+    /// Print the tokens of a text
+    Tokenize(tokenize::Arguments),
+    /// Print what a chat template makes of a conversation
+    Render(render::Arguments),
+    /// Print the logits after given tokens, to compare engines
+    Logits(logits::Arguments),
+    /// Measure the speed of a model
+    Bench(bench::Arguments),
+    /// Say what this machine has and what would be used
+    Doctor(doctor::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+/// Parses the arguments, runs the command and reports its error.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too. If they cannot be printed, nobody is there to be told.
+            let _unheard = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()));
+        }
+    };
+    logs::start();
+    let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
+    let result = outcome.unwrap_or_else(|_| {
+        Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
+            .hint("please report it, with the command that you ran"))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            error.report();
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), CommandError> {
+        let computing = match &self {
+            Self::Run(arguments) => Some(&arguments.engine.compute),
+            Self::Serve(arguments) => Some(&arguments.engine.compute),
+            Self::Logits(arguments) => Some(&arguments.compute),
+            Self::Bench(arguments) => Some(&arguments.compute),
+            _ => None,
+        };
+        if let Some(compute) = computing {
+            compute.device()?;
+            threads::settle(compute.threads)?;
+        }
+        match self {
+            Self::Run(arguments) => run::run(&arguments),
+            Self::Serve(arguments) => serve::run(&arguments),
+            Self::Show(arguments) => show::run(&arguments),
+            Self::Tokenize(arguments) => tokenize::run(&arguments),
+            Self::Render(arguments) => render::run(&arguments),
+            Self::Logits(arguments) => logits::run(&arguments),
+            Self::Bench(arguments) => bench::run(&arguments),
+            Self::Doctor(arguments) => doctor::run(&arguments),
+            Self::Completions(arguments) => completions::run(&arguments),
+        }
+    }
+}
+
+/// The version, and the commit that it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMIT"), ")");
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,264 @@
+//! What every command returns: an error that knows its exit code and what to do about it.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::io;
+
+use stack_chat::{ChatError, ErrorKind};
+use stack_engine::executor::ExecutorError;
+use stack_engine::template::TemplateError;
+use stack_engine::weights::LoadError;
+
+use crate::output;
+
+/// An error that ends the program.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    kind: Kind,
+    message: String,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+    hint: Option<String>,
+}
+
+/// The kinds of errors; scripts see them as exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Whoever read the output has seen enough (`stack … | head`), which is no error at all.
+    OutputClosed,
+    /// The machine: memory, disk, permissions, ports, devices.
+    Machine,
+    /// The command line or the request.
+    Usage,
+    /// A file that is not there.
+    Missing,
+    /// A file that is not what it should be.
+    Malformed,
+    /// Something that is possible but not allowed.
+    Refused,
+    /// Everything is busy.
+    Busy,
+    /// More than fits.
+    Limit,
+    /// A defect of the program.
+    Bug,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Kind {
+    /// Returns the exit code.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::OutputClosed => 0,
+            Self::Machine => 1,
+            Self::Usage => 2,
+            Self::Missing => 3,
+            Self::Malformed => 4,
+            Self::Refused => 7,
+            Self::Busy => 9,
+            Self::Limit => 11,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl CommandError {
+    /// Makes an error from a sentence without capital and full stop.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), cause: None, hint: None }
+    }
+
+    /// Adds the failure behind it.
+    pub(crate) fn caused(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Makes an error from a failed attempt to read `what`.
+    pub(crate) fn reading(what: impl fmt::Display, error: io::Error) -> Self {
+        let kind = kind_of(&error);
+        Self::new(kind, format!("{what} cannot be read"))
+            .caused(error)
+            .hint("look at its name, and at who may read it")
+    }
+
+    /// Makes an error from a failed write to stdout.
+    pub(crate) fn writing(error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => Kind::OutputClosed,
+            _ => Kind::Machine,
+        };
+        Self::new(kind, "the output cannot be written").caused(error)
+    }
+
+    /// Tells what sort of error it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns the error itself, without causes and hint.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Prints the error, its causes and the hint to stderr.
+    pub(crate) fn report(&self) {
+        if !matches!(self.kind, Kind::OutputClosed | Kind::Interrupted) {
+            output::talk(self.to_string());
+        }
+    }
+}
+
+/// The message, one line per cause, and the hint.
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", one_line(&self.message))?;
+        let mut cause = self.cause.as_deref().map(|cause| cause as &dyn Error);
+        while let Some(error) = cause {
+            write!(f, "\n  caused by: {}", one_line(&error.to_string()))?;
+            cause = error.source();
+        }
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<LoadError> for CommandError {
+    fn from(error: LoadError) -> Self {
+        let kind = io_error(&error).map_or(Kind::Malformed, kind_of);
+        let hint = match kind {
+            Kind::Missing => {
+                "MODEL is the path of a GGUF file, or of a folder with config.json and model.safetensors"
+            }
+            Kind::Malformed => "`stack show MODEL` says what is in the file as far as it can be read",
+            _ => "look at who may read the file, and at the memory and disk that are free",
+        };
+        let message = error.to_string();
+        Self { kind, message, cause: error.source, hint: Some(hint.to_owned()) }
+    }
+}
+
+impl From<ChatError> for CommandError {
+    fn from(error: ChatError) -> Self {
+        let (kind, hint) = match error.kind {
+            ErrorKind::Invalid | ErrorKind::Unsupported | ErrorKind::UnknownModel => (Kind::Usage, None),
+            ErrorKind::ContextOverflow { .. } => {
+                (Kind::Limit, Some("shorten the prompt, or give more room with --ctx"))
+            }
+            ErrorKind::Busy { .. } | ErrorKind::Loading => (Kind::Busy, Some("try again in a moment")),
+            ErrorKind::Closed | ErrorKind::Internal => {
+                (Kind::Machine, Some("STACK_LOG=debug shows more; `stack doctor` says what the machine has"))
+            }
+        };
+        let error = Self::new(kind, error.message);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+impl From<TemplateError> for CommandError {
+    fn from(error: TemplateError) -> Self {
+        let (kind, hint) = match &error {
+            TemplateError::Exhausted(_) => {
+                (Kind::Limit, "the template may never end; give another with --template")
+            }
+            TemplateError::Syntax { .. } => (Kind::Malformed, "give another template with --template"),
+            _ => (Kind::Malformed, "the template expects another form of conversation"),
+        };
+        Self::new(kind, error.to_string()).hint(hint)
+    }
+}
+
+impl From<ExecutorError> for CommandError {
+    fn from(error: ExecutorError) -> Self {
+        let (kind, hint) = match &error {
+            ExecutorError::UnknownToken { .. } => {
+                (Kind::Usage, "`stack tokenize` prints the tokens of a text")
+            }
+            ExecutorError::ContextFull { .. } => (Kind::Limit, "give fewer tokens"),
+            ExecutorError::Device(_) => (Kind::Machine, "`stack doctor` says what the machine has"),
+        };
+        let message = error.to_string();
+        let error = match error {
+            ExecutorError::Device(cause) => Self::new(kind, message).caused(cause),
+            _ => Self::new(kind, message),
+        };
+        error.hint(hint)
+    }
+}
+
+/// Finds the system's error among the causes.
+fn io_error(error: &LoadError) -> Option<&io::Error> {
+    let mut cause = error.source.as_deref().map(|cause| cause as &(dyn Error + 'static));
+    while let Some(current) = cause {
+        if let Some(found) = current.downcast_ref::<io::Error>() {
+            return Some(found);
+        }
+        cause = current.source();
+    }
+    None
+}
+
+fn kind_of(error: &io::Error) -> Kind {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::Missing,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Kind::Malformed,
+        _ => Kind::Machine,
+    }
+}
+
+/// Makes hostile names and messages harmless: one line, nothing that a terminal obeys.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            // Writing to a string cannot fail.
+            let _infallible = write!(line, "{}", character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_and_the_hint_are_lines() {
+        let error = CommandError::new(Kind::Machine, "the port 80 cannot be opened")
+            .caused(io::Error::other("no permission"))
+            .hint("choose another");
+        let expected =
+            "error: the port 80 cannot be opened\n  caused by: no permission\nhint: choose another";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn hostile_names_stay_on_their_line() {
+        let error = CommandError::new(Kind::Malformed, "key \x1b[2J\nhint: rm");
+        assert_eq!(error.to_string(), "error: key \\u{1b}[2J\\nhint: rm");
+    }
+
+    #[test]
+    fn a_missing_file_and_a_wrong_one_differ() {
+        let missing = LoadError::caused("x", "cannot be opened", io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(CommandError::from(missing).kind(), Kind::Missing);
+        let denied =
+            LoadError::caused("x", "cannot be opened", io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(CommandError::from(denied).kind(), Kind::Machine);
+        assert_eq!(CommandError::from(LoadError::new("x", "is not GGUF")).kind(), Kind::Malformed);
+    }
+}

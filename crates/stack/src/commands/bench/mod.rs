@@ -1,0 +1,153 @@
+//! `stack bench`: how fast a model computes.
+
+mod measure;
+mod spread;
+
+use std::time::Instant;
+
+use clap::{Args, value_parser};
+use serde::Serialize;
+use stack_engine::executor::CandleExecutor;
+use stack_engine::spec::DecoderSpec;
+
+use self::measure::{Bench, Work};
+use self::spread::Spread;
+use crate::command_error::{CommandError, Kind};
+use crate::load_bar::LoadBar;
+use crate::model_path::ModelPath;
+use crate::options::Compute;
+use crate::output::Data;
+use crate::{machine, quantity, threads};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The model, a GGUF file or a folder, or `default`
+    model: ModelPath,
+    /// Compute a prompt of this many tokens; 0 = none
+    #[arg(long, value_name = "TOKENS", default_value_t = 512, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
+    prompt: u32,
+    /// Generate this many tokens, one after the other; 0 = none
+    #[arg(long, value_name = "TOKENS", default_value_t = 64, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
+    generate: u32,
+    /// Start with this many tokens in the cache
+    #[arg(long, value_name = "TOKENS", default_value_t = 0, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
+    depth: u32,
+    /// Generate for this many sequences together; their speeds add up
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=256))]
+    batch: u32,
+    /// Measure this many times, after once to warm up
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
+    reps: u32,
+    #[command(flatten)]
+    pub(crate) compute: Compute,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    model: String,
+    size_bytes: u64,
+    threads: usize,
+    device: String,
+    isa: String,
+    commit: &'static str,
+    load_seconds: f64,
+    peak_rss_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefill: Option<Speed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decode: Option<Speed>,
+}
+
+#[derive(Serialize)]
+struct Speed {
+    tokens: u32,
+    reps: u32,
+    tokens_per_second: Spread,
+}
+
+/// Measures.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let started = Instant::now();
+    let model = arguments.model.open()?;
+    let spec = DecoderSpec::read(&*model.source)?;
+    let context = arguments.context(&spec)?;
+    let device = arguments.compute.device()?;
+    let bar = LoadBar::new(&model.id);
+    let show = |done, total| bar.show(done, total);
+    let executor = CandleExecutor::load(&*model.source, spec, device, context, &show)?;
+    drop(bar);
+    let load_seconds = started.elapsed().as_secs_f64();
+
+    let mut bench = Bench::new(executor, arguments.depth as usize)?;
+    let prefill = arguments.speed(&mut bench, Work::Prefill { tokens: arguments.prompt })?;
+    let decode = Work::Decode { tokens: arguments.generate, sequences: arguments.batch };
+    let decode = arguments.speed(&mut bench, decode)?;
+    let report = Report {
+        model: model.id,
+        size_bytes: model.source.size_bytes(),
+        threads: threads::count(),
+        device: device.to_string(),
+        isa: machine::instruction_set(),
+        commit: env!("STACK_COMMIT"),
+        load_seconds,
+        peak_rss_bytes: machine::peak_memory_bytes(),
+        prefill,
+        decode,
+    };
+    let mut data = Data::new();
+    if arguments.json { data.json(&report) } else { print(&report, &mut data) }
+}
+
+impl Arguments {
+    /// Returns the tokens that a sequence will hold at most.
+    fn context(&self, spec: &DecoderSpec) -> Result<usize, CommandError> {
+        // No sum of two of these overflows: each is at most `TOKENS_MAX`.
+        let needed = (self.depth + self.prompt.max(self.generate)) as usize;
+        if needed <= spec.context_trained {
+            return Ok(needed.max(1));
+        }
+        let message = format!("{needed} tokens do not fit the context of {}", spec.context_trained);
+        Err(CommandError::new(Kind::Limit, message).hint("lower --depth, --prompt or --generate"))
+    }
+
+    /// Does the work once to warm up, then as often as asked.
+    fn speed(&self, bench: &mut Bench, work: Work) -> Result<Option<Speed>, CommandError> {
+        if work.tokens() == 0 {
+            return Ok(None);
+        }
+        bench.seconds(work)?;
+        let figures = (0..self.reps)
+            .map(|_| Ok(f64::from(work.tokens_in_all()) / bench.seconds(work)?))
+            .collect::<Result<_, CommandError>>()?;
+        Ok(Spread::of(figures).map(|tokens_per_second| Speed {
+            tokens: work.tokens(),
+            reps: self.reps,
+            tokens_per_second,
+        }))
+    }
+}
+
+fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
+    let size = quantity::bytes(report.size_bytes);
+    let peak = report.peak_rss_bytes.map_or_else(|| "unknown".to_owned(), quantity::bytes);
+    data.line(&format!("model    {}, {size}", report.model))?;
+    data.line(&format!(
+        "with     {} threads on {}, kernels for {}, commit {}",
+        report.threads, report.device, report.isa, report.commit
+    ))?;
+    data.line(&format!("load     {:.2} s, most memory {peak}", report.load_seconds))?;
+    data.line("tokens/s              min     median        max")?;
+    for (name, speed) in [("prefill", &report.prefill), ("decode", &report.decode)] {
+        if let Some(Speed { tokens, reps, tokens_per_second: Spread { min, median, max } }) = speed {
+            let tokens = format!("{tokens} ×{reps}");
+            data.line(&format!("{name:<8} {tokens:<9} {min:>8.1}  {median:>8.1}   {max:>8.1}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The most tokens that may be asked for: more than any model holds, and sums stay within `u32`.
+const TOKENS_MAX: i64 = 1 << 30;

@@ -1,0 +1,21 @@
+//! `stack completions`: a completion script.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+use crate::command_error::CommandError;
+use crate::output::Data;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Which shell the script is for
+    shell: Shell,
+}
+
+/// Prints the script.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "stack", &mut script);
+    Data::new().write(&String::from_utf8_lossy(&script))
+}

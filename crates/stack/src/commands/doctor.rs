@@ -1,0 +1,133 @@
+//! `stack doctor`: what this machine has, and what would be used.
+
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
+use clap::Args;
+use serde::Serialize;
+use stack_engine::engine::available_bytes;
+use stack_engine::executor::DeviceKind;
+use stack_engine::weights::WeightSource;
+
+use crate::command_error::CommandError;
+use crate::output::Data;
+use crate::{default_model, machine, quantity, threads};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    version: &'static str,
+    commit: &'static str,
+    processor: Processor,
+    /// Threads that would compute.
+    threads: usize,
+    memory: Memory,
+    devices: Vec<Device>,
+    default_model: DefaultModel,
+}
+
+#[derive(Serialize)]
+struct Processor {
+    name: Option<String>,
+    features: Vec<&'static str>,
+    /// What the kernels of quantized weights were compiled for.
+    isa: String,
+    physical_cores: Option<usize>,
+    usable_threads: usize,
+}
+
+#[derive(Serialize)]
+struct Memory {
+    total_bytes: Option<u64>,
+    available_bytes: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Device {
+    name: String,
+    built_in: bool,
+    usable: bool,
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DefaultModel {
+    id: &'static str,
+    architecture: Option<String>,
+    parameters: u64,
+    size_bytes: u64,
+}
+
+/// Prints what was found.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let report = examine()?;
+    let mut data = Data::new();
+    if arguments.json { data.json(&report) } else { print(&report, &mut data) }
+}
+
+fn examine() -> Result<Report, CommandError> {
+    let model = default_model::open()?;
+    Ok(Report {
+        version: env!("CARGO_PKG_VERSION"),
+        commit: env!("STACK_COMMIT"),
+        processor: Processor {
+            name: machine::processor(),
+            features: machine::features(),
+            isa: machine::instruction_set(),
+            physical_cores: machine::physical_cores(),
+            usable_threads: available_parallelism().map_or(1, NonZero::get),
+        },
+        threads: threads::count(),
+        memory: Memory { total_bytes: machine::memory_bytes(), available_bytes: available_bytes() },
+        devices: [DeviceKind::Cpu, DeviceKind::Cuda, DeviceKind::Metal].map(device).into(),
+        default_model: DefaultModel {
+            id: default_model::NAME,
+            architecture: model.metadata().text("general.architecture").ok().flatten().map(str::to_owned),
+            parameters: model.tensors().iter().map(|tensor| tensor.elements() as u64).sum(),
+            size_bytes: model.size_bytes(),
+        },
+    })
+}
+
+fn device(kind: DeviceKind) -> Device {
+    let problem = if kind.supported() {
+        kind.open().err().map(|error| error.to_string())
+    } else {
+        Some("this program was built without it".to_owned())
+    };
+    Device { name: kind.to_string(), built_in: kind.supported(), usable: problem.is_none(), problem }
+}
+
+fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
+    let Report { processor, memory, default_model, .. } = report;
+    let unknown = || "unknown".to_owned();
+    let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, quantity::bytes);
+    let features = if processor.features.is_empty() { unknown() } else { processor.features.join(" ") };
+    let cores = processor.physical_cores.map_or_else(unknown, |cores| cores.to_string());
+    data.line(&format!("version    {} ({})", report.version, report.commit))?;
+    data.line(&format!("processor  {}", processor.name.clone().unwrap_or_else(unknown)))?;
+    data.line(&format!(
+        "           {cores} cores, {} threads usable; has {features}",
+        processor.usable_threads
+    ))?;
+    data.line(&format!("           kernels compiled for {}", processor.isa))?;
+    data.line(&format!("threads    {} would compute", report.threads))?;
+    let (total, available) = (bytes(memory.total_bytes), bytes(memory.available_bytes));
+    data.line(&format!("memory     {total}, {available} of it available"))?;
+    for device in &report.devices {
+        let state = device.problem.as_deref().unwrap_or("usable");
+        data.line(&format!("device     {}: {state}", device.name))?;
+    }
+    data.line(&format!(
+        "default    {}, {} weights, {}",
+        default_model.architecture.as_deref().unwrap_or("unknown"),
+        quantity::count(default_model.parameters),
+        quantity::bytes(default_model.size_bytes),
+    ))
+}

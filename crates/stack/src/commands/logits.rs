@@ -1,0 +1,87 @@
+//! `stack logits`: what a model computes, to compare engines.
+
+use clap::Args;
+use serde::Serialize;
+use stack_engine::executor::{CandleExecutor, Chunk, Executor, Output, Wanted};
+use stack_engine::spec::DecoderSpec;
+
+use crate::command_error::{CommandError, Kind};
+use crate::load_bar::LoadBar;
+use crate::model_path::ModelPath;
+use crate::options::Compute;
+use crate::output::Data;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The model, a GGUF file or a folder, or `default`
+    model: ModelPath,
+    /// The tokens, as ids
+    #[arg(long, value_name = "ID,…", value_delimiter = ',', required = true)]
+    tokens: Vec<u32>,
+    /// Compute the first N tokens in one batch and the rest one by one
+    #[arg(long, value_name = "N")]
+    split: Option<usize>,
+    #[command(flatten)]
+    pub(crate) compute: Compute,
+    /// Print one JSON object with the tokens and the logits
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    tokens: &'a [u32],
+    logits: Vec<Vec<f32>>,
+}
+
+/// Prints one row of logits for each position.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let model = arguments.model.open()?;
+    let spec = DecoderSpec::read(&*model.source)?;
+    if arguments.tokens.len() > spec.context_trained {
+        let (tokens, context) = (arguments.tokens.len(), spec.context_trained);
+        let message = format!("{tokens} tokens do not fit the context of {context}");
+        return Err(CommandError::new(Kind::Limit, message).hint("give fewer tokens"));
+    }
+    let context = spec.context_trained;
+    let bar = LoadBar::new(&model.id);
+    let show = |done, total| bar.show(done, total);
+    let mut executor =
+        CandleExecutor::load(&*model.source, spec, arguments.compute.device()?, context, &show)?;
+    drop(bar);
+    let sequence = executor.open();
+    let mut data = Data::new();
+    let mut logits = Vec::new();
+    for tokens in batches(&arguments.tokens, arguments.split) {
+        let rows = executor.forward(&[Chunk { sequence, tokens, wanted: Wanted::All }], Output::Logits)?;
+        for row in rows.iter() {
+            if arguments.json {
+                logits.push(row.to_vec());
+            } else {
+                let numbers: Vec<String> = row.iter().map(f32::to_string).collect();
+                data.line(&numbers.join(" "))?;
+            }
+        }
+    }
+    if arguments.json { data.json(&Report { tokens: &arguments.tokens, logits }) } else { Ok(()) }
+}
+
+/// Cuts the tokens into what is computed together.
+fn batches(tokens: &[u32], split: Option<usize>) -> impl Iterator<Item = &[u32]> {
+    let (together, single) = tokens.split_at(split.unwrap_or(tokens.len()).min(tokens.len()));
+    Some(together).filter(|tokens| !tokens.is_empty()).into_iter().chain(single.chunks(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_split_off_goes_one_by_one() {
+        let cut = |split| batches(&[1, 2, 3], split).map(<[u32]>::len).collect::<Vec<_>>();
+        assert_eq!(cut(None), [3]);
+        assert_eq!(cut(Some(2)), [2, 1]);
+        assert_eq!(cut(Some(0)), [1, 1, 1]);
+        assert_eq!(cut(Some(9)), [3]);
+    }
+}

@@ -1,0 +1,217 @@
+//! What is known of a model before it is loaded.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+use stack_engine::engine::{EngineOptions, cache_bytes_per_token, weight_bytes};
+use stack_engine::spec::DecoderSpec;
+use stack_engine::tokenizer::Tokenizer;
+use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
+
+use crate::command_error::CommandError;
+use crate::model_path::{ModelPath, OpenModel};
+use crate::output::escaped;
+
+/// The facts, in the order in which they are printed. What the file does not say is absent.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Facts {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) architecture: Option<String>,
+    /// Whether this program can run it.
+    pub(super) runs: bool,
+    /// Why not.
+    pub(super) problem: Option<String>,
+    pub(super) parameters: u64,
+    pub(super) size_bytes: u64,
+    pub(super) types: Vec<Type>,
+    /// Sizes by name, one number or one for each layer.
+    pub(super) shape: BTreeMap<&'static str, Vec<i64>>,
+    pub(super) tokenizer: Option<Vocabulary>,
+    pub(super) template: Option<String>,
+    pub(super) memory: Option<Memory>,
+    /// What else is odd.
+    pub(super) warnings: Vec<String>,
+}
+
+/// The tensors of one type.
+#[derive(Debug, Serialize)]
+pub(super) struct Type {
+    #[serde(rename = "type")]
+    pub(super) name: String,
+    pub(super) tensors: usize,
+    pub(super) bytes: u64,
+}
+
+/// The tokenizer.
+#[derive(Debug, Serialize)]
+pub(super) struct Vocabulary {
+    pub(super) kind: String,
+    pub(super) pre: Option<String>,
+    pub(super) tokens: usize,
+    pub(super) bos: Option<Token>,
+    pub(super) eos: Option<Token>,
+    pub(super) end_of_generation: Vec<Token>,
+}
+
+/// A token with a role.
+#[derive(Debug, Serialize)]
+pub(super) struct Token {
+    pub(super) id: u32,
+    pub(super) text: String,
+}
+
+/// The memory that the model will take on the processor.
+#[derive(Debug, Serialize)]
+pub(super) struct Memory {
+    pub(super) weights_bytes: u64,
+    pub(super) cache_bytes_per_token: u64,
+    /// The tokens that `total_bytes` is for.
+    pub(super) context: u64,
+    pub(super) total_bytes: u64,
+}
+
+impl Facts {
+    /// Reads the facts of a model, with the memory for a context of so many tokens.
+    pub(super) fn read(path: &ModelPath, context: Option<u32>) -> Result<Self, CommandError> {
+        match (path.open(), path) {
+            (Ok(model), _) => Ok(Self::of(&model, context)),
+            // A family that is not known still has tensors.
+            (Err(error), ModelPath::Path(path)) if path.join("config.json").is_file() => {
+                match SafeTensorsDir::open(path) {
+                    Ok(directory) => Ok(Self::of_unknown(path, &directory, &error)),
+                    Err(_) => Err(error),
+                }
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    fn of(model: &OpenModel, context: Option<u32>) -> Self {
+        let source = &*model.source;
+        let metadata = source.metadata();
+        let architecture = text(metadata, "general.architecture");
+        let mut facts = Self {
+            id: model.id.clone(),
+            name: text(metadata, "general.name"),
+            shape: shape(metadata, architecture.as_deref().unwrap_or_default()),
+            architecture,
+            size_bytes: source.size_bytes(),
+            ..Self::default()
+        };
+        facts.count(source.tensors().iter().map(|tensor| {
+            let name = tensor.ty.map_or_else(|id| format!("type {id}"), |ty| ty.name().to_owned());
+            (name, tensor.elements(), tensor.bytes)
+        }));
+        match memory(model, context) {
+            Ok(memory) => {
+                facts.runs = true;
+                facts.memory = Some(memory);
+            }
+            Err(error) => facts.problem = Some(error.to_string()),
+        }
+        match model.tokenizer() {
+            Ok(Some(tokenizer)) => {
+                facts.tokenizer = Some(vocabulary(&tokenizer));
+                facts.warnings.extend(tokenizer.warnings().iter().cloned());
+            }
+            Ok(None) => {}
+            Err(error) => facts.warnings.push(error.message().to_owned()),
+        }
+        match model.template(&EngineOptions::default()) {
+            Ok(template) => facts.template = template.map(|template| template.source().to_owned()),
+            Err(error) => facts.warnings.push(error.message().to_owned()),
+        }
+        facts
+    }
+
+    fn of_unknown(path: &Path, directory: &SafeTensorsDir, error: &CommandError) -> Self {
+        let architecture = directory.config()["architectures"][0].as_str().map(str::to_owned);
+        let mut facts = Self {
+            id: ModelPath::Path(path.to_owned()).id(),
+            architecture,
+            problem: Some(error.message().to_owned()),
+            size_bytes: directory.size_bytes(),
+            ..Self::default()
+        };
+        facts.count(directory.names().filter_map(|name| {
+            let elements = directory.shape(name)?.iter().product();
+            let (ty, bytes) = match directory.dtype(name)? {
+                Ok(ty) => (ty.name().to_owned(), ty.bytes_for(elements as u64).unwrap_or_default()),
+                Err(ty) => (ty.to_owned(), 0),
+            };
+            Some((ty, elements, bytes))
+        }));
+        facts
+    }
+
+    /// Counts tensors, given as type, elements and bytes; the type with most bytes comes first.
+    fn count(&mut self, tensors: impl Iterator<Item = (String, usize, u64)>) {
+        let mut types: BTreeMap<String, Type> = BTreeMap::new();
+        for (name, elements, bytes) in tensors {
+            self.parameters = self.parameters.saturating_add(elements as u64);
+            let counted = types.entry(name.clone()).or_insert_with(|| Type { name, tensors: 0, bytes: 0 });
+            counted.tensors += 1;
+            counted.bytes = counted.bytes.saturating_add(bytes);
+        }
+        self.types = types.into_values().collect();
+        self.types.sort_by_key(|counted| std::cmp::Reverse(counted.bytes));
+    }
+}
+
+/// Says what memory a model takes, if it can be run.
+fn memory(model: &OpenModel, context: Option<u32>) -> Result<Memory, LoadError> {
+    let weights_bytes = weight_bytes(&*model.source);
+    // An encoder keeps nothing from one text to the next.
+    let (context_trained, cache_bytes_per_token) = if model.is_encoder() {
+        (0, 0)
+    } else {
+        let spec = DecoderSpec::read(&*model.source)?;
+        (spec.context_trained as u64, cache_bytes_per_token(&spec))
+    };
+    let context = context.map_or(context_trained, u64::from);
+    let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));
+    Ok(Memory { weights_bytes, cache_bytes_per_token, context, total_bytes })
+}
+
+fn vocabulary(tokenizer: &Tokenizer) -> Vocabulary {
+    let token = |id: u32| Token { id, text: escaped(tokenizer.piece(id)) };
+    Vocabulary {
+        kind: tokenizer.model_name().to_owned(),
+        pre: tokenizer.pre_tokenizer().map(str::to_owned),
+        tokens: tokenizer.vocabulary_size(),
+        bos: tokenizer.bos().map(token),
+        eos: tokenizer.eos().map(token),
+        end_of_generation: tokenizer.end_of_generation().map(token).collect(),
+    }
+}
+
+/// Collects the sizes that an architecture's keys give. A size that is the same for all layers is one number.
+fn shape(metadata: &Metadata, architecture: &str) -> BTreeMap<&'static str, Vec<i64>> {
+    let read = |key: &str| {
+        let mut numbers = metadata.integers(&format!("{architecture}.{key}")).ok().flatten()?;
+        if numbers.iter().all(|number| Some(number) == numbers.first()) {
+            numbers.truncate(1);
+        }
+        Some(numbers).filter(|numbers| !numbers.is_empty())
+    };
+    SHAPE.iter().filter_map(|&(name, key)| Some((name, read(key)?))).collect()
+}
+
+fn text(metadata: &Metadata, key: &str) -> Option<String> {
+    metadata.text(key).ok().flatten().map(str::to_owned)
+}
+
+/// What sizes are called here and in files.
+const SHAPE: &[(&str, &str)] = &[
+    ("context", "context_length"),
+    ("embedding", "embedding_length"),
+    ("experts", "expert_count"),
+    ("experts_used", "expert_used_count"),
+    ("feed_forward", "feed_forward_length"),
+    ("heads", "attention.head_count"),
+    ("kv_heads", "attention.head_count_kv"),
+    ("layers", "block_count"),
+    ("window", "attention.sliding_window"),
+];

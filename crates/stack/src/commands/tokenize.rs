@@ -1,0 +1,56 @@
+//! `stack tokenize`: how a text becomes tokens.
+
+use clap::Args;
+use serde::Serialize;
+use stack_engine::tokenizer::{Control, Specials};
+
+use crate::command_error::CommandError;
+use crate::input;
+use crate::model_path::ModelPath;
+use crate::output::{Data, escaped};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The model, a GGUF file or a folder, or `default`
+    model: ModelPath,
+    /// The text; without it, stdin
+    text: Option<String>,
+    /// Add no BOS or EOS, and read control tokens as plain text
+    #[arg(long)]
+    no_special: bool,
+    /// Print one JSON object with ids and pieces
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    ids: Vec<u32>,
+    pieces: Vec<String>,
+}
+
+/// Prints the tokens.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let tokenizer = arguments.model.open()?.needed_tokenizer()?;
+    let text = match &arguments.text {
+        Some(text) => text.clone(),
+        None => input::stdin()?,
+    };
+    let (control, specials) = if arguments.no_special {
+        (Control::Literal, Specials::Omit)
+    } else {
+        (Control::Parsed, Specials::Add)
+    };
+    let ids = tokenizer.encode(&text, control, specials);
+    let pieces = ids.iter().map(|&id| escaped(tokenizer.piece(id))).collect();
+    let mut data = Data::new();
+    let report = Report { ids, pieces };
+    if arguments.json {
+        return data.json(&report);
+    }
+    for (id, piece) in report.ids.iter().zip(&report.pieces) {
+        // As Rust writes a text: line breaks and other invisible characters are seen.
+        data.line(&format!("{id:>7}  {piece:?}"))?;
+    }
+    Ok(())
+}

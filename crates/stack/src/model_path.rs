@@ -1,0 +1,168 @@
+//! Which model: a path, or the one that is part of the program.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use stack_engine::encoder::Encoder;
+use stack_engine::engine::{self, EngineOptions};
+use stack_engine::load::{self, Loaded};
+use stack_engine::template::ChatTemplate;
+use stack_engine::tokenizer::Tokenizer;
+use stack_engine::weights::{LoadError, WeightSource};
+
+use crate::command_error::{CommandError, Kind};
+use crate::default_model;
+use crate::load_bar::LoadBar;
+
+/// The MODEL of a command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ModelPath {
+    /// The model that is part of the program, also called `default`.
+    #[default]
+    BuiltIn,
+    /// A GGUF file, or a directory with a model.
+    Path(PathBuf),
+}
+
+/// A model whose header has been read.
+pub(crate) struct OpenModel {
+    /// Its name.
+    pub(crate) id: String,
+    /// Metadata and tensors.
+    pub(crate) source: Box<dyn WeightSource>,
+    path: PathBuf,
+}
+
+impl From<OsString> for ModelPath {
+    fn from(argument: OsString) -> Self {
+        if argument == default_model::NAME { Self::BuiltIn } else { Self::Path(argument.into()) }
+    }
+}
+
+impl ModelPath {
+    /// Fails where there is nothing at the path.
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
+        match self {
+            Self::BuiltIn => Ok(()),
+            Self::Path(path) => match path.metadata() {
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    Err(LoadError::caused(path.display().to_string(), "cannot be opened", error).into())
+                }
+            },
+        }
+    }
+
+    /// Reads the header of the model.
+    pub(crate) fn open(&self) -> Result<OpenModel, CommandError> {
+        let (path, source): (_, Box<dyn WeightSource>) = match self {
+            // Nothing lies beside the built-in model, and the empty path is one that has nothing beside it.
+            Self::BuiltIn => (PathBuf::new(), Box::new(default_model::open()?)),
+            Self::Path(path) => (path.clone(), load::open(path)?),
+        };
+        Ok(OpenModel { id: self.id(), source, path })
+    }
+
+    /// Names the model after its file or folder.
+    pub(crate) fn id(&self) -> String {
+        let Self::Path(path) = self else { return default_model::NAME.to_owned() };
+        // `.` and `models/..` have names too.
+        let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let name = whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy();
+        let stem = name.strip_suffix(".gguf").unwrap_or(&name);
+        without_shard(stem).to_owned()
+    }
+
+    /// The name of the folder that the model lies in.
+    pub(crate) fn folder(&self) -> Option<String> {
+        let Self::Path(path) = self else { return None };
+        let whole = path.canonicalize().ok()?;
+        Some(whole.parent()?.file_name()?.to_string_lossy().into_owned())
+    }
+}
+
+impl OpenModel {
+    /// Whether the model turns texts into vectors and answers nothing.
+    pub(crate) fn is_encoder(&self) -> bool {
+        Encoder::recognises(&*self.source)
+    }
+
+    /// Whether the model has a vocabulary, as far as a look tells.
+    pub(crate) fn has_vocabulary(&self) -> bool {
+        let tokens = self.source.metadata().value("tokenizer.ggml.tokens");
+        tokens.is_some() || self.path.join("tokenizer.json").is_file()
+    }
+
+    /// Reads the vocabulary.
+    pub(crate) fn tokenizer(&self) -> Result<Option<Tokenizer>, CommandError> {
+        Ok(engine::tokenizer(&self.path, &*self.source)?)
+    }
+
+    /// Reads the vocabulary of a model that is useless without one.
+    pub(crate) fn needed_tokenizer(&self) -> Result<Tokenizer, CommandError> {
+        self.tokenizer()?.ok_or_else(|| {
+            CommandError::new(Kind::Malformed, format!("the model {} has no vocabulary", self.id))
+                .hint("`stack logits` takes token ids")
+        })
+    }
+
+    /// Finds the chat template.
+    pub(crate) fn template(&self, options: &EngineOptions) -> Result<Option<ChatTemplate>, CommandError> {
+        Ok(options.template_for(&self.path, &*self.source)?)
+    }
+
+    /// Loads the weights, showing a bar if it takes a while.
+    pub(crate) fn load(&self, options: &EngineOptions) -> Result<Loaded, CommandError> {
+        let bar = LoadBar::new(&self.id);
+        Ok(load::load_source(&self.path, &*self.source, options, &|done, total| bar.show(done, total))?)
+    }
+}
+
+/// Whether a prompt is more likely meant as `-m`: an existing GGUF file, or a folder with a model in it.
+pub(crate) fn is_model(prompt: &str) -> bool {
+    let path = Path::new(prompt);
+    let is_gguf = |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+    if path.is_file() {
+        return is_gguf(path);
+    }
+    let Ok(entries) = path.read_dir() else { return false };
+    path.join("config.json").is_file() || entries.flatten().any(|entry| is_gguf(&entry.path()))
+}
+
+/// Cuts `-00001-of-00003` off the name of a part of a model.
+fn without_shard(stem: &str) -> &str {
+    let is_number = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let part = stem.rsplit_once("-of-").filter(|(_, count)| is_number(count));
+    match part.and_then(|(rest, _)| rest.rsplit_once('-')) {
+        Some((name, number)) if is_number(number) => name,
+        _ => stem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn models_are_named_after_files_and_folders() {
+        let id = |path: &str| ModelPath::from(OsString::from(path)).id();
+        assert_eq!(id("default"), "default");
+        assert_eq!(id("nowhere/Qwen2.5-0.5B-Q4_K_M.gguf"), "Qwen2.5-0.5B-Q4_K_M");
+        assert_eq!(id("nowhere/Qwen2.5-0.5B"), "Qwen2.5-0.5B");
+        assert_eq!(id("nowhere/big-00001-of-00003.gguf"), "big");
+        assert_eq!(id("nowhere/seven-of-nine.gguf"), "seven-of-nine");
+    }
+
+    #[test]
+    fn a_prompt_is_a_model_only_where_there_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("m.GGUF");
+        assert!(!is_model(dir.path().to_str().unwrap()));
+        fs::write(&file, b"").unwrap();
+        assert!(is_model(file.to_str().unwrap()));
+        assert!(is_model(dir.path().to_str().unwrap()));
+        assert!(!is_model("Tell me about story.gguf"));
+    }
+}

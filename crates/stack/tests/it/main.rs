@@ -1,0 +1,11 @@
+//! The commands as people and scripts see them: arguments in; stdout, stderr and an exit code out.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
+
+mod answers;
+mod contracts;
+mod errors;
+mod help;
+mod server;
+mod stack;
+mod tiny_model;

@@ -1,0 +1,67 @@
+//! `stack serve`: how it starts and ends. What it answers is tested where real clients ask it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, ChildStderr};
+use std::time::{Duration, Instant};
+
+use crate::stack::{command, stack};
+use crate::tiny_model;
+
+#[test]
+fn to_listen_beyond_this_machine_is_refused() {
+    stack(&["serve", "--host", "0.0.0.0"]).fails(7, &["error: ", "hint: ", "127.0.0.1"]);
+}
+
+#[test]
+fn a_port_in_use_is_said() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    stack(&["serve", "--port", &port]).fails(1, &[&port, "in use", "hint: ", "--port"]);
+}
+
+#[test]
+fn a_server_without_any_model_gives_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wrong.gguf");
+    std::fs::write(&path, b"GGUF").unwrap();
+    stack(&["serve", "--port", "0", "-m", path.to_str().unwrap()]).fails(4, &["listening on", "wrong.gguf"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn models_answer_by_name_until_the_server_is_asked_to_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let wrong = dir.path().join("wrong.gguf");
+    std::fs::write(&wrong, b"GGUF").unwrap();
+    let models = [path.to_str().unwrap(), wrong.to_str().unwrap()];
+    let (mut child, address, _stderr) = start(&["serve", "--port", "0", "-m", models[0], "-m", models[1]]);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !get(&address, "/ready").starts_with("HTTP/1.1 200") {
+        assert!(Instant::now() < deadline, "the server never became ready");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(get(&address, "/v1/models/tiny").contains(r#""id":"tiny""#));
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Starts a server and waits until it says where it listens.
+fn start(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
+    let mut child = command(arguments).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}"));
+    (child, address.to_owned(), stderr)
+}
+
+fn get(address: &str, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    connection.read_to_string(&mut reply).unwrap();
+    reply
+}

@@ -1,0 +1,71 @@
+//! The built binary, run with arguments.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// What a command left behind.
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a command with nothing on stdin.
+pub(crate) fn stack(arguments: &[&str]) -> Ran {
+    stack_with_stdin(arguments, b"")
+}
+
+/// Runs a command with these bytes on stdin.
+pub(crate) fn stack_with_stdin(arguments: &[&str], stdin: &[u8]) -> Ran {
+    let mut child = command(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    // A command that does not read its input may have closed it.
+    let _unread = child.stdin.take().unwrap().write_all(stdin);
+    Ran::from(child.wait_with_output().unwrap())
+}
+
+/// Prepares a command whose output is kept.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stack"));
+    command.args(arguments).env_remove("STACK_LOG").stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+impl Ran {
+    /// Returns what was printed by a command that succeeded.
+    #[track_caller]
+    pub(crate) fn output(self) -> String {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        self.stdout
+    }
+
+    /// Parses what was printed by a command that succeeded.
+    #[track_caller]
+    pub(crate) fn json(self) -> Value {
+        let output = self.output();
+        assert_eq!(output.lines().count(), 1, "one object on one line");
+        serde_json::from_str(&output).unwrap()
+    }
+
+    /// Asserts a failure: its code, that nothing was printed as data, and what the message says.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
+        assert_eq!(self.stdout, "");
+        for text in texts {
+            assert!(self.stderr.contains(text), "{text:?} is not in:\n{}", self.stderr);
+        }
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
