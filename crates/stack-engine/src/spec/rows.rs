@@ -420,7 +420,13 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row { names: &["exaone"], ..NEOX },
     Row { names: &["pangu-embedded"], ignored: &["rope_freqs.weight"], ..NEOX },
-    Row { names: &["openelm", "cogvlm"], ignored: &["attn_qkv.scale"], ..NEOX },
+    Row { names: &["openelm"], ignored: &["attn_qkv.scale"], ..NEOX },
+    Row {
+        names: &["cogvlm"],
+        note: "halves; text of a multimodal model",
+        ignored: &["attn_qkv.scale", "rope_freqs.weight"],
+        ..NEOX
+    },
     Row {
         names: &["bitnet"],
         note: "halves; norms inside attention and feed-forward",
