@@ -21,7 +21,7 @@ pub fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
                 attention.kv_heads * (attention.key_length + attention.value_length)
             }
             Mixer::Latent(latent) => latent.kv_rank + latent.rope.dimensions,
-            Mixer::ShortConvolution { .. } => 0,
+            Mixer::ShortConvolution { .. } | Mixer::Linear | Mixer::None => 0,
         })
         .sum();
     floats as u64 * size_of::<f32>() as u64 * 2

@@ -6,10 +6,13 @@
 
 mod read;
 mod rope;
+mod row;
 mod rows;
+mod window;
 
 pub use rope::{RopeSpec, Rotation};
-pub use rows::known_architectures;
+pub use rows::{architecture_note, known_architectures};
+pub use window::Window;
 
 /// A decoder-only language model, in every respect but its weights.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct DecoderSpec {
     pub norm: Norm,
     /// Multiplies the embeddings.
     pub embedding_scale: f32,
+    /// Whether embeddings are normalized without weights.
+    pub embedding_norm: bool,
     /// Multiplies what attention and feed-forward add to the residual stream.
     pub residual_scale: f32,
     /// Multiplies the logits.
@@ -37,6 +42,8 @@ pub struct DecoderSpec {
     pub logit_softcap: Option<f32>,
     /// Which feed-forward matrices honour a `.scale` tensor whatever their type.
     pub companion_scales: CompanionScales,
+    /// Tensors that files may carry but the reference implementation does not use, without their layer's prefix.
+    pub ignored: &'static [&'static str],
     /// The layers, first to last.
     pub layers: Vec<LayerSpec>,
 }
@@ -48,6 +55,8 @@ pub struct LayerSpec {
     pub mixer: Mixer,
     /// What follows it.
     pub feed_forward: FeedForward,
+    /// Experts beside the feed-forward, which read the layer's input through a norm of their own (Arctic).
+    pub side_experts: Option<ExpertsSpec>,
     /// How both are joined to the residual stream.
     pub residual: Residual,
     /// The name of the tensor that normalizes the input of the feed-forward; the layer may lack it.
@@ -63,6 +72,10 @@ pub enum Mixer {
     Attention(AttentionSpec),
     /// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434).
     Latent(LatentSpec),
+    /// Nothing: the layer is only a feed-forward.
+    None,
+    /// One matrix, which mixes no tokens (Nemotron's pruned layers).
+    Linear,
     /// A gated short convolution over this many tokens (LFM2).
     ShortConvolution {
         /// Tokens that the kernel sees, the current one included.
@@ -76,7 +89,7 @@ impl Mixer {
         match self {
             Self::Attention(attention) => attention.rope.as_ref(),
             Self::Latent(latent) => Some(&latent.rope),
-            Self::ShortConvolution { .. } => None,
+            Self::None | Self::Linear | Self::ShortConvolution { .. } => None,
         }
     }
 }
@@ -96,8 +109,8 @@ pub struct AttentionSpec {
     pub scale: f32,
     /// Positions, or none.
     pub rope: Option<RopeSpec>,
-    /// Only this many latest tokens are seen, the current one included.
-    pub window: Option<usize>,
+    /// Only a window of the latest tokens is seen.
+    pub window: Option<Window>,
     /// Bounds the scores by `c · tanh(x / c)`.
     pub softcap: Option<f32>,
     /// Biases scores by distance (`ALiBi`, arXiv:2108.12409) with this maximum; 0 = none.
@@ -106,17 +119,34 @@ pub struct AttentionSpec {
     pub clamp: Option<f32>,
     /// Whether the norms of q and k, where present, come after `RoPE`.
     pub qk_norm_last: bool,
+    /// Whether q and k are normalized per head without weights, after `RoPE`.
+    pub qk_norm_weightless: bool,
+    /// What the heads return is multiplied by this function of another projection of the input.
+    pub gate: Option<GateFunction>,
+    /// Multiplies what attention adds to the residual stream.
+    pub output_scale: f32,
     /// Scales queries by their position.
     pub temperature: Option<Temperature>,
 }
 
-/// Scales a query at position `p` by `1 + scale · ln(1 + ⌊p / floor⌋)` (Llama 4, Ministral 3).
+/// A function of the gate after attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateFunction {
+    /// The logistic function.
+    Sigmoid,
+    /// ln(1 + eˣ).
+    Softplus,
+}
+
+/// Scales a query at position `p` by `1 + scale · ln(1 + ⌊(p + offset) / floor⌋)` (Llama 4, Ministral 3).
 #[derive(Clone, Copy, Debug)]
 pub struct Temperature {
     /// The factor of the logarithm.
     pub scale: f32,
     /// Tokens before the first step.
     pub floor: usize,
+    /// Added to positions.
+    pub offset: usize,
 }
 
 /// Latent attention of one layer: keys and values live in one compressed vector per token.
@@ -171,6 +201,14 @@ pub struct ExpertsSpec {
     pub scale: f32,
     /// The experts stand in this many groups, of which a few are eligible.
     pub groups: Option<ExpertGroups>,
+    /// Whether the weights multiply what goes into an expert instead of what comes out (Llama 4).
+    pub weights_first: bool,
+    /// Whether the router reads the layer's input, before any norm (SmallThinker).
+    pub routed_early: bool,
+    /// What the names of a shared expert's matrices end with.
+    pub shared_suffix: &'static str,
+    /// Multiplies the sum of the chosen experts and a shared one.
+    pub shared_scale: f32,
 }
 
 /// Restricts a token to the experts of a few groups (DeepSeek-V3, arXiv:2412.19437).
@@ -196,7 +234,7 @@ pub enum Gating {
 }
 
 /// A non-linearity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Activation {
     /// x · σ(x).
     Silu,
@@ -208,6 +246,21 @@ pub enum Activation {
     ReluSquared,
     /// gpt-oss: clamped, with σ(1.702 x), and up + 1.
     ClampedSwiglu,
+    /// Apertus: quadratic above zero, exponential below (xIELU, arXiv:2411.13010).
+    Xielu(Xielu),
+}
+
+/// The learned parameters of xIELU in one layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Xielu {
+    /// Weights the square above zero.
+    pub positive: f32,
+    /// Weights the exponential below zero.
+    pub negative: f32,
+    /// Weights the linear part.
+    pub beta: f32,
+    /// Bounds what the exponential is taken of, from above.
+    pub epsilon: f32,
 }
 
 /// How attention and feed-forward are joined to the residual stream.
@@ -247,4 +300,6 @@ pub struct CompanionScales {
     pub dense: bool,
     /// Of experts' matrices.
     pub experts: bool,
+    /// Of shared experts' matrices.
+    pub shared: bool,
 }

@@ -1,288 +1,606 @@
 //! What files do not say about their architecture.
 
-use super::{Activation, Gating, NormKind, Residual, Rotation};
-
-/// What an architecture means, beyond its metadata and tensors.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about an architecture")]
-pub(super) struct Row {
-    /// The names under which files know it.
-    pub(super) names: &'static [&'static str],
-    pub(super) norm: NormKind,
-    pub(super) norm_weights: bool,
-    /// How `RoPE` pairs dimensions; `None` = the architecture has no `RoPE`.
-    pub(super) rotation: Option<Rotation>,
-    pub(super) rope_layers: RopeLayers,
-    pub(super) activation: Activation,
-    pub(super) residual: ResidualRule,
-    /// Whether `post_attention_norm` normalizes the input of the feed-forward (see the name trap in the book).
-    pub(super) post_attention_norm_is_pre_ffn: bool,
-    pub(super) qk_norm_last: bool,
-    pub(super) windows: Windows,
-    /// Whether the attention soft cap of the metadata is honoured.
-    pub(super) attention_softcap: bool,
-    /// Whether the final soft cap of the metadata is honoured.
-    pub(super) final_softcap: bool,
-    pub(super) embedding_scale: EmbeddingScale,
-    pub(super) residual_scale: bool,
-    pub(super) logit_scale: LogitScale,
-    pub(super) attention_scale: AttentionScale,
-    pub(super) alibi: Alibi,
-    pub(super) temperature: bool,
-    /// Whether the metadata's `YaRN` log multiplier is honoured, and by what it is divided first.
-    pub(super) yarn_log_divisor: Option<f32>,
-    pub(super) gating: Gating,
-    /// Whether chosen experts' weights are normalized; `None` = the metadata says.
-    pub(super) normalize_experts: Option<bool>,
-    pub(super) dense_scales: bool,
-    pub(super) expert_scales: bool,
-}
-
-/// Which layers rotate.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum RopeLayers {
-    All,
-    /// All but every n-th, counted from 1.
-    NotEvery(usize),
-    /// Only layers with a window.
-    Windowed,
-    /// Layers with a window, or all if the model has no windows.
-    WindowedIfAny,
-    /// All, unless `rope.scaling.finetuned` is false.
-    UnlessNotFinetuned,
-}
-
-/// Whether attention and feed-forward are parallel.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ResidualRule {
-    Fixed(Residual),
-    /// As `use_parallel_residual` says.
-    Key,
-    /// Parallel where the layer has no norm before the feed-forward.
-    ParallelWithoutNorm,
-}
-
-/// Which layers see only a window.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Windows {
-    /// None, whatever the metadata says.
-    Never,
-    /// All layers, if the metadata gives a size.
-    Every,
-    /// The metadata's pattern, or else all layers `i` with `i mod period < period − 1`; with this size if it gives none.
-    Pattern {
-        period: usize,
-        default_size: Option<usize>,
-        /// Whether windowed layers ignore `RoPE` scaling (`OLMo` 3) or have their own base (Gemma 3).
-        rope: WindowRope,
-    },
-}
-
-/// How `RoPE` of windowed layers differs from the others'.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WindowRope {
-    /// `freq_base_swa` if given, else the same base; the same scaling.
-    Same,
-    /// `freq_base_swa` if given, else 10000; no scaling.
-    OwnBase,
-    /// The same base; no scaling.
-    Unscaled,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum EmbeddingScale {
-    /// 1, whatever the metadata says.
-    One,
-    /// As the metadata says, 1 if it does not.
-    Key,
-    /// √(embedding length).
-    SqrtEmbedding,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum LogitScale {
-    One,
-    /// Logits are multiplied by the metadata's value.
-    Multiply,
-    /// Logits are divided by it.
-    Divide,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum AttentionScale {
-    /// 1/√(key length).
-    Inverse,
-    /// The metadata's value, or else 1/√(key length).
-    Key,
-    /// 1/√(embedding / heads) for models of this many layers, else 1/√(key length).
-    EmbeddingPerHeadAt(usize),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Alibi {
-    Never,
-    /// The metadata's maximum, or this.
-    Max(f32),
-    /// This maximum for models of so many layers.
-    MaxAt {
-        layers: usize,
-        max: f32,
-    },
-}
+use super::row::{
+    ActivationRule, Alibi, AttentionScale, EmbeddingScale, LogitScale, NormRule, ResidualRule, ResidualScale,
+    RopeLayers, Row, Sections, Softcap, TemperatureRule, WindowBase, WindowRope, Windows,
+};
+use super::{Activation, GateFunction, Gating, NormKind, Residual, Rotation};
 
 const PLAIN: Row = Row {
     names: &[],
-    norm: NormKind::Rms,
+    note: "plain",
+    norm: NormRule::Fixed(NormKind::Rms),
     norm_weights: true,
     rotation: Some(Rotation::Adjacent),
     rope_layers: RopeLayers::All,
-    activation: Activation::Silu,
+    sections: Sections::Ignored,
+    activation: ActivationRule::Fixed(Activation::Silu),
     residual: ResidualRule::Fixed(Residual::Sequential),
-    post_attention_norm_is_pre_ffn: false,
+    feed_forward_norm: "ffn_norm",
+    post_attention_norm: Some("post_attention_norm"),
     qk_norm_last: false,
+    qk_norm_weightless: false,
+    gate: GateFunction::Sigmoid,
+    pruned_layers: false,
     windows: Windows::Never,
-    attention_softcap: false,
-    final_softcap: false,
+    attention_softcap: Softcap::Never,
+    final_softcap: Softcap::Never,
     embedding_scale: EmbeddingScale::One,
-    residual_scale: false,
+    embedding_norm: false,
+    residual_scale: ResidualScale::One,
     logit_scale: LogitScale::One,
     attention_scale: AttentionScale::Inverse,
     alibi: Alibi::Never,
-    temperature: false,
+    temperature: TemperatureRule::Never,
     yarn_log_divisor: None,
     gating: Gating::Softmax,
     normalize_experts: Some(true),
+    weights_first: false,
+    routed_early: false,
+    shared_suffix: "_shexp",
+    shared_scale: 1.0,
     dense_scales: false,
     expert_scales: false,
+    shared_scales: false,
+    ignored: &[],
 };
 
 /// As [`PLAIN`], with the rotation of GPT-NeoX.
-const NEOX: Row = Row { rotation: Some(Rotation::Halves), ..PLAIN };
+const NEOX: Row = Row { note: "halves", rotation: Some(Rotation::Halves), ..PLAIN };
 
 /// GPT-2 and those that look like it: `LayerNorm`, plain GELU.
-const CLASSIC: Row = Row { norm: NormKind::Layer, activation: Activation::Gelu, ..NEOX };
+const CLASSIC: Row =
+    Row { note: "classic", norm: LAYER_NORM, activation: ActivationRule::Fixed(Activation::Gelu), ..NEOX };
 
-const GEMMA: Row =
-    Row { activation: Activation::Gelu, embedding_scale: EmbeddingScale::SqrtEmbedding, ..NEOX };
+const GEMMA: Row = Row {
+    activation: ActivationRule::Fixed(Activation::Gelu),
+    embedding_scale: EmbeddingScale::SqrtEmbedding,
+    ..NEOX
+};
 
 const GRANITE: Row = Row {
-    rope_layers: RopeLayers::UnlessNotFinetuned,
-    embedding_scale: EmbeddingScale::Key,
-    residual_scale: true,
+    note: "scales on embeddings, residuals, attention and logits",
+    embedding_scale: EmbeddingScale::KeyOr(1.0),
+    residual_scale: ResidualScale::Key,
     logit_scale: LogitScale::Divide,
     attention_scale: AttentionScale::Key,
     ..PLAIN
 };
 
+const LAYER_NORM: NormRule = NormRule::Fixed(NormKind::Layer);
 const PARALLEL: ResidualRule = ResidualRule::Fixed(Residual::Parallel);
+
+/// Windowed layers rotate as the others do, with a base of their own if the metadata has one.
+const KEYED_BASE: WindowRope = WindowRope { base: WindowBase::KeyOrSame, scaled: true };
+/// Windowed layers have a base of their own.
+const OWN_BASE: WindowRope = WindowRope { base: WindowBase::KeyOr(10_000.0), scaled: false };
+/// Windowed layers ignore scaling.
+const UNSCALED: WindowRope = WindowRope { base: WindowBase::Same, scaled: false };
+
+/// Windows on all but the last of `period` layers.
+const fn windows(period: usize, default_size: Option<usize>, rope: WindowRope) -> Windows {
+    Windows::Pattern { period, full_first: false, default_size, layers: None, chunked: false, rope }
+}
+
+/// Windows on all but the first of `period` layers.
+const fn windows_after_first(period: usize, default_size: Option<usize>, rope: WindowRope) -> Windows {
+    Windows::Pattern { period, full_first: true, default_size, layers: None, chunked: false, rope }
+}
 
 /// One row per family; see the book's page on architectures for where each fact comes from.
 pub(super) const ROWS: &[Row] = &[
     Row {
         names: &["llama"],
+        note: "the metadata's attention scale wins; `rope_freqs` divide the frequencies",
         attention_scale: AttentionScale::Key,
         dense_scales: true,
         expert_scales: true,
         ..PLAIN
     },
     Row {
-        names: &["mistral3"],
+        names: &["deci"],
+        note: "as `llama`; layers may lack attention, or have one matrix instead",
+        pruned_layers: true,
         attention_scale: AttentionScale::Key,
-        temperature: true,
+        ..PLAIN
+    },
+    Row {
+        names: &["llama4"],
+        note: "chunked windows and weightless norm on rotated queries and keys; no rotation on every fourth layer, \
+               whose queries are scaled by position; experts' weights multiply their inputs",
+        windows: Windows::Pattern {
+            period: 4,
+            full_first: false,
+            default_size: Some(8192),
+            layers: None,
+            chunked: true,
+            rope: KEYED_BASE,
+        },
+        rope_layers: RopeLayers::NotEvery(4),
+        qk_norm_weightless: true,
+        attention_scale: AttentionScale::Key,
+        temperature: TemperatureRule::Unrotated { scale: 0.1, floor: 8192, offset: 1 },
+        gating: Gating::Sigmoid,
+        normalize_experts: Some(false),
+        weights_first: true,
+        ..PLAIN
+    },
+    Row {
+        names: &["mistral3"],
+        note: "as `llama`; queries are scaled by position",
+        attention_scale: AttentionScale::Key,
+        temperature: TemperatureRule::Key,
         yarn_log_divisor: Some(1.0),
         dense_scales: true,
         expert_scales: true,
         ..PLAIN
     },
-    Row { names: &["qwen2", "qwen2vl"], ..NEOX },
-    Row { names: &["qwen2moe"], normalize_experts: Some(false), ..NEOX },
-    Row { names: &["qwen3"], dense_scales: true, ..NEOX },
-    Row { names: &["qwen3moe"], expert_scales: true, ..NEOX },
-    Row { names: &["gemma"], ..GEMMA },
+    Row {
+        names: &["qwen2vl", "paddleocr"],
+        note: "halves; text of a multimodal model",
+        sections: Sections::Blocks,
+        ignored: &["output.bias"],
+        ..NEOX
+    },
+    Row {
+        names: &["qwen2moe"],
+        note: "halves; chosen experts' weights are not normalized; a gated shared expert",
+        normalize_experts: Some(false),
+        ..NEOX
+    },
+    Row { names: &["qwen3"], note: "halves; norm on queries and keys per head", dense_scales: true, ..NEOX },
+    Row {
+        names: &["qwen3moe"],
+        note: "halves; norm on queries and keys per head",
+        expert_scales: true,
+        ..NEOX
+    },
+    Row { names: &["qwen", "qwen2", "qwen3vl", "qwen3vlmoe"], ..NEOX },
+    Row {
+        names: &["minimax-m2"],
+        note: "halves; norm on all queries and keys at once; sigmoid gating",
+        gating: Gating::Sigmoid,
+        ..NEOX
+    },
+    Row { names: &["gemma"], note: "halves; GELU-gated; embeddings × √length", ..GEMMA },
     Row {
         names: &["gemma2"],
-        windows: Windows::Pattern { period: 2, default_size: Some(4096), rope: WindowRope::Same },
-        attention_softcap: true,
-        final_softcap: true,
+        note: "as `gemma`; four norms a layer, soft caps, a window on every other layer",
+        windows: windows(2, Some(4096), KEYED_BASE),
+        attention_softcap: Softcap::KeyOr(50.0),
+        final_softcap: Softcap::KeyOr(30.0),
         attention_scale: AttentionScale::EmbeddingPerHeadAt(46),
         ..GEMMA
     },
     Row {
         names: &["gemma3"],
-        windows: Windows::Pattern { period: 6, default_size: None, rope: WindowRope::OwnBase },
-        final_softcap: true,
+        note: "as `gemma`; norm on queries and keys, a window on five of six layers, which have their own base",
+        windows: windows(6, None, OWN_BASE),
+        final_softcap: Softcap::Key,
         attention_scale: AttentionScale::EmbeddingPerHeadAt(62),
         ..GEMMA
     },
-    Row { names: &["phi3"], ..NEOX },
-    Row { names: &["granite", "granitemoe"], ..GRANITE },
-    Row { names: &["glm4"], ..PLAIN },
+    Row {
+        names: &["phi3", "phimoe"],
+        note: "halves; fused matrices; long and short rotary factors; windows are not used, as in llama.cpp",
+        ..NEOX
+    },
+    Row { names: &["granite"], rope_layers: RopeLayers::UnlessNotFinetuned, ..GRANITE },
+    Row { names: &["granitemoe"], ..GRANITE },
+    Row {
+        names: &["granite_swa"],
+        note: "as `granite`; windows and rotation where the metadata says, attention sinks",
+        rope_layers: RopeLayers::Pattern,
+        windows: windows(1, None, WindowRope { base: WindowBase::Same, scaled: true }),
+        ..GRANITE
+    },
+    Row {
+        names: &["minicpm"],
+        note: "as `granite`, with scales of its own where the file gives none",
+        embedding_scale: EmbeddingScale::KeyOr(12.0),
+        residual_scale: ResidualScale::KeyOrDepth(1.4),
+        logit_scale: LogitScale::DivideByWidthOver(256.0),
+        ..GRANITE
+    },
+    Row {
+        names: &["minicpm3"],
+        note: "latent attention; the scales of `minicpm`",
+        embedding_scale: EmbeddingScale::KeyOr(12.0),
+        residual_scale: ResidualScale::KeyOrDepth(1.4),
+        logit_scale: LogitScale::DivideByWidthOver(256.0),
+        ..NEOX
+    },
+    Row {
+        names: &["glm4"],
+        note: "partial rotation; norms after attention and feed-forward",
+        sections: Sections::Blocks,
+        ..PLAIN
+    },
+    Row {
+        names: &["glm4moe"],
+        note: "halves; partial rotation; sigmoid gating; leading dense layers; predictors at the end are skipped",
+        sections: Sections::Blocks,
+        feed_forward_norm: "post_attention_norm",
+        post_attention_norm: None,
+        gating: Gating::Sigmoid,
+        normalize_experts: None,
+        ..NEOX
+    },
     Row {
         names: &["gpt-oss"],
-        post_attention_norm_is_pre_ffn: true,
-        windows: Windows::Pattern { period: 2, default_size: None, rope: WindowRope::Same },
-        activation: Activation::ClampedSwiglu,
+        note: "halves; attention sinks, a window on every other layer, clamped SwiGLU, softmax over the chosen experts",
+        feed_forward_norm: "post_attention_norm",
+        post_attention_norm: None,
+        windows: windows(2, None, KEYED_BASE),
+        activation: ActivationRule::Fixed(Activation::ClampedSwiglu),
         gating: Gating::SoftmaxOfChosen,
         normalize_experts: Some(false),
         ..NEOX
     },
     Row {
         names: &["olmo2"],
-        windows: Windows::Pattern { period: 4, default_size: None, rope: WindowRope::Unscaled },
+        note: "halves; norms only after each half; windowed layers ignore RoPE scaling",
+        windows: windows(4, None, UNSCALED),
+        ..NEOX
+    },
+    Row {
+        names: &["mellum"],
+        note: "halves; norm on queries and keys; a window on three of four layers, which ignore RoPE scaling",
+        windows: windows(4, None, UNSCALED),
+        expert_scales: true,
         ..NEOX
     },
     Row {
         names: &["exaone4"],
-        windows: Windows::Pattern { period: 4, default_size: None, rope: WindowRope::Same },
+        note: "halves; norms after each half; rotation on windowed layers only, if there are any",
+        windows: Windows::Pattern {
+            period: 4,
+            full_first: false,
+            default_size: Some(4096),
+            layers: Some(64),
+            chunked: false,
+            rope: KEYED_BASE,
+        },
         rope_layers: RopeLayers::WindowedIfAny,
         ..NEOX
     },
     Row {
+        names: &["exaone-moe"],
+        note: "halves; norm on queries and keys; a window and rotation on three of four layers",
+        windows: windows(4, Some(128), KEYED_BASE),
+        rope_layers: RopeLayers::Windowed,
+        normalize_experts: None,
+        ..NEOX
+    },
+    Row {
+        names: &["afmoe"],
+        note: "halves; embeddings × √length; gated attention; no rotation on every fourth layer; sigmoid gating",
+        windows: windows(4, None, KEYED_BASE),
+        rope_layers: RopeLayers::NotEvery(4),
+        embedding_scale: EmbeddingScale::SqrtEmbedding,
+        gating: Gating::Sigmoid,
+        normalize_experts: None,
+        ..NEOX
+    },
+    Row {
+        names: &["laguna"],
+        note: "halves; attention gated by softplus; heads of layers differ; a window on three of four layers",
+        windows: windows_after_first(4, None, WindowRope { base: WindowBase::KeyOrSame, scaled: false }),
+        gate: GateFunction::Softplus,
+        gating: Gating::Sigmoid,
+        normalize_experts: None,
+        ..NEOX
+    },
+    Row {
+        names: &["mimo2"],
+        ignored: &[
+            "attn_qkv.scale",
+            "attn_q.scale",
+            "attn_q.bias",
+            "attn_k.scale",
+            "attn_k.bias",
+            "attn_v.scale",
+            "attn_v.bias",
+        ],
+        note: "halves; attention sinks; windows where the metadata says, with their own base; sigmoid gating",
+        windows: windows(1, None, OWN_BASE),
+        gating: Gating::Sigmoid,
+        ..NEOX
+    },
+    Row {
+        names: &["muse-glimmer"],
+        note: "embeddings are normalized; gated attention; a window and rotation on three of four layers",
+        windows: windows(4, None, KEYED_BASE),
+        rope_layers: RopeLayers::Windowed,
+        embedding_norm: true,
+        logit_scale: LogitScale::Multiply(1.0),
+        final_softcap: Softcap::Key,
+        ..PLAIN
+    },
+    Row {
+        names: &["spark2_5"],
+        note: "halves; GELU-gated; attention gated per head; windows where the metadata says",
+        windows: windows(1, None, KEYED_BASE),
+        activation: ActivationRule::Fixed(Activation::Gelu),
+        ..NEOX
+    },
+    Row {
+        names: &["smallthinker"],
+        note: "halves; ReLU-gated; routers read the layer's input; a window and rotation on three of four layers",
+        windows: windows_after_first(4, Some(4096), KEYED_BASE),
+        rope_layers: RopeLayers::AfterFirstOf(4),
+        activation: ActivationRule::Fixed(Activation::Relu),
+        routed_early: true,
+        ..NEOX
+    },
+    Row {
         names: &["command-r"],
-        norm: NormKind::Layer,
+        note: "LayerNorm; attention and feed-forward in parallel; logits × scale",
+        norm: LAYER_NORM,
         residual: PARALLEL,
-        logit_scale: LogitScale::Multiply,
+        logit_scale: LogitScale::Multiply(1.0),
         ..PLAIN
     },
     Row {
         names: &["cohere2"],
-        norm: NormKind::Layer,
+        note: "as `command-r`; a window and rotation on three of four layers",
+        norm: LAYER_NORM,
         residual: PARALLEL,
-        logit_scale: LogitScale::Multiply,
-        windows: Windows::Pattern { period: 4, default_size: None, rope: WindowRope::Same },
+        logit_scale: LogitScale::Multiply(1.0),
+        windows: windows(4, None, KEYED_BASE),
         rope_layers: RopeLayers::Windowed,
         dense_scales: true,
         ..PLAIN
     },
-    Row { names: &["stablelm"], norm: NormKind::Layer, residual: ResidualRule::ParallelWithoutNorm, ..NEOX },
-    Row { names: &["starcoder2"], ..CLASSIC },
-    Row { names: &["smollm3"], rope_layers: RopeLayers::NotEvery(4), ..PLAIN },
-    Row { names: &["lfm2"], windows: Windows::Every, ..NEOX },
     Row {
-        names: &["deepseek2"],
+        names: &["cohere2moe"],
+        note: "as `cohere2`; the mean of chosen and shared experts; sigmoid gating",
+        norm: NormRule::RmsIfKey,
+        residual: PARALLEL,
+        logit_scale: LogitScale::Multiply(1.0),
+        windows: windows_after_first(4, None, KEYED_BASE),
+        rope_layers: RopeLayers::WindowedOrDense,
+        gating: Gating::Sigmoid,
         normalize_experts: None,
-        temperature: true,
+        shared_scale: 0.5,
+        dense_scales: true,
+        expert_scales: true,
+        shared_scales: true,
+        ..PLAIN
+    },
+    Row {
+        names: &["stablelm"],
+        note: "halves; LayerNorm; parallel where a layer has one norm",
+        norm: LAYER_NORM,
+        residual: ResidualRule::ParallelWithoutNorm,
+        ..NEOX
+    },
+    Row { names: &["starcoder2", "codeshell"], ..CLASSIC },
+    Row {
+        names: &["pockettts"],
+        note: "classic, with the plain rotation; the text half of a speech model",
+        rotation: Some(Rotation::Adjacent),
+        ..CLASSIC
+    },
+    Row {
+        names: &["smollm3"],
+        note: "no rotation on every fourth layer",
+        rope_layers: RopeLayers::NotEvery(4),
+        ..PLAIN
+    },
+    Row {
+        names: &["lfm2", "lfm2moe"],
+        note: "halves; short convolutions instead of attention where a layer has no key heads",
+        windows: Windows::Every,
+        ..NEOX
+    },
+    Row {
+        names: &["deepseek"],
+        note: "leading dense layers; chosen experts' weights are not normalized; shared experts",
+        attention_scale: AttentionScale::Key,
+        normalize_experts: Some(false),
+        ..PLAIN
+    },
+    Row {
+        names: &["deepseek2", "mistral4"],
+        note: "latent attention; leading dense layers; grouped experts",
+        normalize_experts: None,
+        temperature: TemperatureRule::Key,
         yarn_log_divisor: Some(0.1),
         ..PLAIN
     },
-    Row { names: &["internlm2", "ernie4_5", "xverse"], ..PLAIN },
-    Row { names: &["exaone", "dream"], ..NEOX },
-    Row { names: &["seed_oss"], post_attention_norm_is_pre_ffn: true, ..NEOX },
-    Row { names: &["orion"], norm: NormKind::Layer, ..NEOX },
-    Row { names: &["olmo"], norm: NormKind::Layer, norm_weights: false, ..PLAIN },
-    Row { names: &["arcee"], activation: Activation::ReluSquared, ..PLAIN },
-    Row { names: &["nemotron"], activation: Activation::ReluSquared, ..CLASSIC },
-    Row { names: &["phi2"], residual: PARALLEL, ..CLASSIC },
-    Row { names: &["gptneox"], residual: ResidualRule::Key, ..CLASSIC },
-    Row { names: &["falcon"], residual: PARALLEL, ..CLASSIC },
-    Row { names: &["gpt2", "starcoder"], rotation: None, ..CLASSIC },
-    Row { names: &["bloom", "mpt"], rotation: None, alibi: Alibi::Max(8.0), ..CLASSIC },
-    Row { names: &["baichuan"], alibi: Alibi::MaxAt { layers: 40, max: 8.0 }, ..PLAIN },
+    Row { names: &["internlm2", "xverse", "chatglm"], ..PLAIN },
+    Row { names: &["ernie4_5", "ernie4_5-moe"], ignored: &["attn_output.bias"], ..PLAIN },
+    Row {
+        names: &["nanbeige"],
+        note: "as `llama`",
+        attention_scale: AttentionScale::Key,
+        dense_scales: true,
+        ..PLAIN
+    },
+    Row { names: &["exaone"], ..NEOX },
+    Row { names: &["pangu-embedded"], ignored: &["rope_freqs.weight"], ..NEOX },
+    Row { names: &["openelm", "cogvlm"], ignored: &["attn_qkv.scale"], ..NEOX },
+    Row {
+        names: &["bitnet"],
+        note: "halves; norms inside attention and feed-forward",
+        dense_scales: true,
+        ..NEOX
+    },
+    Row {
+        names: &["maincoder"],
+        note: "norm on queries and keys after rotation",
+        qk_norm_last: true,
+        ..PLAIN
+    },
+    Row {
+        names: &["hunyuan-dense", "hunyuan-moe"],
+        note: "halves; norm on queries and keys after rotation",
+        qk_norm_last: true,
+        ..NEOX
+    },
+    Row {
+        names: &["hunyuan_vl"],
+        note: "as `hunyuan-dense`; text of a multimodal model",
+        sections: Sections::Blocks,
+        qk_norm_last: true,
+        ..NEOX
+    },
+    Row {
+        names: &["dots1", "bailingmoe2"],
+        note: "halves; norm on queries and keys; leading dense layers; shared experts",
+        normalize_experts: None,
+        ..NEOX
+    },
+    Row {
+        names: &["hy_v3"],
+        note: "halves; norm on queries and keys; sigmoid gating; a shared expert",
+        gating: Gating::Sigmoid,
+        normalize_experts: None,
+        dense_scales: true,
+        expert_scales: true,
+        shared_scales: true,
+        ..NEOX
+    },
+    Row {
+        names: &["bailingmoe"],
+        note: "queries scaled by 1/√(rotated dimensions); shared experts",
+        attention_scale: AttentionScale::Rotated,
+        normalize_experts: None,
+        ..PLAIN
+    },
+    Row {
+        names: &["olmoe"],
+        note: "halves; norm on all queries and keys at once; chosen experts' weights are not normalized",
+        normalize_experts: Some(false),
+        ..NEOX
+    },
+    Row {
+        names: &["arctic"],
+        note: "a dense feed-forward, and beside it experts that read the layer's input",
+        ..PLAIN
+    },
+    Row {
+        names: &["grok"],
+        note: "halves; soft caps; norms after each half; GELU experts, averaged with a dense feed-forward",
+        activation: ActivationRule::Fixed(Activation::Gelu),
+        post_attention_norm: Some("attn_output_norm"),
+        embedding_scale: EmbeddingScale::KeyOr(78.383_67),
+        logit_scale: LogitScale::Multiply(0.577_350_26),
+        attention_scale: AttentionScale::OutputKeyOr(0.088_388_346),
+        attention_softcap: Softcap::KeyOr(30.0),
+        final_softcap: Softcap::Key,
+        shared_suffix: "",
+        shared_scale: std::f32::consts::FRAC_1_SQRT_2,
+        ..NEOX
+    },
+    Row {
+        names: &["dbrx"],
+        note: "halves; LayerNorm; queries, keys and values are clamped",
+        norm: LAYER_NORM,
+        feed_forward_norm: "attn_output_norm",
+        post_attention_norm: None,
+        ..NEOX
+    },
+    Row {
+        names: &["seed_oss"],
+        note: "halves; see the name trap",
+        feed_forward_norm: "post_attention_norm",
+        post_attention_norm: None,
+        attention_scale: AttentionScale::Key,
+        ..NEOX
+    },
+    Row {
+        names: &["apertus"],
+        note: "halves; norm on queries and keys; xIELU, not gated",
+        attention_scale: AttentionScale::Key,
+        activation: ActivationRule::Xielu,
+        ..NEOX
+    },
+    Row {
+        names: &["plamo"],
+        note: "halves; attention and feed-forward in parallel",
+        residual: PARALLEL,
+        ..NEOX
+    },
+    Row {
+        names: &["plamo3"],
+        note: "halves; four norms a layer; norm on queries and keys; a window on seven of eight layers",
+        ignored: &["attn_qkv.scale"],
+        windows: windows(8, None, OWN_BASE),
+        ..NEOX
+    },
+    Row { names: &["orion"], note: "halves; LayerNorm", norm: LAYER_NORM, ..NEOX },
+    Row {
+        names: &["olmo"],
+        note: "LayerNorm without weights",
+        norm: LAYER_NORM,
+        norm_weights: false,
+        ..PLAIN
+    },
+    Row {
+        names: &["arcee"],
+        note: "squared ReLU, not gated",
+        attention_scale: AttentionScale::Key,
+        activation: ActivationRule::Fixed(Activation::ReluSquared),
+        ..PLAIN
+    },
+    Row {
+        names: &["nemotron", "jais2"],
+        note: "classic; squared ReLU",
+        activation: ActivationRule::Fixed(Activation::ReluSquared),
+        ..CLASSIC
+    },
+    Row { names: &["phi2", "falcon"], note: "classic; parallel", residual: PARALLEL, ..CLASSIC },
+    Row {
+        names: &["gptneox"],
+        note: "classic; parallel if the metadata says so",
+        residual: ResidualRule::Key,
+        ..CLASSIC
+    },
+    Row { names: &["gpt2", "starcoder"], note: "classic; learned positions", rotation: None, ..CLASSIC },
+    Row { names: &["bloom"], note: "classic; ALiBi", rotation: None, alibi: Alibi::Max(8.0), ..CLASSIC },
+    Row {
+        names: &["mpt"],
+        note: "classic; ALiBi if the metadata says so",
+        rotation: None,
+        alibi: Alibi::Key,
+        ..CLASSIC
+    },
+    Row {
+        names: &["refact"],
+        note: "ALiBi",
+        rotation: None,
+        alibi: Alibi::Max(8.0),
+        ignored: &["attn_output.bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias"],
+        ..PLAIN
+    },
+    Row {
+        names: &["jais"],
+        note: "LayerNorm; ALiBi; queries scaled by 1/(head length)",
+        norm: LAYER_NORM,
+        rotation: None,
+        alibi: Alibi::Key,
+        attention_scale: AttentionScale::Whole,
+        ..PLAIN
+    },
+    Row {
+        names: &["baichuan"],
+        note: "rotation in the model of 32 layers, ALiBi in that of 40",
+        rope_layers: RopeLayers::InModelsOf(32),
+        alibi: Alibi::MaxAt { layers: 40, max: 8.0 },
+        ..PLAIN
+    },
 ];
 
 /// Returns the row of an architecture.
 pub(super) fn row(architecture: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| row.names.contains(&architecture))
+}
+
+/// Says in a few words what is special about an architecture; nothing for one that is not known.
+pub fn architecture_note(architecture: &str) -> Option<&'static str> {
+    row(architecture).map(|row| row.note)
 }
 
 /// Lists the architectures that this program knows, sorted.

@@ -1,6 +1,9 @@
-//! The engine against reference data.
+//! The engine against reference data, and against files that lie.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and tell what they measured")]
 
 mod answers;
+mod hostile;
 mod logits;
+mod ragged;
+mod tiny;

@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
-use crate::spec::Activation;
+use crate::spec::{Activation, Xielu};
 
 impl Activation {
     /// Applies the non-linearity alone.
@@ -13,6 +13,7 @@ impl Activation {
             Self::Gelu => x.gelu(),
             Self::Relu => x.relu(),
             Self::ReluSquared => x.relu()?.sqr(),
+            Self::Xielu(xielu) => xielu.apply(x),
         }
     }
 
@@ -39,6 +40,15 @@ impl Activation {
         let gate = both.narrow(D::Minus1, 0, width)?;
         let up = both.narrow(D::Minus1, width, width)?;
         self.gate(&gate, &up)
+    }
+}
+
+impl Xielu {
+    /// α₊ x² + β x above zero, α₋ (e^min(x, ε) − 1 − x) + β x below.
+    fn apply(self, x: &Tensor) -> Result<Tensor> {
+        let above = (x.sqr()? * f64::from(self.positive))?;
+        let below = ((x.minimum(f64::from(self.epsilon))?.exp()? - 1.0)? - x)? * f64::from(self.negative);
+        x.gt(0.0)?.where_cond(&above, &below?)? + (x * f64::from(self.beta))?
     }
 }
 
@@ -81,6 +91,15 @@ mod tests {
     use candle_core::Device;
 
     use super::*;
+
+    #[test]
+    fn xielu_is_quadratic_above_zero_and_exponential_below() -> Result<()> {
+        let xielu = Xielu { positive: 2.0, negative: 3.0, beta: 0.5, epsilon: -1e-6 };
+        let found = xielu.apply(&Tensor::new(&[2.0f32, -1.0], &Device::Cpu)?)?.to_vec1::<f32>()?;
+        let below = 3.0 * ((-1.0f32).exp() - 1.0 + 1.0) - 0.5;
+        assert!((found[0] - 9.0).abs() < 1e-5 && (found[1] - below).abs() < 1e-5, "{found:?}");
+        Ok(())
+    }
 
     #[test]
     fn one_pass_over_halves_equals_two_operations() -> Result<()> {

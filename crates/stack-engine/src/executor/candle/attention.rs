@@ -9,7 +9,7 @@ use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
 use super::{Caches, Span};
-use crate::spec::{AttentionSpec, Temperature};
+use crate::spec::{AttentionSpec, GateFunction, Temperature, Window};
 
 /// Attention of one layer.
 pub(super) struct Attention {
@@ -17,7 +17,11 @@ pub(super) struct Attention {
     pub(super) projections: Projections,
     pub(super) query_norm: Option<HeadNorm>,
     pub(super) key_norm: Option<HeadNorm>,
+    /// Normalizes queries and keys after all else, where the model does.
+    pub(super) weightless: NormLayer,
     pub(super) rope: Option<Arc<Rope>>,
+    /// Makes what the heads' outputs are multiplied by, one number each or one for each of their elements.
+    pub(super) gate: Option<(Linear, GateFunction)>,
     /// One extra score per head that takes weight but adds nothing, `[heads]`.
     pub(super) sinks: Option<Tensor>,
     /// Normalizes what the heads return.
@@ -66,7 +70,20 @@ impl Attention {
         if let Some(norm) = &self.inner_norm {
             mixed = norm.forward(&mixed)?;
         }
-        self.output.forward(&mixed)
+        if let Some((gate, function)) = &self.gate {
+            mixed = self.weigh(&mixed, &function.apply(&gate.forward(x)?)?)?;
+        }
+        let output = self.output.forward(&mixed)?;
+        if spec.output_scale == 1.0 { Ok(output) } else { output * f64::from(spec.output_scale) }
+    }
+
+    /// Multiplies what the heads return by `weights`.
+    fn weigh(&self, mixed: &Tensor, weights: &Tensor) -> Result<Tensor> {
+        if weights.dim(1)? == mixed.dim(1)? {
+            return mixed * weights;
+        }
+        let heads = mixed.reshape((mixed.dim(0)?, self.spec.heads, self.spec.value_length))?;
+        heads.broadcast_mul(&weights.unsqueeze(2)?)?.flatten_from(1)
     }
 
     fn project(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
@@ -114,22 +131,20 @@ impl Attention {
             Some(rope) => rotations.table(rope)?.rotate(&x),
         };
         let x = x.reshape(shape)?;
-        if self.spec.qk_norm_last { normalize(rotate(x)?) } else { rotate(normalize(x)?) }
+        let placed = if self.spec.qk_norm_last { normalize(rotate(x)?) } else { rotate(normalize(x)?) }?;
+        if self.spec.qk_norm_weightless { self.weightless.forward(&placed) } else { Ok(placed) }
     }
 
     /// Attends with the last `query.dim(0)` tokens of a sequence to all of it: `[tokens, heads · value length]`.
     fn attend(&self, query: &Tensor, keys: &Tensor, values: &Tensor, position: usize) -> Result<Tensor> {
         let spec = &self.spec;
         let (tokens, total) = (query.dim(0)?, keys.dim(0)?);
-        // A single token sees exactly the window; several need a mask as soon as the window is full.
-        let (keys, values, hidden) = match spec.window {
-            Some(window) if tokens == 1 && total > window => {
-                let first = total - window;
-                (keys.narrow(0, first, window)?, values.narrow(0, first, window)?, first)
-            }
-            _ => (keys.clone(), values.clone(), 0),
-        };
-        let masked = tokens > 1 && spec.window.is_some_and(|window| total > window);
+        // What the first token cannot see, none can; if the last one sees as far back, no mask is needed.
+        let first_seen = |position| spec.window.map_or(0, |window| window.first_seen(position));
+        let hidden = first_seen(position);
+        let (keys, values) =
+            (keys.narrow(0, hidden, total - hidden)?, values.narrow(0, hidden, total - hidden)?);
+        let masked = first_seen(total - 1) > hidden;
         // candle's fused kernel adds an ALiBi bias of slope 1 when it is given a soft cap and no ALiBi.
         let fused = query.device().is_cpu()
             && query.dtype() == DType::F32
@@ -158,7 +173,7 @@ pub(super) struct Mask {
     pub(super) keys: usize,
     /// The position of the first token.
     pub(super) position: usize,
-    pub(super) window: Option<usize>,
+    pub(super) window: Option<Window>,
 }
 
 /// What happens to scores before the softmax.
@@ -173,9 +188,10 @@ impl Mask {
     fn additive(&self) -> Option<Vec<f32>> {
         let hides = |token: usize, key: usize| {
             let (token, key) = (self.position + token, self.first_key + key);
-            key > token || self.window.is_some_and(|window| token - key >= window)
+            key > token || self.window.is_some_and(|window| key < window.first_seen(token))
         };
-        let everything = self.tokens == 1 && self.window.is_none_or(|window| self.keys <= window);
+        let everything = self.tokens == 1
+            && self.window.is_none_or(|window| window.first_seen(self.position) <= self.first_key);
         (!everything).then(|| {
             (0..self.tokens)
                 .flat_map(|token| (0..self.keys).map(move |key| (token, key)))
@@ -255,13 +271,26 @@ fn alibi_slopes(heads: usize, max: f32) -> Vec<f32> {
         .collect()
 }
 
+impl GateFunction {
+    fn apply(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Sigmoid => candle_nn::ops::sigmoid(x),
+            // ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), which does not overflow.
+            Self::Softplus => x.relu()? + (x.abs()?.neg()?.exp()? + 1.0)?.log()?,
+        }
+    }
+}
+
 impl Temperature {
     /// Scales queries, `[tokens, …]`, by their positions.
     pub(super) fn apply(self, query: &Tensor, spans: &[Span]) -> Result<Tensor> {
         let factors: Vec<f32> = spans
             .iter()
             .flat_map(|span| span.position..span.position + span.len)
-            .map(|position| 1.0 + self.scale * ((position / self.floor + 1) as f32).ln())
+            .map(|position| {
+                let step = (position + self.offset) / self.floor;
+                1.0 + self.scale * ((step + 1) as f32).ln()
+            })
             .collect();
         let mut shape = vec![1; query.rank()];
         shape[0] = factors.len();
@@ -308,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_window_hides_everything_older() {
-        let mask = Mask { tokens: 2, first_key: 0, keys: 4, position: 2, window: Some(2) };
+        let mask = Mask { tokens: 2, first_key: 0, keys: 4, position: 2, window: Some(Window::Sliding(2)) };
         let hidden: Vec<bool> = mask.additive().unwrap().iter().map(|x| *x != 0.0).collect();
         assert_eq!(hidden, [true, false, false, true, true, true, false, false]);
     }

@@ -27,8 +27,10 @@ struct Choice {
 }
 
 impl Experts {
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let logits = self.router.forward(x)?.to_vec2::<f32>()?;
+    /// Transforms `x`; `layer_input` is what the layer was given, before any norm.
+    pub(super) fn forward(&self, x: &Tensor, layer_input: &Tensor) -> Result<Tensor> {
+        let routed = if self.spec.routed_early { layer_input } else { x };
+        let logits = self.router.forward(routed)?.to_vec2::<f32>()?;
         // Tokens are gathered by expert, so that each expert's weights are read once.
         let mut tokens: Vec<Vec<u32>> = vec![Vec::new(); self.networks.len()];
         let mut weights: Vec<Vec<f32>> = vec![Vec::new(); self.networks.len()];
@@ -46,7 +48,12 @@ impl Experts {
             let count = tokens.len();
             let tokens = Tensor::from_vec(tokens, count, x.device())?;
             let weights = Tensor::from_vec(weights, (count, 1), x.device())?;
-            let outputs = expert.forward(&x.index_select(&tokens, 0)?)?.broadcast_mul(&weights)?;
+            let inputs = x.index_select(&tokens, 0)?;
+            let outputs = if self.spec.weights_first {
+                expert.forward(&inputs.broadcast_mul(&weights)?)?
+            } else {
+                expert.forward(&inputs)?.broadcast_mul(&weights)?
+            };
             sum = sum.index_add(&tokens, &outputs, 0)?;
         }
         match &self.shared {
@@ -56,7 +63,9 @@ impl Experts {
                 if let Some(gate) = &self.shared_gate {
                     outputs = outputs.broadcast_mul(&candle_nn::ops::sigmoid(&gate.forward(x)?)?)?;
                 }
-                sum + outputs
+                let sum = (sum + outputs)?;
+                let scale = self.spec.shared_scale;
+                if scale == 1.0 { Ok(sum) } else { sum * f64::from(scale) }
             }
         }
     }
@@ -135,6 +144,10 @@ mod tests {
             normalize,
             scale: 1.0,
             groups: None,
+            weights_first: false,
+            routed_early: false,
+            shared_suffix: "_shexp",
+            shared_scale: 1.0,
         }
     }
 

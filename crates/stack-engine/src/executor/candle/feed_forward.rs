@@ -14,10 +14,11 @@ pub(super) enum FeedForwardLayer {
 }
 
 impl FeedForwardLayer {
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    /// Transforms `x`; `layer_input` is what the layer was given, before any norm.
+    pub(super) fn forward(&self, x: &Tensor, layer_input: &Tensor) -> Result<Tensor> {
         match self {
             Self::Dense(dense) => dense.forward(x),
-            Self::Experts(experts) => experts.forward(x),
+            Self::Experts(experts) => experts.forward(x, layer_input),
         }
     }
 }
@@ -28,6 +29,8 @@ pub(super) struct Dense {
     pub(super) up: Up,
     /// Normalizes what the activation returns.
     pub(super) inner_norm: Option<NormLayer>,
+    /// Divides what the activation returns (MPT after activation-aware quantization).
+    pub(super) divisor: Option<Tensor>,
     pub(super) down: Linear,
 }
 
@@ -50,6 +53,9 @@ impl Dense {
         };
         if let Some(norm) = &self.inner_norm {
             inner = norm.forward(&inner)?;
+        }
+        if let Some(divisor) = &self.divisor {
+            inner = inner.broadcast_div(divisor)?;
         }
         self.down.forward(&inner)
     }

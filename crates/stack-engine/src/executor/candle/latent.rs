@@ -22,8 +22,8 @@ pub(super) struct Latent {
     /// Makes the compressed vector and the rotated part of the key.
     pub(super) compress: Linear,
     pub(super) compressed_norm: NormLayer,
-    /// Takes a head's unrotated query to the compressed space, `[heads, unrotated, rank]`.
-    pub(super) absorb: Tensor,
+    /// Takes a head's unrotated query to the compressed space, `[heads, unrotated, rank]`; `None` if all of it rotates.
+    pub(super) absorb: Option<Tensor>,
     /// Takes a head's mixed vector to its value, `[heads, rank, value length]`.
     pub(super) decompress: Tensor,
     pub(super) rope: Arc<Rope>,
@@ -55,13 +55,13 @@ impl Latent {
             LatentQuery::Compressed { down, norm, up } => up.forward(&norm.forward(&down.forward(x)?)?)?,
         };
         let query = query.reshape((tokens, spec.heads, spec.key_length))?;
-        let absorbed = query
-            .narrow(2, 0, unrotated)?
-            .transpose(0, 1)?
-            .contiguous()?
-            .matmul(&self.absorb)?
-            .transpose(0, 1)?
-            .contiguous()?;
+        let absorbed = match &self.absorb {
+            Some(absorb) => {
+                let unrotated = query.narrow(2, 0, unrotated)?.transpose(0, 1)?.contiguous()?;
+                unrotated.matmul(absorb)?.transpose(0, 1)?.contiguous()?
+            }
+            None => Tensor::zeros((tokens, spec.heads, spec.kv_rank), query.dtype(), query.device())?,
+        };
         let turned = table.rotate(&query.narrow(2, unrotated, rotated)?.contiguous()?)?;
         let mut query = Tensor::cat(&[&absorbed, &turned], 2)?;
         if let Some(temperature) = spec.temperature {

@@ -6,8 +6,10 @@ use candle_core::{Result, Tensor};
 
 use super::attention::Attention;
 use super::convolution::ShortConvolution;
+use super::experts::Experts;
 use super::feed_forward::FeedForwardLayer;
 use super::latent::Latent;
+use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
 use super::{Caches, Span};
@@ -25,6 +27,8 @@ pub(super) struct Layer {
     /// Before the feed-forward. A parallel layer without it gives the feed-forward the mixer's input.
     pub(super) feed_forward_norm: Option<NormLayer>,
     pub(super) feed_forward: Option<FeedForwardLayer>,
+    /// Experts beside the feed-forward, and the norm through which they read the layer's input.
+    pub(super) side: Option<(NormLayer, Experts)>,
     /// After the feed-forward.
     pub(super) post_feed_forward_norm: Option<NormLayer>,
 }
@@ -34,6 +38,10 @@ pub(super) enum MixerLayer {
     Attention(Attention),
     Latent(Latent),
     ShortConvolution(ShortConvolution),
+    /// One matrix, which mixes nothing.
+    Linear(Linear),
+    /// Nothing at all.
+    None,
 }
 
 impl Layer {
@@ -42,7 +50,7 @@ impl Layer {
         match &self.mixer {
             MixerLayer::Attention(attention) => attention.rope.as_ref(),
             MixerLayer::Latent(latent) => Some(&latent.rope),
-            MixerLayer::ShortConvolution(_) => None,
+            MixerLayer::ShortConvolution(_) | MixerLayer::Linear(_) | MixerLayer::None => None,
         }
     }
 
@@ -55,20 +63,28 @@ impl Layer {
     ) -> Result<Tensor> {
         let input = normalize(self.mixer_norm.as_ref(), x)?;
         let mixed = match &self.mixer {
-            MixerLayer::Attention(attention) => attention.forward(&input, spans, rotations, caches)?,
-            MixerLayer::Latent(latent) => latent.forward(&input, spans, rotations, caches)?,
-            MixerLayer::ShortConvolution(convolution) => convolution.forward(&input, spans, caches)?,
+            MixerLayer::Attention(attention) => Some(attention.forward(&input, spans, rotations, caches)?),
+            MixerLayer::Latent(latent) => Some(latent.forward(&input, spans, rotations, caches)?),
+            MixerLayer::ShortConvolution(convolution) => Some(convolution.forward(&input, spans, caches)?),
+            MixerLayer::Linear(linear) => Some(linear.forward(&input)?),
+            MixerLayer::None => None,
         };
-        let mixed = normalize(self.post_mixer_norm.as_ref(), &mixed)?;
-        let sum = self.add(x, mixed)?;
+        let sum = match mixed {
+            Some(mixed) => self.add(x, normalize(self.post_mixer_norm.as_ref(), &mixed)?)?,
+            None => x.clone(),
+        };
         let Some(feed_forward) = &self.feed_forward else { return Ok(sum) };
         let input = match (self.residual, &self.feed_forward_norm) {
             (Residual::Sequential, norm) => normalize(norm.as_ref(), &sum)?,
             (Residual::Parallel, Some(norm)) => norm.forward(x)?,
             (Residual::Parallel, None) => input,
         };
-        let output = normalize(self.post_feed_forward_norm.as_ref(), &feed_forward.forward(&input)?)?;
-        self.add(&sum, output)
+        let output = normalize(self.post_feed_forward_norm.as_ref(), &feed_forward.forward(&input, x)?)?;
+        let sum = self.add(&sum, output)?;
+        match &self.side {
+            Some((norm, experts)) => sum + experts.forward(&norm.forward(x)?, x)?,
+            None => Ok(sum),
+        }
     }
 
     fn add(&self, x: &Tensor, y: Tensor) -> Result<Tensor> {

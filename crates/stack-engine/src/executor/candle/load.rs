@@ -7,8 +7,9 @@
 mod matrices;
 mod parts;
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::Device;
 use rayon::prelude::*;
@@ -18,7 +19,7 @@ use super::linear::{Embedding, Linear, Matrix};
 use super::norm::NormLayer;
 use super::rope::Rope;
 use super::{CandleExecutor, DeviceKind};
-use crate::spec::{DecoderSpec, RopeSpec};
+use crate::spec::{DecoderSpec, FeedForward, RopeSpec};
 use crate::weights::{LoadError, WeightSource};
 
 /// Called with bytes loaded and bytes in all.
@@ -49,6 +50,7 @@ impl CandleExecutor {
             spec: &spec,
             context,
             loaded: AtomicU64::new(0),
+            used: Mutex::default(),
             total,
             progress,
         };
@@ -71,7 +73,7 @@ impl CandleExecutor {
         };
         // LFM2 calls the norm before the output what others call the norm after the embedding.
         let (embedding_norm, output_norm) = match loader.norm("output_norm", spec.embedding)? {
-            Some(norm) => (loader.norm("token_embd_norm", spec.embedding)?, norm),
+            Some(norm) => (loader.weighted_norm("token_embd_norm", spec.embedding)?, norm),
             None => match loader.norm("token_embd_norm", spec.embedding)? {
                 Some(norm) => (None, norm),
                 None => return Err(LoadError::new("output_norm.weight", "the tensor is missing")),
@@ -82,6 +84,7 @@ impl CandleExecutor {
             .into_par_iter()
             .map(|index| loader.layer(index, &ropes))
             .collect::<Result<_, _>>()?;
+        loader.refuse_unused()?;
         let weight_bytes = loader.loaded.into_inner();
         Ok(Self {
             device: device.clone(),
@@ -89,6 +92,7 @@ impl CandleExecutor {
             weight_bytes,
             embedding: Embedding(embedding),
             positions,
+            weightless_embedding_norm: spec.embedding_norm.then(|| NormLayer::new(spec.norm, None, None)),
             embedding_norm,
             layers,
             output_norm,
@@ -105,13 +109,20 @@ struct Loader<'a> {
     spec: &'a DecoderSpec,
     context: usize,
     loaded: AtomicU64,
+    /// The names of the tensors that were read.
+    used: Mutex<HashSet<String>>,
     total: u64,
     progress: Progress<'a>,
 }
 
 impl Loader<'_> {
     fn has(&self, name: &str) -> bool {
-        self.source.tensor(name).is_some()
+        self.source.tensor(name).is_some() && !self.is_ignored(name)
+    }
+
+    fn is_ignored(&self, name: &str) -> bool {
+        let part = split_layer(name).map_or(name, |(_, part)| part);
+        self.spec.ignored.contains(&part)
     }
 
     fn rows(&self, name: &str) -> Result<usize, LoadError> {
@@ -129,16 +140,40 @@ impl Loader<'_> {
 
     fn raw(&self, name: &str) -> Result<Raw, LoadError> {
         let raw = Raw::read(self.source, name)?;
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
         let bytes = raw.bytes.len() as u64;
         let loaded = self.loaded.fetch_add(bytes, Ordering::Relaxed) + bytes;
         (self.progress)(loaded, self.total);
         Ok(raw)
     }
 
+    /// Refuses tensors of the layers that nothing has read: the model has a part that this program does not know.
+    fn refuse_unused(&self) -> Result<(), LoadError> {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        for tensor in self.source.tensors() {
+            let Some((layer, part)) = split_layer(&tensor.name) else { continue };
+            // Layers beyond the last only predict further tokens.
+            let Some(layer) = self.spec.layers.get(layer) else { continue };
+            // Where there are experts, the reference implementation does not use a dense network.
+            let dense = matches!(layer.feed_forward, FeedForward::Experts(_))
+                && ["ffn_gate.", "ffn_up.", "ffn_down."].iter().any(|prefix| part.starts_with(prefix));
+            let spare = SPARE.iter().any(|prefix| part.starts_with(prefix)) || part.ends_with("scale");
+            if !dense && !spare && !self.is_ignored(&tensor.name) && !used.contains(&tensor.name) {
+                let problem = format!("is not a part of {} that is known here", self.spec.architecture);
+                return Err(LoadError::new(&tensor.name, problem));
+            }
+        }
+        Ok(())
+    }
+
     /// A norm of `width` elements, if the model has it.
     fn norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
         let norm = self.spec.norm;
-        let weight = self.vector(&format!("{name}.weight"), width)?;
+        // PLaMo 3 names some norms without a suffix.
+        let weight = match self.vector(&format!("{name}.weight"), width)? {
+            None => self.vector(name, width)?,
+            found => found,
+        };
         let bias = self.vector(&format!("{name}.bias"), width)?;
         let exists = weight.is_some() || !norm.weighted;
         Ok(exists.then(|| NormLayer::new(norm, weight, bias)))
@@ -165,6 +200,16 @@ impl Loader<'_> {
         };
         Ok(self.spec.layers.iter().map(|layer| layer.mixer.rope().map(&mut share)).collect())
     }
+}
+
+/// Parts of layers that files carry though the reference implementation does not use them for text: tables that are
+/// computed instead, and the experts for images of CogVLM.
+const SPARE: &[&str] = &["rope_freqs", "attn_rot_embd", "attn.rotary_emb", "vis_"];
+
+/// Splits `blk.3.ffn_up.weight` into 3 and `ffn_up.weight`.
+fn split_layer(name: &str) -> Option<(usize, &str)> {
+    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
+    Some((layer.parse().ok()?, part))
 }
 
 fn missing(name: &str) -> LoadError {

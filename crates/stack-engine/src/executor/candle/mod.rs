@@ -41,6 +41,7 @@ pub struct CandleExecutor {
     weight_bytes: u64,
     embedding: Embedding,
     positions: Option<Tensor>,
+    weightless_embedding_norm: Option<NormLayer>,
     embedding_norm: Option<NormLayer>,
     layers: Vec<Layer>,
     output_norm: NormLayer,
@@ -157,6 +158,9 @@ impl CandleExecutor {
         let positions = Tensor::new(positions, &self.device)?;
 
         let mut hidden = self.embedding.forward(&Tensor::new(tokens, &self.device)?)?;
+        if let Some(norm) = &self.weightless_embedding_norm {
+            hidden = norm.forward(&hidden)?;
+        }
         if self.spec.embedding_scale != 1.0 {
             hidden = (hidden * f64::from(self.spec.embedding_scale))?;
         }

@@ -15,8 +15,8 @@ use super::super::norm::NormLayer;
 use super::super::rope::Rope;
 use super::{Loader, Part, device_error, halves_order, missing};
 use crate::spec::{
-    Activation, AttentionSpec, ExpertsSpec, FeedForward, LatentSpec, Mixer, Norm, NormKind, Residual,
-    Rotation,
+    Activation, AttentionSpec, ExpertsSpec, FeedForward, GateFunction, LatentSpec, Mixer, Norm, NormKind,
+    Residual, Rotation,
 };
 use crate::weights::LoadError;
 
@@ -36,6 +36,13 @@ impl Loader<'_> {
             Mixer::ShortConvolution { taps } => {
                 MixerLayer::ShortConvolution(self.short_convolution(&prefix, *taps)?)
             }
+            Mixer::Linear => MixerLayer::Linear(self.linear(
+                &format!("{prefix}.attn_output"),
+                Some((width, width)),
+                None,
+                false,
+            )?),
+            Mixer::None => MixerLayer::None,
         };
         let feed_forward = match &spec.feed_forward {
             FeedForward::None => None,
@@ -48,27 +55,51 @@ impl Loader<'_> {
             FeedForward::Experts(experts) => Some(FeedForwardLayer::Experts(self.experts(&prefix, experts)?)),
         };
         // Falcon-40B normalizes the input of attention by a norm of its own.
-        let (mixer_norm, feed_forward_norm) = match norm("attn_norm_2")? {
-            Some(own) if spec.residual == Residual::Parallel => (Some(own), norm("attn_norm")?),
-            _ => (norm("attn_norm")?, norm(spec.feed_forward_norm)?),
-        };
+        let (mixer_norm, feed_forward_norm) =
+            match self.weighted_norm(&format!("{prefix}.attn_norm_2"), width)? {
+                Some(own) if spec.residual == Residual::Parallel => (Some(own), norm("attn_norm")?),
+                _ => (norm("attn_norm")?, norm(spec.feed_forward_norm)?),
+            };
         Ok(Layer {
             residual: spec.residual,
             residual_scale: self.spec.residual_scale,
             mixer_norm,
             mixer,
             post_mixer_norm: match spec.post_attention_norm {
-                Some(name) if self.has(&format!("{prefix}.{name}.weight")) => norm(name)?,
-                _ => None,
+                Some(name) => self.weighted_norm(&format!("{prefix}.{name}"), width)?,
+                None => None,
             },
             feed_forward_norm,
             feed_forward,
-            post_feed_forward_norm: if self.has(&format!("{prefix}.post_ffw_norm.weight")) {
-                norm("post_ffw_norm")?
-            } else {
-                None
+            side: match &spec.side_experts {
+                Some(experts) => {
+                    let name = format!("{prefix}.ffn_norm_exps");
+                    let norm = self.weighted_norm(&name, width)?.ok_or_else(|| missing(&name))?;
+                    Some((norm, self.experts(&prefix, experts)?))
+                }
+                None => None,
+            },
+            post_feed_forward_norm: match self.weighted_norm(&format!("{prefix}.post_ffw_norm"), width)? {
+                None => self.weighted_norm(&format!("{prefix}.layer_output_norm"), width)?,
+                found => found,
             },
         })
+    }
+
+    /// A norm that exists only where it has weights, even in models whose norms have none.
+    pub(super) fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
+        if self.has(&format!("{name}.weight")) || self.has(name) { self.norm(name, width) } else { Ok(None) }
+    }
+
+    /// The gate of what the heads return: one number for each head, or for each of their elements.
+    fn gate(&self, prefix: &str, spec: &AttentionSpec) -> Result<Option<(Linear, GateFunction)>, LoadError> {
+        let Some(function) = spec.gate else { return Ok(None) };
+        let name = format!("{prefix}.attn_gate");
+        let rows = match self.rows(&format!("{name}.weight"))? {
+            rows if rows == spec.heads => rows,
+            _ => spec.heads * spec.value_length,
+        };
+        Ok(Some((self.linear_if(&name, (rows, self.spec.embedding), false)?, function)))
     }
 
     fn attention(
@@ -139,13 +170,12 @@ impl Loader<'_> {
                 spec,
                 key_order.as_deref(),
             )?,
+            weightless: NormLayer::new(self.spec.norm, None, None),
             rope,
+            gate: self.gate(prefix, spec)?,
             sinks: self.vector(&format!("{prefix}.attn_sinks.weight"), spec.heads)?,
-            inner_norm: if self.has(&format!("{prefix}.attn_sub_norm.weight")) {
-                self.norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)?
-            } else {
-                None
-            },
+            inner_norm: self
+                .weighted_norm(&format!("{prefix}.attn_sub_norm"), spec.heads * spec.value_length)?,
             projections,
             output,
             spec: spec.clone(),
@@ -262,7 +292,7 @@ impl Loader<'_> {
         prefix: &str,
         spec: &LatentSpec,
         unrotated: usize,
-    ) -> Result<(Tensor, Tensor), LoadError> {
+    ) -> Result<(Option<Tensor>, Tensor), LoadError> {
         let (heads, rank) = (spec.heads, spec.kv_rank);
         let turn = |x: &Tensor| x.transpose(1, 2)?.contiguous();
         let both = format!("{prefix}.attn_kv_b.weight");
@@ -272,7 +302,10 @@ impl Loader<'_> {
             let parts = self.dense(&both)?;
             return (|| {
                 let parts = parts.reshape((heads, rows, rank))?;
-                let keys = parts.narrow(1, 0, unrotated)?.contiguous()?;
+                let keys = match unrotated {
+                    0 => None,
+                    _ => Some(parts.narrow(1, 0, unrotated)?.contiguous()?),
+                };
                 Ok((keys, turn(&parts.narrow(1, unrotated, spec.value_length)?)?))
             })()
             .map_err(|error| device_error(&both, error));
@@ -292,7 +325,7 @@ impl Loader<'_> {
             dense.map_err(|error| device_error(name, error))
         };
         Ok((
-            three(&key_name, [heads, rank, unrotated])?,
+            if unrotated > 0 { Some(three(&key_name, [heads, rank, unrotated])?) } else { None },
             three(&value_name, [heads, spec.value_length, rank])?,
         ))
     }
@@ -359,11 +392,8 @@ impl Loader<'_> {
         Ok(Dense {
             activation,
             up,
-            inner_norm: if self.has(&format!("{prefix}.ffn_sub_norm.weight")) {
-                self.norm(&format!("{prefix}.ffn_sub_norm"), inner)?
-            } else {
-                None
-            },
+            inner_norm: self.weighted_norm(&format!("{prefix}.ffn_sub_norm"), inner)?,
+            divisor: self.vector(&format!("{prefix}.ffn.act.scales"), inner)?,
             down: self.linear_if(&name("down"), (width, inner), scaled)?,
         })
     }
@@ -415,16 +445,26 @@ impl Loader<'_> {
                 activation: spec.activation,
                 up,
                 inner_norm: None,
+                divisor: None,
                 down: self.finish(down)?,
             });
         }
         let shared_gate = format!("{prefix}.ffn_gate_inp_shexp");
         Ok(Experts {
             router: self.linear(&name("gate_inp"), Some((spec.count, width)), None, false)?,
-            choice_bias: self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)?,
+            // Hunyuan 3 names it without a suffix.
+            choice_bias: match self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)? {
+                None => self.vector_values(&format!("{prefix}.exp_probs_b"), spec.count)?,
+                found => found,
+            },
             networks: experts,
-            shared: if self.has(&format!("{}.weight", name("up_shexp"))) {
-                Some(self.dense_network(prefix, "_shexp", spec.activation, false)?)
+            shared: if self.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
+                Some(self.dense_network(
+                    prefix,
+                    spec.shared_suffix,
+                    spec.activation,
+                    self.spec.companion_scales.shared,
+                )?)
             } else {
                 None
             },
