@@ -203,7 +203,7 @@ pub struct ExpertsSpec {
     pub groups: Option<ExpertGroups>,
     /// Whether the weights multiply what goes into an expert instead of what comes out (Llama 4).
     pub weights_first: bool,
-    /// Whether the router reads the layer's input, before any norm (SmallThinker).
+    /// Whether the router reads the layer's input, before any norm (`SmallThinker`).
     pub routed_early: bool,
     /// What the names of a shared expert's matrices end with.
     pub shared_suffix: &'static str,

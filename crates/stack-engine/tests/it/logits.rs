@@ -17,6 +17,7 @@ fn every_architecture_answers_as_the_reference_does() {
 /// Set `STACK_ARCHS_EXTRA` to a folder like the reference data's `archs` to compare more models; those of unknown
 /// architectures must be refused.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no other way to be told of a folder")]
 fn further_architectures_answer_as_the_reference_does() {
     let Some(folder) = std::env::var_os("STACK_ARCHS_EXTRA") else { return };
     compare_all(Path::new(&folder), |_| 1e-4);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and tell what they measured")]
 
 mod answers;
+mod book;
 mod hostile;
 mod logits;
 mod ragged;

@@ -10,7 +10,7 @@ use crate::spec::Activation;
 /// The feed-forward part of a layer.
 pub(super) enum FeedForwardLayer {
     Dense(Dense),
-    Experts(Experts),
+    Experts(Box<Experts>),
 }
 
 impl FeedForwardLayer {

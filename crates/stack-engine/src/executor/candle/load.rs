@@ -5,6 +5,8 @@
 //! `RoPE` pairs lie half a head apart (scores do not change when queries and keys are permuted alike).
 
 mod matrices;
+mod mixers;
+mod networks;
 mod parts;
 
 use std::collections::HashSet;
@@ -203,7 +205,7 @@ impl Loader<'_> {
 }
 
 /// Parts of layers that files carry though the reference implementation does not use them for text: tables that are
-/// computed instead, and the experts for images of CogVLM.
+/// computed instead, and the experts for images of `CogVLM`.
 const SPARE: &[&str] = &["rope_freqs", "attn_rot_embd", "attn.rotary_emb", "vis_"];
 
 /// Splits `blk.3.ffn_up.weight` into 3 and `ffn_up.weight`.

@@ -46,12 +46,11 @@ impl Reader<'_> {
         };
         let inverse = 1.0 / (key_length as f32).sqrt();
         let scale = match self.row.attention_scale {
-            AttentionScale::Inverse => inverse,
             AttentionScale::Key => self.positive("attention.scale")?.unwrap_or(inverse),
             AttentionScale::EmbeddingPerHeadAt(layers) if layers == model.layers => {
                 1.0 / ((model.embedding / heads) as f32).sqrt()
             }
-            AttentionScale::EmbeddingPerHeadAt(_) => inverse,
+            AttentionScale::Inverse | AttentionScale::EmbeddingPerHeadAt(_) => inverse,
             AttentionScale::Whole => 1.0 / key_length as f32,
             AttentionScale::Rotated => {
                 rope.as_ref().map_or(inverse, |rope| 1.0 / (rope.dimensions.max(1) as f32).sqrt())

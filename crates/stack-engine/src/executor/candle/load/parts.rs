@@ -1,23 +1,17 @@
-//! Layers, put together from tensors.
+//! Layers and their attention, put together from tensors.
 
 use std::sync::Arc;
 
 use candle_core::Tensor;
 
 use super::super::attention::{Attention, HeadNorm, Projections};
-use super::super::convolution::ShortConvolution;
-use super::super::experts::Experts;
-use super::super::feed_forward::{Dense, FeedForwardLayer, Up};
-use super::super::latent::{Latent, LatentQuery};
+use super::super::feed_forward::FeedForwardLayer;
 use super::super::layer::{Layer, MixerLayer};
 use super::super::linear::Linear;
 use super::super::norm::NormLayer;
 use super::super::rope::Rope;
 use super::{Loader, Part, device_error, halves_order, missing};
-use crate::spec::{
-    Activation, AttentionSpec, ExpertsSpec, FeedForward, GateFunction, LatentSpec, Mixer, Norm, NormKind,
-    Residual, Rotation,
-};
+use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer, Residual, Rotation};
 use crate::weights::LoadError;
 
 impl Loader<'_> {
@@ -52,7 +46,9 @@ impl Loader<'_> {
                 *activation,
                 self.spec.companion_scales.dense,
             )?)),
-            FeedForward::Experts(experts) => Some(FeedForwardLayer::Experts(self.experts(&prefix, experts)?)),
+            FeedForward::Experts(experts) => {
+                Some(FeedForwardLayer::Experts(Box::new(self.experts(&prefix, experts)?)))
+            }
         };
         // Falcon-40B normalizes the input of attention by a norm of its own.
         let (mixer_norm, feed_forward_norm) =
@@ -230,287 +226,10 @@ impl Loader<'_> {
         Ok(Some(HeadNorm { norm, whole }))
     }
 
-    fn latent(&self, prefix: &str, spec: &LatentSpec, rope: Arc<Rope>) -> Result<Latent, LoadError> {
-        let width = self.spec.embedding;
-        let rotated = spec.rope.dimensions;
-        let unrotated = spec.key_length - rotated;
-        let adjacent = spec.rope.rotation == Rotation::Adjacent;
-        let query_order = adjacent.then(|| halves_order(spec.heads, spec.key_length, unrotated, rotated));
-        let key_order = adjacent.then(|| halves_order(1, spec.kv_rank + rotated, spec.kv_rank, rotated));
-        let queries = spec.heads * spec.key_length;
-        let rms = Norm { kind: NormKind::Rms, ..self.spec.norm };
-        let inner_norm = |name: &str, length| -> Result<NormLayer, LoadError> {
-            let name = format!("{prefix}.{name}.weight");
-            let weight = self.vector(&name, length)?.ok_or_else(|| missing(&name))?;
-            Ok(NormLayer::new(rms, Some(weight), None))
-        };
-        let query = match spec.query_rank {
-            None => LatentQuery::Direct(self.linear(
-                &format!("{prefix}.attn_q"),
-                Some((queries, width)),
-                query_order.as_deref(),
-                false,
-            )?),
-            Some(rank) => LatentQuery::Compressed {
-                down: self.linear(&format!("{prefix}.attn_q_a"), Some((rank, width)), None, false)?,
-                norm: inner_norm("attn_q_a_norm", rank)?,
-                up: self.linear(
-                    &format!("{prefix}.attn_q_b"),
-                    Some((queries, rank)),
-                    query_order.as_deref(),
-                    false,
-                )?,
-            },
-        };
-        let compress = self.linear(
-            &format!("{prefix}.attn_kv_a_mqa"),
-            Some((spec.kv_rank + rotated, width)),
-            key_order.as_deref(),
-            false,
-        )?;
-        let (absorb, decompress) = self.latent_decompression(prefix, spec, unrotated)?;
-        Ok(Latent {
-            query,
-            compress,
-            compressed_norm: inner_norm("attn_kv_a_norm", spec.kv_rank)?,
-            absorb,
-            decompress,
-            rope,
-            output: self.linear(
-                &format!("{prefix}.attn_output"),
-                Some((width, spec.heads * spec.value_length)),
-                None,
-                false,
-            )?,
-            spec: spec.clone(),
-        })
-    }
-
-    /// The matrices that decompress keys and values, from two tensors or, in older files, from one.
-    fn latent_decompression(
-        &self,
-        prefix: &str,
-        spec: &LatentSpec,
-        unrotated: usize,
-    ) -> Result<(Option<Tensor>, Tensor), LoadError> {
-        let (heads, rank) = (spec.heads, spec.kv_rank);
-        let turn = |x: &Tensor| x.transpose(1, 2)?.contiguous();
-        let both = format!("{prefix}.attn_kv_b.weight");
-        if self.has(&both) {
-            let rows = unrotated + spec.value_length;
-            self.expect_shape(&both, &[heads * rows, rank])?;
-            let parts = self.dense(&both)?;
-            return (|| {
-                let parts = parts.reshape((heads, rows, rank))?;
-                let keys = match unrotated {
-                    0 => None,
-                    _ => Some(parts.narrow(1, 0, unrotated)?.contiguous()?),
-                };
-                Ok((keys, turn(&parts.narrow(1, unrotated, spec.value_length)?)?))
-            })()
-            .map_err(|error| device_error(&both, error));
-        }
-        let (key_name, value_name) =
-            (format!("{prefix}.attn_k_b.weight"), format!("{prefix}.attn_v_b.weight"));
-        let three = |name: &str, shape: [usize; 3]| {
-            // A tensor whose outermost dimension is 1 may lack it.
-            let found = self.source.tensor(name).ok_or_else(|| missing(name))?.shape.clone();
-            if found != shape && !(shape[0] == 1 && found == shape[1..]) {
-                return Err(LoadError::new(
-                    name,
-                    format!("the tensor has shape {found:?}; expected {shape:?}"),
-                ));
-            }
-            let dense = self.dense(name)?.reshape(&shape[..]).and_then(|x| turn(&x));
-            dense.map_err(|error| device_error(name, error))
-        };
-        Ok((
-            if unrotated > 0 { Some(three(&key_name, [heads, rank, unrotated])?) } else { None },
-            three(&value_name, [heads, spec.value_length, rank])?,
-        ))
-    }
-
-    fn short_convolution(&self, prefix: &str, taps: usize) -> Result<ShortConvolution, LoadError> {
-        let width = self.spec.embedding;
-        let name = format!("{prefix}.shortconv.conv.weight");
-        self.expect_shape(&name, &[width, taps])?;
-        if taps < 2 {
-            return Err(LoadError::new(name, "a convolution needs at least two taps"));
-        }
-        let kernel = self.floats(&name)?;
-        let tap = |tap: usize| {
-            let column: Vec<f32> = kernel.iter().skip(tap).step_by(taps).copied().collect();
-            Tensor::from_vec(column, width, self.device).map_err(|error| device_error(&name, error))
-        };
-        Ok(ShortConvolution {
-            input: self.linear(
-                &format!("{prefix}.shortconv.in_proj"),
-                Some((3 * width, width)),
-                None,
-                false,
-            )?,
-            taps: (0..taps).map(tap).collect::<Result<_, _>>()?,
-            output: self.linear(
-                &format!("{prefix}.shortconv.out_proj"),
-                Some((width, width)),
-                None,
-                false,
-            )?,
-        })
-    }
-
-    /// A network of tensors `ffn_up{suffix}` and so on.
-    fn dense_network(
-        &self,
-        prefix: &str,
-        suffix: &str,
-        activation: Activation,
-        scaled: bool,
-    ) -> Result<Dense, LoadError> {
-        let width = self.spec.embedding;
-        let name = |part: &str| format!("{prefix}.ffn_{part}{suffix}");
-        let down_name = format!("{}.weight", name("down"));
-        let inner = self.source.tensor(&down_name).ok_or_else(|| missing(&down_name))?.shape.last().copied();
-        let inner = inner.unwrap_or(0);
-        let gated = self.has(&format!("{}.weight", name("gate")));
-        let up_rows = self.rows(&format!("{}.weight", name("up")))?;
-        let up = if gated {
-            let part = |part: &str| self.part(&name(part), Some((inner, width)), scaled);
-            let parts = vec![part("gate")?, part("up")?];
-            match self.join(parts)? {
-                Ok(joined) => Up::Joined(joined),
-                Err(parts) => {
-                    let [gate, up] = self.finish_all(parts)?;
-                    Up::Gated { gate: scale_after_bias(gate), up: scale_after_bias(up) }
-                }
-            }
-        } else if up_rows == 2 * inner {
-            Up::Joined(self.linear_if(&name("up"), (up_rows, width), scaled)?)
-        } else {
-            Up::Plain(self.linear_if(&name("up"), (inner, width), scaled)?)
-        };
-        Ok(Dense {
-            activation,
-            up,
-            inner_norm: self.weighted_norm(&format!("{prefix}.ffn_sub_norm"), inner)?,
-            divisor: self.vector(&format!("{prefix}.ffn.act.scales"), inner)?,
-            down: self.linear_if(&name("down"), (width, inner), scaled)?,
-        })
-    }
-
-    fn linear_if(&self, name: &str, shape: (usize, usize), scaled: bool) -> Result<Linear, LoadError> {
-        Ok(scale_after_bias(self.finish(self.part(name, Some(shape), scaled)?)?))
-    }
-
-    fn experts(&self, prefix: &str, spec: &ExpertsSpec) -> Result<Experts, LoadError> {
-        let width = self.spec.embedding;
-        let name = |part: &str| format!("{prefix}.ffn_{part}");
-        let merged = self.has(&format!("{}.weight", name("gate_up_exps")));
-        let gated = self.has(&format!("{}.weight", name("gate_exps")));
-        let mut down = self.expert_parts(&name("down_exps"), spec.count)?.into_iter();
-        let mut up = self
-            .expert_parts(&name(if merged { "gate_up_exps" } else { "up_exps" }), spec.count)?
-            .into_iter();
-        let mut gate =
-            if gated && !merged { self.expert_parts(&name("gate_exps"), spec.count)? } else { Vec::new() }
-                .into_iter();
-        let mut experts = Vec::with_capacity(spec.count);
-        for (up, down) in up.by_ref().zip(down.by_ref()) {
-            let inner = down.raw.columns();
-            let fits = |part: &Part, rows, columns| {
-                if (part.raw.rows(), part.raw.columns()) == (rows, columns) {
-                    return Ok(());
-                }
-                let problem =
-                    format!("an expert has shape {:?}; expected [{rows}, {columns}]", part.raw.shape);
-                Err(LoadError::new(&part.raw.name, problem))
-            };
-            fits(&down, width, inner)?;
-            fits(&up, if merged { 2 * inner } else { inner }, width)?;
-            let up = match gate.next() {
-                None if merged => Up::Joined(self.finish(up)?),
-                None => Up::Plain(self.finish(up)?),
-                Some(gate) => {
-                    fits(&gate, inner, width)?;
-                    match self.join(vec![gate, up])? {
-                        Ok(joined) => Up::Joined(joined),
-                        Err(parts) => {
-                            let [gate, up] = self.finish_all(parts)?;
-                            Up::Gated { gate, up }
-                        }
-                    }
-                }
-            };
-            experts.push(Dense {
-                activation: spec.activation,
-                up,
-                inner_norm: None,
-                divisor: None,
-                down: self.finish(down)?,
-            });
-        }
-        let shared_gate = format!("{prefix}.ffn_gate_inp_shexp");
-        Ok(Experts {
-            router: self.linear(&name("gate_inp"), Some((spec.count, width)), None, false)?,
-            // Hunyuan 3 names it without a suffix.
-            choice_bias: match self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)? {
-                None => self.vector_values(&format!("{prefix}.exp_probs_b"), spec.count)?,
-                found => found,
-            },
-            networks: experts,
-            shared: if self.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
-                Some(self.dense_network(
-                    prefix,
-                    spec.shared_suffix,
-                    spec.activation,
-                    self.spec.companion_scales.shared,
-                )?)
-            } else {
-                None
-            },
-            shared_gate: match self.vector(&format!("{shared_gate}.weight"), width)? {
-                Some(gate) => {
-                    let row = gate.unsqueeze(0).map_err(|error| device_error(&shared_gate, error))?;
-                    Some(super::super::linear::Matrix::Dense(row).into())
-                }
-                None => None,
-            },
-            spec: spec.clone(),
-        })
-    }
-
-    /// The matrices of all experts, which lie in one tensor.
-    fn expert_parts(&self, name: &str, count: usize) -> Result<Vec<Part>, LoadError> {
-        let raw = self.raw(&format!("{name}.weight"))?;
-        if raw.shape.len() != 3 || raw.shape[0] != count {
-            let problem = format!("the tensor has shape {:?}; expected [{count}, rows, columns]", raw.shape);
-            return Err(LoadError::new(&raw.name, problem));
-        }
-        let rows = raw.shape[1];
-        let biases = self.vector_values(&format!("{name}.bias"), count * rows)?;
-        let scaled = self.spec.companion_scales.experts || raw.ty == crate::weights::TensorType::NVFP4;
-        let scales = if scaled { self.vector_values(&format!("{name}.scale"), count)? } else { None };
-        Ok(raw
-            .split()
-            .enumerate()
-            .map(|(expert, raw)| Part {
-                raw,
-                bias: biases.as_ref().map(|biases| biases[expert * rows..(expert + 1) * rows].to_vec()),
-                scale: scales.as_ref().map(|scales| scales[expert]),
-            })
-            .collect())
-    }
-
-    fn finish_all<const N: usize>(&self, parts: Vec<Part>) -> Result<[Linear; N], LoadError> {
+    pub(super) fn finish_all<const N: usize>(&self, parts: Vec<Part>) -> Result<[Linear; N], LoadError> {
         let linears = parts.into_iter().map(|part| self.finish(part)).collect::<Result<Vec<_>, _>>()?;
         linears
             .try_into()
             .map_err(|_| LoadError::new("layer", "has another number of matrices than it was read with"))
     }
-}
-
-/// In feed-forwards the reference implementation scales the sum with the bias.
-fn scale_after_bias(mut linear: Linear) -> Linear {
-    linear.scale_after_bias = linear.scale.take();
-    linear
 }
