@@ -150,7 +150,7 @@ def test_conversation_goes_on(client, model):
 
 
 def test_content_parts_are_text(client, model):
-    parts = [{"type": "text", "text": "Tell me a story "}, {"type": "text", "text": "about a dog."}]
+    parts = [{"type": "text", "text": STORY[0]["content"]}]
     options = {"model": model, "max_tokens": 16, "temperature": 0}
     whole = client.chat.completions.create(messages=STORY, **options)
     joined = client.chat.completions.create(messages=[{"role": "user", "content": parts}], **options)
