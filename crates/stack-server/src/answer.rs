@@ -20,7 +20,10 @@ use crate::stream;
 
 /// Asks the model and returns its answer the way the caller wants it. A completion may hold several requests; their
 /// choices are counted through.
-#[expect(clippy::disallowed_methods, reason = "the time of an answer is the server's; nothing is decided by it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time of an answer is the server's; nothing is decided by it"
+)]
 pub(crate) async fn answer(
     server: &Server,
     shape: Shape,

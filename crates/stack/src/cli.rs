@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{bench, completions, doctor, logits, render, run, serve, show, tokenize};
+use crate::threads::Work;
 use crate::{logs, threads};
 
 /// Runs language models in this process; nothing leaves the machine.
@@ -67,15 +68,15 @@ pub(crate) fn main() -> ExitCode {
 impl Command {
     fn run(self) -> Result<(), CommandError> {
         let computing = match &self {
-            Self::Run(arguments) => Some(&arguments.engine.compute),
-            Self::Serve(arguments) => Some(&arguments.engine.compute),
-            Self::Logits(arguments) => Some(&arguments.compute),
-            Self::Bench(arguments) => Some(&arguments.compute),
+            Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
+            Self::Serve(arguments) => Some((&arguments.engine.compute, arguments.work())),
+            Self::Logits(arguments) => Some((&arguments.compute, Work::Unknown)),
+            Self::Bench(arguments) => Some((&arguments.compute, Work::Unknown)),
             _ => None,
         };
-        if let Some(compute) = computing {
+        if let Some((compute, load)) = computing {
             compute.device()?;
-            threads::settle(compute.threads)?;
+            threads::settle(compute.threads, load)?;
         }
         match self {
             Self::Run(arguments) => run::run(&arguments),

@@ -13,12 +13,22 @@ use std::thread::available_parallelism;
 use crate::command_error::CommandError;
 use crate::machine::{self, environment};
 
-/// Makes the process compute with the threads asked for; otherwise with those of the environment, or one per core.
-pub(crate) fn settle(asked: Option<u16>) -> Result<(), CommandError> {
+/// How much there is to share among threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// The default model: its matrices are so small that a thread takes longer to wake than to multiply its part.
+    Tiny,
+    /// Any other model.
+    Unknown,
+}
+
+/// Makes the process compute with the threads asked for; otherwise with those of the environment, or as many as suit
+/// the work.
+pub(crate) fn settle(asked: Option<u16>, work: Work) -> Result<(), CommandError> {
     let set = from_environment();
     match asked.map(usize::from) {
         Some(asked) if set != Some(asked) => restart(asked),
-        None if set.is_none() => restart(preferred()),
+        None if set.is_none() => restart(if work == Work::Tiny { 1 } else { preferred() }),
         _ => Ok(()),
     }
 }

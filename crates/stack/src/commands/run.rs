@@ -18,6 +18,7 @@ use crate::input;
 use crate::model_path::{self, ModelPath};
 use crate::options::{EngineArguments, SamplingArguments};
 use crate::output::{Data, talk};
+use crate::threads::Work;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -75,6 +76,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 impl Arguments {
+    /// How much there is to compute.
+    pub(crate) fn work(&self) -> Work {
+        match self.model {
+            None | Some(ModelPath::BuiltIn) => Work::Tiny,
+            Some(_) => Work::Unknown,
+        }
+    }
+
     /// Joins the argument and the pipe; `None` asks for a conversation.
     fn prompt(&self) -> Result<Option<String>, CommandError> {
         if self.model.is_none()

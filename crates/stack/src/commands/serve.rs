@@ -20,6 +20,7 @@ use crate::command_error::{CommandError, Kind};
 use crate::model_path::ModelPath;
 use crate::options::EngineArguments;
 use crate::output::talk;
+use crate::threads::Work;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -34,6 +35,14 @@ pub(crate) struct Arguments {
     port: u16,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
+}
+
+impl Arguments {
+    /// How much there is to compute.
+    pub(crate) fn work(&self) -> Work {
+        let tiny = self.model.iter().all(|model| matches!(model, ModelPath::BuiltIn));
+        if tiny { Work::Tiny } else { Work::Unknown }
+    }
 }
 
 /// A model that is to be served, and under which name.
