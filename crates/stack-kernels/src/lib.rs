@@ -1,0 +1,1 @@
+//! Vector kernels on slices, with run-time dispatch and a scalar twin of each.

@@ -1,0 +1,1 @@
+//! Models as signed, encrypted, content-addressed artifacts.

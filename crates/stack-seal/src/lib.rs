@@ -1,0 +1,1 @@
+//! Digests, keys, signatures, sealed streams and what is verified.
