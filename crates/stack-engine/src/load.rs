@@ -1,6 +1,5 @@
 //! Loads whatever a path holds: a decoder or an encoder.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use stack_chat::{ChatModel, Embedder, ModelCard};
@@ -9,7 +8,7 @@ use crate::encoder::{BertDirectory, Encoder};
 use crate::engine::{Engine, EngineOptions};
 use crate::executor::Progress;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{self, LoadError, WeightSource};
+use crate::weights::{self, Files, LoadError, WeightSource};
 
 /// A loaded model, as what it can be used for.
 pub struct Loaded {
@@ -28,11 +27,11 @@ pub struct Loaded {
 /// # Errors
 ///
 /// When there is no model, or not one that this program knows.
-pub fn open(path: &Path) -> Result<Box<dyn WeightSource>, LoadError> {
-    if BertDirectory::recognises(path) {
-        return Ok(Box::new(BertDirectory::open(path)?));
+pub fn open(files: Files) -> Result<Box<dyn WeightSource>, LoadError> {
+    if BertDirectory::recognises(&files) {
+        return Ok(Box::new(BertDirectory::open(files)?));
     }
-    weights::open(path)
+    weights::open(files)
 }
 
 /// Opens and loads a model. `progress` is called with bytes loaded and bytes in all.
@@ -40,23 +39,22 @@ pub fn open(path: &Path) -> Result<Box<dyn WeightSource>, LoadError> {
 /// # Errors
 ///
 /// Names the file, key or tensor that is at fault.
-pub fn load(path: &Path, options: &EngineOptions, progress: Progress<'_>) -> Result<Loaded, LoadError> {
-    load_source(path, &*open(path)?, options, progress)
+pub fn load(files: Files, options: &EngineOptions, progress: Progress<'_>) -> Result<Loaded, LoadError> {
+    load_source(&*open(files)?, options, progress)
 }
 
-/// Loads a model that is open already. `path` names it; where it is a directory, companion files are looked for there.
+/// Loads a model that is open already.
 ///
 /// # Errors
 ///
 /// Names the file, key or tensor that is at fault.
 pub fn load_source(
-    path: &Path,
     source: &dyn WeightSource,
     options: &EngineOptions,
     progress: Progress<'_>,
 ) -> Result<Loaded, LoadError> {
     if Encoder::recognises(source) {
-        let encoder = Encoder::load(path, source, options, progress)?;
+        let encoder = Encoder::load(source, options, progress)?;
         return Ok(Loaded {
             card: encoder.card().clone(),
             chat: None,
@@ -64,7 +62,7 @@ pub fn load_source(
             embedder: Some(Arc::new(encoder)),
         });
     }
-    let engine = Arc::new(Engine::load(path, source, options, progress)?);
+    let engine = Arc::new(Engine::load(source, options, progress)?);
     Ok(Loaded {
         card: engine.card().clone(),
         tokenizer: engine.tokenizer().cloned(),
@@ -82,7 +80,7 @@ mod tests {
     #[test]
     fn a_decoder_answers_and_embeds() {
         let Some(path) = stack_testkit::reference_data("stories260K/stories260K.gguf") else { return };
-        let loaded = load(&path, &EngineOptions::default(), &|_, _| ()).unwrap();
+        let loaded = load(Files::at(&path).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap();
         assert_eq!(loaded.card.architecture, "llama");
         assert!(loaded.card.abilities.contains(&Ability::Completes));
         assert!(loaded.chat.is_some() && loaded.embedder.is_some());
@@ -93,7 +91,8 @@ mod tests {
     fn a_path_without_a_model_is_named() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().to_owned(), dir.path().join("none.gguf")] {
-            let error = load(&path, &EngineOptions::default(), &|_, _| ()).err().unwrap();
+            let error = Files::at(&path).and_then(|files| load(files, &EngineOptions::default(), &|_, _| ()));
+            let error = error.err().unwrap();
             assert_eq!(error.subject, path.display().to_string());
         }
     }

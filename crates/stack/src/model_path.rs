@@ -8,7 +8,7 @@ use stack_engine::engine::{self, EngineOptions};
 use stack_engine::load::{self, Loaded};
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
-use stack_engine::weights::{LoadError, WeightSource};
+use stack_engine::weights::{Files, LoadError, WeightSource};
 
 use crate::command_error::{CommandError, Kind};
 use crate::default_model;
@@ -30,7 +30,6 @@ pub(crate) struct OpenModel {
     pub(crate) id: String,
     /// Metadata and tensors.
     pub(crate) source: Box<dyn WeightSource>,
-    path: PathBuf,
 }
 
 impl From<OsString> for ModelPath {
@@ -55,12 +54,11 @@ impl ModelPath {
 
     /// Reads the header of the model.
     pub(crate) fn open(&self) -> Result<OpenModel, CommandError> {
-        let (path, source): (_, Box<dyn WeightSource>) = match self {
-            // Nothing lies beside the built-in model, and the empty path is one that has nothing beside it.
-            Self::BuiltIn => (PathBuf::new(), Box::new(default_model::open()?)),
-            Self::Path(path) => (path.clone(), load::open(path)?),
+        let files = match self {
+            Self::BuiltIn => default_model::files(),
+            Self::Path(path) => Files::at(path)?,
         };
-        Ok(OpenModel { id: self.id(), source, path })
+        Ok(OpenModel { id: self.id(), source: load::open(files)? })
     }
 
     /// Names the model after its file or folder.
@@ -90,12 +88,12 @@ impl OpenModel {
     /// Whether the model has a vocabulary, as far as a look tells.
     pub(crate) fn has_vocabulary(&self) -> bool {
         let tokens = self.source.metadata().value("tokenizer.ggml.tokens");
-        tokens.is_some() || self.path.join("tokenizer.json").is_file()
+        tokens.is_some() || self.source.files().has_companion("tokenizer.json")
     }
 
     /// Reads the vocabulary.
     pub(crate) fn tokenizer(&self) -> Result<Option<Tokenizer>, CommandError> {
-        Ok(engine::tokenizer(&self.path, &*self.source)?)
+        Ok(engine::tokenizer(&*self.source)?)
     }
 
     /// Reads the vocabulary of a model that is useless without one.
@@ -108,13 +106,13 @@ impl OpenModel {
 
     /// Finds the chat template.
     pub(crate) fn template(&self, options: &EngineOptions) -> Result<Option<ChatTemplate>, CommandError> {
-        Ok(options.template_for(&self.path, &*self.source)?)
+        Ok(options.template_for(&*self.source)?)
     }
 
     /// Loads the weights, showing a bar if it takes a while.
     pub(crate) fn load(&self, options: &EngineOptions) -> Result<Loaded, CommandError> {
         let bar = LoadBar::new(&self.id);
-        Ok(load::load_source(&self.path, &*self.source, options, &|done, total| bar.show(done, total))?)
+        Ok(load::load_source(&*self.source, options, &|done, total| bar.show(done, total))?)
     }
 }
 

@@ -1,13 +1,10 @@
 //! How a model is loaded, and where its chat template comes from.
 
-use std::path::Path;
-
 use jiff::Zoned;
 
-use super::read_bounded;
 use crate::executor::DeviceKind;
 use crate::template::{ChatTemplate, builtin};
-use crate::weights::{LoadError, WeightSource};
+use crate::weights::{Files, LoadError, WeightSource};
 
 /// How a model is loaded.
 #[derive(Clone, Debug)]
@@ -37,11 +34,7 @@ impl Default for EngineOptions {
 impl EngineOptions {
     /// Finds the chat template: given here, in the model's metadata, in a file beside it, or built in for its
     /// architecture. A model may have none.
-    pub fn template_for(
-        &self,
-        path: &Path,
-        source: &dyn WeightSource,
-    ) -> Result<Option<ChatTemplate>, LoadError> {
+    pub fn template_for(&self, source: &dyn WeightSource) -> Result<Option<ChatTemplate>, LoadError> {
         let (origin, text) = if let Some(given) = &self.template {
             ("the given chat template".to_owned(), given.clone())
         } else if let Some(stored) = source
@@ -50,7 +43,7 @@ impl EngineOptions {
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?
         {
             ("the model's chat template".to_owned(), stored.to_owned())
-        } else if let Some(found) = beside(path)? {
+        } else if let Some(found) = beside(source.files())? {
             found
         } else {
             let architecture =
@@ -69,23 +62,20 @@ impl EngineOptions {
 }
 
 /// A template in the model's folder: `chat_template.jinja`, or the `chat_template` of `tokenizer_config.json`.
-fn beside(path: &Path) -> Result<Option<(String, String)>, LoadError> {
-    if !path.is_dir() {
+fn beside(files: &Files) -> Result<Option<(String, String)>, LoadError> {
+    if files.has_companion(JINJA) {
+        let subject = files.subject(JINJA);
+        return match String::from_utf8(files.read(JINJA)?) {
+            Ok(text) => Ok(Some((subject, text))),
+            Err(_) => Err(LoadError::new(subject, "is not UTF-8")),
+        };
+    }
+    if !files.has_companion(TOKENIZER_CONFIG) {
         return Ok(None);
     }
-    let jinja = path.join("chat_template.jinja");
-    let name = |path: &Path| path.display().to_string();
-    if jinja.exists() {
-        let text = String::from_utf8(read_bounded(&jinja)?)
-            .map_err(|_| LoadError::new(name(&jinja), "is not UTF-8"))?;
-        return Ok(Some((name(&jinja), text)));
-    }
-    let config = path.join("tokenizer_config.json");
-    if !config.exists() {
-        return Ok(None);
-    }
-    let json: serde_json::Value = serde_json::from_slice(&read_bounded(&config)?)
-        .map_err(|error| LoadError::new(name(&config), format!("is not JSON: {error}")))?;
+    let subject = files.subject(TOKENIZER_CONFIG);
+    let json: serde_json::Value = serde_json::from_slice(&files.read(TOKENIZER_CONFIG)?)
+        .map_err(|error| LoadError::new(subject.as_str(), format!("is not JSON: {error}")))?;
     // Older files list several templates by name.
     let template = match &json["chat_template"] {
         serde_json::Value::Array(named) => {
@@ -93,5 +83,8 @@ fn beside(path: &Path) -> Result<Option<(String, String)>, LoadError> {
         }
         other => Some(other),
     };
-    Ok(template.and_then(|template| template.as_str()).map(|text| (name(&config), text.to_owned())))
+    Ok(template.and_then(|template| template.as_str()).map(|text| (subject, text.to_owned())))
 }
+
+const JINJA: &str = "chat_template.jinja";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";

@@ -4,6 +4,7 @@
 //! under GGUF's tensor names. Nothing after this module knows which of the two it was.
 
 mod file;
+mod files;
 pub mod gguf;
 mod metadata;
 mod open;
@@ -12,6 +13,7 @@ mod safetensors;
 mod source;
 mod tensor;
 
+pub use files::Files;
 pub use gguf::GgufFile;
 pub use metadata::{Metadata, MetadataError, Value};
 pub use open::open;

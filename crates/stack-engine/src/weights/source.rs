@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Metadata, MetadataError, TensorInfo};
+use super::{Files, Metadata, MetadataError, TensorInfo};
 
 /// Metadata and tensors of one model, wherever they lie.
 pub trait WeightSource: Send + Sync {
@@ -19,6 +19,9 @@ pub trait WeightSource: Send + Sync {
     ///
     /// May be called from several threads at once.
     fn read(&self, name: &str) -> Result<Vec<u8>, LoadError>;
+
+    /// Returns the files that it is made of, and where their companions are.
+    fn files(&self) -> &Files;
 
     /// Bytes of all files together.
     fn size_bytes(&self) -> u64;

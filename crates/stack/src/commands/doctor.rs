@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use stack_engine::engine::available_bytes;
 use stack_engine::executor::DeviceKind;
-use stack_engine::weights::WeightSource;
+use stack_engine::load;
 
 use crate::command_error::CommandError;
 use crate::output::Data;
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 fn examine() -> Result<Report, CommandError> {
-    let model = default_model::open()?;
+    let model = load::open(default_model::files())?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("STACK_COMMIT"),
