@@ -1,1 +1,4 @@
 //! Digests, keys, signatures, sealed streams and what is verified.
+
+mod hex;
+pub mod key;
