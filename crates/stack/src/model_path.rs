@@ -9,6 +9,7 @@ use stack_engine::load::{self, Loaded};
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{Files, LoadError, WeightSource};
+use stack_seal::verified::Verified;
 
 use crate::command_error::{CommandError, Kind};
 use crate::default_model;
@@ -110,9 +111,9 @@ impl OpenModel {
     }
 
     /// Loads the weights, showing a bar if it takes a while.
-    pub(crate) fn load(&self, options: &EngineOptions) -> Result<Loaded, CommandError> {
+    pub(crate) fn load(self, options: &EngineOptions) -> Result<Verified<Loaded>, CommandError> {
         let bar = LoadBar::new(&self.id);
-        Ok(load::load_source(&*self.source, options, &|done, total| bar.show(done, total))?)
+        Ok(load::load_source(self.source, options, &|done, total| bar.show(done, total))?)
     }
 }
 

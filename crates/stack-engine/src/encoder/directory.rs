@@ -86,6 +86,10 @@ impl WeightSource for BertDirectory {
         self.dir.files()
     }
 
+    fn into_files(self: Box<Self>) -> Files {
+        self.dir.into_files()
+    }
+
     fn size_bytes(&self) -> u64 {
         self.dir.size_bytes()
     }

@@ -1,27 +1,40 @@
 //! The files of one model, by the names that they have beside each other.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use stack_seal::verified::{Breach, Pass, Verified};
 
 use super::LoadError;
-use super::file::{ModelFile, subject};
+use super::file::{self, ModelFile, subject};
 
-/// Where the files of one model are.
+/// Where the files of one model are, and which of them were read.
 ///
 /// What reads a model asks for its files by name and never learns where they lie, so that a model on disk, one in a
 /// store of blobs and one inside the program are read alike. Names are relative, with `/` between parts.
+///
+/// Each file is read through a [`Pass`]; [`Files::verify`] ends them all, and until then nothing made of these files
+/// may answer.
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
     place: Place,
+    passes: Mutex<BTreeMap<String, Arc<Pass>>>,
 }
 
-#[derive(Debug)]
+/// Opens one file of a model, with what it is expected to be.
+pub type Opener = Box<dyn Fn() -> Result<Pass, Breach> + Send + Sync>;
+
 enum Place {
     /// One file; what lies beside it belongs to others, except the other parts of a split model.
     File,
     /// All files of a folder.
     Folder,
+    /// Files that are listed, wherever they lie; there are no others.
+    Listed(BTreeMap<String, Opener>),
     /// Bytes that are part of the program.
     Memory(&'static [u8]),
 }
@@ -36,12 +49,21 @@ impl Files {
         let kind = fs::metadata(path)
             .map_err(|error| LoadError::caused(subject(path), "cannot be opened", error))?;
         let place = if kind.is_dir() { Place::Folder } else { Place::File };
-        Ok(Self { path: path.to_owned(), place })
+        Ok(Self::new(path.to_owned(), place))
     }
 
     /// Takes bytes for a file of this name.
     pub fn memory(name: &str, bytes: &'static [u8]) -> Self {
-        Self { path: PathBuf::from(name), place: Place::Memory(bytes) }
+        Self::new(PathBuf::from(name), Place::Memory(bytes))
+    }
+
+    /// Takes the files that a model is listed to have, by their relative names; `name` is the model's own.
+    pub fn listed(name: &str, files: BTreeMap<String, Opener>) -> Self {
+        Self::new(PathBuf::from(name), Place::Listed(files))
+    }
+
+    fn new(path: PathBuf, place: Place) -> Self {
+        Self { path, place, passes: Mutex::default() }
     }
 
     /// What the model is called in messages: the path that was given.
@@ -51,7 +73,7 @@ impl Files {
 
     /// Whether there may be files beside the weights.
     pub fn is_folder(&self) -> bool {
-        matches!(self.place, Place::Folder)
+        matches!(self.place, Place::Folder | Place::Listed(_))
     }
 
     /// The name of the only file, unless there may be several.
@@ -67,11 +89,18 @@ impl Files {
 
     /// Whether there is a file of this name.
     pub(super) fn has(&self, name: &str) -> bool {
-        !matches!(self.place, Place::Memory(_)) && self.path_of(name).is_file()
+        match &self.place {
+            Place::File | Place::Folder => self.path_of(name).is_file(),
+            Place::Listed(files) => files.contains_key(name),
+            Place::Memory(_) => false,
+        }
     }
 
     /// Lists the names of a folder's files, sorted.
     pub(super) fn names(&self) -> Result<Vec<String>, LoadError> {
+        if let Place::Listed(files) = &self.place {
+            return Ok(files.keys().cloned().collect());
+        }
         let fail = |error| LoadError::caused(subject(&self.path), "cannot be listed", error);
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.path).map_err(fail)? {
@@ -83,10 +112,48 @@ impl Files {
 
     /// Opens a file.
     pub(super) fn open(&self, name: &str) -> Result<ModelFile, LoadError> {
-        match self.place {
-            Place::Memory(bytes) => Ok(ModelFile::memory(name, bytes)),
-            Place::File | Place::Folder => ModelFile::open(&self.path_of(name)),
+        let path = self.path_of(name);
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pass) = passes.get(name) {
+            return ModelFile::new(&path, Arc::clone(pass));
         }
+        let pass = Arc::new(match &self.place {
+            Place::File | Place::Folder => file::first_seen(&path)?,
+            Place::Listed(files) => {
+                let open = files
+                    .get(name)
+                    .ok_or_else(|| LoadError::new(subject(&path), "is not part of the model"))?;
+                open().map_err(|breach| file::differs(&path, breach))?
+            }
+            Place::Memory(bytes) => Pass::compiled_in(bytes),
+        });
+        passes.insert(name.to_owned(), Arc::clone(&pass));
+        ModelFile::new(&path, pass)
+    }
+
+    /// Reads what is left of every file that was opened, on up to `workers` threads, and checks that each is what it
+    /// should be. `value` is what was made of them.
+    ///
+    /// # Errors
+    ///
+    /// Names the first file that is another one, and where it differs; `value` is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When a [`super::WeightSource`] still reads the files, or none was read.
+    pub fn verify<T>(self, value: T, workers: usize) -> Result<Verified<T>, LoadError> {
+        let mut verified: Option<Verified<()>> = None;
+        for (name, pass) in self.passes.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let pass =
+                Arc::into_inner(pass).expect("whoever reads the files is gone before they are verified");
+            let file =
+                pass.finish((), workers).map_err(|breach| file::differs(&self.path.join(name), breach))?;
+            verified = Some(match verified {
+                None => file,
+                Some(others) => others.zip(file).map(|((), ())| ()),
+            });
+        }
+        Ok(verified.expect("a model is made of at least one file").map(|()| value))
     }
 
     /// Reads a small file beside the weights.
@@ -118,10 +185,21 @@ impl Files {
     }
 
     fn path_of(&self, name: &str) -> PathBuf {
-        match self.place {
-            Place::Folder => self.path.join(name),
+        match &self.place {
+            Place::Folder | Place::Listed(_) => self.path.join(name),
             Place::File => self.path.with_file_name(name),
             Place::Memory(_) => self.path.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("File"),
+            Self::Folder => f.write_str("Folder"),
+            Self::Listed(files) => f.debug_set().entries(files.keys()).finish(),
+            Self::Memory(bytes) => write!(f, "Memory({} bytes)", bytes.len()),
         }
     }
 }

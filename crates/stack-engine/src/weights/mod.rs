@@ -13,7 +13,7 @@ mod safetensors;
 mod source;
 mod tensor;
 
-pub use files::Files;
+pub use files::{Files, Opener};
 pub use gguf::GgufFile;
 pub use metadata::{Metadata, MetadataError, Value};
 pub use open::open;

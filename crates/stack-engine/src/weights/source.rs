@@ -23,6 +23,9 @@ pub trait WeightSource: Send + Sync {
     /// Returns the files that it is made of, and where their companions are.
     fn files(&self) -> &Files;
 
+    /// Ends reading and returns the files, to be verified.
+    fn into_files(self: Box<Self>) -> Files;
+
     /// Bytes of all files together.
     fn size_bytes(&self) -> u64;
 }

@@ -112,8 +112,9 @@ impl Arguments {
     fn load(&self) -> Result<Ready, CommandError> {
         let model = self.model.clone().unwrap_or_default().open()?;
         let options = self.engine.options()?;
+        let id = model.id.clone();
         let cannot = |why: &str, hint: &str| {
-            CommandError::new(Kind::Usage, format!("the model {} {why}", model.id)).hint(hint)
+            CommandError::new(Kind::Usage, format!("the model {id} {why}")).hint(hint)
         };
         if model.is_encoder() {
             return Err(cannot(
@@ -130,12 +131,12 @@ impl Arguments {
             return Err(cannot("has no vocabulary, so it knows no text", "`stack logits` takes token ids"));
         }
         let started = Instant::now();
-        let chat = model.load(&options)?.chat;
+        let chat = model.load(&options)?.into_inner().chat;
         let chat = chat.ok_or_else(|| cannot("answers nothing", "`stack show` says what it is"))?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
         })?;
-        Ok(Ready { id: model.id, chat, load: started.elapsed(), runtime })
+        Ok(Ready { id, chat, load: started.elapsed(), runtime })
     }
 
     fn answer_once(&self, ready: Ready, prompt: String) -> Result<(), CommandError> {

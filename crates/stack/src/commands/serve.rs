@@ -154,7 +154,7 @@ fn load_all(
 }
 
 fn load(id: &str, path: &ModelPath, options: &EngineOptions) -> Result<Served, CommandError> {
-    let Loaded { card, chat, embedder, .. } = path.open()?.load(options)?;
+    let Loaded { card, chat, embedder, .. } = path.open()?.load(options)?.into_inner();
     Ok(Served { id: id.to_owned(), card: ModelCard { id: id.to_owned(), ..card }, chat, embedder })
 }
 

@@ -124,6 +124,10 @@ impl WeightSource for GgufFile {
         &self.files
     }
 
+    fn into_files(self: Box<Self>) -> Files {
+        self.files
+    }
+
     fn size_bytes(&self) -> u64 {
         self.parts.iter().map(ModelFile::len).sum()
     }
@@ -159,7 +163,8 @@ mod tests {
         assert!(file.read("odd").unwrap_err().to_string().contains("tensor odd: is stored in type 99"));
         assert!(file.read("b").unwrap_err().to_string().contains("tensor b"));
         fs::write(&path, &bytes[..64]).unwrap();
-        assert!(file.read("a").unwrap_err().problem.contains("was cut since"));
+        let error = Box::new(file).into_files().verify((), 1).unwrap_err();
+        assert!(error.source.unwrap().to_string().contains("changed while it was read"));
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl SafeTensorsDir {
         &self.files
     }
 
+    /// Ends reading and returns the files.
+    pub(crate) fn into_files(self) -> Files {
+        self.files
+    }
+
     /// What `config.json` says.
     pub fn config(&self) -> &Json {
         &self.config

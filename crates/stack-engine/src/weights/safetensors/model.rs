@@ -77,6 +77,10 @@ impl WeightSource for SafeTensorsModel {
         self.dir.files()
     }
 
+    fn into_files(self: Box<Self>) -> Files {
+        self.dir.into_files()
+    }
+
     fn size_bytes(&self) -> u64 {
         self.dir.size_bytes()
     }
