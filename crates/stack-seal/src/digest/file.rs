@@ -21,6 +21,13 @@ pub struct HashedFile {
     pub leaves: Option<LeafList>,
 }
 
+impl HashedFile {
+    /// Merges the values of all spans.
+    pub(crate) fn new(tree: SpanTree, values: Vec<[u8; 32]>) -> Self {
+        Self { root: tree.root(&values), length: tree.length(), leaves: LeafList::new(tree, values) }
+    }
+}
+
 /// Computes BLAKE3 over a file on up to `workers` threads; `progress` is told the bytes that each span adds.
 ///
 /// # Errors
@@ -94,8 +101,7 @@ fn finish(file: &PositionedFile, tree: SpanTree, values: Vec<[u8; 32]>) -> io::R
     if !file.unchanged()? {
         return Err(io::Error::other("the file changed while it was read"));
     }
-    let root = tree.root(&values);
-    Ok(HashedFile { root, length: tree.length(), leaves: LeafList::new(tree, values) })
+    Ok(HashedFile::new(tree, values))
 }
 
 /// Spans under way between the two threads.

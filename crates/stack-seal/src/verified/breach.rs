@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 
+use crate::age::PayloadError;
 use crate::digest::{Root, TooLong};
 
 /// The end of a pass: the first thing that is wrong, and where.
@@ -56,6 +57,10 @@ pub enum Breach {
         /// The bytes that it covers.
         bytes: Range<u64>,
     },
+    /// A sealed file does not open.
+    Payload(PayloadError),
+    /// A sealed file has no expected root, without which it says nothing about who wrote it.
+    Unanchored,
     /// The root differs from the expected one.
     Root {
         /// What was expected.
@@ -89,6 +94,8 @@ impl fmt::Display for Breach {
             Self::Changed { index, bytes } => {
                 write!(f, "span {index} (bytes {}..{}) changed while it was read", bytes.start, bytes.end)
             }
+            Self::Payload(error) => error.fmt(f),
+            Self::Unanchored => f.write_str("a sealed file is used only where its root is known"),
             Self::Root { expected, found } => write!(f, "{expected} was expected, this is {found}"),
             Self::Modified => f.write_str("the file changed while it was read"),
         }
@@ -99,6 +106,8 @@ impl Error for Breach {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io { source, .. } | Self::Unusable(source) => Some(source),
+            // Its text is this error's text.
+            Self::Payload(error) => error.source(),
             _ => None,
         }
     }

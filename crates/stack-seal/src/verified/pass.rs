@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::borders::Borders;
 use super::source::Source;
 use super::{Breach, Expected, Verified, VerifiedFile};
+use crate::age::UnlockedFile;
 use crate::digest::{LeafList, SPAN, SpanTree};
 use crate::file::PositionedFile;
 use crate::parallel;
@@ -41,6 +42,23 @@ impl Pass {
     pub fn open(file: File, expected: Expected, leaves: Option<LeafList>) -> Result<Self, Breach> {
         let file = PositionedFile::new(file).map_err(Breach::Unusable)?;
         Self::start(Source::Plain(file), expected, leaves)
+    }
+
+    /// Starts on a file that was sealed and is unlocked now; the pass sees its plain bytes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::open`], and [`Breach::Unanchored`] when no root is expected: whoever can open a sealed file
+    /// could have made it.
+    pub fn open_sealed(
+        file: UnlockedFile,
+        expected: Expected,
+        leaves: Option<LeafList>,
+    ) -> Result<Self, Breach> {
+        if expected.root.is_none() {
+            return Err(Breach::Unanchored);
+        }
+        Self::start(Source::Sealed(file), expected, leaves)
     }
 
     /// Starts on bytes that are part of the program.

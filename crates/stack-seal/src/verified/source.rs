@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Breach;
+use crate::age::UnlockedFile;
 use crate::digest::SpanTree;
 use crate::file::PositionedFile;
 
@@ -11,6 +12,8 @@ use crate::file::PositionedFile;
 pub(super) enum Source {
     /// A file whose bytes are the plain ones.
     Plain(PositionedFile),
+    /// An age file that was unlocked.
+    Sealed(UnlockedFile),
     /// Bytes of the program.
     Memory(&'static [u8]),
 }
@@ -20,6 +23,7 @@ impl Source {
     pub(super) fn len(&self) -> u64 {
         match self {
             Self::Plain(file) => file.len(),
+            Self::Sealed(file) => file.len(),
             Self::Memory(bytes) => bytes.len() as u64,
         }
     }
@@ -31,6 +35,7 @@ impl Source {
             Self::Plain(file) => {
                 file.read_exact_at(buffer, bytes.start).map_err(|source| Breach::Io { bytes, source })
             }
+            Self::Sealed(file) => file.read_span(index, buffer).map_err(Breach::Payload),
             Self::Memory(memory) => {
                 buffer.copy_from_slice(&memory[bytes.start as usize..bytes.end as usize]);
                 Ok(())
@@ -42,6 +47,7 @@ impl Source {
     pub(super) fn unchanged(&self) -> io::Result<bool> {
         match self {
             Self::Plain(file) => file.unchanged(),
+            Self::Sealed(file) => file.unchanged(),
             Self::Memory(_) => Ok(true),
         }
     }
