@@ -5,10 +5,11 @@ use std::sync::Arc;
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::attention::{AttnMask, flash_attn};
 
+use super::Caches;
 use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
-use super::{Caches, Span};
+use crate::executor::batch::Span;
 use crate::spec::{AttentionSpec, GateFunction, Temperature, Window};
 
 /// Attention of one layer.

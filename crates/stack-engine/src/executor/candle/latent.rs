@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
+use super::Caches;
 use super::attention::{Mask, ScoreRules, attend_with_mask};
 use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
-use super::{Caches, Span};
+use crate::executor::batch::Span;
 use crate::spec::LatentSpec;
 
 /// Latent attention of one layer.
