@@ -1,20 +1,35 @@
-//! The instruction sets that this machine has.
+//! Which vector instructions may be used.
 
+use std::error::Error;
 use std::fmt;
 
-/// An instruction set that this machine was seen to have: the witness that every vector kernel asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Level(pub(crate) Tier);
+/// A set of vector instructions that this machine has: only detection makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Level(Kind);
 
-/// The instruction sets that kernels are written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tier {
-    /// Plain Rust.
+/// The sets of instructions that kernels are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Plain Rust: the definition of every kernel.
     Scalar,
-    /// AVX2, FMA and F16C.
+    /// x86: AVX2, FMA and F16C.
+    #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// AVX-512 F, BW, VL, DQ and VNNI.
+    /// As [`Kind::Avx2`], with the integer dot product.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    /// x86: AVX-512 F, BW, VL, DQ and VNNI.
+    #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// Arm: what every 64-bit processor has.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    /// As [`Kind::Neon`], with the integer dot product.
+    #[cfg(target_arch = "aarch64")]
+    DotProd,
+    /// As [`Kind::DotProd`], with the integer matrix product.
+    #[cfg(target_arch = "aarch64")]
+    I8mm,
 }
 
 impl Level {
@@ -23,77 +38,106 @@ impl Level {
         Self::available()[0]
     }
 
-    /// Returns the levels that this machine has, best first; the last one is scalar.
+    /// Lists the levels of this machine, best first and the scalar one last.
     pub fn available() -> Vec<Self> {
-        TIERS.into_iter().filter(|tier| tier.is_present()).map(Self).collect()
+        let kinds: &[(Kind, bool)] = &[
+            #[cfg(target_arch = "x86_64")]
+            (Kind::Avx512, has_avx512()),
+            #[cfg(target_arch = "x86_64")]
+            (Kind::AvxVnni, has_avx2() && std::is_x86_feature_detected!("avxvnni")),
+            #[cfg(target_arch = "x86_64")]
+            (Kind::Avx2, has_avx2()),
+            #[cfg(target_arch = "aarch64")]
+            (Kind::I8mm, has_dotprod() && std::arch::is_aarch64_feature_detected!("i8mm")),
+            #[cfg(target_arch = "aarch64")]
+            (Kind::DotProd, has_dotprod()),
+            #[cfg(target_arch = "aarch64")]
+            (Kind::Neon, std::arch::is_aarch64_feature_detected!("neon")),
+            (Kind::Scalar, true),
+        ];
+        kinds.iter().filter(|(_, is_present)| *is_present).map(|(kind, _)| Self(*kind)).collect()
     }
 
-    /// Returns the level with this name, if the machine has it.
+    /// Returns the level of that name.
+    ///
+    /// # Errors
+    ///
+    /// When no level has the name or this machine lacks it.
     pub fn named(name: &str) -> Result<Self, UnknownLevel> {
-        Self::available()
-            .into_iter()
-            .find(|level| level.name() == name)
-            .ok_or_else(|| UnknownLevel { name: name.to_owned() })
+        let available = Self::available();
+        available.iter().copied().find(|level| level.name() == name).ok_or_else(|| UnknownLevel {
+            name: name.to_owned(),
+            available: available.iter().map(|level| level.name()).collect(),
+        })
     }
 
-    /// The name that [`Self::named`] takes.
+    /// Returns its name, as [`Level::named`] takes it.
     pub fn name(self) -> &'static str {
         match self.0 {
-            Tier::Scalar => "scalar",
-            Tier::Avx2 => "avx2",
-            Tier::Avx512 => "avx512",
+            Kind::Scalar => "scalar",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni => "avxvnni",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
+            #[cfg(target_arch = "aarch64")]
+            Kind::DotProd => "dotprod",
+            #[cfg(target_arch = "aarch64")]
+            Kind::I8mm => "i8mm",
         }
+    }
+
+    /// Returns the kind, to choose kernels by.
+    pub(crate) fn kind(self) -> Kind {
+        self.0
     }
 }
 
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
-impl Tier {
-    #[cfg(target_arch = "x86_64")]
-    fn is_present(self) -> bool {
-        match self {
-            Self::Scalar => true,
-            Self::Avx2 => {
-                is_x86_feature_detected!("avx2")
-                    && is_x86_feature_detected!("fma")
-                    && is_x86_feature_detected!("f16c")
-            }
-            Self::Avx512 => {
-                is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512vl")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vnni")
-            }
-        }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn is_present(self) -> bool {
-        self == Self::Scalar
-    }
-}
-
-/// A level that does not exist or that this machine lacks.
+/// The name of a level that this machine does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownLevel {
     name: String,
+    available: Vec<&'static str>,
 }
 
 impl fmt::Display for UnknownLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = Level::available().into_iter().map(Level::name).collect();
-        write!(f, "there is no level `{}` on this machine, which has {}", self.name, names.join(", "))
+        write!(f, "no vector level {:?} on this machine; it has {}", self.name, self.available.join(", "))
     }
 }
 
-impl std::error::Error for UnknownLevel {}
+impl Error for UnknownLevel {}
 
-const TIERS: [Tier; 3] = [Tier::Avx512, Tier::Avx2, Tier::Scalar];
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    std::is_x86_feature_detected!("avx2")
+        && std::is_x86_feature_detected!("fma")
+        && std::is_x86_feature_detected!("f16c")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    has_avx2()
+        && std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512vl")
+        && std::is_x86_feature_detected!("avx512dq")
+        && std::is_x86_feature_detected!("avx512vnni")
+}
+
+#[cfg(target_arch = "aarch64")]
+fn has_dotprod() -> bool {
+    std::arch::is_aarch64_feature_detected!("neon") && std::arch::is_aarch64_feature_detected!("dotprod")
+}
 
 #[cfg(test)]
 mod tests {
@@ -104,10 +148,12 @@ mod tests {
         for level in Level::available() {
             assert_eq!(Level::named(level.name()), Ok(level));
         }
+        assert_eq!(Level::available().last().map(|level| level.name()), Some("scalar"));
     }
 
     #[test]
-    fn a_level_that_does_not_exist_is_refused() {
-        assert!(Level::named("avx1024").is_err());
+    fn unknown_levels_are_refused_with_what_there_is() {
+        let error = Level::named("avx9000").unwrap_err().to_string();
+        assert!(error.contains("avx9000") && error.contains("scalar"), "{error}");
     }
 }
