@@ -18,6 +18,7 @@ pub(super) struct Avx2(());
 type Pair = [__m256; 2];
 
 /// Runs a kernel with AVX2, FMA and F16C switched on.
+#[inline(never)]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
@@ -157,6 +158,12 @@ impl Lanes for Avx2 {
             call!(_mm256_castsi256_ps(bits))
         };
         [half(x[0]), half(x[1])]
+    }
+
+    #[inline(always)]
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` is a witness of AVX2, FMA and F16C.
+        unsafe { enter(kernel) }
     }
 }
 

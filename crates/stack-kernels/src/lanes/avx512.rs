@@ -15,6 +15,7 @@ use super::{Kernel, LANES, Lanes};
 pub(super) struct Avx512(());
 
 /// Runs a kernel with AVX-512 switched on.
+#[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
@@ -120,5 +121,11 @@ impl Lanes for Avx512 {
         let one = call!(_mm512_set1_epi32(1.0f32.to_bits().cast_signed()));
         let bits = call!(_mm512_add_epi32(exponent, one));
         call!(_mm512_castsi512_ps(bits))
+    }
+
+    #[inline(always)]
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` is a witness of AVX-512.
+        unsafe { enter(kernel) }
     }
 }

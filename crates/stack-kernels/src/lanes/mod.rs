@@ -53,6 +53,9 @@ pub(crate) trait Lanes: Copy {
     /// 2 to the power of the integer in the low bits of x, as left there by adding 1.5 · 2²³.
     fn power_of_two(self, x: Self::F32) -> Self::F32;
 
+    /// Runs another kernel, compiled apart, at this level.
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output;
+
     /// Adds the sixteen numbers up, by halves.
     #[inline(always)]
     fn sum(self, x: Self::F32) -> f32 {

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::{LANES, Lanes};
+use super::{Kernel, LANES, Lanes};
 
 /// Plain Rust.
 #[derive(Clone, Copy)]
@@ -86,5 +86,10 @@ impl Lanes for Scalar {
     #[inline(always)]
     fn power_of_two(self, x: Self::F32) -> Self::F32 {
         x.map(|x| f32::from_bits((x.to_bits() << 23).wrapping_add(1.0f32.to_bits())))
+    }
+
+    #[inline(always)]
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.run(self)
     }
 }
