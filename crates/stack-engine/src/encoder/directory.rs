@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 use super::sentence::{Sentence, optional_json};
 use super::spec::{ARCHITECTURE, LOWERCASE_KEY};
 use crate::engine::Pooling;
-use crate::weights::{Files, LoadError, Metadata, SafeTensorsDir, TensorInfo, Value, WeightSource};
+use crate::weights::{
+    Files, LoadError, Metadata, SafeTensorsDir, TensorData, TensorInfo, Value, WeightSource,
+};
 
 /// A directory with `config.json` of model type `bert`, as a source of weights.
 #[derive(Debug)]
@@ -75,11 +77,11 @@ impl WeightSource for BertDirectory {
         self.places.get(name).map(|(index, _)| &self.tensors[*index])
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+    fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError> {
         let Some((_, source)) = self.places.get(name) else {
             return Err(LoadError::new(format!("tensor {name}"), "is not in the model"));
         };
-        self.dir.read(source)
+        Ok(TensorData::from_bytes(self.dir.read(source)?))
     }
 
     fn files(&self) -> &Files {

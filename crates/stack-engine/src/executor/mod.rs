@@ -4,14 +4,21 @@
 //! tokens of some sequences) and returns one row per position that the caller asked for. It knows nothing of text,
 //! sampling or requests.
 
+mod batch;
 pub(crate) mod candle;
+mod routing;
+mod slots;
+mod tensors;
 
 use std::fmt;
 
 use crate::spec::DecoderSpec;
 
 pub(crate) use candle::resident_bytes;
-pub use candle::{CandleExecutor, DeviceKind, Progress};
+pub use candle::{CandleExecutor, DeviceKind};
+
+/// Called with bytes loaded and bytes in all.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
 /// An open sequence of one executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

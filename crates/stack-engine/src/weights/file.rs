@@ -40,13 +40,20 @@ impl ModelFile {
         self.pass.read_exact_at(buffer, offset).map_err(|breach| differs(&self.path, breach))
     }
 
+    /// Checks that `len` bytes from `offset` on lie inside the file as it was opened.
+    pub(super) fn check(&self, offset: u64, len: u64) -> Result<(), LoadError> {
+        if offset.checked_add(len).is_some_and(|end| end <= self.len()) {
+            return Ok(());
+        }
+        let problem = format!("{len} bytes at {offset} lie outside its {} bytes", self.len());
+        Err(LoadError::new(subject(&self.path), problem))
+    }
+
     /// Returns `len` bytes from `offset` on; they must lie inside the file as it was opened.
     pub(super) fn read(&self, offset: u64, len: u64) -> Result<Vec<u8>, LoadError> {
-        let inside = offset.checked_add(len).is_some_and(|end| end <= self.len());
-        let Some(size) = usize::try_from(len).ok().filter(|_| inside) else {
-            let problem = format!("{len} bytes at {offset} lie outside its {} bytes", self.len());
-            return Err(LoadError::new(subject(&self.path), problem));
-        };
+        self.check(offset, len)?;
+        let size = usize::try_from(len)
+            .map_err(|error| LoadError::caused(subject(&self.path), "is too long for this machine", error))?;
         let mut buffer = vec![0; size];
         self.read_exact_at(&mut buffer, offset)?;
         Ok(buffer)

@@ -3,6 +3,7 @@
 //! A GGUF file and a `SafeTensors` directory both become a [`WeightSource`]: metadata under GGUF's key names, tensors
 //! under GGUF's tensor names. Nothing after this module knows which of the two it was.
 
+mod data;
 mod file;
 mod files;
 pub mod gguf;
@@ -13,6 +14,7 @@ mod safetensors;
 mod source;
 mod tensor;
 
+pub use data::TensorData;
 pub use files::{Files, Opener};
 pub use gguf::GgufFile;
 pub use metadata::{Metadata, MetadataError, Value};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::super::file::{ModelFile, subject};
-use super::super::{Files, LoadError, Metadata, TensorInfo, WeightSource};
+use super::super::{Files, LoadError, Metadata, TensorData, TensorInfo, WeightSource};
 use super::{Header, header, shards};
 
 /// A GGUF model that is open for reading.
@@ -108,7 +108,7 @@ impl WeightSource for GgufFile {
         self.places.get(name).map(|place| &self.tensors[place.index])
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+    fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError> {
         let Some(place) = self.places.get(name) else {
             return Err(LoadError::new(format!("tensor {name}"), "is not in the file"));
         };
@@ -117,7 +117,9 @@ impl WeightSource for GgufFile {
             let problem = format!("is stored in type {id}, which this program does not know");
             return Err(LoadError::new(format!("tensor {name}"), problem));
         }
-        self.parts[place.file].read(place.offset, info.bytes)
+        let file = &self.parts[place.file];
+        file.check(place.offset, info.bytes)?;
+        Ok(TensorData::default().with_file(file, place.offset, info.bytes))
     }
 
     fn files(&self) -> &Files {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::super::file::ModelFile;
-use super::super::{Files, LoadError, TensorType, dequantize};
+use super::super::{Files, LoadError, TensorData, TensorType, dequantize};
 use super::header::{self, Entry};
 
 /// A `SafeTensors` directory that is open for reading.
@@ -80,6 +80,17 @@ impl SafeTensorsDir {
     pub fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
         let (file, entry) = self.entry(name).ok_or_else(|| self.missing(name))?;
         file.read(entry.offset, entry.bytes)
+    }
+
+    /// Returns the data of tensors one after the other, as stored, to be read in parts.
+    pub(super) fn data<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<TensorData<'_>, LoadError> {
+        let mut data = TensorData::default();
+        for name in names {
+            let (file, entry) = self.entry(name).ok_or_else(|| self.missing(name))?;
+            file.check(entry.offset, entry.bytes)?;
+            data = data.with_file(file, entry.offset, entry.bytes);
+        }
+        Ok(data)
     }
 
     /// Reads a tensor as f32, with its shape.

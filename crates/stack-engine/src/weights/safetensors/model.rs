@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::super::{Files, LoadError, Metadata, TensorInfo, WeightSource};
+use super::super::{Files, LoadError, Metadata, TensorData, TensorInfo, WeightSource};
 use super::SafeTensorsDir;
 use super::config::Config;
 use super::family::Family;
@@ -66,11 +66,11 @@ impl WeightSource for SafeTensorsModel {
         self.by_name.get(name).map(|&index| &self.tensors[index])
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+    fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError> {
         let Some(&index) = self.by_name.get(name) else {
             return Err(LoadError::new(format!("tensor {name}"), "is not in the model"));
         };
-        self.recipes[index].read(&self.dir)
+        self.recipes[index].data(&self.dir)
     }
 
     fn files(&self) -> &Files {
