@@ -154,7 +154,7 @@ impl Default for Held {
 }
 
 impl Rounded256 {
-    const ZERO: Self = Self {
+    pub(crate) const ZERO: Self = Self {
         codes: [0; 64],
         scale: 0.0,
         sums_of_32: [0; 4],
@@ -166,7 +166,7 @@ impl Rounded256 {
 }
 
 impl Rounded32 {
-    const ZERO: Self = Self {
+    pub(crate) const ZERO: Self = Self {
         codes: [0; 64],
         scales: [0.0; 8],
         sums: [0.0; 8],
