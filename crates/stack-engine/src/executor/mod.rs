@@ -6,6 +6,7 @@
 
 mod batch;
 pub(crate) mod candle;
+mod cpu;
 mod routing;
 mod slots;
 mod tensors;
@@ -14,8 +15,9 @@ use std::fmt;
 
 use crate::spec::DecoderSpec;
 
-pub(crate) use candle::resident_bytes;
+pub(crate) use cpu::{cache_bytes_per_token, resident_bytes};
 pub use candle::{CandleExecutor, DeviceKind};
+pub use cpu::CpuExecutor;
 
 /// Called with bytes loaded and bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

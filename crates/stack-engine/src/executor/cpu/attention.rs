@@ -61,6 +61,7 @@ impl Attention {
             temperature.apply(pass, query, query_width);
         }
         pass.store(self.cache, (key, key_width), (value, value_width));
+        let first_seen = spec.window.map(|window| move |position| window.first_seen(position));
         let rules = AttentionRules {
             heads: spec.heads,
             kv_heads: spec.kv_heads,
@@ -70,7 +71,7 @@ impl Attention {
             softcap: spec.softcap,
             slopes: self.slopes.as_deref(),
             sinks: self.sinks.as_deref(),
-            first_seen: &|position| spec.window.map_or(0, |window| window.first_seen(position)),
+            first_seen: first_seen.as_ref().map(|seen| seen as _),
         };
         let mixed = heads.take(rows * spec.heads * spec.value_length);
         pass.attend(&rules, self.cache, query, mixed);

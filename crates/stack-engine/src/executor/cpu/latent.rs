@@ -90,7 +90,7 @@ impl Latent {
             softcap: None,
             slopes: None,
             sinks: None,
-            first_seen: &|_| 0,
+            first_seen: None,
         };
         let mixed = query.take(rows * count * rank);
         pass.attend(&rules, self.cache, placed, mixed);
