@@ -15,9 +15,9 @@ use std::fmt;
 
 use crate::spec::DecoderSpec;
 
-pub(crate) use cpu::{cache_bytes_per_token, resident_bytes};
 pub use candle::{CandleExecutor, DeviceKind};
 pub use cpu::CpuExecutor;
+pub(crate) use cpu::{cache_bytes_per_token, resident_bytes};
 
 /// Called with bytes loaded and bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

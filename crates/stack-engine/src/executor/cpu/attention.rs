@@ -58,7 +58,7 @@ impl Attention {
         self.place(pass, query, spec.heads, self.query_norm.as_ref());
         self.place(pass, key, spec.kv_heads, self.key_norm.as_ref());
         if let Some(temperature) = spec.temperature {
-            temperature.apply(pass, query, query_width);
+            temperature.scale_queries(pass, query, query_width);
         }
         pass.store(self.cache, (key, key_width), (value, value_width));
         let first_seen = spec.window.map(|window| move |position| window.first_seen(position));
@@ -149,7 +149,7 @@ impl Pass<'_> {
 
 impl Temperature {
     /// Scales queries, rows of `width`, by their positions.
-    pub(super) fn apply(self, pass: &Pass<'_>, query: &mut [f32], width: usize) {
+    pub(super) fn scale_queries(self, pass: &Pass<'_>, query: &mut [f32], width: usize) {
         for span in pass.spans {
             let part = &mut query[span.start * width..][..span.len * width];
             pass.cpu.for_rows(part, width, grain(width), |first, rows| {

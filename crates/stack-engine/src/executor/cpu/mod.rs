@@ -194,7 +194,9 @@ impl CpuExecutor {
                 let mut logits = vec![0.0; wanted.len() * vocabulary];
                 match &self.output {
                     Some(output) => output.apply(cpu, &mut scratch.inputs, normalized, &mut logits),
-                    None => linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits),
+                    None => {
+                        linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits)
+                    }
                 }
                 bound(cpu, &self.spec, &mut logits);
                 Rows::new(vocabulary, logits)
