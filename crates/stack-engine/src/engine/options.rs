@@ -5,7 +5,7 @@ use std::path::Path;
 use jiff::Zoned;
 
 use super::read_bounded;
-use crate::executor::DeviceKind;
+use crate::executor::Placement;
 use crate::template::{ChatTemplate, builtin};
 use crate::weights::{LoadError, WeightSource};
 
@@ -13,7 +13,7 @@ use crate::weights::{LoadError, WeightSource};
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Where it runs.
-    pub device: DeviceKind,
+    pub placement: Placement,
     /// Tokens that a sequence may hold; `None` = as many as the model was trained for and memory allows.
     pub context: Option<usize>,
     /// A chat template that replaces the model's own.
@@ -30,7 +30,13 @@ impl Default for EngineOptions {
         reason = "this is where the clock enters; callers may give their own"
     )]
     fn default() -> Self {
-        Self { device: DeviceKind::Cpu, context: None, template: None, queue_max: 512, clock: Zoned::now }
+        Self {
+            placement: Placement::default(),
+            context: None,
+            template: None,
+            queue_max: 512,
+            clock: Zoned::now,
+        }
     }
 }
 

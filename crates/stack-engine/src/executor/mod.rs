@@ -7,6 +7,7 @@
 mod batch;
 pub(crate) mod candle;
 mod cpu;
+mod placement;
 mod routing;
 mod slots;
 mod tensors;
@@ -17,7 +18,8 @@ use crate::spec::DecoderSpec;
 
 pub use candle::{CandleExecutor, DeviceKind};
 pub use cpu::CpuExecutor;
-pub(crate) use cpu::{cache_bytes_per_token, resident_bytes};
+pub use placement::Placement;
+pub use stack_kernels::{Level, UnknownLevel};
 
 /// Called with bytes loaded and bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -27,7 +27,8 @@ use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
 pub use device::DeviceKind;
-pub(crate) use load::resident_bytes;
+pub(super) use cache::cache_bytes_per_token;
+pub(super) use load::resident_bytes;
 
 pub(crate) use attention::Projections;
 pub(crate) use linear::{Embedding, Linear};

@@ -34,7 +34,7 @@ use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
-pub(crate) use load::{cache_bytes_per_token, resident_bytes};
+pub(super) use load::{cache_bytes_per_token, resident_bytes};
 
 /// A decoder on the processor.
 pub struct CpuExecutor {
@@ -117,11 +117,6 @@ impl Executor for CpuExecutor {
 }
 
 impl CpuExecutor {
-    /// The instruction set that kernels run with.
-    pub fn level(&self) -> stack_kernels::Level {
-        self.cpu.level()
-    }
-
     fn compute(
         &mut self,
         spans: &[Span],

@@ -153,7 +153,7 @@ impl<'a> Loader<'a> {
 }
 
 /// Bytes that a tensor takes when it is loaded.
-pub(crate) fn resident_bytes(tensor: &TensorInfo) -> u64 {
+pub(in crate::executor) fn resident_bytes(tensor: &TensorInfo) -> u64 {
     let floats = tensor.elements() as u64 * size_of::<f32>() as u64;
     let (Ok(ty), [outer @ .., columns]) = (tensor.ty, tensor.shape.as_slice()) else { return floats };
     if outer.is_empty() {
