@@ -9,7 +9,8 @@ use stack_seal::verified::Verified;
 
 use crate::encoder::{BertDirectory, Encoder};
 use crate::engine::{Engine, EngineOptions};
-use crate::executor::Progress;
+use crate::executor::{Executor, Placement, Progress};
+use crate::spec::DecoderSpec;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{self, Files, LoadError, WeightSource};
 
@@ -66,6 +67,22 @@ pub fn load_source(
         Loaded::from(Engine::load(&*source, options, progress)?)
     };
     source.into_files().verify(loaded, workers())
+}
+
+/// Loads a decoder alone, to be asked for logits, with the same checks.
+///
+/// # Errors
+///
+/// Names the file, key or tensor that is at fault.
+pub fn load_executor(
+    source: Box<dyn WeightSource>,
+    spec: DecoderSpec,
+    placement: &Placement,
+    context: usize,
+    progress: Progress<'_>,
+) -> Result<Verified<Box<dyn Executor>>, LoadError> {
+    let executor = placement.load(&*source, spec, context, progress)?;
+    source.into_files().verify(executor, workers())
 }
 
 /// Threads that read what loading did not ask for.

@@ -75,7 +75,7 @@ impl Command {
             _ => None,
         };
         if let Some((compute, load)) = computing {
-            compute.device()?;
+            compute.placement()?;
             threads::settle(compute.threads, load)?;
         }
         match self {

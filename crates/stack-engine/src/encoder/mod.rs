@@ -68,8 +68,8 @@ impl Encoder {
         }
         let mut spec = EncoderSpec::read(source.metadata())?;
         let tokenizer = engine::tokenizer(source)?;
-        let device = options.device.open().map_err(|error| {
-            LoadError::caused(format!("device {}", options.device), "cannot be used", error)
+        let device = options.placement.device.open().map_err(|error| {
+            LoadError::caused(format!("device {}", options.placement.device), "cannot be used", error)
         })?;
         let network = load::network(source, &mut spec, device, progress)?;
         let context_trained = spec.context;

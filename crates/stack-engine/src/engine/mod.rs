@@ -34,7 +34,7 @@ use self::channel::Place;
 use self::job::{EmbedJob, Job};
 use self::model::Model;
 use self::worker::Worker;
-use crate::executor::{CandleExecutor, Executor};
+use crate::executor::Executor;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
 use crate::template::{ChatTemplate, ControlTexts};
@@ -78,15 +78,15 @@ impl Engine {
         // Memory is measured before the weights take theirs, so that a full page cache does not count twice.
         let weights = source.size_bytes();
         let available = available_bytes().map(|bytes| bytes.saturating_sub(weights));
-        let cache_tokens = memory::cache_tokens(&spec, available);
+        let cache_tokens = memory::cache_tokens(&spec, options.placement.device, available);
         let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
-        let executor = CandleExecutor::load(source, spec, options.device, context, progress)?;
+        let executor = options.placement.load(source, spec, context, progress)?;
         let context = executor.context();
-        let card = card(source, &executor, template.is_some());
+        let card = card(source, executor.as_ref(), template.is_some());
         let control = ControlTexts::new(tokenizer.iter().flat_map(Tokenizer::control_texts));
         let clock = options.clock;
         let model = Arc::new(Model { card, context, tokenizer, template, control, sampling, pooling, clock });
-        Ok(Self::start(model, Box::new(executor), cache_tokens.max(context), options.queue_max))
+        Ok(Self::start(model, executor, cache_tokens.max(context), options.queue_max))
     }
 
     fn start(model: Arc<Model>, executor: Box<dyn Executor>, cache_tokens: usize, queue_max: usize) -> Self {
@@ -221,7 +221,7 @@ fn pooling(source: &dyn WeightSource, architecture: &str) -> Pooling {
     }
 }
 
-fn card(source: &dyn WeightSource, executor: &CandleExecutor, chats: bool) -> ModelCard {
+fn card(source: &dyn WeightSource, executor: &dyn Executor, chats: bool) -> ModelCard {
     let spec = executor.spec();
     let files = source.files();
     let elements = |shape: &[usize]| shape.iter().map(|&dimension| dimension as u64).product::<u64>();

@@ -2,7 +2,7 @@
 
 use jiff::Zoned;
 
-use crate::executor::DeviceKind;
+use crate::executor::Placement;
 use crate::template::{ChatTemplate, builtin};
 use crate::weights::{Files, LoadError, WeightSource};
 
@@ -10,7 +10,7 @@ use crate::weights::{Files, LoadError, WeightSource};
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Where it runs.
-    pub device: DeviceKind,
+    pub placement: Placement,
     /// Tokens that a sequence may hold; `None` = as many as the model was trained for and memory allows.
     pub context: Option<usize>,
     /// A chat template that replaces the model's own.
@@ -27,7 +27,13 @@ impl Default for EngineOptions {
         reason = "this is where the clock enters; callers may give their own"
     )]
     fn default() -> Self {
-        Self { device: DeviceKind::Cpu, context: None, template: None, queue_max: 512, clock: Zoned::now }
+        Self {
+            placement: Placement::default(),
+            context: None,
+            template: None,
+            queue_max: 512,
+            clock: Zoned::now,
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod batch;
 pub(crate) mod candle;
+mod cpu;
+mod placement;
 mod routing;
 mod slots;
 mod tensors;
@@ -14,8 +16,10 @@ use std::fmt;
 
 use crate::spec::DecoderSpec;
 
-pub(crate) use candle::resident_bytes;
 pub use candle::{CandleExecutor, DeviceKind};
+pub use cpu::CpuExecutor;
+pub use placement::Placement;
+pub use stack_kernels::{Level, UnknownLevel};
 
 /// Called with bytes loaded and bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

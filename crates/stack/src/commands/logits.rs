@@ -2,7 +2,8 @@
 
 use clap::Args;
 use serde::Serialize;
-use stack_engine::executor::{CandleExecutor, Chunk, Executor, Output, Wanted};
+use stack_engine::executor::{Chunk, Output, Wanted};
+use stack_engine::load;
 use stack_engine::spec::DecoderSpec;
 
 use crate::command_error::{CommandError, Kind};
@@ -46,8 +47,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let context = spec.context_trained;
     let bar = LoadBar::new(&model.id);
     let show = |done, total| bar.show(done, total);
-    let mut executor =
-        CandleExecutor::load(&*model.source, spec, arguments.compute.device()?, context, &show)?;
+    let placement = arguments.compute.placement()?;
+    let mut executor = load::load_executor(model.source, spec, &placement, context, &show)?.into_inner();
     drop(bar);
     let sequence = executor.open();
     let mut data = Data::new();

@@ -14,7 +14,8 @@ use std::sync::Arc;
 use candle_core::Device;
 use rayon::prelude::*;
 
-pub(crate) use self::matrices::{Raw, resident_bytes};
+pub(crate) use self::matrices::Raw;
+pub(in crate::executor) use self::matrices::resident_bytes;
 use super::linear::{Embedding, Linear, Matrix};
 use super::norm::NormLayer;
 use super::rope::Rope;

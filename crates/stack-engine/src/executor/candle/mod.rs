@@ -26,8 +26,9 @@ use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
+pub(super) use cache::cache_bytes_per_token;
 pub use device::DeviceKind;
-pub(crate) use load::resident_bytes;
+pub(super) use load::resident_bytes;
 
 pub(crate) use attention::Projections;
 pub(crate) use linear::{Embedding, Linear};

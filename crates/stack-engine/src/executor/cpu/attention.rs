@@ -58,9 +58,10 @@ impl Attention {
         self.place(pass, query, spec.heads, self.query_norm.as_ref());
         self.place(pass, key, spec.kv_heads, self.key_norm.as_ref());
         if let Some(temperature) = spec.temperature {
-            temperature.apply(pass, query, query_width);
+            temperature.scale_queries(pass, query, query_width);
         }
         pass.store(self.cache, (key, key_width), (value, value_width));
+        let first_seen = spec.window.map(|window| move |position| window.first_seen(position));
         let rules = AttentionRules {
             heads: spec.heads,
             kv_heads: spec.kv_heads,
@@ -70,7 +71,7 @@ impl Attention {
             softcap: spec.softcap,
             slopes: self.slopes.as_deref(),
             sinks: self.sinks.as_deref(),
-            first_seen: &|position| spec.window.map_or(0, |window| window.first_seen(position)),
+            first_seen: first_seen.as_ref().map(|seen| seen as _),
         };
         let mixed = heads.take(rows * spec.heads * spec.value_length);
         pass.attend(&rules, self.cache, query, mixed);
@@ -148,7 +149,7 @@ impl Pass<'_> {
 
 impl Temperature {
     /// Scales queries, rows of `width`, by their positions.
-    pub(super) fn apply(self, pass: &Pass<'_>, query: &mut [f32], width: usize) {
+    pub(super) fn scale_queries(self, pass: &Pass<'_>, query: &mut [f32], width: usize) {
         for span in pass.spans {
             let part = &mut query[span.start * width..][..span.len * width];
             pass.cpu.for_rows(part, width, grain(width), |first, rows| {

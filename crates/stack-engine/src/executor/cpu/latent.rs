@@ -77,7 +77,7 @@ impl Latent {
         });
         pass.rotate(self.rope, placed, Heads { first: 0, count, length: width });
         if let Some(temperature) = self.spec.temperature {
-            temperature.apply(pass, placed, count * width);
+            temperature.scale_queries(pass, placed, count * width);
         }
 
         pass.store(self.cache, (key.get(rows * width), width), (value.get(rows * rank), rank));
@@ -90,7 +90,7 @@ impl Latent {
             softcap: None,
             slopes: None,
             sinks: None,
-            first_seen: &|_| 0,
+            first_seen: None,
         };
         let mixed = query.take(rows * count * rank);
         pass.attend(&rules, self.cache, placed, mixed);
@@ -128,7 +128,9 @@ impl Latent {
         let compressed = &*compressed;
         let latent = up.take(rows * rank);
         cpu.for_rows(latent, rank, grain(rank), |first, part| {
-            for (latent, row) in part.chunks_exact_mut(rank).zip(compressed[first * width..].chunks_exact(width)) {
+            for (latent, row) in
+                part.chunks_exact_mut(rank).zip(compressed[first * width..].chunks_exact(width))
+            {
                 latent.copy_from_slice(&row[..rank]);
             }
         });

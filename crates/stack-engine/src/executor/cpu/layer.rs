@@ -139,13 +139,7 @@ struct Sum<'a> {
 
 impl Sum<'_> {
     /// Adds what a matrix makes of `x`, through a norm where there is one.
-    fn add_product(
-        &mut self,
-        linear: &Linear,
-        inputs: &mut Inputs,
-        x: &[f32],
-        norm: Option<&NormLayer>,
-    ) {
+    fn add_product(&mut self, linear: &Linear, inputs: &mut Inputs, x: &[f32], norm: Option<&NormLayer>) {
         if norm.is_none() && self.scale == 1.0 && linear.adds_in_place() {
             return linear.add(self.cpu, inputs, x, self.hidden);
         }

@@ -25,7 +25,7 @@ use crate::executor::tensors::Tensors;
 use crate::spec::{DecoderSpec, Mixer, RopeSpec};
 use crate::weights::{LoadError, WeightSource};
 
-pub(crate) use matrices::resident_bytes;
+pub(in crate::executor) use matrices::resident_bytes;
 
 impl CpuExecutor {
     /// Loads a model, to be computed at this level with so many threads.
@@ -101,7 +101,7 @@ impl CpuExecutor {
 }
 
 /// Bytes that one token takes in the cache.
-pub(crate) fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
+pub(in crate::executor) fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
     let layout = cache_layout(spec);
     (layout.page_bytes() / stack_kernels::PAGE_TOKENS) as u64
 }

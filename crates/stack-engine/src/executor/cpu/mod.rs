@@ -34,7 +34,7 @@ use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
-pub(crate) use load::{cache_bytes_per_token, resident_bytes};
+pub(super) use load::{cache_bytes_per_token, resident_bytes};
 
 /// A decoder on the processor.
 pub struct CpuExecutor {
@@ -117,11 +117,6 @@ impl Executor for CpuExecutor {
 }
 
 impl CpuExecutor {
-    /// The instruction set that kernels run with.
-    pub fn level(&self) -> stack_kernels::Level {
-        self.cpu.level()
-    }
-
     fn compute(
         &mut self,
         spans: &[Span],
@@ -194,7 +189,9 @@ impl CpuExecutor {
                 let mut logits = vec![0.0; wanted.len() * vocabulary];
                 match &self.output {
                     Some(output) => output.apply(cpu, &mut scratch.inputs, normalized, &mut logits),
-                    None => linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits),
+                    None => {
+                        linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits)
+                    }
                 }
                 bound(cpu, &self.spec, &mut logits);
                 Rows::new(vocabulary, logits)

@@ -17,11 +17,7 @@ pub(super) struct Sequence {
 
 impl Sequence {
     pub(super) fn new(layout: &Arc<KvLayout>, convolutions: usize) -> Self {
-        Self {
-            length: 0,
-            cache: KvSequence::new(layout),
-            convolutions: vec![Vec::new(); convolutions],
-        }
+        Self { length: 0, cache: KvSequence::new(layout), convolutions: vec![Vec::new(); convolutions] }
     }
 
     /// Forgets tokens from `length` on. A convolution remembers only its latest inputs, so a sequence with one can

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use stack_engine::executor::{CandleExecutor, Chunk, Executor, Output, SequenceId, Wanted};
+use stack_engine::executor::{Chunk, Executor, Output, SequenceId, Wanted};
 
 use crate::command_error::CommandError;
 
 /// A model, ready to be measured.
 pub(super) struct Bench {
-    executor: CandleExecutor,
+    executor: Box<dyn Executor>,
     /// A sequence that holds what every measurement starts with.
     start: SequenceId,
 }
@@ -49,7 +49,7 @@ impl Work {
 
 impl Bench {
     /// Fills the cache to `depth` tokens.
-    pub(super) fn new(mut executor: CandleExecutor, depth: usize) -> Result<Self, CommandError> {
+    pub(super) fn new(mut executor: Box<dyn Executor>, depth: usize) -> Result<Self, CommandError> {
         let start = executor.open();
         let tokens = tokens(depth, executor.spec().vocabulary);
         for tokens in tokens.chunks(STEP_TOKENS) {

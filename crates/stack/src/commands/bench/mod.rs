@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::{Args, value_parser};
 use serde::Serialize;
-use stack_engine::executor::CandleExecutor;
+use stack_engine::load;
 use stack_engine::spec::DecoderSpec;
 
 use self::measure::{Bench, Work};
@@ -74,10 +74,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let model = arguments.model.open()?;
     let spec = DecoderSpec::read(&*model.source)?;
     let context = arguments.context(&spec)?;
-    let device = arguments.compute.device()?;
+    let placement = arguments.compute.placement()?;
     let bar = LoadBar::new(&model.id);
     let show = |done, total| bar.show(done, total);
-    let executor = CandleExecutor::load(&*model.source, spec, device, context, &show)?;
+    let size_bytes = model.source.size_bytes();
+    let executor = load::load_executor(model.source, spec, &placement, context, &show)?.into_inner();
     drop(bar);
     let load_seconds = started.elapsed().as_secs_f64();
 
@@ -87,10 +88,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let decode = arguments.speed(&mut bench, decode)?;
     let report = Report {
         model: model.id,
-        size_bytes: model.source.size_bytes(),
+        size_bytes,
         threads: threads::count(),
-        device: device.to_string(),
-        isa: machine::instruction_set(),
+        device: placement.device.to_string(),
+        isa: machine::instruction_set(&placement),
         commit: env!("STACK_COMMIT"),
         load_seconds,
         peak_rss_bytes: machine::peak_memory_bytes(),

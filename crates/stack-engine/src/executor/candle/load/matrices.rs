@@ -201,7 +201,7 @@ impl Loader<'_> {
 }
 
 /// Bytes that a tensor takes on the processor: types with which candle cannot compute become f32.
-pub(crate) fn resident_bytes(tensor: &TensorInfo) -> u64 {
+pub(in crate::executor) fn resident_bytes(tensor: &TensorInfo) -> u64 {
     match tensor.ty.map(candle_type) {
         Ok(None) => tensor.elements() as u64 * size_of::<f32>() as u64,
         _ => tensor.bytes,

@@ -130,8 +130,7 @@ impl Loader<'_> {
             }
             return self.parts(&joined, rows, width, &companions);
         }
-        let linear =
-            |part, rows| self.linear(&format!("{prefix}.{part}"), [rows, width], Scale::BeforeBias);
+        let linear = |part, rows| self.linear(&format!("{prefix}.{part}"), [rows, width], Scale::BeforeBias);
         Ok([linear("attn_q", rows[0])?, linear("attn_k", rows[1])?, linear("attn_v", rows[2])?])
     }
 

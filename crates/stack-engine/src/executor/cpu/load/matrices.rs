@@ -36,8 +36,7 @@ impl<'a> Loader<'a> {
             }
             other => {
                 let expected = shape.map(|length| length.map_or_else(|| "any".to_owned(), |n| n.to_string()));
-                let problem =
-                    format!("the tensor has shape {other:?}; expected [{}]", expected.join(", "));
+                let problem = format!("the tensor has shape {other:?}; expected [{}]", expected.join(", "));
                 Err(LoadError::new(name, problem))
             }
         }
@@ -88,7 +87,12 @@ impl<'a> Loader<'a> {
     }
 
     /// Packs rows of numbers.
-    pub(super) fn pack(&self, name: &str, values: &[f32], [rows, columns]: [usize; 2]) -> Result<Matrix, LoadError> {
+    pub(super) fn pack(
+        &self,
+        name: &str,
+        values: &[f32],
+        [rows, columns]: [usize; 2],
+    ) -> Result<Matrix, LoadError> {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         let matrix = Matrix::pack(self.cpu, Format::F32, rows, columns, &bytes)
             .map_err(|error| LoadError::caused(name, "the tensor is not a matrix", error))?;
@@ -139,8 +143,7 @@ impl<'a> Loader<'a> {
     pub(super) fn companions(&self, name: &str, rows: usize, scale: Scale) -> Result<Companions, LoadError> {
         let needed = self.tensors.get(&format!("{name}.weight"))?.ty == Ok(TensorType::NVFP4);
         let scale_counts = scale != Scale::IfNeeded || needed;
-        let factor =
-            if scale_counts { self.tensors.vector(&format!("{name}.scale"), 1)? } else { None };
+        let factor = if scale_counts { self.tensors.vector(&format!("{name}.scale"), 1)? } else { None };
         Ok(Companions {
             bias: self.vector(&format!("{name}.bias"), rows)?,
             scale: factor.map(|factor| factor[0]),
@@ -150,7 +153,7 @@ impl<'a> Loader<'a> {
 }
 
 /// Bytes that a tensor takes when it is loaded.
-pub(crate) fn resident_bytes(tensor: &TensorInfo) -> u64 {
+pub(in crate::executor) fn resident_bytes(tensor: &TensorInfo) -> u64 {
     let floats = tensor.elements() as u64 * size_of::<f32>() as u64;
     let (Ok(ty), [outer @ .., columns]) = (tensor.ty, tensor.shape.as_slice()) else { return floats };
     if outer.is_empty() {
