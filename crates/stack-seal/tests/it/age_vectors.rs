@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use stack_seal::age::{self, Identity, OpenError, Passphrase, PayloadError, armor};
+use stack_seal::digest::Sha256Hasher;
 use zeroize::Zeroizing;
 
 /// One vector: its text header, and the age file behind it.
@@ -83,7 +84,9 @@ fn vectors() -> Option<Vec<(String, Vector)>> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hasher = Sha256Hasher::new();
+    hasher.update(bytes);
+    hasher.finish().hex()
 }
 
 #[test]

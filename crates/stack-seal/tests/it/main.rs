@@ -8,6 +8,7 @@ mod bundles;
 mod files;
 mod interop;
 mod primitives;
+mod published;
 mod sealed;
 mod signatures;
 mod vectors;

@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 
 use crate::files::{content, holding, noise, random};
 
+/// A name, and what happens to the chunks of one file when another one is at hand.
+type Change = (&'static str, fn(&mut Vec<Vec<u8>>, Vec<Vec<u8>>));
+
 const CHUNK: usize = 64 * 1024;
 const SEALED_CHUNK: usize = CHUNK + 16;
 
@@ -153,7 +156,6 @@ fn chunks_stay_in_their_place() {
     let chunks = |file: &[u8]| -> Vec<Vec<u8>> {
         file[header_len(file) + 16..].chunks(SEALED_CHUNK).map(<[u8]>::to_vec).collect()
     };
-    type Change = (&'static str, fn(&mut Vec<Vec<u8>>, Vec<Vec<u8>>));
     let changes: [Change; 6] = [
         ("swapped", |chunks, _| chunks.swap(1, 2)),
         ("swapped across spans", |chunks, _| chunks.swap(0, 4)),
