@@ -14,6 +14,8 @@ mod pool;
 mod quantize;
 mod scalar;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use activations::Activations;
 pub use cpu::Cpu;
