@@ -4,7 +4,7 @@ use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0, _mm_prefetch};
 
 use super::accumulate::{self, Source};
 use super::scheme::Scheme;
-use super::with_scheme;
+use super::strips::{in_strips, with_scheme};
 use crate::activations::Held;
 use crate::buffer::Line;
 use crate::multiply::Work;
@@ -13,32 +13,27 @@ use crate::tile::{self, LANES};
 /// Computes sums, \[group]\[row], if the rows are few and the weights quantized, and says whether it did.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
-    with_scheme!(work.weights.format(), F => match work.rows.len() {
-        1 => rows::<F, 1>(work, sums),
-        2 => rows::<F, 2>(work, sums),
-        3 => rows::<F, 3>(work, sums),
-        4 => rows::<F, 4>(work, sums),
-        _ => return false,
-    }, else return false);
+    if work.rows.len() > FEW {
+        return false;
+    }
+    with_scheme!(work.weights.format(), F => rows::<F>(work, sums), else return false);
     true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-fn rows<F: Scheme, const M: usize>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
+fn rows<F: Scheme>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
     let format = work.weights.format();
-    let (sums, _) = sums.as_chunks_mut::<M>();
     for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
-        let first = index * work.input.rows() + work.rows.start;
-        for (group, sums) in work.groups.clone().zip(&mut *sums) {
+        let first = index * work.input.rows();
+        let rows = first + work.rows.start..first + work.rows.end;
+        for (group, sums) in work.groups.clone().zip(sums.chunks_exact_mut(work.rows.len())) {
             let tile = Tile::<F>::open(&work.weights.group(group)[place.lines.clone()], place.blocks);
             match &work.input.held {
                 Held::Block256(held) => {
-                    let inputs = held[first..].first_chunk().expect("every tile has all rows");
-                    accumulate::scale_per_256::<_, M>(&tile, inputs, sums);
+                    in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_256, &tile, &held[rows.clone()], sums);
                 }
                 Held::Block32(held) => {
-                    let inputs = held[first..].first_chunk().expect("every tile has all rows");
-                    accumulate::scale_per_32::<_, M>(&tile, inputs, sums);
+                    in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_32, &tile, &held[rows.clone()], sums);
                 }
                 Held::Float(_) => unreachable!("floats have no tiles"),
             }
@@ -124,3 +119,6 @@ impl<F: Scheme> Source for Tile<'_, F> {
 
 /// How far ahead of the codes in use memory is asked for more: about as long as it takes to answer.
 const PREFETCH_LINES: usize = 32;
+
+/// Rows from which on it pays to unpack a tile once for all of them.
+const FEW: usize = 24;

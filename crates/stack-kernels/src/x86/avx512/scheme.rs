@@ -14,6 +14,8 @@ pub(super) trait Scheme {
     const HALVES: bool = false;
     /// Whether scales come with minima.
     const MINIMA: bool = false;
+    /// Whether activations have a scale per 32.
+    const PER_32: bool = false;
     /// Where sums begin, of formats with an offset.
     const START: usize = 0;
 
@@ -75,6 +77,7 @@ macro_rules! schemes {
         lines: $lines:literal,
         codes: |$l:ident| $codes:expr,
         $(halves: $halves:literal,)?
+        $(per_32: $per_32:literal,)?
         $(start: $start:literal,)?
         $(head: |$hs:ident| $head:expr,)?
         scale: |$ss:tt, $sh:tt, $si:ident| $scale:expr,
@@ -87,6 +90,7 @@ macro_rules! schemes {
         impl Scheme for $name {
             const LINES: usize = $lines;
             $(const HALVES: bool = $halves;)?
+            $(const PER_32: bool = $per_32;)?
             $(const START: usize = $start;)?
             // A format that says how its floor is read has minima.
             $(const MINIMA: bool = { let _ = stringify!($fs); true };)?
@@ -129,42 +133,49 @@ schemes! {
     Q4_0 {
         lines: 4,
         codes: |lines| codes::nibbles(lines),
+        per_32: true,
         start: 0,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Q4_1 {
         lines: 4,
         codes: |lines| codes::nibbles(lines),
+        per_32: true,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
         floor: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
     }
     Q5_0 {
         lines: 5,
         codes: |lines| codes::five_bits(lines),
+        per_32: true,
         start: 1,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Q5_1 {
         lines: 5,
         codes: |lines| codes::five_bits(lines),
+        per_32: true,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
         floor: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
     }
     Q8_0 {
         lines: 8,
         codes: |lines| codes::bytes(lines),
+        per_32: true,
         start: 2,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Iq4Nl {
         lines: 4,
         codes: |lines| codes::looked_up(lines, &scalar::UNEVEN),
+        per_32: true,
         start: 2,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Mxfp4 {
         lines: 4,
         codes: |lines| codes::looked_up(lines, &scalar::FLOATS),
+        per_32: true,
         start: 2,
         scale: |scales, _, sub| scales::halves_of_powers(scales, sub),
     }
