@@ -54,8 +54,9 @@ impl<'a, F: Scheme> Tile<'a, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     fn open(tile: &'a [Line], blocks: usize) -> Self {
+        assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
         let (codes, scales) = tile.split_at(blocks * F::LINES);
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's, and the tile was just seen to be whole.
         let head = unsafe { F::head(scales) };
         Self { codes, scales, head, blocks, scheme: std::marker::PhantomData }
     }
@@ -80,12 +81,14 @@ impl<F: Scheme> Source for Tile<'_, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn block(&self, block: usize) -> Self::Block {
-        let lines = &self.codes[block * F::LINES..][..F::LINES];
+        debug_assert!(block < self.blocks);
+        // SAFETY: `open` saw the lines of all blocks, and the caller asks for one of those.
+        let lines = unsafe { self.codes.get_unchecked(block * F::LINES..(block + 1) * F::LINES) };
         for line in lines {
             let ahead = std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES);
             _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
         }
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::codes(lines) }
     }
 
@@ -98,21 +101,21 @@ impl<F: Scheme> Source for Tile<'_, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn scale(&self, sub: usize) -> __m512 {
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::scale(self.scales, self.head, sub) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn minima(&self, pair: usize) -> __m512i {
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::minima(self.scales, pair) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn floor(&self, block: usize) -> __m512 {
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::floor(self.scales, self.blocks, block) }
     }
 }

@@ -4,10 +4,18 @@ use std::arch::x86_64::{__m512, __m512i, _mm512_setzero_ps, _mm512_setzero_si512
 
 use super::{codes, load, scales};
 use crate::buffer::Line;
+use crate::format::Format;
 use crate::scalar;
 
 /// A format's tile.
+///
+/// # Safety
+///
+/// Its functions may be called where the machine has the features of this module, with all the lines of a tile's
+/// scales, for the blocks that the tile has.
 pub(super) trait Scheme {
+    /// The format.
+    const FORMAT: Format;
     /// Lines of the codes of a block.
     const LINES: usize;
     /// Whether each half of a block has its own scale.
@@ -23,7 +31,7 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     ///
     /// # Panics
     ///
@@ -34,7 +42,7 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn head(_scales: &[Line]) -> __m512 {
@@ -45,14 +53,14 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     unsafe fn scale(scales: &[Line], head: __m512, sub: usize) -> __m512;
 
     /// Returns a pair of minima.
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn minima(_scales: &[Line], _pair: usize) -> __m512i {
@@ -63,7 +71,7 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn floor(_scales: &[Line], _blocks: usize, _block: usize) -> __m512 {
@@ -88,6 +96,7 @@ macro_rules! schemes {
         pub(super) struct $name;
 
         impl Scheme for $name {
+            const FORMAT: Format = Format::$name;
             const LINES: usize = $lines;
             $(const HALVES: bool = $halves;)?
             $(const PER_32: bool = $per_32;)?
@@ -105,25 +114,29 @@ macro_rules! schemes {
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn head($hs: &[Line]) -> __m512 {
-                $head
+                // SAFETY: the caller promises that the lines are those of a tile.
+                unsafe { $head }
             })?
 
             #[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn scale($ss: &[Line], $sh: __m512, $si: usize) -> __m512 {
-                $scale
+                // SAFETY: the caller promises that the lines are those of a tile that has it.
+                unsafe { $scale }
             }
 
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn minima($ms: &[Line], $mi: usize) -> __m512i {
-                $minima
+                // SAFETY: the caller promises that the lines are those of a tile that has it.
+                unsafe { $minima }
             })?
 
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn floor($fs: &[Line], $fn: usize, $fi: usize) -> __m512 {
-                $floor
+                // SAFETY: the caller promises that the lines are those of a tile that has it.
+                unsafe { $floor }
             })?
         }
     )+};

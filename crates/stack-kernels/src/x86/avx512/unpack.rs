@@ -10,7 +10,7 @@ use crate::activations::{Rounded32, Rounded256};
 use crate::buffer::Line;
 use crate::format::Format;
 use crate::panel::Panel;
-use crate::tile::LANES;
+use crate::tile::{self, LANES};
 
 /// Unpacks a tile of so many blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
@@ -21,10 +21,11 @@ pub(super) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut P
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 fn unpack_as<F: Scheme>(tile: &[Line], blocks: usize, panel: &mut Panel) {
+    assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
     let (codes, scales) = tile.split_at(blocks * F::LINES);
     panel.blocks = blocks;
     for (lines, groups) in codes.chunks_exact(F::LINES).zip(&mut panel.codes) {
-        // SAFETY: this function has the features of this module, as have the schemes' functions below.
+        // SAFETY: this function has the features of this module, and the tile was just seen to be whole.
         let codes = unsafe { F::codes(lines) };
         for (line, group) in groups.iter_mut().zip(codes) {
             load::store_line(line, group);
