@@ -1,34 +1,28 @@
-//! Which vector instructions may be used.
+//! The instruction sets that this machine has.
 
 use std::error::Error;
 use std::fmt;
 
-/// A set of vector instructions that this machine has: only detection makes one.
+/// An instruction set that this machine was seen to have: the witness that every vector kernel asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Level(Kind);
+pub struct Level(pub(crate) Tier);
 
-/// The sets of instructions that kernels are written for.
+/// The instruction sets that kernels are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum Tier {
     /// Plain Rust: the definition of every kernel.
     Scalar,
     /// x86: AVX2, FMA and F16C.
-    #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// As [`Kind::Avx2`], with the integer dot product.
-    #[cfg(target_arch = "x86_64")]
+    /// x86: as [`Tier::Avx2`], with the integer dot product.
     AvxVnni,
     /// x86: AVX-512 F, BW, VL, DQ and VNNI.
-    #[cfg(target_arch = "x86_64")]
     Avx512,
     /// Arm: what every 64-bit processor has.
-    #[cfg(target_arch = "aarch64")]
     Neon,
-    /// As [`Kind::Neon`], with the integer dot product.
-    #[cfg(target_arch = "aarch64")]
+    /// Arm: as [`Tier::Neon`], with the integer dot product.
     DotProd,
-    /// As [`Kind::DotProd`], with the integer matrix product.
-    #[cfg(target_arch = "aarch64")]
+    /// Arm: as [`Tier::DotProd`], with the integer matrix product.
     I8mm,
 }
 
@@ -38,61 +32,34 @@ impl Level {
         Self::available()[0]
     }
 
-    /// Lists the levels of this machine, best first and the scalar one last.
+    /// Returns the levels that this machine has, best first; the last one is scalar.
     pub fn available() -> Vec<Self> {
-        let kinds: &[(Kind, bool)] = &[
-            #[cfg(target_arch = "x86_64")]
-            (Kind::Avx512, has_avx512()),
-            #[cfg(target_arch = "x86_64")]
-            (Kind::AvxVnni, has_avx2() && std::is_x86_feature_detected!("avxvnni")),
-            #[cfg(target_arch = "x86_64")]
-            (Kind::Avx2, has_avx2()),
-            #[cfg(target_arch = "aarch64")]
-            (Kind::I8mm, has_dotprod() && std::arch::is_aarch64_feature_detected!("i8mm")),
-            #[cfg(target_arch = "aarch64")]
-            (Kind::DotProd, has_dotprod()),
-            #[cfg(target_arch = "aarch64")]
-            (Kind::Neon, std::arch::is_aarch64_feature_detected!("neon")),
-            (Kind::Scalar, true),
-        ];
-        kinds.iter().filter(|(_, is_present)| *is_present).map(|(kind, _)| Self(*kind)).collect()
+        TIERS.into_iter().filter(|tier| tier.is_present()).map(Self).collect()
     }
 
-    /// Returns the level of that name.
+    /// Returns the level with this name, if the machine has it.
     ///
     /// # Errors
     ///
     /// When no level has the name or this machine lacks it.
     pub fn named(name: &str) -> Result<Self, UnknownLevel> {
-        let available = Self::available();
-        available.iter().copied().find(|level| level.name() == name).ok_or_else(|| UnknownLevel {
-            name: name.to_owned(),
-            available: available.iter().map(|level| level.name()).collect(),
-        })
+        Self::available()
+            .into_iter()
+            .find(|level| level.name() == name)
+            .ok_or_else(|| UnknownLevel { name: name.to_owned() })
     }
 
-    /// Returns its name, as [`Level::named`] takes it.
+    /// The name that [`Self::named`] takes.
     pub fn name(self) -> &'static str {
         match self.0 {
-            Kind::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Kind::AvxVnni => "avxvnni",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => "avx512",
-            #[cfg(target_arch = "aarch64")]
-            Kind::Neon => "neon",
-            #[cfg(target_arch = "aarch64")]
-            Kind::DotProd => "dotprod",
-            #[cfg(target_arch = "aarch64")]
-            Kind::I8mm => "i8mm",
+            Tier::Scalar => "scalar",
+            Tier::Avx2 => "avx2",
+            Tier::AvxVnni => "avxvnni",
+            Tier::Avx512 => "avx512",
+            Tier::Neon => "neon",
+            Tier::DotProd => "dotprod",
+            Tier::I8mm => "i8mm",
         }
-    }
-
-    /// Returns the kind, to choose kernels by.
-    pub(crate) fn kind(self) -> Kind {
-        self.0
     }
 }
 
@@ -102,42 +69,66 @@ impl fmt::Display for Level {
     }
 }
 
-/// The name of a level that this machine does not have.
+impl Tier {
+    #[cfg(target_arch = "x86_64")]
+    fn is_present(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
+            Self::AvxVnni => Self::Avx2.is_present() && is_x86_feature_detected!("avxvnni"),
+            Self::Avx512 => {
+                Self::Avx2.is_present()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            Self::Neon | Self::DotProd | Self::I8mm => false,
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn is_present(self) -> bool {
+        use std::arch::is_aarch64_feature_detected;
+
+        match self {
+            Self::Scalar => true,
+            Self::Neon => is_aarch64_feature_detected!("neon"),
+            Self::DotProd => Self::Neon.is_present() && is_aarch64_feature_detected!("dotprod"),
+            Self::I8mm => Self::DotProd.is_present() && is_aarch64_feature_detected!("i8mm"),
+            Self::Avx2 | Self::AvxVnni | Self::Avx512 => false,
+        }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn is_present(self) -> bool {
+        self == Self::Scalar
+    }
+}
+
+/// A level that does not exist or that this machine lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownLevel {
     name: String,
-    available: Vec<&'static str>,
 }
 
 impl fmt::Display for UnknownLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no vector level {:?} on this machine; it has {}", self.name, self.available.join(", "))
+        let names: Vec<_> = Level::available().into_iter().map(Level::name).collect();
+        write!(f, "there is no level `{}` on this machine, which has {}", self.name, names.join(", "))
     }
 }
 
 impl Error for UnknownLevel {}
 
-#[cfg(target_arch = "x86_64")]
-fn has_avx2() -> bool {
-    std::is_x86_feature_detected!("avx2")
-        && std::is_x86_feature_detected!("fma")
-        && std::is_x86_feature_detected!("f16c")
-}
-
-#[cfg(target_arch = "x86_64")]
-fn has_avx512() -> bool {
-    has_avx2()
-        && std::is_x86_feature_detected!("avx512f")
-        && std::is_x86_feature_detected!("avx512bw")
-        && std::is_x86_feature_detected!("avx512vl")
-        && std::is_x86_feature_detected!("avx512dq")
-        && std::is_x86_feature_detected!("avx512vnni")
-}
-
-#[cfg(target_arch = "aarch64")]
-fn has_dotprod() -> bool {
-    std::arch::is_aarch64_feature_detected!("neon") && std::arch::is_aarch64_feature_detected!("dotprod")
-}
+/// Best first, of each processor family.
+const TIERS: [Tier; 7] =
+    [Tier::Avx512, Tier::AvxVnni, Tier::Avx2, Tier::I8mm, Tier::DotProd, Tier::Neon, Tier::Scalar];
 
 #[cfg(test)]
 mod tests {
@@ -152,8 +143,8 @@ mod tests {
     }
 
     #[test]
-    fn unknown_levels_are_refused_with_what_there_is() {
-        let error = Level::named("avx9000").unwrap_err().to_string();
-        assert!(error.contains("avx9000") && error.contains("scalar"), "{error}");
+    fn a_level_that_does_not_exist_is_refused() {
+        let error = Level::named("avx1024").unwrap_err().to_string();
+        assert!(error.contains("avx1024") && error.contains("scalar"), "{error}");
     }
 }

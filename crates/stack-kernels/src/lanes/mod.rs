@@ -16,7 +16,7 @@ mod scalar;
 
 pub(crate) use exp::{exp, sigmoid_inverse};
 
-use crate::level::{Kind, Level};
+use crate::level::{Level, Tier};
 
 /// How many numbers the lanes hold.
 pub(crate) const LANES: usize = 16;
@@ -82,14 +82,14 @@ pub(crate) trait Kernel {
 
 /// Runs a kernel with the instructions of a level.
 pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    match level.kind() {
+    match level.0 {
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512 => {
+        Tier::Avx512 => {
             // SAFETY: the level is a witness that the processor has these instructions.
             unsafe { avx512::enter(kernel) }
         }
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx2 | Kind::AvxVnni => {
+        Tier::Avx2 | Tier::AvxVnni => {
             // SAFETY: the level is a witness that the processor has these instructions.
             unsafe { avx2::enter(kernel) }
         }
