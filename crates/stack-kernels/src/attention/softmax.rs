@@ -12,11 +12,33 @@ pub(super) type Tile = [[f32; LANES]; TILE / LANES];
 /// What happens to the scores of one query vector.
 #[derive(Clone, Copy)]
 pub(super) struct Bend {
-    pub(super) softcap: Option<f32>,
+    pub(super) softcap: Option<Cap>,
     /// Multiplies the distance, negated.
     pub(super) slope: Option<f32>,
     /// The position of the query.
     pub(super) position: usize,
+}
+
+/// A bound of scores: c · tanh(x / c).
+#[derive(Clone, Copy)]
+pub(super) struct Cap {
+    cap: f32,
+    /// 2 / c.
+    steepness: f32,
+}
+
+impl Cap {
+    pub(super) fn new(cap: f32) -> Self {
+        Self { cap, steepness: 2.0 / cap }
+    }
+
+    /// With tanh y = 1 − 2 / (1 + e²ʸ).
+    #[inline(always)]
+    fn apply<L: Lanes>(self, lanes: L, scores: L::F32) -> L::F32 {
+        let doubled = exp(lanes, lanes.mul(scores, lanes.splat(self.steepness)));
+        let rest = lanes.div(lanes.splat(-2.0), lanes.add(lanes.splat(1.0), doubled));
+        lanes.fma(rest, lanes.splat(self.cap), lanes.splat(self.cap))
+    }
 }
 
 /// Turns the scores of `pages` into weights relative to the largest score so far, adds them to `weights`, and returns
@@ -38,7 +60,7 @@ pub(super) fn soften<L: Lanes>(
     for page in pages.clone() {
         let mut scores = lanes.load(&tile[page]);
         if let Some(cap) = bend.softcap {
-            scores = cap_scores(lanes, scores, cap);
+            scores = cap.apply(lanes, scores);
         }
         if let Some(slope) = bend.slope {
             let distances = lanes
@@ -74,14 +96,6 @@ pub(super) fn soften<L: Lanes>(
     }
     lanes.store(sum, weights);
     factor
-}
-
-/// c · tanh(x / c), with tanh y = 1 − 2 / (1 + e²ʸ).
-#[inline(always)]
-fn cap_scores<L: Lanes>(lanes: L, scores: L::F32, cap: f32) -> L::F32 {
-    let doubled = exp(lanes, lanes.mul(scores, lanes.splat(2.0 / cap)));
-    let rest = lanes.div(lanes.splat(-2.0), lanes.add(lanes.splat(1.0), doubled));
-    lanes.fma(rest, lanes.splat(cap), lanes.splat(cap))
 }
 
 const COUNT: [f32; LANES] =

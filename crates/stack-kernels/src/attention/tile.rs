@@ -36,6 +36,8 @@ pub(super) struct Score<'a, E: Element> {
     pub(super) pages: Range<usize>,
     /// One for each vector.
     pub(super) scores: &'a mut [Tile],
+    /// What is needed next, brought near meanwhile: the values of these pages.
+    pub(super) ahead: &'a Pages<'a, E>,
 }
 
 impl<E: Element> Kernel for Score<'_, E> {
@@ -63,9 +65,9 @@ impl<E: Element> Score<'_, E> {
         while page < self.pages.end {
             let left = self.pages.end - page;
             page += match at_once::<L, V>(left) {
-                4 => some_pages::<L, E, V, 4>(lanes, queries, self.keys, page, scores),
-                2 => some_pages::<L, E, V, 2>(lanes, queries, self.keys, page, scores),
-                _ => some_pages::<L, E, V, 1>(lanes, queries, self.keys, page, scores),
+                4 => some_pages::<L, E, V, 4>(lanes, queries, (self.keys, self.ahead), page, scores),
+                2 => some_pages::<L, E, V, 2>(lanes, queries, (self.keys, self.ahead), page, scores),
+                _ => some_pages::<L, E, V, 1>(lanes, queries, (self.keys, self.ahead), page, scores),
             };
         }
     }
@@ -89,7 +91,7 @@ fn at_once<L: Lanes, const V: usize>(left: usize) -> usize {
 fn some_pages<L: Lanes, E: Element, const V: usize, const P: usize>(
     lanes: L,
     queries: &[[f32; V]],
-    keys: &Pages<'_, E>,
+    (keys, ahead): (&Pages<'_, E>, &Pages<'_, E>),
     first: usize,
     scores: &mut [Tile; V],
 ) -> usize {
@@ -103,6 +105,9 @@ fn some_pages<L: Lanes, E: Element, const V: usize, const P: usize>(
         let mut loaded = [zero; P];
         for p in 0..P {
             loaded[p] = E::load(lanes, &pages[p][dimension]);
+            if let Some(soon) = ahead[first + p].get(dimension) {
+                lanes.prefetch(soon);
+            }
         }
         for v in 0..V {
             let query = lanes.splat(queries[v]);
@@ -132,6 +137,8 @@ pub(super) struct Mix<'a, E: Element> {
     pub(super) live: Range<usize>,
     /// `[vector][sixteen dimensions]`.
     pub(super) mixed: &'a mut [[f32; LANES]],
+    /// What is needed next, brought near meanwhile: the keys of the tile that follows.
+    pub(super) ahead: &'a Pages<'a, E>,
 }
 
 impl<E: Element> Kernel for Mix<'_, E> {
@@ -185,7 +192,13 @@ impl<E: Element> Mix<'_, E> {
         for page in self.live.start / LANES..self.live.end.div_ceil(LANES) {
             let tokens = self.live.start.max(page * LANES) % LANES..(self.live.end - page * LANES).min(LANES);
             let values = &self.values[page][..LANES * groups];
+            let ahead = self.ahead[page];
             for token in tokens {
+                for g in (0..G).step_by(2) {
+                    if let Some(soon) = ahead.get(first * LANES + token * G + g) {
+                        lanes.prefetch(soon);
+                    }
+                }
                 let values = &values[token * groups + first..][..G];
                 let mut loaded = [zero; G];
                 for g in 0..G {

@@ -101,22 +101,26 @@ impl Part<'_> {
     fn store<L: Lanes, E: Element>(&mut self, lanes: L) {
         let shape = self.slices.shape;
         let groups = self.slices.value_groups();
-        for token in 0..self.count {
-            let slot = self.slot + token;
-            for head in 0..shape.kv_heads {
-                let index = token * shape.kv_heads + head;
-                let key = &self.keys[index * shape.key_length..][..shape.key_length];
-                let to = E::view_mut(&mut self.lines[self.slices.keys(head)]);
-                for (key, to) in key.chunks(LANES).zip(to.chunks_mut(LANES)) {
+        for head in 0..shape.kv_heads {
+            let to = E::view_mut(&mut self.lines[self.slices.keys(head)]);
+            // Sixteen dimensions at a time, so that the lines of a page are written while they are near.
+            for (group, to) in to.chunks_mut(LANES).take(shape.key_length.div_ceil(LANES)).enumerate() {
+                let first = group * LANES;
+                let length = (shape.key_length - first).min(LANES);
+                for token in 0..self.count {
+                    let start = (token * shape.kv_heads + head) * shape.key_length + first;
                     let mut numbers = E::ZEROS;
-                    E::store(lanes, load_part(lanes, key, 0.0), &mut numbers);
-                    for (number, to) in numbers[..key.len()].iter().zip(to) {
-                        to[slot] = *number;
+                    E::store(lanes, load_part(lanes, &self.keys[start..start + length], 0.0), &mut numbers);
+                    for (number, to) in numbers[..length].iter().zip(&mut *to) {
+                        to[self.slot + token] = *number;
                     }
                 }
-                let value = &self.values[index * shape.value_length..][..shape.value_length];
-                let to =
-                    &mut E::view_mut(&mut self.lines[self.slices.values(head)])[slot * groups..][..groups];
+            }
+            let to = E::view_mut(&mut self.lines[self.slices.values(head)]);
+            let to = to[self.slot * groups..].chunks_exact_mut(groups.max(1));
+            for (token, to) in to.take(self.count).enumerate() {
+                let start = (token * shape.kv_heads + head) * shape.value_length;
+                let value = &self.values[start..start + shape.value_length];
                 for (value, to) in value.chunks(LANES).zip(to) {
                     E::store(lanes, load_part(lanes, value, 0.0), to);
                 }
