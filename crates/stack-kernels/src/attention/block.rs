@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::plan::Unit;
-use super::softmax::{Bend, Cap, Tile, soften};
+use super::softmax::{Bend, Cap, Tile, View, soften};
 use super::tile::{Mix, Pages, Score, vectors};
 use super::totals::Totals;
 use super::{AttendSpan, AttentionRules, CHUNK, TILE};
@@ -193,15 +193,14 @@ impl<'a> Attend<'a> {
             let seen = rules.seen(position);
             let end = seen.end.saturating_sub(start).min(TILE);
             let seen = seen.start.saturating_sub(start).min(end)..end;
+            let view = View { start, pages: pages.clone(), seen };
             for head in 0..group {
                 let vector = (row - unit.rows.start) * group + head;
                 let slope = rules.slopes.map(|slopes| slopes[unit.kv_head * group + head]);
                 work.factors[vector] = soften(
                     lanes,
                     &mut work.scores[vector],
-                    pages.clone(),
-                    start,
-                    seen.clone(),
+                    &view,
                     Bend { softcap, slope, position },
                     &mut totals.largest[vector],
                     &mut work.weights[vector],
