@@ -1,1 +1,24 @@
 //! Vector kernels on slices, with run-time dispatch and a scalar twin of each.
+
+mod activations;
+mod buffer;
+mod cpu;
+mod disjoint;
+mod format;
+mod level;
+mod matrix;
+mod multiply;
+mod pack;
+mod panel;
+mod pool;
+mod quantize;
+mod scalar;
+mod tile;
+
+pub use activations::Activations;
+pub use cpu::Cpu;
+pub use format::{Format, Input};
+pub use level::{Level, UnknownLevel};
+pub use matrix::{LoadError, Matrix, ShapeError};
+pub use multiply::{Product, Store};
+pub use pool::Pool;

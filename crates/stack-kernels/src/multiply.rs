@@ -1,0 +1,221 @@
+//! Products of packed weights and activations.
+//!
+//! ```text
+//! for each task: a range of row groups of one product's weights
+//!   for each block of up to 128 activation rows                        # stays in the second cache
+//!     for each group of sixteen weight rows
+//!       for each tile of 256 columns
+//!         unpack the tile                                              # once for all activation rows
+//!         for each activation row: sums += tile × activations
+//!       store the sums
+//! ```
+//!
+//! A sum takes its terms in the same order whatever the number of rows, tasks or threads is, so none of them changes
+//! a result.
+
+use std::ops::Range;
+
+use crate::activations::{Activations, Held, Rounded32, Rounded256};
+use crate::buffer::Line;
+use crate::cpu::Cpu;
+use crate::disjoint::Disjoint;
+use crate::format::Format;
+use crate::matrix::Matrix;
+use crate::panel::Panel;
+use crate::scalar::Scalar;
+use crate::tile::{self, LANES};
+
+/// One product: each row of the input times each row of the weights.
+#[derive(Debug)]
+pub struct Product<'a> {
+    /// The weights.
+    pub weights: &'a Matrix,
+    /// The activations, in the form that the weights' format takes.
+    pub input: &'a Activations,
+    /// The results: as many rows as the input has, as many columns as the weights have rows.
+    pub output: &'a mut [f32],
+    /// What happens to what `output` holds.
+    pub store: Store,
+}
+
+/// What happens to what an output holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// It is replaced.
+    Set,
+    /// The results are added to it.
+    Add,
+}
+
+impl Cpu {
+    /// Computes products in one parallel region.
+    ///
+    /// # Panics
+    ///
+    /// When shapes or forms do not fit each other.
+    pub fn multiply(&self, products: &mut [Product<'_>]) {
+        let jobs: Vec<Job<'_>> = products.iter_mut().map(Job::new).collect();
+        let cost: usize = jobs.iter().map(|job| job.weights.groups() * job.group_cost()).sum();
+        let task_cost = (cost / (self.threads() * TASKS_PER_THREAD)).max(TASK_COST_MIN);
+        let tasks = jobs.iter().map(|job| job.tasks(task_cost)).sum();
+        self.pool().run(tasks, &|mut task| {
+            for job in &jobs {
+                let tasks = job.tasks(task_cost);
+                if task < tasks {
+                    let groups = job.groups_of(task, task_cost);
+                    return job.run(Scalar, groups);
+                }
+                task -= tasks;
+            }
+        });
+    }
+}
+
+/// What a level does with tiles.
+pub(crate) trait Kernels: Copy {
+    /// Unpacks a tile of so many blocks.
+    fn unpack(self, format: Format, tile: &[Line], blocks: usize, panel: &mut Panel);
+
+    /// Adds the products of a panel and each row's activations to that row's sums.
+    fn accumulate_256(self, format: Format, panel: &Panel, inputs: &[Rounded256], sums: &mut [[f32; LANES]]);
+
+    /// Adds the products of a panel and each row's activations to that row's sums.
+    fn accumulate_32(self, format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]);
+
+    /// Writes the sums of a group of float weights.
+    fn floats(self, format: Format, group: &[Line], inputs: &[f32], cols: usize, sums: &mut [[f32; LANES]]);
+
+    /// Computes the sums of quantized weights for few rows, straight from the tiles, and says whether it did.
+    ///
+    /// `sums` are \[group]\[row], and zero.
+    fn few_rows(self, work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool;
+}
+
+/// Some groups of weights and some rows of activations.
+pub(crate) struct Work<'a> {
+    pub(crate) weights: &'a Matrix,
+    pub(crate) input: &'a Activations,
+    pub(crate) groups: Range<usize>,
+    pub(crate) rows: Range<usize>,
+}
+
+/// A product whose output several threads write.
+struct Job<'a> {
+    weights: &'a Matrix,
+    input: &'a Activations,
+    output: Disjoint<'a, f32>,
+    store: Store,
+}
+
+impl<'a> Job<'a> {
+    fn new(product: &'a mut Product<'_>) -> Self {
+        let Product { weights, input, output, store } = product;
+        assert_eq!(weights.cols(), input.cols(), "columns of weights and activations");
+        assert_eq!(
+            weights.format().input(),
+            input.input(),
+            "the form of activations for {}",
+            weights.format()
+        );
+        assert_eq!(output.len(), input.rows() * weights.rows(), "the length of the output");
+        Self { weights, input, output: Disjoint::new(output), store: *store }
+    }
+
+    /// What a group costs: its multiplications, where few rows take as long as four because memory is slower.
+    fn group_cost(&self) -> usize {
+        LANES * self.weights.cols() * if self.input.rows() == 0 { 0 } else { self.input.rows().max(4) }
+    }
+
+    fn groups_per_task(&self, task_cost: usize) -> usize {
+        (task_cost / self.group_cost().max(1)).clamp(1, self.weights.groups()).next_multiple_of(GROUPS)
+    }
+
+    fn tasks(&self, task_cost: usize) -> usize {
+        if self.input.rows() == 0 {
+            0
+        } else {
+            self.weights.groups().div_ceil(self.groups_per_task(task_cost))
+        }
+    }
+
+    fn groups_of(&self, task: usize, task_cost: usize) -> Range<usize> {
+        let count = self.groups_per_task(task_cost);
+        task * count..((task + 1) * count).min(self.weights.groups())
+    }
+
+    /// Runs a task.
+    fn run<K: Kernels>(&self, kernels: K, groups: Range<usize>) {
+        let rows = self.input.rows();
+        let step = rows.div_ceil(rows.div_ceil(ROWS));
+        let mut sums = [[0.0; LANES]; ROWS];
+        let mut panel = Panel::new();
+        for first in (0..rows).step_by(step) {
+            let rows = first..(first + step).min(rows);
+            let together = if rows.len() * GROUPS <= ROWS { GROUPS } else { 1 };
+            for first in groups.clone().step_by(together) {
+                let groups = first..(first + together).min(groups.end);
+                let work = Work { weights: self.weights, input: self.input, groups, rows: rows.clone() };
+                let sums = &mut sums[..work.groups.len() * rows.len()];
+                sums.fill([0.0; LANES]);
+                work.run(kernels, &mut panel, sums);
+                for (group, sums) in work.groups.clone().zip(sums.chunks_exact(rows.len())) {
+                    self.store(group, rows.start, sums);
+                }
+            }
+        }
+    }
+
+    /// Stores the sums of a group for rows from `first` on.
+    fn store(&self, group: usize, first: usize, sums: &[[f32; LANES]]) {
+        let width = self.weights.rows();
+        let columns = group * LANES..((group + 1) * LANES).min(width);
+        for (row, sums) in sums.iter().enumerate() {
+            let start = (first + row) * width;
+            // SAFETY: a task owns its groups, that is these columns of all rows, and uses one part at a time.
+            let output = unsafe { self.output.part(start + columns.start..start + columns.end) };
+            match self.store {
+                Store::Set => output.copy_from_slice(&sums[..output.len()]),
+                Store::Add => output.iter_mut().zip(sums).for_each(|(output, sum)| *output += sum),
+            }
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Computes sums, \[group]\[row], which are zero before.
+    fn run<K: Kernels>(&self, kernels: K, panel: &mut Panel, sums: &mut [[f32; LANES]]) {
+        let (format, cols, all_rows) = (self.weights.format(), self.weights.cols(), self.input.rows());
+        if kernels.few_rows(self, sums) {
+            return;
+        }
+        for (group, sums) in self.groups.clone().zip(sums.chunks_exact_mut(self.rows.len())) {
+            let lines = self.weights.group(group);
+            if let Held::Float(held) = &self.input.held {
+                let inputs = &held[self.rows.start * cols..self.rows.end * cols];
+                kernels.floats(format, lines, inputs, cols, sums);
+                continue;
+            }
+            for (index, place) in tile::tiles(format, cols).enumerate() {
+                kernels.unpack(format, &lines[place.lines], place.blocks, panel);
+                let inputs = index * all_rows + self.rows.start..index * all_rows + self.rows.end;
+                match &self.input.held {
+                    Held::Block32(held) => kernels.accumulate_32(format, panel, &held[inputs], sums),
+                    Held::Block256(held) => kernels.accumulate_256(format, panel, &held[inputs], sums),
+                    Held::Float(_) => unreachable!("floats have no tiles"),
+                }
+            }
+        }
+    }
+}
+
+/// Rows of activations at a time: 256 columns of them fit the nearest cache, all columns the second.
+const ROWS: usize = 128;
+
+/// Groups that are read side by side when rows are few: two streams of memory are faster than one.
+const GROUPS: usize = 2;
+
+/// Enough tasks that threads finish together although some run slower.
+const TASKS_PER_THREAD: usize = 8;
+
+/// Work that is worth a task: some microseconds.
+const TASK_COST_MIN: usize = 1 << 18;

@@ -1,0 +1,55 @@
+//! Rounds activations as the weights' format asks.
+
+use crate::activations::{Activations, Held};
+use crate::cpu::Cpu;
+use crate::format::Input;
+use crate::scalar;
+use crate::tile::TILE;
+
+impl Cpu {
+    /// Rounds rows of `cols` activations for the formats that take this input.
+    ///
+    /// # Panics
+    ///
+    /// When `x` is not made of whole rows or `cols` is no multiple of the input's block.
+    pub fn quantize(&self, input: Input, x: &[f32], cols: usize, into: &mut Activations) {
+        assert!(cols > 0 && x.len().is_multiple_of(cols), "{} numbers are not rows of {cols}", x.len());
+        let rows = x.len() / cols;
+        into.shape(input, rows, cols);
+        if rows == 0 {
+            return;
+        }
+        // The chunk of a task: some tiles of all rows.
+        let chunk = (ELEMENTS_PER_TASK / (TILE * rows)).max(1) * rows;
+        match &mut into.held {
+            Held::Float(held) => held.copy_from_slice(x),
+            Held::Block32(held) => self.pool().for_chunks(held, chunk, &|task, held| {
+                each(task * chunk, rows, cols, x, held, &scalar::round_32);
+            }),
+            Held::Block256(held) => self.pool().for_chunks(held, chunk, &|task, held| {
+                each(task * chunk, rows, cols, x, held, &|x, out| {
+                    scalar::round_256(x.try_into().expect("`shape` allows only whole tiles"), out);
+                });
+            }),
+        }
+    }
+}
+
+/// Rounds the tiles from number `first` on, counted \[tile]\[row].
+fn each<T>(
+    first: usize,
+    rows: usize,
+    cols: usize,
+    x: &[f32],
+    held: &mut [T],
+    round: &impl Fn(&[f32], &mut T),
+) {
+    for (index, out) in held.iter_mut().enumerate() {
+        let (tile, row) = ((first + index) / rows, (first + index) % rows);
+        let x = &x[row * cols..(row + 1) * cols];
+        round(&x[tile * TILE..cols.min((tile + 1) * TILE)], out);
+    }
+}
+
+/// Work that is worth handing to another thread: some microseconds.
+const ELEMENTS_PER_TASK: usize = 1 << 14;
