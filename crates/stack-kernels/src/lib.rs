@@ -4,6 +4,7 @@ mod activations;
 mod buffer;
 mod cpu;
 mod disjoint;
+mod float;
 mod format;
 mod level;
 mod matrix;
@@ -14,6 +15,8 @@ mod pool;
 mod quantize;
 mod scalar;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use activations::Activations;
 pub use cpu::Cpu;

@@ -22,7 +22,7 @@ impl Cpu {
         // The chunk of a task: some tiles of all rows.
         let chunk = (ELEMENTS_PER_TASK / (TILE * rows)).max(1) * rows;
         match &mut into.held {
-            Held::Float(held) => held.copy_from_slice(x),
+            Held::Float(held) => held.fill(x),
             Held::Block32(held) => self.pool().for_chunks(held, chunk, &|task, held| {
                 each(task * chunk, rows, cols, x, held, &scalar::round_32);
             }),

@@ -5,16 +5,27 @@
 //! groups before the next block, so that the activations stay in the second-level cache, and widen weights to floats
 //! once for all of them.
 
+use std::marker::PhantomData;
+
 use super::lanes::{Lanes, Terms};
 use super::rows::TILE;
-use super::{BLOCK, FloatTask, GROUP};
+use super::{BLOCK, FloatTask, ROWS};
+use crate::buffer::Line;
+use crate::tile::LANES;
+
+/// The activations of a tile: as many elements of `width` rows as there are steps, the first `rows` of them used.
+struct X<'a> {
+    elements: &'a [u32],
+    width: usize,
+    rows: usize,
+}
 
 /// Some steps of one or two groups of weights.
 struct Weights<F> {
     groups: [*const u8; 2],
     count: usize,
     steps: usize,
-    terms: std::marker::PhantomData<F>,
+    terms: PhantomData<F>,
 }
 
 /// Adds the products of a task to its sums.
@@ -25,12 +36,12 @@ struct Weights<F> {
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>) {
     let groups = task.checked_groups();
-    if task.input.rows() <= TILE {
+    if task.rows.len() > TILE {
         // SAFETY: the lengths were checked just now; the caller vouches for the instructions.
-        unsafe { stream::<V, F>(task, groups) };
-    } else {
-        // SAFETY: as above.
         unsafe { panels::<V, F>(task, groups) };
+    } else if !task.rows.is_empty() {
+        // SAFETY: as above.
+        unsafe { stream::<V, F>(task, groups) };
     }
 }
 
@@ -39,34 +50,30 @@ pub(crate) unsafe fn multiply<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>) {
 /// # Safety
 ///
 /// The processor must have the instructions of `V` and `F`, and the task must have been checked to have that many
-/// groups and at most one tile of activations.
+/// groups and one tile of activations.
 #[inline(always)]
 unsafe fn stream<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
-    if task.input.rows() == 0 {
-        return;
-    }
-    let group_bytes = task.format.group_bytes(task.input.cols());
-    let (x, width) = task.input.tile(0);
+    let weights = Line::bytes(task.weights);
+    let group_bytes = weights.len() / groups;
+    let (x, width) = task.input.tile(task.rows.start);
     let block = BLOCK / F::WEIGHTS;
-    let together = groups_of_tile::<V>(width);
+    let together = groups_of_tile::<V>(task.rows.len());
     for group in (0..groups).step_by(together) {
         let count = together.min(groups - group);
         for step in (0..task.input.steps()).step_by(block) {
             let steps = block.min(task.input.steps() - step);
-            let first = task.weights[group * group_bytes + step * F::BYTES..].as_ptr();
+            let first = weights[group * group_bytes + step * F::BYTES..].as_ptr();
             let second = first.wrapping_add(group_bytes);
-            let weights = Weights::<F> { groups: [first, second], count, steps, terms: std::marker::PhantomData };
-            let sums = &mut task.sums[group * GROUP..];
-            // SAFETY: the groups hold these steps, `x` holds `width` elements for each of them, and each row of sums
-            // has room for the groups; the caller vouches for the instructions.
-            unsafe {
-                tiles::<V, F, true>(&weights, &x[step * width..], width, sums, groups * GROUP);
-            }
+            let weights = Weights::<F> { groups: [first, second], count, steps, terms: PhantomData };
+            let x = X { elements: &x[step * width..], width, rows: task.rows.len() };
+            // SAFETY: the groups hold these steps, and each row of sums has room for the groups; the caller vouches
+            // for the instructions.
+            unsafe { tiles::<V, F, true>(&weights, &x, &mut task.sums[group..], groups) };
         }
     }
 }
 
-/// Multiplies any number of rows of activations.
+/// Multiplies several tiles of activations.
 ///
 /// # Safety
 ///
@@ -74,73 +81,67 @@ unsafe fn stream<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize)
 /// groups.
 #[inline(always)]
 unsafe fn panels<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
-    let group_bytes = task.format.group_bytes(task.input.cols());
-    let (rows, all_steps) = (task.input.rows(), task.input.steps());
+    let weights = Line::bytes(task.weights);
+    let group_bytes = weights.len() / groups;
     let block = BLOCK / F::WEIGHTS;
-    let stride = groups * GROUP;
     let together = groups_of_tile::<V>(TILE);
-    let mut weights_buffer = [Line([0.0; GROUP]); 2 * BLOCK];
-    let mut x_buffer = [0_u32; PANEL_ROWS * BLOCK];
-    for row in (0..rows).step_by(PANEL_ROWS) {
-        let panel_rows = PANEL_ROWS.min(rows - row);
-        for step in (0..all_steps).step_by(block) {
-            let steps = block.min(all_steps - step);
-            let mut tiles_of_panel: [&[u32]; PANEL_ROWS / TILE] = Default::default();
-            for ((first, tile), buffer) in (row..row + panel_rows)
-                .step_by(TILE)
-                .zip(&mut tiles_of_panel)
-                .zip(x_buffer.chunks_exact_mut(TILE * BLOCK))
-            {
-                let (x, width) = task.input.tile(first);
-                *tile = F::panel_activations(&x[step * width..(step + steps) * width], width, buffer);
+    let mut weights_buffer = [Line::ZERO; 2 * BLOCK];
+    let mut x_buffer = [0_u32; ROWS * BLOCK];
+    for step in (0..task.input.steps()).step_by(block) {
+        let steps = block.min(task.input.steps() - step);
+        let mut panel = [const { X { elements: &[], width: 0, rows: 0 } }; ROWS / TILE];
+        let buffers = x_buffer.chunks_exact_mut(TILE * BLOCK);
+        for ((first, tile), buffer) in task.rows.clone().step_by(TILE).zip(&mut panel).zip(buffers) {
+            let (x, width) = task.input.tile(first);
+            let elements = &x[step * width..(step + steps) * width];
+            let rows = TILE.min(task.rows.end - first);
+            *tile = X { elements: F::panel_activations(elements, width, buffer), width, rows };
+        }
+        for group in (0..groups).step_by(together) {
+            let count = together.min(groups - group);
+            let mut lying = [std::ptr::null(); 2];
+            for (i, lying) in lying.iter_mut().enumerate().take(count) {
+                let from = weights[(group + i) * group_bytes + step * F::BYTES..].as_ptr();
+                let buffer = weights_buffer[i * BLOCK..].as_mut_ptr().cast();
+                // SAFETY: the group holds these steps, and the buffer has room for a block of floats of each group.
+                *lying = unsafe { F::panel_weights(from, steps, buffer) };
             }
-            for group in (0..groups).step_by(together) {
-                let count = together.min(groups - group);
-                let mut lying = [std::ptr::null(); 2];
-                for (i, lying) in lying.iter_mut().enumerate().take(count) {
-                    let from = task.weights[(group + i) * group_bytes + step * F::BYTES..].as_ptr();
-                    let buffer = weights_buffer[i * BLOCK..].as_mut_ptr().cast();
-                    // SAFETY: the group holds these steps, and the buffer has a block of floats for each group.
-                    *lying = unsafe { F::panel_weights(from, steps, buffer) };
-                }
-                let weights = Weights::<F::Panel> {
-                    groups: lying,
-                    count,
-                    steps: steps * F::WEIGHTS / F::Panel::WEIGHTS,
-                    terms: std::marker::PhantomData,
-                };
-                for (first, x) in (row..row + panel_rows).step_by(TILE).zip(tiles_of_panel) {
-                    let sums = &mut task.sums[first * stride + group * GROUP..];
-                    let width = TILE.min(rows - first);
-                    // SAFETY: the weights hold these steps, `x` holds `width` elements for each of them, and each row
-                    // of sums has room for the groups; the caller vouches for the instructions.
-                    unsafe { tiles::<V, F::Panel, false>(&weights, x, width, sums, stride) };
-                }
+            let steps = steps * F::WEIGHTS / F::Panel::WEIGHTS;
+            let weights = Weights::<F::Panel> { groups: lying, count, steps, terms: PhantomData };
+            for (tile, x) in panel.iter().enumerate().filter(|(_, x)| x.rows > 0) {
+                let sums = &mut task.sums[tile * TILE * groups + group..];
+                // SAFETY: the weights hold these steps, and each row of sums has room for the groups; the caller
+                // vouches for the instructions.
+                unsafe { tiles::<V, F::Panel, false>(&weights, x, sums, groups) };
             }
         }
     }
 }
 
-/// Splits one tile of activations into tiles of registers.
+/// Splits one tile of activations into tiles of registers. The sums of a row are `stride` vectors after those of the
+/// one before it.
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V` and `F`; the groups of `weights` must hold its steps, `x` as many
-/// elements of `width` rows, and each of `width` rows of `sums`, `stride` floats apart, 16 floats for each group.
+/// The processor must have the instructions of `V` and `F`, and the groups of `weights` must hold its steps.
+///
+/// # Panics
+///
+/// When `x` has fewer elements than the weights have steps, or its rows have no sums.
 #[inline(always)]
 unsafe fn tiles<V: Lanes, F: Terms<V>, const AHEAD: bool>(
     weights: &Weights<F>,
-    x: &[u32],
-    width: usize,
-    sums: &mut [f32],
+    x: &X<'_>,
+    sums: &mut [[f32; LANES]],
     stride: usize,
 ) {
-    debug_assert!(x.len() >= weights.steps * width && sums.len() >= (width - 1) * stride + weights.count * GROUP);
+    assert!(x.rows <= x.width && x.elements.len() >= weights.steps * x.width, "each step has its elements");
+    assert!(sums.len() >= (x.rows - 1) * stride + weights.count, "each row has its sums");
     let mut row = 0;
-    while row < width {
-        let (x, sums) = (x[row..].as_ptr(), sums[row * stride..].as_mut_ptr());
-        let at = Place { x, width, sums, stride };
-        let left = V::ROWS.min(width - row);
+    while row < x.rows {
+        let sums = sums[row * stride..].as_mut_ptr().cast();
+        let at = Place { x: x.elements[row..].as_ptr(), width: x.width, sums, stride: stride * LANES };
+        let left = V::ROWS.min(x.rows - row);
         // SAFETY: the caller vouches for the instructions and for all rows, of which these are `rows` from `row` on.
         row += unsafe {
             match (weights.count, left) {
@@ -216,7 +217,7 @@ unsafe fn tile<V: Lanes, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, co
         for (group, sum) in sums.into_iter().enumerate() {
             // SAFETY: each row of sums has 16 floats for each group.
             unsafe {
-                let total = at.sums.add(row * at.stride + group * GROUP);
+                let total = at.sums.add(row * at.stride + group * LANES);
                 V::load(total).plus(sum).store(total);
             }
         }
@@ -224,13 +225,5 @@ unsafe fn tile<V: Lanes, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, co
     ROWS
 }
 
-/// One step of widened weights, on a cache line of its own.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; GROUP]);
-
-/// Rows of activations of one panel: with 256 steps they take 96 KiB of the second-level cache.
-const PANEL_ROWS: usize = 8 * TILE;
-
 /// How far ahead of their use weights are asked for.
-const PREFETCH_BYTES: usize = 2048;
+const PREFETCH_BYTES: usize = 4096;

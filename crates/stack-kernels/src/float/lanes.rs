@@ -1,6 +1,6 @@
 //! What an instruction set must offer to the float kernels.
 
-use super::GROUP;
+use crate::tile::LANES;
 
 /// One float for each of the 16 rows of a group.
 ///
@@ -128,7 +128,7 @@ pub(crate) struct Pairs;
 impl<V: Lanes> Terms<V> for Single {
     type Weights = V;
     type Activation = V;
-    const BYTES: usize = 4 * GROUP;
+    const BYTES: usize = 4 * LANES;
 
     #[inline(always)]
     unsafe fn weights(from: *const u8) -> V {
@@ -163,7 +163,7 @@ impl<V: Lanes> Terms<V> for Single {
 impl<V: Lanes> Terms<V> for Half {
     type Weights = V;
     type Activation = V;
-    const BYTES: usize = 2 * GROUP;
+    const BYTES: usize = 2 * LANES;
 
     #[inline(always)]
     unsafe fn weights(from: *const u8) -> V {
@@ -188,7 +188,7 @@ impl<V: Lanes> Terms<V> for Half {
     unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
         for step in 0..steps {
             // SAFETY: the caller vouches for all steps of weights and for the buffer.
-            unsafe { V::load_half(from.cast::<u16>().add(step * GROUP)).store(buffer.add(step * GROUP)) };
+            unsafe { V::load_half(from.cast::<u16>().add(step * LANES)).store(buffer.add(step * LANES)) };
         }
         buffer.cast()
     }
@@ -202,7 +202,7 @@ impl<V: Lanes> Terms<V> for Half {
 impl<V: Lanes> Terms<V> for Pairs {
     type Weights = (V, V);
     type Activation = (V, V);
-    const BYTES: usize = 4 * GROUP;
+    const BYTES: usize = 4 * LANES;
     const WEIGHTS: usize = 2;
 
     #[inline(always)]
@@ -229,9 +229,9 @@ impl<V: Lanes> Terms<V> for Pairs {
         for step in 0..steps {
             // SAFETY: the caller vouches for all steps of weights and for the buffer.
             unsafe {
-                let (first, second) = V::load_pairs(from.cast::<u32>().add(step * GROUP));
-                second.store(buffer.add(2 * step * GROUP));
-                first.store(buffer.add((2 * step + 1) * GROUP));
+                let (first, second) = V::load_pairs(from.cast::<u32>().add(step * LANES));
+                second.store(buffer.add(2 * step * LANES));
+                first.store(buffer.add((2 * step + 1) * LANES));
             }
         }
         buffer.cast()

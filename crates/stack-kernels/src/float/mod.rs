@@ -5,19 +5,17 @@
 //!
 //! ```text
 //! total = 0
-//! for each block of 256 k, in order:
+//! for each block of 256 columns, in order:
 //!     sum = 0
-//!     for each k of the block, in order: sum = fma(weight[k], activation[k], sum)
+//!     for each column of the block, in order: sum = fma(weight[column], activation[column], sum)
 //!     total = total + sum
 //! ```
 //!
-//! BF16 multiplies activations that were rounded to BF16, as the instruction `vdpbf16ps` does, and takes the second k
+//! BF16 multiplies activations that were rounded to BF16, as the instruction `vdpbf16ps` does, and takes the second column
 //! of each pair before the first, because that instruction does. It also flushes subnormal numbers, which the other
 //! levels do not: below 1.2e-38 the levels may differ.
 //!
-//! Weights of 16 output rows form a group. F32 and F16 lie as `[k][16]`, BF16 as `[k / 2][16][2]`, so that one vector
-//! holds one k (or one pair) of 16 rows and no kernel ever adds across lanes. Groups of 16-bit weights end on a cache
-//! line: an odd last k has a column of zeros beside it.
+//! A vector holds one column (or one pair of columns) of the 16 rows of a group; no kernel ever adds across lanes.
 
 pub(crate) mod kernel;
 pub(crate) mod lanes;
@@ -27,54 +25,32 @@ pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;
 
-use self::rows::FloatRows;
+use std::ops::Range;
 
-/// Output rows of a group, interleaved in memory.
-pub(crate) const GROUP: usize = 16;
+pub(crate) use rows::FloatRows;
 
-/// Steps of k that are summed on their own before they join the total.
+use crate::buffer::Line;
+use crate::format::Format;
+use crate::tile::{self, LANES};
+
+/// Columns that are summed on their own before they join the total.
 pub(crate) const BLOCK: usize = 256;
 
-/// How weights are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FloatFormat {
-    /// IEEE single precision.
-    F32,
-    /// IEEE half precision.
-    F16,
-    /// The upper half of single precision, multiplied in pairs with activations of the same kind.
-    Bf16,
-}
+/// Rows of activations that a task may have: with 256 columns they take 96 KiB of the second-level cache.
+pub(crate) const ROWS: usize = 8 * rows::TILE;
 
-impl FloatFormat {
-    /// Bytes of one weight.
-    pub(crate) const fn bytes(self) -> usize {
-        match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-        }
-    }
-
-    /// Bytes of one packed group of 16 rows with `cols` weights each.
-    pub(crate) const fn group_bytes(self, cols: usize) -> usize {
-        let cols = match self {
-            Self::F16 | Self::Bf16 => cols.next_multiple_of(2),
-            Self::F32 => cols,
-        };
-        cols * GROUP * self.bytes()
-    }
-}
-
-/// A product of some groups of weights with all rows of activations.
+/// A product of some groups of weights with some rows of activations.
 pub(crate) struct FloatTask<'a> {
     /// How the weights are stored.
-    pub(crate) format: FloatFormat,
+    pub(crate) format: Format,
     /// Packed groups, one after the other.
-    pub(crate) weights: &'a [u8],
-    /// The activations, packed for the same format.
+    pub(crate) weights: &'a [Line],
+    /// The activations, held for the same format.
     pub(crate) input: &'a FloatRows,
-    /// Where the results are added: `[rows of activations][rows of weights]`.
-    pub(crate) sums: &'a mut [f32],
+    /// The rows of activations: at most [`ROWS`], beginning with a tile.
+    pub(crate) rows: Range<usize>,
+    /// Where the results are added: \[row]\[group].
+    pub(crate) sums: &'a mut [[f32; LANES]],
 }
 
 impl FloatTask<'_> {
@@ -84,11 +60,16 @@ impl FloatTask<'_> {
     ///
     /// When the lengths do not fit together.
     pub(crate) fn checked_groups(&self) -> usize {
-        let group_bytes = self.format.group_bytes(self.input.cols());
-        assert!(group_bytes > 0 && self.weights.len().is_multiple_of(group_bytes), "weights are whole groups");
-        let groups = self.weights.len() / group_bytes;
-        assert_eq!(self.input.pairs(), self.format == FloatFormat::Bf16, "activations fit the weights");
-        assert_eq!(self.sums.len(), self.input.rows() * groups * GROUP, "one sum for each product");
+        let lines = tile::group_lines(self.format, self.input.cols());
+        assert!(lines > 0 && self.weights.len().is_multiple_of(lines), "weights are whole groups");
+        assert_eq!(self.input.is_paired(), self.format == Format::Bf16, "activations fit the weights");
+        assert!(
+            self.rows.start.is_multiple_of(rows::TILE) && self.rows.len() <= ROWS,
+            "rows are whole tiles"
+        );
+        assert!(self.rows.end <= self.input.rows(), "rows exist");
+        let groups = self.weights.len() / lines;
+        assert_eq!(self.sums.len(), self.rows.len() * groups, "one sum for each product");
         groups
     }
 }

@@ -2,16 +2,16 @@
 
 use half::bf16;
 
-/// Rows of activations, interleaved in tiles of [`TILE`] rows: `[k][rows of the tile]`.
+/// Rows of activations, interleaved in tiles of [`TILE`] rows: \[column]\[row of the tile].
 ///
-/// One step of k of a tile lies together, so that a kernel follows one pointer instead of one for each row. An
-/// element is 32 bits: one float, or a pair of BF16 values with the earlier k in the lower half. The last tile is as
+/// A column of a tile lies together, so that a kernel follows one pointer instead of one for each row. An element is
+/// 32 bits: one float, or a pair of BF16 values with the earlier column in the lower half. The last tile is as
 /// narrow as the rows that are left; a single row lies as it came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FloatRows {
     rows: usize,
     cols: usize,
-    pairs: bool,
+    is_paired: bool,
     elements: Vec<u32>,
 }
 
@@ -19,21 +19,25 @@ pub(crate) struct FloatRows {
 pub(crate) const TILE: usize = 12;
 
 impl FloatRows {
-    /// Replaces the rows by those of `x`, which holds `cols` floats each.
+    /// Makes room for so many rows; what they hold is unspecified.
+    pub(crate) fn shape(&mut self, rows: usize, cols: usize, is_paired: bool) {
+        (self.rows, self.cols, self.is_paired) = (rows, cols, is_paired);
+        self.elements.resize(rows * self.steps(), 0);
+    }
+
+    /// Fills the rows with those of `x`.
     ///
     /// # Panics
     ///
-    /// When `x` is not made of whole rows.
-    pub(crate) fn set(&mut self, x: &[f32], cols: usize, pairs: bool) {
-        assert!(cols > 0 && x.len().is_multiple_of(cols), "activations are whole rows");
-        let rows = x.len() / cols;
-        self.reset(rows, cols, pairs);
-        let steps = self.steps();
+    /// When `x` is not as long as they are.
+    pub(crate) fn fill(&mut self, x: &[f32]) {
+        let (rows, cols, steps) = (self.rows, self.cols, self.steps());
+        assert_eq!(x.len(), rows * cols, "activations for all rows");
         for first in (0..rows).step_by(TILE) {
             let width = TILE.min(rows - first);
             let tile = &mut self.elements[first * steps..(first + width) * steps];
             let source = &x[first * cols..(first + width) * cols];
-            if pairs {
+            if self.is_paired {
                 interleave(tile, width, |row, step| pair(&source[row * cols..(row + 1) * cols], step));
             } else {
                 interleave(tile, width, |row, step| source[row * cols + step].to_bits());
@@ -47,7 +51,7 @@ impl FloatRows {
     ///
     /// When there is no such row.
     pub(crate) fn gather(&mut self, source: &Self, rows: &[u32]) {
-        self.reset(rows.len(), source.cols, source.pairs);
+        self.shape(rows.len(), source.cols, source.is_paired);
         let steps = self.steps();
         for first in (0..rows.len()).step_by(TILE) {
             let width = TILE.min(rows.len() - first);
@@ -67,13 +71,13 @@ impl FloatRows {
     }
 
     /// Whether an element is a pair of BF16 values.
-    pub(crate) const fn pairs(&self) -> bool {
-        self.pairs
+    pub(crate) const fn is_paired(&self) -> bool {
+        self.is_paired
     }
 
     /// Elements in a row.
     pub(crate) const fn steps(&self) -> usize {
-        if self.pairs { self.cols.div_ceil(2) } else { self.cols }
+        if self.is_paired { self.cols.div_ceil(2) } else { self.cols }
     }
 
     /// Returns the tile that begins with a row (a multiple of [`TILE`]), and its width.
@@ -87,11 +91,6 @@ impl FloatRows {
         assert!(row < self.rows, "row {row} of {}", self.rows);
         let (tile, width) = self.tile(row / TILE * TILE);
         tile[step * width + row % TILE]
-    }
-
-    fn reset(&mut self, rows: usize, cols: usize, pairs: bool) {
-        (self.rows, self.cols, self.pairs) = (rows, cols, pairs);
-        self.elements.resize(rows * self.steps(), 0);
     }
 }
 
@@ -127,7 +126,8 @@ mod tests {
         for rows in [1, 2, 11, 12, 13, 25] {
             let x = ramp(rows, 19);
             let mut packed = FloatRows::default();
-            packed.set(&x, 19, false);
+            packed.shape(rows, 19, false);
+            packed.fill(&x);
             for (i, &value) in x.iter().enumerate() {
                 assert_eq!(f32::from_bits(packed.element(i / 19, i % 19)), value);
             }
@@ -137,7 +137,8 @@ mod tests {
     #[test]
     fn an_odd_last_pair_ends_with_zero() {
         let mut packed = FloatRows::default();
-        packed.set(&[1.0, -2.0, 3.0], 3, true);
+        packed.shape(1, 3, true);
+        packed.fill(&[1.0, -2.0, 3.0]);
         assert_eq!(packed.steps(), 2);
         assert_eq!(packed.element(0, 0), 0xC000_3F80);
         assert_eq!(packed.element(0, 1), 0x0000_4040);
@@ -146,7 +147,8 @@ mod tests {
     #[test]
     fn gathered_rows_keep_their_order() {
         let (mut packed, mut chosen) = (FloatRows::default(), FloatRows::default());
-        packed.set(&ramp(20, 33), 33, false);
+        packed.shape(20, 33, false);
+        packed.fill(&ramp(20, 33));
         let rows: Vec<u32> = (0..15).map(|i| i * 7 % 20).collect();
         chosen.gather(&packed, &rows);
         for (i, &row) in rows.iter().enumerate() {

@@ -1,18 +1,22 @@
 //! Every level against the scalar one, bit by bit.
 
-use super::pack::{pack, weight};
-use super::rows::FloatRows;
-use super::{FloatFormat, FloatTask, GROUP, scalar};
+use super::{FloatRows, FloatTask, ROWS, pack, scalar};
+use crate::buffer::Line;
+use crate::format::Format;
+use crate::tile::{self, LANES};
 
 type Multiply = fn(&mut FloatTask<'_>);
 
 /// Lists the kernels that this machine can run for a format.
-fn kernels(format: FloatFormat) -> Vec<(&'static str, Multiply)> {
+fn kernels(format: Format) -> Vec<(&'static str, Multiply)> {
     let mut found: Vec<(&'static str, Multiply)> = vec![("scalar", scalar::multiply)];
     #[cfg(target_arch = "x86_64")]
     {
         use crate::x86::{avx2, avx512};
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c") {
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+        {
             // SAFETY: the instructions were detected.
             found.push(("avx2", |task| unsafe { avx2::float::multiply_floats(task) }));
         }
@@ -20,7 +24,7 @@ fn kernels(format: FloatFormat) -> Vec<(&'static str, Multiply)> {
             // SAFETY: the instructions were detected.
             found.push(("avx512", |task| unsafe { avx512::float::multiply_floats(task) }));
         }
-        if is_x86_feature_detected!("avx512bf16") && format == FloatFormat::Bf16 {
+        if is_x86_feature_detected!("avx512bf16") && format == Format::Bf16 {
             // SAFETY: the instructions were detected.
             found.push(("avx512bf16", |task| unsafe { avx512::float::multiply_pairs(task) }));
         }
@@ -28,7 +32,7 @@ fn kernels(format: FloatFormat) -> Vec<(&'static str, Multiply)> {
     found
 }
 
-const FORMATS: [FloatFormat; 3] = [FloatFormat::F32, FloatFormat::F16, FloatFormat::Bf16];
+const FORMATS: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
 
 /// Numbers in [-1, 1) that look random.
 fn noise(count: usize, seed: u64) -> Vec<f32> {
@@ -42,29 +46,45 @@ fn noise(count: usize, seed: u64) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-fn native(format: FloatFormat, weights: &[f32]) -> Vec<u8> {
+fn native(format: Format, weights: &[f32]) -> Vec<u8> {
     match format {
-        FloatFormat::F32 => weights.iter().flat_map(|w| w.to_le_bytes()).collect(),
-        FloatFormat::F16 => weights.iter().flat_map(|&w| half::f16::from_f32(w).to_le_bytes()).collect(),
-        FloatFormat::Bf16 => weights.iter().flat_map(|&w| half::bf16::from_f32(w).to_le_bytes()).collect(),
+        Format::F16 => weights.iter().flat_map(|&w| half::f16::from_f32(w).to_le_bytes()).collect(),
+        Format::Bf16 => weights.iter().flat_map(|&w| half::bf16::from_f32(w).to_le_bytes()).collect(),
+        _ => weights.iter().flat_map(|w| w.to_le_bytes()).collect(),
     }
 }
 
-fn packed(format: FloatFormat, rows: usize, cols: usize, weights: &[f32]) -> Vec<u8> {
-    let mut packed = vec![0; rows.div_ceil(GROUP) * format.group_bytes(cols)];
-    pack(format, cols, &native(format, weights), &mut packed);
-    packed
+fn packed(format: Format, cols: usize, weights: &[f32]) -> Vec<Line> {
+    let row_bytes = cols * format.block_bytes();
+    let native = native(format, weights);
+    let groups = native.chunks(LANES * row_bytes);
+    let packed = groups.flat_map(|rows| {
+        let mut lines = vec![Line::ZERO; tile::group_lines(format, cols)];
+        pack::pack(format, rows, row_bytes, &mut lines);
+        lines
+    });
+    packed.collect()
 }
 
-fn sums(format: FloatFormat, multiply: Multiply, weights: &[u8], input: &FloatRows) -> Vec<f32> {
-    let columns = weights.len() / format.group_bytes(input.cols()) * GROUP;
-    let mut sums = vec![0.0; input.rows() * columns];
-    multiply(&mut FloatTask { format, weights, input, sums: &mut sums });
+fn input(format: Format, cols: usize, x: &[f32]) -> FloatRows {
+    let mut input = FloatRows::default();
+    input.shape(x.len() / cols, cols, format == Format::Bf16);
+    input.fill(x);
+    input
+}
+
+fn sums(format: Format, multiply: Multiply, weights: &[Line], input: &FloatRows) -> Vec<[f32; LANES]> {
+    let groups = weights.len() / tile::group_lines(format, input.cols());
+    let mut sums = vec![[0.0; LANES]; input.rows() * groups];
+    for (first, sums) in (0..input.rows()).step_by(ROWS).zip(sums.chunks_mut(ROWS * groups)) {
+        let rows = first..(first + ROWS).min(input.rows());
+        multiply(&mut FloatTask { format, weights, input, rows, sums });
+    }
     sums
 }
 
-fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|v| v.to_bits()).collect()
+fn bits(sums: &[[f32; LANES]]) -> Vec<u32> {
+    sums.as_flattened().iter().map(|sum| sum.to_bits()).collect()
 }
 
 #[test]
@@ -72,11 +92,14 @@ fn packed_weights_are_found_again() {
     for format in FORMATS {
         for (rows, cols) in [(1, 1), (5, 33), (16, 64), (17, 31), (40, 257)] {
             let weights = noise(rows * cols, 7);
-            let packed = packed(format, rows, cols, &weights);
-            for (row, weights) in weights.chunks_exact(cols).enumerate() {
-                let group = &packed[row / GROUP * format.group_bytes(cols)..][..format.group_bytes(cols)];
-                let found: Vec<f32> = (0..cols).map(|k| weight(format, group, row % GROUP, k)).collect();
-                assert_eq!(native(format, &found), native(format, weights));
+            let packed = packed(format, cols, &weights);
+            let groups = packed.chunks_exact(tile::group_lines(format, cols));
+            for (group, weights) in groups.zip(weights.chunks(LANES * cols)) {
+                for (lane, weights) in weights.chunks_exact(cols).enumerate() {
+                    let mut found = vec![0.0; cols];
+                    pack::row(format, group, lane, &mut found);
+                    assert_eq!(native(format, &found), native(format, weights));
+                }
             }
         }
     }
@@ -88,16 +111,15 @@ fn scalar_products_are_near_the_exact_ones() {
         let (rows, cols) = (19, 700);
         let weights = noise(rows * cols, 3);
         let x = noise(2 * cols, 4);
-        let mut input = FloatRows::default();
-        input.set(&x, cols, format == FloatFormat::Bf16);
-        let sums = sums(format, scalar::multiply, &packed(format, rows, cols, &weights), &input);
-        for (m, x) in x.chunks_exact(cols).enumerate() {
-            for (n, weights) in weights.chunks_exact(cols).enumerate() {
+        let sums = sums(format, scalar::multiply, &packed(format, cols, &weights), &input(format, cols, &x));
+        for (sums, x) in sums.chunks_exact(2).zip(x.chunks_exact(cols)) {
+            for (sum, weights) in sums.as_flattened().iter().zip(weights.chunks_exact(cols)) {
                 let terms = weights.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
-                let (exact, scale) = terms.fold((0.0, 0.0), |(sum, scale), term| (sum + term, scale + term.abs()));
-                let error = (f64::from(sums[m * 32 + n]) - exact).abs();
-                let unit = if format == FloatFormat::Bf16 { 4e-3 } else { 5e-4 };
-                assert!(error <= unit * scale, "{format:?} {m} {n}: {error} of {scale}");
+                let (exact, scale) =
+                    terms.fold((0.0, 0.0), |(sum, scale), term| (sum + term, scale + term.abs()));
+                let error = (f64::from(*sum) - exact).abs();
+                let unit = if format == Format::Bf16 { 4e-3 } else { 5e-4 };
+                assert!(error <= unit * scale, "{format}: {error} of {scale}");
             }
         }
     }
@@ -107,14 +129,13 @@ fn scalar_products_are_near_the_exact_ones() {
 fn every_level_computes_the_same_bits() {
     for format in FORMATS {
         for (groups, cols) in [(1, 1), (2, 3), (3, 255), (1, 256), (2, 257), (5, 515)] {
-            let weights = packed(format, groups * GROUP, cols, &noise(groups * GROUP * cols, cols as u64));
+            let weights = packed(format, cols, &noise(groups * LANES * cols, cols as u64));
             for rows in [1, 2, 3, 4, 5, 7, 11, 12, 13, 24, 25, 33, 96, 97, 110] {
-                let mut input = FloatRows::default();
-                input.set(&noise(rows * cols, rows as u64), cols, format == FloatFormat::Bf16);
+                let input = input(format, cols, &noise(rows * cols, rows as u64));
                 let expected = sums(format, scalar::multiply, &weights, &input);
                 for (name, kernel) in kernels(format) {
                     let found = sums(format, kernel, &weights, &input);
-                    assert!(bits(&found) == bits(&expected), "{name} {format:?} {rows} x {groups} x {cols}");
+                    assert!(bits(&found) == bits(&expected), "{name} {format} {rows} x {groups} x {cols}");
                 }
             }
         }
@@ -125,16 +146,15 @@ fn every_level_computes_the_same_bits() {
 fn a_row_does_not_depend_on_its_neighbours() {
     for format in FORMATS {
         let (groups, cols) = (3, 600);
-        let weights = packed(format, groups * GROUP, cols, &noise(groups * GROUP * cols, 1));
-        let x = noise(33 * cols, 2);
+        let weights = packed(format, cols, &noise(groups * LANES * cols, 1));
+        let all = input(format, cols, &noise(33 * cols, 2));
         for (name, kernel) in kernels(format) {
-            let (mut all, mut one) = (FloatRows::default(), FloatRows::default());
-            all.set(&x, cols, format == FloatFormat::Bf16);
             let together = sums(format, kernel, &weights, &all);
-            for (row, expected) in together.chunks_exact(groups * GROUP).enumerate() {
+            for (row, expected) in together.chunks_exact(groups).enumerate() {
+                let mut one = FloatRows::default();
                 one.gather(&all, &[row as u32]);
                 let alone = sums(format, kernel, &weights, &one);
-                assert!(bits(&alone) == bits(expected), "{name} {format:?} row {row}");
+                assert!(bits(&alone) == bits(expected), "{name} {format} row {row}");
             }
         }
     }
@@ -144,41 +164,11 @@ fn a_row_does_not_depend_on_its_neighbours() {
 fn extremes_pass_through() {
     let x = [3e38, -3e38, f32::INFINITY, 1.0, -0.0, 65504.0];
     for format in FORMATS {
-        let weights = packed(format, 2, 6, &[1.0, 1.0, 0.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.5, 2.0, -3.0, 65504.0]);
+        let weights = packed(format, 6, &[1.0, 1.0, 0.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.5, 2.0, -3.0, 65504.0]);
         for (name, kernel) in kernels(format) {
-            let mut input = FloatRows::default();
-            input.set(&x, 6, format == FloatFormat::Bf16);
-            let sums = sums(format, kernel, &weights, &input);
-            assert!(sums[0].is_nan(), "{name} {format:?}: infinity times zero");
-            assert_eq!(sums[1], f32::INFINITY, "{name} {format:?}");
-        }
-    }
-}
-
-#[test]
-#[ignore]
-fn zz_bench() {
-    for format in FORMATS {
-        let bytes = format.bytes();
-        for (name, kernel) in kernels(format).into_iter().skip(1) {
-            for (m, n, k) in [(1, 16384, 4096), (4, 16384, 4096), (12, 2048, 1024), (96, 256, 2048), (512, 256, 1024), (512, 128, 4096)] {
-                let mut weights = crate::buffer::Buffer::zeroed(n * k * bytes / 64);
-                let w: &mut [u8] = unsafe { std::slice::from_raw_parts_mut(weights.as_mut_ptr().cast(), n * k * bytes) };
-                for (i, b) in w.iter_mut().enumerate() { *b = (i * 7 % 31) as u8; }
-                let mut input = FloatRows::default();
-                input.set(&noise(m * k, 3), k, format == FloatFormat::Bf16);
-                let mut sums = vec![0.0; m * n];
-                let mut best = f64::MAX;
-                let mut cycles = u64::MAX;
-                for _ in 0..if m == 1 { 30 } else { 20 } {
-                    let t = std::time::Instant::now();
-                    let c = unsafe { std::arch::x86_64::_rdtsc() };
-                    kernel(&mut FloatTask { format, weights: w, input: &input, sums: &mut sums });
-                    cycles = cycles.min(unsafe { std::arch::x86_64::_rdtsc() } - c);
-                    best = best.min(t.elapsed().as_secs_f64());
-                }
-                eprintln!("{name:10} {format:?} m={m} n={n} k={k}: {:.1} GB/s {:.1} GMAC/s {:.1} MAC/tsc", (n * k * bytes) as f64 / best / 1e9, (m * n * k) as f64 / best / 1e9, (m * n * k) as f64 / cycles as f64);
-            }
+            let sums = sums(format, kernel, &weights, &input(format, 6, &x));
+            assert!(sums[0][0].is_nan(), "{name} {format}: infinity times zero");
+            assert_eq!(sums[0][1], f32::INFINITY, "{name} {format}");
         }
     }
 }

@@ -4,7 +4,6 @@
 //! the same numbers.
 
 mod codes;
-mod float;
 mod multiply;
 mod quantize;
 mod scales;
@@ -12,6 +11,7 @@ mod unpack;
 
 use crate::activations::{Rounded32, Rounded256};
 use crate::buffer::Line;
+use crate::float::{self, FloatTask};
 use crate::format::Format;
 use crate::multiply::{Kernels, Work};
 use crate::panel::Panel;
@@ -37,8 +37,8 @@ impl Kernels for Scalar {
         multiply::accumulate_32(format, panel, inputs, sums);
     }
 
-    fn floats(self, format: Format, group: &[Line], inputs: &[f32], cols: usize, sums: &mut [[f32; LANES]]) {
-        float::multiply(format, group, inputs, cols, sums);
+    fn floats(self, task: &mut FloatTask<'_>) {
+        float::scalar::multiply(task);
     }
 
     fn few_rows(self, _: &Work<'_>, _: &mut [[f32; LANES]]) -> bool {

@@ -6,9 +6,10 @@ use std::arch::x86_64::{
     _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_storeu_ps,
 };
 
+use crate::float::FloatTask;
 use crate::float::kernel::multiply;
 use crate::float::lanes::{Half, Lanes, Pairs, Single};
-use crate::float::{FloatFormat, FloatTask};
+use crate::format::Format;
 
 /// Adds the products of a task to its sums.
 ///
@@ -20,9 +21,9 @@ pub(crate) unsafe fn multiply_floats(task: &mut FloatTask<'_>) {
     // SAFETY: this function is compiled for the instructions, and the caller vouches for the processor.
     unsafe {
         match task.format {
-            FloatFormat::F32 => multiply::<Ymms, Single>(task),
-            FloatFormat::F16 => multiply::<Ymms, Half>(task),
-            FloatFormat::Bf16 => multiply::<Ymms, Pairs>(task),
+            Format::F32 => multiply::<Ymms, Single>(task),
+            Format::F16 => multiply::<Ymms, Half>(task),
+            _ => multiply::<Ymms, Pairs>(task),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! The float kernels in AVX-512.
 
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512,
-    _mm512_castsi512_ps, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps,
+    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps,
+    _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
+use crate::float::FloatTask;
 use crate::float::kernel::multiply;
 use crate::float::lanes::{Half, Lanes, Pairs, Single, Terms};
-use crate::float::{FloatFormat, FloatTask, GROUP};
+use crate::format::Format;
+use crate::tile::LANES;
 
 /// Adds the products of a task to its sums.
 ///
@@ -20,9 +23,9 @@ pub(crate) unsafe fn multiply_floats(task: &mut FloatTask<'_>) {
     // SAFETY: this function is compiled for the instructions, and the caller vouches for the processor.
     unsafe {
         match task.format {
-            FloatFormat::F32 => multiply::<Zmm, Single>(task),
-            FloatFormat::F16 => multiply::<Zmm, Half>(task),
-            FloatFormat::Bf16 => multiply::<Zmm, Pairs>(task),
+            Format::F32 => multiply::<Zmm, Single>(task),
+            Format::F16 => multiply::<Zmm, Half>(task),
+            _ => multiply::<Zmm, Pairs>(task),
         }
     }
 }
@@ -38,7 +41,7 @@ pub(crate) unsafe fn multiply_floats(task: &mut FloatTask<'_>) {
 /// When the weights are of another format.
 #[target_feature(enable = "avx512f,avx512bf16")]
 pub(crate) unsafe fn multiply_pairs(task: &mut FloatTask<'_>) {
-    assert_eq!(task.format, FloatFormat::Bf16, "the instruction multiplies pairs");
+    assert_eq!(task.format, Format::Bf16, "the instruction multiplies pairs");
     // SAFETY: this function is compiled for the instructions, and the caller vouches for the processor.
     unsafe { multiply::<Zmm, Dots>(task) }
 }
@@ -133,7 +136,7 @@ struct Dots;
 impl Terms<Zmm> for Dots {
     type Weights = __m512bh;
     type Activation = __m512bh;
-    const BYTES: usize = 4 * GROUP;
+    const BYTES: usize = 4 * LANES;
     const WEIGHTS: usize = 2;
 
     #[inline(always)]
