@@ -4,6 +4,7 @@ mod activations;
 mod buffer;
 mod cpu;
 mod disjoint;
+mod dispatch;
 mod float;
 mod format;
 mod level;
@@ -15,6 +16,7 @@ mod pool;
 mod quantize;
 mod scalar;
 mod tile;
+mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

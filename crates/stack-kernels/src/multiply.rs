@@ -21,11 +21,11 @@ use crate::activations::{Activations, Held, Rounded32, Rounded256};
 use crate::buffer::Line;
 use crate::cpu::Cpu;
 use crate::disjoint::Disjoint;
+use crate::dispatch::with_kernels;
 use crate::float::{self, FloatRows, FloatTask};
 use crate::format::Format;
 use crate::matrix::Matrix;
 use crate::panel::Panel;
-use crate::scalar::Scalar;
 use crate::tile::{self, LANES};
 
 /// One product: each row of the input times each row of the weights.
@@ -66,7 +66,7 @@ impl Cpu {
                 let tasks = job.tasks(task_cost);
                 if task < tasks {
                     let groups = job.groups_of(task, task_cost);
-                    return job.run(Scalar, groups);
+                    return with_kernels!(self.level(), kernels => job.run(kernels, groups));
                 }
                 task -= tasks;
             }
@@ -88,10 +88,17 @@ pub(crate) trait Kernels: Copy {
     /// Adds the products of float weights to their sums.
     fn floats(self, task: &mut FloatTask<'_>);
 
-    /// Computes the sums of quantized weights for few rows, straight from the tiles, and says whether it did.
+    /// Computes the sums of quantized weights for few rows, straight from the tiles, and says whether it did. The panel
+    /// is there to be used.
     ///
     /// `sums` are \[group]\[row], and zero.
-    fn few_rows(self, work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool;
+    fn few_rows(self, work: &Work<'_>, panel: &mut Panel, sums: &mut [[f32; LANES]]) -> bool;
+
+    /// Rounds 256 columns of activations with one scale.
+    fn round_256(self, x: &[f32; 256], out: &mut Rounded256);
+
+    /// Rounds up to 256 columns of activations, a multiple of 32, with a scale per 32.
+    fn round_32(self, x: &[f32], out: &mut Rounded32);
 }
 
 /// Some groups of weights and some rows of activations.
@@ -219,7 +226,7 @@ impl Work<'_> {
     /// Computes sums, \[group]\[row], which are zero before.
     fn run<K: Kernels>(&self, kernels: K, panel: &mut Panel, sums: &mut [[f32; LANES]]) {
         let (format, cols, all_rows) = (self.weights.format(), self.weights.cols(), self.input.rows());
-        if kernels.few_rows(self, sums) {
+        if kernels.few_rows(self, panel, sums) {
             return;
         }
         for (group, sums) in self.groups.clone().zip(sums.chunks_exact_mut(self.rows.len())) {

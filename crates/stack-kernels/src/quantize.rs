@@ -2,8 +2,9 @@
 
 use crate::activations::{Activations, Held};
 use crate::cpu::Cpu;
+use crate::dispatch::with_kernels;
 use crate::format::Input;
-use crate::scalar;
+use crate::multiply::Kernels;
 use crate::tile::TILE;
 
 impl Cpu {
@@ -21,17 +22,17 @@ impl Cpu {
         }
         // The chunk of a task: some tiles of all rows.
         let chunk = (ELEMENTS_PER_TASK / (TILE * rows)).max(1) * rows;
-        match &mut into.held {
+        with_kernels!(self.level(), kernels => match &mut into.held {
             Held::Float(held) => held.fill(x),
             Held::Block32(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, &scalar::round_32);
+                each(task * chunk, rows, cols, x, held, |x, out| kernels.round_32(x, out));
             }),
             Held::Block256(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, &|x, out| {
-                    scalar::round_256(x.try_into().expect("`shape` allows only whole tiles"), out);
+                each(task * chunk, rows, cols, x, held, |x, out| {
+                    kernels.round_256(x.try_into().expect("`shape` allows only whole tiles"), out);
                 });
             }),
-        }
+        });
     }
 }
 
@@ -42,7 +43,7 @@ fn each<T>(
     cols: usize,
     x: &[f32],
     held: &mut [T],
-    round: &impl Fn(&[f32], &mut T),
+    round: impl Fn(&[f32], &mut T),
 ) {
     for (index, out) in held.iter_mut().enumerate() {
         let (tile, row) = ((first + index) / rows, (first + index) % rows);

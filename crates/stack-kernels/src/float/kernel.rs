@@ -7,10 +7,11 @@
 
 use std::marker::PhantomData;
 
-use super::lanes::{Lanes, Terms};
+use super::lanes::{Half, Lanes, Pairs, Single, Terms};
 use super::rows::TILE;
 use super::{BLOCK, FloatTask, ROWS};
 use crate::buffer::Line;
+use crate::format::Format;
 use crate::tile::LANES;
 
 /// The activations of a tile: as many elements of `width` rows as there are steps, the first `rows` of them used.
@@ -26,6 +27,23 @@ struct Weights<F> {
     count: usize,
     steps: usize,
     terms: PhantomData<F>,
+}
+
+/// Adds the products of a task in any format to its sums.
+///
+/// # Safety
+///
+/// The processor must have the instructions of `V`.
+#[inline(always)]
+pub(crate) unsafe fn multiply_any<V: Lanes>(task: &mut FloatTask<'_>) {
+    // SAFETY: the caller vouches for the instructions, and these terms need no others.
+    unsafe {
+        match task.format {
+            Format::F16 => multiply::<V, Half>(task),
+            Format::Bf16 => multiply::<V, Pairs>(task),
+            _ => multiply::<V, Single>(task),
+        }
+    }
 }
 
 /// Adds the products of a task to its sums.

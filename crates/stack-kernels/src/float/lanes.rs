@@ -69,6 +69,12 @@ pub(crate) trait Lanes: Copy {
     /// Returns `self + a * b`, rounded once.
     fn plus_product(self, a: Self, b: Self) -> Self;
 
+    /// Multiplies lane by lane.
+    fn times(self, other: Self) -> Self;
+
+    /// Returns `self - a * b`, rounded once.
+    fn minus_product(self, a: Self, b: Self) -> Self;
+
     /// Hints that a line will be read soon. The address may be anything.
     fn prefetch(address: *const u8);
 }

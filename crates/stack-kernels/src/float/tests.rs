@@ -2,32 +2,26 @@
 
 use super::{FloatRows, FloatTask, ROWS, pack, scalar};
 use crate::buffer::Line;
+use crate::dispatch::with_kernels;
 use crate::format::Format;
+use crate::level::Level;
+use crate::multiply::Kernels;
 use crate::tile::{self, LANES};
 
-type Multiply = fn(&mut FloatTask<'_>);
+type Multiply = Box<dyn Fn(&mut FloatTask<'_>)>;
 
-/// Lists the kernels that this machine can run for a format.
+/// Lists the kernels that this machine can run.
 fn kernels(format: Format) -> Vec<(&'static str, Multiply)> {
-    let mut found: Vec<(&'static str, Multiply)> = vec![("scalar", scalar::multiply)];
+    let floats = |level| -> Multiply { with_kernels!(level, kernels => Box::new(move |task| kernels.floats(task))) };
+    let mut found: Vec<_> =
+        Level::available().into_iter().map(|level| (level.name(), floats(level))).collect();
+    // Where BF16 has an instruction, what takes its place elsewhere.
     #[cfg(target_arch = "x86_64")]
-    {
-        use crate::x86::{avx2, avx512};
-        if is_x86_feature_detected!("avx2")
-            && is_x86_feature_detected!("fma")
-            && is_x86_feature_detected!("f16c")
-        {
-            // SAFETY: the instructions were detected.
-            found.push(("avx2", |task| unsafe { avx2::float::multiply_floats(task) }));
-        }
-        if is_x86_feature_detected!("avx512f") {
-            // SAFETY: the instructions were detected.
-            found.push(("avx512", |task| unsafe { avx512::float::multiply_floats(task) }));
-        }
-        if is_x86_feature_detected!("avx512bf16") && format == Format::Bf16 {
-            // SAFETY: the instructions were detected.
-            found.push(("avx512bf16", |task| unsafe { avx512::float::multiply_pairs(task) }));
-        }
+    if format == Format::Bf16 && std::is_x86_feature_detected!("avx512f") {
+        // SAFETY: the features were just detected; FMA is older than they are.
+        found.push(("avx512 without bf16", Box::new(|task| unsafe {
+            crate::x86::avx512::float::multiply_floats(task);
+        })));
     }
     found
 }
@@ -73,7 +67,7 @@ fn input(format: Format, cols: usize, x: &[f32]) -> FloatRows {
     input
 }
 
-fn sums(format: Format, multiply: Multiply, weights: &[Line], input: &FloatRows) -> Vec<[f32; LANES]> {
+fn sums(format: Format, multiply: &dyn Fn(&mut FloatTask<'_>), weights: &[Line], input: &FloatRows) -> Vec<[f32; LANES]> {
     let groups = weights.len() / tile::group_lines(format, input.cols());
     let mut sums = vec![[0.0; LANES]; input.rows() * groups];
     for (first, sums) in (0..input.rows()).step_by(ROWS).zip(sums.chunks_mut(ROWS * groups)) {
@@ -111,7 +105,7 @@ fn scalar_products_are_near_the_exact_ones() {
         let (rows, cols) = (19, 700);
         let weights = noise(rows * cols, 3);
         let x = noise(2 * cols, 4);
-        let sums = sums(format, scalar::multiply, &packed(format, cols, &weights), &input(format, cols, &x));
+        let sums = sums(format, &scalar::multiply, &packed(format, cols, &weights), &input(format, cols, &x));
         for (sums, x) in sums.chunks_exact(2).zip(x.chunks_exact(cols)) {
             for (sum, weights) in sums.as_flattened().iter().zip(weights.chunks_exact(cols)) {
                 let terms = weights.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x));
@@ -132,9 +126,9 @@ fn every_level_computes_the_same_bits() {
             let weights = packed(format, cols, &noise(groups * LANES * cols, cols as u64));
             for rows in [1, 2, 3, 4, 5, 7, 11, 12, 13, 24, 25, 33, 96, 97, 110] {
                 let input = input(format, cols, &noise(rows * cols, rows as u64));
-                let expected = sums(format, scalar::multiply, &weights, &input);
+                let expected = sums(format, &scalar::multiply, &weights, &input);
                 for (name, kernel) in kernels(format) {
-                    let found = sums(format, kernel, &weights, &input);
+                    let found = sums(format, &*kernel, &weights, &input);
                     assert!(bits(&found) == bits(&expected), "{name} {format} {rows} x {groups} x {cols}");
                 }
             }
@@ -149,11 +143,11 @@ fn a_row_does_not_depend_on_its_neighbours() {
         let weights = packed(format, cols, &noise(groups * LANES * cols, 1));
         let all = input(format, cols, &noise(33 * cols, 2));
         for (name, kernel) in kernels(format) {
-            let together = sums(format, kernel, &weights, &all);
+            let together = sums(format, &*kernel, &weights, &all);
             for (row, expected) in together.chunks_exact(groups).enumerate() {
                 let mut one = FloatRows::default();
                 one.gather(&all, &[row as u32]);
-                let alone = sums(format, kernel, &weights, &one);
+                let alone = sums(format, &*kernel, &weights, &one);
                 assert!(bits(&alone) == bits(expected), "{name} {format} row {row}");
             }
         }
@@ -166,7 +160,7 @@ fn extremes_pass_through() {
     for format in FORMATS {
         let weights = packed(format, 6, &[1.0, 1.0, 0.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.5, 2.0, -3.0, 65504.0]);
         for (name, kernel) in kernels(format) {
-            let sums = sums(format, kernel, &weights, &input(format, 6, &x));
+            let sums = sums(format, &*kernel, &weights, &input(format, 6, &x));
             assert!(sums[0][0].is_nan(), "{name} {format}: infinity times zero");
             assert_eq!(sums[0][1], f32::INFINITY, "{name} {format}");
         }

@@ -17,7 +17,7 @@ use crate::multiply::{Kernels, Work};
 use crate::panel::Panel;
 use crate::tile::LANES;
 
-pub(crate) use quantize::{round_32, round_256};
+pub(crate) use codes::{FLOATS, UNEVEN};
 pub(crate) use unpack::row;
 
 /// The kernels that every machine has.
@@ -41,7 +41,15 @@ impl Kernels for Scalar {
         float::scalar::multiply(task);
     }
 
-    fn few_rows(self, _: &Work<'_>, _: &mut [[f32; LANES]]) -> bool {
+    fn few_rows(self, _: &Work<'_>, _: &mut Panel, _: &mut [[f32; LANES]]) -> bool {
         false
+    }
+
+    fn round_256(self, x: &[f32; 256], out: &mut Rounded256) {
+        quantize::round_256(x, out);
+    }
+
+    fn round_32(self, x: &[f32], out: &mut Rounded32) {
+        quantize::round_32(x, out);
     }
 }

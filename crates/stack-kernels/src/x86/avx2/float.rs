@@ -1,38 +1,18 @@
-//! The float kernels in AVX2, FMA and F16C.
+//! Sixteen floats in AVX2, FMA and F16C.
 
 use std::arch::x86_64::{
     __m256, __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_add_ps, _mm256_and_si256,
-    _mm256_castsi256_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_castsi256_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_ps, _mm256_mul_ps, _mm256_loadu_si256,
     _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_storeu_ps,
 };
 
-use crate::float::FloatTask;
-use crate::float::kernel::multiply;
-use crate::float::lanes::{Half, Lanes, Pairs, Single};
-use crate::format::Format;
-
-/// Adds the products of a task to its sums.
-///
-/// # Safety
-///
-/// The processor must have AVX2, FMA and F16C.
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) unsafe fn multiply_floats(task: &mut FloatTask<'_>) {
-    // SAFETY: this function is compiled for the instructions, and the caller vouches for the processor.
-    unsafe {
-        match task.format {
-            Format::F32 => multiply::<Ymms, Single>(task),
-            Format::F16 => multiply::<Ymms, Half>(task),
-            _ => multiply::<Ymms, Pairs>(task),
-        }
-    }
-}
+use crate::float::lanes::Lanes;
 
 /// 16 floats in two registers.
 #[derive(Clone, Copy)]
-struct Ymms(__m256, __m256);
+pub(crate) struct Floats(pub(super) __m256, pub(super) __m256);
 
-impl Lanes for Ymms {
+impl Lanes for Floats {
     const SUMS: usize = 6;
     const ROWS: usize = 6;
 
@@ -101,6 +81,18 @@ impl Lanes for Ymms {
     fn plus_product(self, a: Self, b: Self) -> Self {
         // SAFETY: a value exists only where AVX2 and FMA do.
         unsafe { Self(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
+    }
+
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        // SAFETY: a value exists only where AVX2 does.
+        unsafe { Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
+    }
+
+    #[inline(always)]
+    fn minus_product(self, a: Self, b: Self) -> Self {
+        // SAFETY: a value exists only where AVX2 and FMA do.
+        unsafe { Self(_mm256_fnmadd_ps(a.0, b.0, self.0), _mm256_fnmadd_ps(a.1, b.1, self.1)) }
     }
 
     #[inline(always)]

@@ -1,48 +1,34 @@
 //! The float kernels in AVX-512.
 
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps,
-    _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps,
-    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_slli_epi32, _mm512_storeu_ps,
+    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512,
+    _mm512_castsi512_ps, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32,
+    _mm512_storeu_ps,
 };
 
 use crate::float::FloatTask;
-use crate::float::kernel::multiply;
-use crate::float::lanes::{Half, Lanes, Pairs, Single, Terms};
+use crate::float::kernel::{multiply, multiply_any};
+use crate::float::lanes::{Lanes, Terms};
 use crate::format::Format;
 use crate::tile::LANES;
 
 /// Adds the products of a task to its sums.
-///
-/// # Safety
-///
-/// The processor must have AVX-512 F and FMA.
 #[target_feature(enable = "avx512f,fma")]
-pub(crate) unsafe fn multiply_floats(task: &mut FloatTask<'_>) {
-    // SAFETY: this function is compiled for the instructions, and the caller vouches for the processor.
-    unsafe {
-        match task.format {
-            Format::F32 => multiply::<Zmm, Single>(task),
-            Format::F16 => multiply::<Zmm, Half>(task),
-            _ => multiply::<Zmm, Pairs>(task),
-        }
-    }
+pub(crate) fn multiply_floats(task: &mut FloatTask<'_>) {
+    // SAFETY: this function is compiled for the instructions.
+    unsafe { multiply_any::<Zmm>(task) }
 }
 
 /// Adds the products of a task with BF16 weights to its sums.
-///
-/// # Safety
-///
-/// The processor must have AVX-512 F and BF16.
 ///
 /// # Panics
 ///
 /// When the weights are of another format.
 #[target_feature(enable = "avx512f,avx512bf16")]
-pub(crate) unsafe fn multiply_pairs(task: &mut FloatTask<'_>) {
+pub(crate) fn multiply_pairs(task: &mut FloatTask<'_>) {
     assert_eq!(task.format, Format::Bf16, "the instruction multiplies pairs");
-    // SAFETY: this function is compiled for the instructions, and the caller vouches for the processor.
+    // SAFETY: this function is compiled for the instructions.
     unsafe { multiply::<Zmm, Dots>(task) }
 }
 
@@ -106,6 +92,18 @@ impl Lanes for Zmm {
     fn plus_product(self, a: Self, b: Self) -> Self {
         // SAFETY: a value exists only where AVX-512 F does.
         Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+    }
+
+    #[inline(always)]
+    fn times(self, other: Self) -> Self {
+        // SAFETY: a value exists only where AVX-512 F does.
+        Self(unsafe { _mm512_mul_ps(self.0, other.0) })
+    }
+
+    #[inline(always)]
+    fn minus_product(self, a: Self, b: Self) -> Self {
+        // SAFETY: a value exists only where AVX-512 F does.
+        Self(unsafe { _mm512_fnmadd_ps(a.0, b.0, self.0) })
     }
 
     #[inline(always)]
