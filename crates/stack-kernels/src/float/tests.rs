@@ -12,16 +12,20 @@ type Multiply = Box<dyn Fn(&mut FloatTask<'_>)>;
 
 /// Lists the kernels that this machine can run.
 fn kernels(format: Format) -> Vec<(&'static str, Multiply)> {
-    let floats = |level| -> Multiply { with_kernels!(level, kernels => Box::new(move |task| kernels.floats(task))) };
+    let floats =
+        |level| -> Multiply { with_kernels!(level, kernels => Box::new(move |task| kernels.floats(task))) };
     let mut found: Vec<_> =
         Level::available().into_iter().map(|level| (level.name(), floats(level))).collect();
     // Where BF16 has an instruction, what takes its place elsewhere.
     #[cfg(target_arch = "x86_64")]
     if format == Format::Bf16 && std::is_x86_feature_detected!("avx512f") {
         // SAFETY: the features were just detected; FMA is older than they are.
-        found.push(("avx512 without bf16", Box::new(|task| unsafe {
-            crate::x86::avx512::float::multiply_floats(task);
-        })));
+        found.push((
+            "avx512 without bf16",
+            Box::new(|task| unsafe {
+                crate::x86::avx512::float::multiply_floats(task);
+            }),
+        ));
     }
     found
 }
@@ -67,7 +71,12 @@ fn input(format: Format, cols: usize, x: &[f32]) -> FloatRows {
     input
 }
 
-fn sums(format: Format, multiply: &dyn Fn(&mut FloatTask<'_>), weights: &[Line], input: &FloatRows) -> Vec<[f32; LANES]> {
+fn sums(
+    format: Format,
+    multiply: &dyn Fn(&mut FloatTask<'_>),
+    weights: &[Line],
+    input: &FloatRows,
+) -> Vec<[f32; LANES]> {
     let groups = weights.len() / tile::group_lines(format, input.cols());
     let mut sums = vec![[0.0; LANES]; input.rows() * groups];
     for (first, sums) in (0..input.rows()).step_by(ROWS).zip(sums.chunks_mut(ROWS * groups)) {

@@ -42,15 +42,21 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
                     Held::Block256(held) => {
                         let inputs = &held[inputs.clone()];
                         match format {
-                            Format::Q2K => rows_256::<V, TwoBits, true, true>(format, codes, panel, inputs, sums),
+                            Format::Q2K => {
+                                rows_256::<V, TwoBits, true, true>(format, codes, panel, inputs, sums)
+                            }
                             Format::Q3K => {
                                 rows_256::<V, ThreeBits, true, false>(format, codes, panel, inputs, sums);
                             }
-                            Format::Q4K => rows_256::<V, Nibbles, false, true>(format, codes, panel, inputs, sums),
+                            Format::Q4K => {
+                                rows_256::<V, Nibbles, false, true>(format, codes, panel, inputs, sums)
+                            }
                             Format::Q5K => {
                                 rows_256::<V, FiveBits, false, true>(format, codes, panel, inputs, sums);
                             }
-                            Format::Q6K => rows_256::<V, SixBits, true, false>(format, codes, panel, inputs, sums),
+                            Format::Q6K => {
+                                rows_256::<V, SixBits, true, false>(format, codes, panel, inputs, sums)
+                            }
                             _ => rows_256::<V, Uneven, false, false>(format, codes, panel, inputs, sums),
                         }
                     }
@@ -61,8 +67,12 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
                             Format::Q4_1 => rows_32::<V, Nibbles, true>(format, codes, panel, inputs, sums),
                             Format::Q5_0 => rows_32::<V, FiveBits, false>(format, codes, panel, inputs, sums),
                             Format::Q5_1 => rows_32::<V, FiveBits, true>(format, codes, panel, inputs, sums),
-                            Format::Q8_0 => rows_32::<V, Unpacked<8>, false>(format, codes, panel, inputs, sums),
-                            Format::Mxfp4 => rows_32::<V, TinyFloats, false>(format, codes, panel, inputs, sums),
+                            Format::Q8_0 => {
+                                rows_32::<V, Unpacked<8>, false>(format, codes, panel, inputs, sums)
+                            }
+                            Format::Mxfp4 => {
+                                rows_32::<V, TinyFloats, false>(format, codes, panel, inputs, sums)
+                            }
                             _ => rows_32::<V, Uneven, false>(format, codes, panel, inputs, sums),
                         }
                     }
