@@ -20,6 +20,21 @@ macro_rules! with_kernels {
                 let $kernels = $crate::x86::avx2::Avx2::new(level).expect("the level is this one");
                 $body
             }
+            #[cfg(target_arch = "aarch64")]
+            $crate::level::Tier::I8mm => {
+                let $kernels = $crate::aarch64::I8mm::new(level).expect("the level is this one");
+                $body
+            }
+            #[cfg(target_arch = "aarch64")]
+            $crate::level::Tier::DotProd => {
+                let $kernels = $crate::aarch64::DotProd::new(level).expect("the level is this one");
+                $body
+            }
+            #[cfg(target_arch = "aarch64")]
+            $crate::level::Tier::Neon => {
+                let $kernels = $crate::aarch64::Neon::new(level).expect("the level is this one");
+                $body
+            }
             _ => {
                 let $kernels = $crate::scalar::Scalar;
                 $body

@@ -1,5 +1,7 @@
 //! Vector kernels on slices, with run-time dispatch and a scalar twin of each.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod activations;
 mod buffer;
 mod cpu;
