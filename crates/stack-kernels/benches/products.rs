@@ -28,10 +28,10 @@ fn main() {
         print!("{:8}", format.name());
         for threads in [1, 2] {
             let cpu = Cpu::new(level, threads);
-            print!(" {:7.1}", bytes_per_second(&cpu, format, 150 << 20) / 1e9);
+            print!(" {:7.1}", bytes_per_second(&cpu, format, 200 << 20) / 1e9);
         }
         let cpu = Cpu::new(level, 1);
-        print!(" {:7.1}", bytes_per_second(&cpu, format, 300 << 10) / 1e9);
+        print!(" {:7.1}", bytes_per_second(&cpu, format, 400 << 10) / 1e9);
         for batch in BATCHES {
             print!(" {:6.1}", products_per_second(&cpu, format, batch) / clock);
         }
@@ -39,50 +39,55 @@ fn main() {
     }
 }
 
+/// Measures one row against matrices that together take so many bytes, each in turn.
 fn bytes_per_second(cpu: &Cpu, format: Format, bytes: usize) -> f64 {
     let cols = 2048;
-    let rows = bytes / (cols / format.block() * format.block_bytes()) / 16 * 16;
-    let (matrix, seconds) = seconds(cpu, format, rows, cols, 1);
-    matrix.bytes() as f64 / seconds
+    let matrix_bytes = bytes.min(MATRIX_BYTES);
+    let rows = matrix_bytes / (cols / format.block() * format.block_bytes()) / 32 * 32;
+    let matrices: Vec<_> =
+        (0..bytes.div_ceil(matrix_bytes)).map(|_| matrix(cpu, format, rows, cols)).collect();
+    let seconds = seconds(cpu, &matrices, 1);
+    matrices[0].bytes() as f64 / seconds
 }
 
 fn products_per_second(cpu: &Cpu, format: Format, batch: usize) -> f64 {
     let (rows, cols) = (256, 2048);
-    let (_, seconds) = seconds(cpu, format, rows, cols, batch);
-    (rows * cols * batch) as f64 / seconds
+    (rows * cols * batch) as f64 / seconds(cpu, &[matrix(cpu, format, rows, cols)], batch)
 }
 
-/// Returns the best time of one product, which is checked first.
-fn seconds(cpu: &Cpu, format: Format, rows: usize, cols: usize, batch: usize) -> (Matrix, f64) {
-    let matrix = Matrix::pack(cpu, format, rows, cols, &native(format, rows * cols)).expect("a sound shape");
+fn matrix(cpu: &Cpu, format: Format, rows: usize, cols: usize) -> Matrix {
+    Matrix::pack(cpu, format, rows, cols, &native(format, rows * cols)).expect("a sound shape")
+}
+
+/// Returns the best time of one product of many with equal matrices; the product is checked.
+fn seconds(cpu: &Cpu, matrices: &[Matrix], batch: usize) -> f64 {
+    let (format, rows, cols) = (matrices[0].format(), matrices[0].rows(), matrices[0].cols());
     let x: Vec<f32> = (0..batch * cols).map(|n| ((n * 7919) % 2001) as f32 / 1000.0 - 1.0).collect();
     let mut input = Activations::new();
     cpu.quantize(format.input(), &x, cols, &mut input);
     let mut output = vec![0.0; batch * rows];
-    let mut run = || {
-        cpu.multiply(&mut [Product {
-            weights: &matrix,
-            input: &input,
-            output: black_box(&mut output),
-            store: Store::Set,
-        }]);
-    };
-    run();
     let mut best = Duration::MAX;
     let start = Instant::now();
     while start.elapsed() < Duration::from_millis(400) {
-        let before = Instant::now();
-        run();
-        best = best.min(before.elapsed());
+        for weights in matrices {
+            let before = Instant::now();
+            cpu.multiply(&mut [Product {
+                weights,
+                input: &input,
+                output: black_box(&mut output),
+                store: Store::Set,
+            }]);
+            best = best.min(before.elapsed());
+        }
     }
     let mut row = vec![0.0; cols];
     for index in [0, rows / 2, rows - 1] {
-        matrix.row(index, &mut row);
+        matrices[0].row(index, &mut row);
         let terms = row.iter().zip(&x).map(|(w, x)| f64::from(w * x));
         let (sum, magnitude) = (terms.clone().sum::<f64>(), terms.map(f64::abs).sum::<f64>());
         assert!((f64::from(output[index]) - sum).abs() <= 2e-3 * magnitude, "{format}: row {index} is wrong");
     }
-    (matrix, best.as_secs_f64())
+    best.as_secs_f64()
 }
 
 /// Blocks with any codes and with scales of one sixteenth.
@@ -112,41 +117,36 @@ fn native(format: Format, weights: usize) -> Vec<u8> {
     native
 }
 
-/// Measures the clock: a chain of additions that takes a cycle each.
+/// Measures the clock: a chain of multiplications that take three cycles each.
 fn clock() -> f64 {
-    let links = 20_000_000u64;
-    let best = (0..10).map(|_| {
+    let links = 100_000;
+    let best = (0..500).map(|_| {
         let before = Instant::now();
-        let mut sum = 1u64;
-        for _ in 0..links {
-            sum = five_steps(sum);
-        }
-        black_box(sum);
+        black_box((0..links).fold(black_box(3u64), |product, _| product.wrapping_mul(product)));
         before.elapsed().as_secs_f64()
     });
-    5.0 * links as f64 / best.fold(f64::INFINITY, f64::min)
-}
-
-/// Five dependent steps that the compiler cannot merge.
-#[inline(always)]
-fn five_steps(x: u64) -> u64 {
-    let x = (x ^ (x << 1)).wrapping_add(1);
-    x ^ (x << 1)
+    3.0 * f64::from(links) / best.fold(f64::INFINITY, f64::min)
 }
 
 /// Measures reads from memory with plain loads, in GB/s.
 fn reads(threads: usize) -> f64 {
+    let cpu = Cpu::new(Level::detect(), threads);
     let data = vec![1u64; 32 << 20];
-    let best = (0..8).map(|_| {
-        let before = Instant::now();
-        std::thread::scope(|scope| {
-            for part in data.chunks(data.len() / threads) {
-                scope.spawn(move || black_box(part.iter().fold(0u64, |sum, x| sum.wrapping_add(*x))));
-            }
-        });
-        before.elapsed().as_secs_f64()
-    });
-    8.0 * data.len() as f64 / best.fold(f64::INFINITY, f64::min) / 1e9
+    let mut best = Duration::MAX;
+    for _ in 0..4 {
+        for part in data.chunks(MATRIX_BYTES / 8) {
+            let before = Instant::now();
+            cpu.pool().run(8, &|task| {
+                let part = &part[task * part.len() / 8..(task + 1) * part.len() / 8];
+                black_box(part.iter().fold(0u64, |sum, x| sum.wrapping_add(*x)));
+            });
+            best = best.min(before.elapsed());
+        }
+    }
+    MATRIX_BYTES as f64 / best.as_secs_f64() / 1e9
 }
 
-const BATCHES: [usize; 7] = [1, 2, 4, 8, 12, 16, 128];
+/// Small enough to be read between two interruptions.
+const MATRIX_BYTES: usize = 4 << 20;
+
+const BATCHES: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 128];

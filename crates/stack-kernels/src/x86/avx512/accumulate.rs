@@ -25,7 +25,7 @@ use crate::tile::LANES;
 ///
 /// # Safety
 ///
-/// Its functions may be called where the machine has the features of this module.
+/// Its functions may be called where the machine has the features of this module, for the blocks that there are.
 pub(super) trait Source {
     /// Whether each half of a block has its own scale.
     const HALVES: bool;
@@ -75,10 +75,11 @@ pub(super) fn scale_per_256<S: Source, const M: usize>(
     inputs: &[Rounded256; M],
     sums: &mut [[f32; LANES]; M],
 ) {
+    assert_eq!(source.blocks(), 8, "tiles with a scale per 256 are whole");
     let subs = if S::HALVES { 2 } else { 1 };
     let mut tile_sums = [_mm512_setzero_ps(); M];
     for block in 0..8 {
-        // SAFETY: this function has the features of this module, as have the sources' functions below.
+        // SAFETY: this function has the features of this module, and there are so many blocks.
         let codes = unsafe { source.block(block) };
         for half in 0..subs {
             let sub = block * subs + half;
@@ -137,7 +138,7 @@ pub(super) fn scale_per_32<S: Source, const M: usize>(
         *total = load::floats(sum);
     }
     for block in 0..source.blocks().min(8) {
-        // SAFETY: this function has the features of this module, as have the sources' functions below.
+        // SAFETY: this function has the features of this module, and there are so many blocks.
         let codes = unsafe { source.block(block) };
         let mut products = [_mm512_setzero_si512(); M];
         if !S::MINIMA {

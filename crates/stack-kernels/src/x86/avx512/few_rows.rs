@@ -4,7 +4,7 @@ use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0, _mm_prefetch};
 
 use super::accumulate::{self, Source};
 use super::scheme::Scheme;
-use super::with_scheme;
+use super::strips::{in_strips, with_scheme};
 use crate::activations::Held;
 use crate::buffer::Line;
 use crate::multiply::Work;
@@ -13,32 +13,27 @@ use crate::tile::{self, LANES};
 /// Computes sums, \[group]\[row], if the rows are few and the weights quantized, and says whether it did.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
-    with_scheme!(work.weights.format(), F => match work.rows.len() {
-        1 => rows::<F, 1>(work, sums),
-        2 => rows::<F, 2>(work, sums),
-        3 => rows::<F, 3>(work, sums),
-        4 => rows::<F, 4>(work, sums),
-        _ => return false,
-    }, else return false);
+    if work.rows.len() > FEW {
+        return false;
+    }
+    with_scheme!(work.weights.format(), F => rows::<F>(work, sums), else return false);
     true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-fn rows<F: Scheme, const M: usize>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
+fn rows<F: Scheme>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
     let format = work.weights.format();
-    let (sums, _) = sums.as_chunks_mut::<M>();
     for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
-        let first = index * work.input.rows() + work.rows.start;
-        for (group, sums) in work.groups.clone().zip(&mut *sums) {
+        let first = index * work.input.rows();
+        let rows = first + work.rows.start..first + work.rows.end;
+        for (group, sums) in work.groups.clone().zip(sums.chunks_exact_mut(work.rows.len())) {
             let tile = Tile::<F>::open(&work.weights.group(group)[place.lines.clone()], place.blocks);
             match &work.input.held {
                 Held::Block256(held) => {
-                    let inputs = held[first..].first_chunk().expect("every tile has all rows");
-                    accumulate::scale_per_256::<_, M>(&tile, inputs, sums);
+                    in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_256, &tile, &held[rows.clone()], sums);
                 }
                 Held::Block32(held) => {
-                    let inputs = held[first..].first_chunk().expect("every tile has all rows");
-                    accumulate::scale_per_32::<_, M>(&tile, inputs, sums);
+                    in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_32, &tile, &held[rows.clone()], sums);
                 }
                 Held::Float(_) => unreachable!("floats have no tiles"),
             }
@@ -59,8 +54,9 @@ impl<'a, F: Scheme> Tile<'a, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     fn open(tile: &'a [Line], blocks: usize) -> Self {
+        assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
         let (codes, scales) = tile.split_at(blocks * F::LINES);
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's, and the tile was just seen to be whole.
         let head = unsafe { F::head(scales) };
         Self { codes, scales, head, blocks, scheme: std::marker::PhantomData }
     }
@@ -85,12 +81,14 @@ impl<F: Scheme> Source for Tile<'_, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn block(&self, block: usize) -> Self::Block {
-        let lines = &self.codes[block * F::LINES..][..F::LINES];
+        debug_assert!(block < self.blocks);
+        // SAFETY: `open` saw the lines of all blocks, and the caller asks for one of those.
+        let lines = unsafe { self.codes.get_unchecked(block * F::LINES..(block + 1) * F::LINES) };
         for line in lines {
             let ahead = std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES);
             _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
         }
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::codes(lines) }
     }
 
@@ -103,24 +101,27 @@ impl<F: Scheme> Source for Tile<'_, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn scale(&self, sub: usize) -> __m512 {
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::scale(self.scales, self.head, sub) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn minima(&self, pair: usize) -> __m512i {
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::minima(self.scales, pair) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn floor(&self, block: usize) -> __m512 {
-        // SAFETY: this function has the features of the scheme's.
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::floor(self.scales, self.blocks, block) }
     }
 }
 
 /// How far ahead of the codes in use memory is asked for more: about as long as it takes to answer.
 const PREFETCH_LINES: usize = 32;
+
+/// Rows from which on it pays to unpack a tile once for all of them.
+const FEW: usize = 24;

@@ -59,21 +59,31 @@ pub(super) fn store_floats(values: &mut [f32; LANES], value: __m512) {
 }
 
 /// Loads the sixteen bytes from `at` on.
+///
+/// A check of the length here, inside of loops, would keep the compiler from folding loads into products.
+///
+/// # Safety
+///
+/// The lines have so many bytes from there on.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn bytes_16(lines: &[Line], at: usize) -> __m128i {
-    let bytes = &Line::bytes(lines)[at..at + 16];
-    // SAFETY: the slice has sixteen bytes.
-    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+pub(super) unsafe fn bytes_16(lines: &[Line], at: usize) -> __m128i {
+    debug_assert!(at + 16 <= 64 * lines.len());
+    // SAFETY: the caller promises that the bytes are there.
+    unsafe { _mm_loadu_si128(lines.as_ptr().cast::<u8>().add(at).cast()) }
 }
 
 /// Loads the 32 bytes from `at` on.
+///
+/// # Safety
+///
+/// The lines have so many bytes from there on.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn bytes_32(lines: &[Line], at: usize) -> __m256i {
-    let bytes = &Line::bytes(lines)[at..at + 32];
-    // SAFETY: the slice has 32 bytes.
-    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+pub(super) unsafe fn bytes_32(lines: &[Line], at: usize) -> __m256i {
+    debug_assert!(at + 32 <= 64 * lines.len());
+    // SAFETY: the caller promises that the bytes are there.
+    unsafe { _mm256_loadu_si256(lines.as_ptr().cast::<u8>().add(at).cast()) }
 }
 
 /// Loads a table of sixteen bytes into each quarter of a register.
@@ -85,10 +95,15 @@ pub(super) fn table(bytes: &[u8; 16]) -> __m512i {
 }
 
 /// Loads sixteen floats of 16 bits from the byte `at` on.
+///
+/// # Safety
+///
+/// The lines have 32 bytes from there on.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn halves(lines: &[Line], at: usize) -> __m512 {
-    _mm512_cvtph_ps(bytes_32(lines, at))
+pub(super) unsafe fn halves(lines: &[Line], at: usize) -> __m512 {
+    // SAFETY: the caller promises that the bytes are there.
+    _mm512_cvtph_ps(unsafe { bytes_32(lines, at) })
 }
 
 /// Stores lanes 0, 4, 8 and 12.

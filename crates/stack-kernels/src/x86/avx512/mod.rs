@@ -11,6 +11,7 @@ mod load;
 mod quantize;
 mod scales;
 mod scheme;
+mod strips;
 mod unpack;
 
 use crate::activations::{Rounded32, Rounded256};
@@ -88,66 +89,3 @@ impl Kernels for Avx512 {
         unsafe { quantize::round_32(x, out) }
     }
 }
-
-/// Chooses the scheme of a format and evaluates an expression with it.
-macro_rules! with_scheme {
-    ($format:expr, $scheme:ident => $body:expr, else $none:expr) => {{
-        use $crate::x86::avx512::scheme;
-        match $format {
-            $crate::format::Format::Q4_0 => {
-                type $scheme = scheme::Q4_0;
-                $body
-            }
-            $crate::format::Format::Q4_1 => {
-                type $scheme = scheme::Q4_1;
-                $body
-            }
-            $crate::format::Format::Q5_0 => {
-                type $scheme = scheme::Q5_0;
-                $body
-            }
-            $crate::format::Format::Q5_1 => {
-                type $scheme = scheme::Q5_1;
-                $body
-            }
-            $crate::format::Format::Q8_0 => {
-                type $scheme = scheme::Q8_0;
-                $body
-            }
-            $crate::format::Format::Iq4Nl => {
-                type $scheme = scheme::Iq4Nl;
-                $body
-            }
-            $crate::format::Format::Mxfp4 => {
-                type $scheme = scheme::Mxfp4;
-                $body
-            }
-            $crate::format::Format::Q2K => {
-                type $scheme = scheme::Q2K;
-                $body
-            }
-            $crate::format::Format::Q3K => {
-                type $scheme = scheme::Q3K;
-                $body
-            }
-            $crate::format::Format::Q4K => {
-                type $scheme = scheme::Q4K;
-                $body
-            }
-            $crate::format::Format::Q5K => {
-                type $scheme = scheme::Q5K;
-                $body
-            }
-            $crate::format::Format::Q6K => {
-                type $scheme = scheme::Q6K;
-                $body
-            }
-            $crate::format::Format::Iq4Xs => {
-                type $scheme = scheme::Iq4Xs;
-                $body
-            }
-            $crate::format::Format::F32 | $crate::format::Format::F16 | $crate::format::Format::Bf16 => $none,
-        }
-    }};
-}
-use with_scheme;

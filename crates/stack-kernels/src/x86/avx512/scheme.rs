@@ -4,16 +4,26 @@ use std::arch::x86_64::{__m512, __m512i, _mm512_setzero_ps, _mm512_setzero_si512
 
 use super::{codes, load, scales};
 use crate::buffer::Line;
+use crate::format::Format;
 use crate::scalar;
 
 /// A format's tile.
+///
+/// # Safety
+///
+/// Its functions may be called where the machine has the features of this module, with all the lines of a tile's
+/// scales, for the blocks that the tile has.
 pub(super) trait Scheme {
+    /// The format.
+    const FORMAT: Format;
     /// Lines of the codes of a block.
     const LINES: usize;
     /// Whether each half of a block has its own scale.
     const HALVES: bool = false;
     /// Whether scales come with minima.
     const MINIMA: bool = false;
+    /// Whether activations have a scale per 32.
+    const PER_32: bool = false;
     /// Where sums begin, of formats with an offset.
     const START: usize = 0;
 
@@ -21,7 +31,7 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     ///
     /// # Panics
     ///
@@ -32,7 +42,7 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn head(_scales: &[Line]) -> __m512 {
@@ -43,14 +53,14 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     unsafe fn scale(scales: &[Line], head: __m512, sub: usize) -> __m512;
 
     /// Returns a pair of minima.
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn minima(_scales: &[Line], _pair: usize) -> __m512i {
@@ -61,7 +71,7 @@ pub(super) trait Scheme {
     ///
     /// # Safety
     ///
-    /// The machine has the features of this module.
+    /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn floor(_scales: &[Line], _blocks: usize, _block: usize) -> __m512 {
@@ -75,6 +85,7 @@ macro_rules! schemes {
         lines: $lines:literal,
         codes: |$l:ident| $codes:expr,
         $(halves: $halves:literal,)?
+        $(per_32: $per_32:literal,)?
         $(start: $start:literal,)?
         $(head: |$hs:ident| $head:expr,)?
         scale: |$ss:tt, $sh:tt, $si:ident| $scale:expr,
@@ -85,8 +96,10 @@ macro_rules! schemes {
         pub(super) struct $name;
 
         impl Scheme for $name {
+            const FORMAT: Format = Format::$name;
             const LINES: usize = $lines;
             $(const HALVES: bool = $halves;)?
+            $(const PER_32: bool = $per_32;)?
             $(const START: usize = $start;)?
             // A format that says how its floor is read has minima.
             $(const MINIMA: bool = { let _ = stringify!($fs); true };)?
@@ -101,25 +114,29 @@ macro_rules! schemes {
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn head($hs: &[Line]) -> __m512 {
-                $head
+                // SAFETY: the caller promises that the lines are those of a tile.
+                unsafe { $head }
             })?
 
             #[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn scale($ss: &[Line], $sh: __m512, $si: usize) -> __m512 {
-                $scale
+                // SAFETY: the caller promises that the lines are those of a tile that has it.
+                unsafe { $scale }
             }
 
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn minima($ms: &[Line], $mi: usize) -> __m512i {
-                $minima
+                // SAFETY: the caller promises that the lines are those of a tile that has it.
+                unsafe { $minima }
             })?
 
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
             unsafe fn floor($fs: &[Line], $fn: usize, $fi: usize) -> __m512 {
-                $floor
+                // SAFETY: the caller promises that the lines are those of a tile that has it.
+                unsafe { $floor }
             })?
         }
     )+};
@@ -129,42 +146,49 @@ schemes! {
     Q4_0 {
         lines: 4,
         codes: |lines| codes::nibbles(lines),
+        per_32: true,
         start: 0,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Q4_1 {
         lines: 4,
         codes: |lines| codes::nibbles(lines),
+        per_32: true,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
         floor: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
     }
     Q5_0 {
         lines: 5,
         codes: |lines| codes::five_bits(lines),
+        per_32: true,
         start: 1,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Q5_1 {
         lines: 5,
         codes: |lines| codes::five_bits(lines),
+        per_32: true,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
         floor: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
     }
     Q8_0 {
         lines: 8,
         codes: |lines| codes::bytes(lines),
+        per_32: true,
         start: 2,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Iq4Nl {
         lines: 4,
         codes: |lines| codes::looked_up(lines, &scalar::UNEVEN),
+        per_32: true,
         start: 2,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Mxfp4 {
         lines: 4,
         codes: |lines| codes::looked_up(lines, &scalar::FLOATS),
+        per_32: true,
         start: 2,
         scale: |scales, _, sub| scales::halves_of_powers(scales, sub),
     }

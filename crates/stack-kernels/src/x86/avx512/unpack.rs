@@ -5,42 +5,12 @@ use std::arch::x86_64::{__m512, __m512i};
 use super::accumulate::{self, Source};
 use super::load;
 use super::scheme::Scheme;
-use super::with_scheme;
+use super::strips::{in_strips, with_scheme};
 use crate::activations::{Rounded32, Rounded256};
 use crate::buffer::Line;
 use crate::format::Format;
 use crate::panel::Panel;
-use crate::tile::LANES;
-
-/// Runs a kernel over strips of rows that differ by one at most in length, twelve rows at most.
-macro_rules! in_strips {
-    ($kernel:path, $source:expr, $inputs:expr, $sums:expr) => {{
-        let (mut inputs, mut sums) = ($inputs, $sums);
-        let mut strips = inputs.len().div_ceil(STRIP);
-        while strips > 0 {
-            let length = inputs.len().div_ceil(strips);
-            strips -= 1;
-            in_strips!(@match length, $kernel, $source, inputs, sums, [1 2 3 4 5 6 7 8 9 10 11 12]);
-        }
-    }};
-    (@match $length:expr, $kernel:path, $source:expr, $inputs:ident, $sums:ident, [$($m:literal)+]) => {
-        match $length {
-            $($m => {
-                let (Some((x, inputs)), Some((y, rest))) =
-                    ($inputs.split_first_chunk::<$m>(), $sums.split_first_chunk_mut::<$m>())
-                else {
-                    unreachable!("there are as many rows left as the strip is long")
-                };
-                $kernel(&$source, x, y);
-                ($inputs, $sums) = (inputs, rest);
-            })+
-            _ => unreachable!("strips have no more than {STRIP} rows"),
-        }
-    };
-}
-
-/// Rows of activations whose sums fit the registers.
-const STRIP: usize = 12;
+use crate::tile::{self, LANES};
 
 /// Unpacks a tile of so many blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
@@ -51,10 +21,11 @@ pub(super) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut P
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 fn unpack_as<F: Scheme>(tile: &[Line], blocks: usize, panel: &mut Panel) {
+    assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
     let (codes, scales) = tile.split_at(blocks * F::LINES);
     panel.blocks = blocks;
     for (lines, groups) in codes.chunks_exact(F::LINES).zip(&mut panel.codes) {
-        // SAFETY: this function has the features of this module, as have the schemes' functions below.
+        // SAFETY: this function has the features of this module, and the tile was just seen to be whole.
         let codes = unsafe { F::codes(lines) };
         for (line, group) in groups.iter_mut().zip(codes) {
             load::store_line(line, group);
@@ -72,7 +43,8 @@ fn unpack_as<F: Scheme>(tile: &[Line], blocks: usize, panel: &mut Panel) {
             // SAFETY: as above.
             load::store_integers(out, unsafe { F::minima(scales, pair) });
         }
-        for (block, out) in panel.floors.iter_mut().enumerate().take(blocks) {
+        let floors = if F::PER_32 { blocks } else { 1 };
+        for (block, out) in panel.floors.iter_mut().enumerate().take(floors) {
             // SAFETY: as above.
             load::store_floats(out, unsafe { F::floor(scales, blocks, block) });
         }
@@ -88,7 +60,7 @@ pub(super) fn accumulate_256<const HALVES: bool, const MINIMA: bool>(
     sums: &mut [[f32; LANES]],
 ) {
     let source = Unpacked::<HALVES, MINIMA> { panel, start: start.min(2) };
-    in_strips!(accumulate::scale_per_256, source, inputs, sums);
+    in_strips!([1 2 3 4 5 6 7 8 9 10 11 12], accumulate::scale_per_256, &source, inputs, sums);
 }
 
 /// Adds the products of a panel and rows with a scale per 32.
@@ -100,7 +72,7 @@ pub(super) fn accumulate_32<const MINIMA: bool>(
     sums: &mut [[f32; LANES]],
 ) {
     let source = Unpacked::<false, MINIMA> { panel, start: start.min(2) };
-    in_strips!(accumulate::scale_per_32, source, inputs, sums);
+    in_strips!([1 2 3 4 5 6 7 8 9 10 11 12], accumulate::scale_per_32, &source, inputs, sums);
 }
 
 /// A panel as a source of weights.
