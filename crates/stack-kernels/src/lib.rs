@@ -4,12 +4,16 @@
     reason = "instructions are switched on at the entry of a kernel, not in its parts"
 )]
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod activations;
 mod attention;
 mod buffer;
 mod cpu;
 mod disjoint;
+mod dispatch;
 mod elementwise;
+mod float;
 mod format;
 mod kv;
 mod lanes;
@@ -25,6 +29,7 @@ mod rope;
 mod scalar;
 mod softmax;
 mod tile;
+mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
