@@ -4,6 +4,7 @@
 //! each request whether it may leave the machine. Redirects are therefore never followed inside: [`follow`] sees each
 //! hop and asks again.
 
+mod cancel;
 mod error;
 mod follow;
 mod headers;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use crate::url::Url;
 
+pub use cancel::Cancel;
 pub use error::{Fault, FetchError, Retry, Trouble};
 pub use follow::{follow, read_body};
 pub use headers::Headers;
@@ -45,6 +47,8 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The longest wait for the head of the reply, and for each further piece of its body.
     pub patience: Duration,
+    /// Ends the request, and the reading of its reply, at any time.
+    pub cancel: Cancel,
 }
 
 /// The reply to a request.
@@ -101,6 +105,7 @@ impl Request {
             authorization: None,
             body: Vec::new(),
             patience: PATIENCE,
+            cancel: Cancel::default(),
         }
     }
 
