@@ -18,8 +18,8 @@ use serde::Deserialize;
 use crate::fetch::{Authorization, Fetch, FetchError, Headers, Method, Request, follow, read_body};
 use crate::url::{Url, encode};
 
-pub use choose::{ChoiceError, Glob, Wanted, choose, label};
-pub use tree::{TreeError, TreeFile, parse_tree};
+pub use choose::{ChoiceError, Chosen, Glob, Wanted, choose, label};
+pub use tree::{Content, TreeError, TreeFile, parse_tree};
 
 /// A hub, and who asks it.
 #[derive(Clone, Debug)]
@@ -117,8 +117,8 @@ impl<'a> Repository<'a> {
         let (bytes, _) = self.get(fetch, &url, &format!("the revision {revision}"))?;
         let found: Revision = serde_json::from_slice(&bytes)
             .map_err(|error| HubError::Malformed(format!("the revision {revision} of {self}: {error}")))?;
-        let sound = found.sha.len() == 40
-            && found.sha.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let sound =
+            found.sha.len() == 40 && found.sha.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if sound { Ok(found.sha) } else { Err(HubError::Malformed(format!("{self} names no commit"))) }
     }
 

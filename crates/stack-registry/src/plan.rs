@@ -15,7 +15,6 @@
 mod content_range;
 mod limits;
 mod pace;
-mod ranges;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -23,12 +22,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::fetch::{Retry, Trouble};
+use crate::store::Ranges;
 
 pub use content_range::ContentRange;
 pub use limits::Limits;
 use limits::{Random, full_jitter};
 use pace::Pace;
-pub use ranges::Ranges;
 
 /// The state of one download whose length is known.
 #[derive(Debug)]
@@ -338,7 +337,7 @@ impl Plan {
         actions.extend(self.open.keys().map(|&id| Action::Drop(id)));
         actions.push(Action::Forget);
         self.open.clear();
-        self.have.clear();
+        self.have = Ranges::default();
         self.etag = etag;
         self.list_gaps();
         Ok(())

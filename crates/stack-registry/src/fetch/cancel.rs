@@ -18,7 +18,8 @@ impl Cancel {
 
     /// Whether it was ended.
     pub fn is_cancelled(&self) -> bool {
-        self.own.load(Ordering::Acquire) || self.parent.as_ref().is_some_and(|parent| parent.load(Ordering::Acquire))
+        self.own.load(Ordering::Acquire)
+            || self.parent.as_ref().is_some_and(|parent| parent.load(Ordering::Acquire))
     }
 
     /// Makes one that ends with this one, or before. Children have no children of their own.

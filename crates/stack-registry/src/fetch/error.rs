@@ -1,7 +1,7 @@
 //! Why a request got no reply.
 
 use std::error::Error;
-use std::fmt;
+use std::{fmt, io};
 
 /// A request that was not sent, or not answered.
 #[derive(Debug)]
@@ -59,6 +59,16 @@ impl FetchError {
     /// Makes an error without a cause.
     pub fn new(trouble: Trouble, host: impl Into<String>, message: impl Into<String>) -> Self {
         Self { trouble, host: host.into(), message: message.into(), source: None }
+    }
+
+    /// Makes an error from a failed attempt to read a body: what a [`Fetch`](super::Fetch) wrapped keeps its trouble.
+    pub fn reading(host: &str, error: io::Error) -> Self {
+        let trouble = match error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            Some(inner) => inner.trouble,
+            None if error.kind() == io::ErrorKind::TimedOut => Trouble::Stalled,
+            None => Trouble::Broken,
+        };
+        Self::new(trouble, host, "the reply broke off").caused(error)
     }
 
     /// Adds what lies behind it.

@@ -49,7 +49,7 @@ pub fn read_body(url: &Url, response: Response, max: u64) -> Result<Vec<u8>, Fet
     let host = url.origin().authority();
     let mut bytes = Vec::new();
     let read = response.body.take(max.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|error| FetchError::new(Trouble::Broken, &host, "the reply broke off").caused(error))?;
+    read.map_err(|error| FetchError::reading(&host, error))?;
     if bytes.len() as u64 > max {
         return Err(FetchError::new(Trouble::Nonsense, host, format!("the reply has more than {max} bytes")));
     }

@@ -142,7 +142,9 @@ fn folder(files: &[TreeFile]) -> Result<Chosen<'_>, ChoiceError> {
     }
     let belongs = |file: &TreeFile| {
         let path = file.path.as_str();
-        COMPANIONS.contains(&path) || (top(file) && path.ends_with(SAFETENSORS)) || path.ends_with("_Pooling/config.json")
+        COMPANIONS.contains(&path)
+            || (top(file) && path.ends_with(SAFETENSORS))
+            || path.ends_with("_Pooling/config.json")
     };
     Ok(Chosen { files: files.iter().filter(|file| belongs(file)).collect(), label: None })
 }
@@ -251,7 +253,11 @@ mod tests {
 
     fn files(paths: &[&str]) -> Vec<TreeFile> {
         let content = Content::GitBlob("0".repeat(40));
-        let file = |path: &&str| TreeFile { path: FilePath::parse(path).unwrap(), size: 1, content: content.clone() };
+        let file = |path: &&str| TreeFile {
+            path: FilePath::parse(path).unwrap(),
+            size: 1,
+            content: content.clone(),
+        };
         paths.iter().map(file).collect()
     }
 
@@ -275,7 +281,10 @@ mod tests {
     #[test]
     fn the_usual_quantization_is_taken_if_there() {
         assert_eq!(chosen(&MANY, &Wanted::Default).unwrap(), ["m-Q4_K_M.gguf"]);
-        assert_eq!(chosen(&["x/only-Q6_K.gguf", "mmproj.gguf"], &Wanted::Default).unwrap(), ["x/only-Q6_K.gguf"]);
+        assert_eq!(
+            chosen(&["x/only-Q6_K.gguf", "mmproj.gguf"], &Wanted::Default).unwrap(),
+            ["x/only-Q6_K.gguf"]
+        );
         let several = chosen(&["a-Q5_0.gguf", "a-Q6_K.gguf"], &Wanted::Default);
         assert_eq!(several, Err(ChoiceError::Several(vec!["Q5_0".into(), "Q6_K".into()])));
         assert_eq!(chosen(&["README.md"], &Wanted::Default), Err(ChoiceError::Nothing));
@@ -302,7 +311,14 @@ mod tests {
 
     #[test]
     fn a_folder_of_safetensors_is_one_model() {
-        let paths = ["README.md", "config.json", "model.safetensors", "onnx/x.safetensors", "1_Pooling/config.json", "train.py"];
+        let paths = [
+            "README.md",
+            "config.json",
+            "model.safetensors",
+            "onnx/x.safetensors",
+            "1_Pooling/config.json",
+            "train.py",
+        ];
         let expected = ["config.json", "model.safetensors", "1_Pooling/config.json"];
         assert_eq!(chosen(&paths, &Wanted::Default).unwrap(), expected);
     }

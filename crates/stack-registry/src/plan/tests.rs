@@ -12,6 +12,12 @@ fn plan(total: u64) -> Plan {
     Plan::new(total, Ranges::default(), None, limits(), 1)
 }
 
+fn ranges(ranges: impl IntoIterator<Item = Range<u64>>) -> Ranges {
+    let mut set = Ranges::default();
+    ranges.into_iter().for_each(|range| set.insert(range));
+    set
+}
+
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -58,13 +64,13 @@ fn a_file_comes_in_parts_over_four_connections() {
         }
         queue.extend(opened(&actions));
     }
-    assert_eq!(Ranges::new(asked.clone()), Ranges::new([0..total]));
+    assert_eq!(ranges(asked.clone()), ranges([0..total]));
     assert_eq!(asked.iter().map(|range| range.end - range.start).sum::<u64>(), total);
 }
 
 #[test]
 fn a_resume_asks_only_for_what_lacks() {
-    let have = Ranges::new([0..100 * KIB, 120 * KIB..130 * KIB]);
+    let have = ranges([0..100 * KIB, 120 * KIB..130 * KIB]);
     let mut plan = Plan::new(200 * KIB, have, Some("\"a\"".into()), limits(), 1);
     let actions = plan.handle(Event::Tick, seconds(0));
     let ranges: Vec<_> = opened(&actions).into_iter().map(|(_, range)| range).collect();
@@ -75,7 +81,7 @@ fn a_resume_asks_only_for_what_lacks() {
 #[test]
 fn nothing_lacks_and_nothing_is_asked() {
     assert_eq!(plan(0).handle(Event::Tick, seconds(0)), [Action::Finish]);
-    let have = Ranges::new([0..9]);
+    let have = ranges([0..9]);
     let mut plan = Plan::new(9, have, None, limits(), 1);
     assert_eq!(plan.handle(Event::Tick, seconds(0)), [Action::Finish]);
 }
