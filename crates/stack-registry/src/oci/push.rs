@@ -86,8 +86,7 @@ fn has_blob(remote: &Remote, fetch: &dyn Fetch, digest: &Digest) -> Result<bool,
 }
 
 fn begin(remote: &Remote, fetch: &dyn Fetch) -> Result<Url, OciError> {
-    let mut request = remote.request(Method::Post, remote.address("blobs/uploads/")?);
-    request.headers.push(("content-length", "0".to_owned()));
+    let request = remote.request(Method::Post, remote.address("blobs/uploads/")?);
     let (url, response) = remote.send(fetch, request)?;
     expect(&response, &[202], || format!("beginning an upload to {remote}"))?;
     location(remote, &url, &response)
