@@ -1,23 +1,35 @@
-//! Lower-case hexadecimal, the spelling of keys and digests.
+//! Lower-case hexadecimal, the only spelling that this crate writes or reads.
 
-/// Spells bytes, two digits each.
+/// Writes bytes as lower-case hex.
 pub(crate) fn encode(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).expect("a nibble is below 16");
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
-/// Reads what [`encode`] writes; capitals, odd lengths and everything else are `None`.
-pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
-    let nibble = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    if !rest.is_empty() {
+/// Reads exactly `N` bytes; upper case, spaces and any other length are refused.
+pub(crate) fn decode<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let text = text.as_bytes();
+    if text.len() != N * 2 {
         return None;
     }
-    pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?)).collect()
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -25,11 +37,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_is_one_spelling() {
-        assert_eq!(encode(&[0, 0x9a, 0xff]), "009aff");
-        assert_eq!(decode("009aff"), Some(vec![0, 0x9a, 0xff]));
-        for wrong in ["009AFF", "009af", "0x9a", " 9a", "g0", "é"] {
-            assert_eq!(decode(wrong), None, "{wrong}");
+    fn one_spelling_only() {
+        assert_eq!(encode(&[0x00, 0x9f, 0xff]), "009fff");
+        assert_eq!(decode::<3>("009fff"), Some([0x00, 0x9f, 0xff]));
+        for wrong in ["009FFF", "009ff", "009fff0", "009ff ", "0x9fff", "+09fff", "00\u{e9}fff"] {
+            assert_eq!(decode::<3>(wrong), None, "{wrong}");
         }
     }
 }

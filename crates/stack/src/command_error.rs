@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::io;
 
+use serde_json::{Value, json};
 use stack_chat::{ChatError, ErrorKind};
 use stack_engine::executor::ExecutorError;
 use stack_engine::template::TemplateError;
@@ -15,6 +16,7 @@ use crate::output;
 #[derive(Debug)]
 pub(crate) struct CommandError {
     kind: Kind,
+    reason: Option<&'static str>,
     message: String,
     cause: Option<Box<dyn Error + Send + Sync>>,
     hint: Option<String>,
@@ -33,10 +35,18 @@ pub(crate) enum Kind {
     Missing,
     /// A file that is not what it should be.
     Malformed,
+    /// Bytes that are not the ones that were signed, listed or asked for.
+    Differs,
+    /// Something that nobody whom the policy trusts vouches for.
+    Untrusted,
     /// Something that is possible but not allowed.
     Refused,
+    /// The network, or who is at its other end; a retry is safe.
+    Network,
     /// Everything is busy.
     Busy,
+    /// Something that no key at hand opens.
+    Closed,
     /// More than fits.
     Limit,
     /// A defect of the program.
@@ -54,11 +64,35 @@ impl Kind {
             Self::Usage => 2,
             Self::Missing => 3,
             Self::Malformed => 4,
+            Self::Differs => 5,
+            Self::Untrusted => 6,
             Self::Refused => 7,
+            Self::Network => 8,
             Self::Busy => 9,
+            Self::Closed => 10,
             Self::Limit => 11,
             Self::Bug => 70,
             Self::Interrupted => 130,
+        }
+    }
+
+    /// Returns the name of the kind, for programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OutputClosed => "output-closed",
+            Self::Machine => "machine",
+            Self::Usage => "usage",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Differs => "differs",
+            Self::Untrusted => "untrusted",
+            Self::Refused => "refused",
+            Self::Network => "network",
+            Self::Busy => "busy",
+            Self::Closed => "closed",
+            Self::Limit => "limit",
+            Self::Bug => "bug",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -66,7 +100,13 @@ impl Kind {
 impl CommandError {
     /// Makes an error from a sentence without capital and full stop.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), cause: None, hint: None }
+        Self { kind, reason: None, message: message.into(), cause: None, hint: None }
+    }
+
+    /// Adds the code that tells scripts more than the kind does: `error[bad-signature]: …`.
+    pub(crate) fn reason(mut self, code: &'static str) -> Self {
+        self.reason = Some(code);
+        self
     }
 
     /// Adds the failure behind it.
@@ -110,20 +150,47 @@ impl CommandError {
 
     /// Prints the error, its causes and the hint to stderr.
     pub(crate) fn report(&self) {
+        self.say(self.to_string());
+    }
+
+    /// Prints the error to stderr as one JSON object.
+    pub(crate) fn report_json(&self) {
+        self.say(self.to_json().to_string());
+    }
+
+    fn say(&self, text: String) {
         if !matches!(self.kind, Kind::OutputClosed | Kind::Interrupted) {
-            output::talk(self.to_string());
+            output::talk(text);
         }
+    }
+
+    fn to_json(&self) -> Value {
+        let causes: Vec<String> = self.causes().map(ToString::to_string).collect();
+        json!({"error": {
+            "code": self.reason,
+            "kind": self.kind.name(),
+            "exit_code": self.kind.exit_code(),
+            "message": self.message,
+            "causes": causes,
+            "hint": self.hint,
+        }})
+    }
+
+    fn causes(&self) -> impl Iterator<Item = &dyn Error> {
+        let first = self.cause.as_deref().map(|cause| cause as &dyn Error);
+        std::iter::successors(first, |&error| error.source())
     }
 }
 
 /// The message, one line per cause, and the hint.
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", one_line(&self.message))?;
-        let mut cause = self.cause.as_deref().map(|cause| cause as &dyn Error);
-        while let Some(error) = cause {
-            write!(f, "\n  caused by: {}", one_line(&error.to_string()))?;
-            cause = error.source();
+        match self.reason {
+            Some(code) => write!(f, "error[{code}]: {}", one_line(&self.message))?,
+            None => write!(f, "error: {}", one_line(&self.message))?,
+        }
+        for cause in self.causes() {
+            write!(f, "\n  caused by: {}", one_line(&cause.to_string()))?;
         }
         match &self.hint {
             Some(hint) => write!(f, "\nhint: {hint}"),
@@ -143,7 +210,7 @@ impl From<LoadError> for CommandError {
             _ => "look at who may read the file, and at the memory and disk that are free",
         };
         let message = error.to_string();
-        Self { kind, message, cause: error.source, hint: Some(hint.to_owned()) }
+        Self { kind, reason: None, message, cause: error.source, hint: Some(hint.to_owned()) }
     }
 }
 
@@ -210,7 +277,8 @@ fn io_error(error: &LoadError) -> Option<&io::Error> {
     None
 }
 
-fn kind_of(error: &io::Error) -> Kind {
+/// Tells what sort of error the system's error is.
+pub(crate) fn kind_of(error: &io::Error) -> Kind {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::Missing,
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Kind::Malformed,
@@ -244,6 +312,16 @@ mod tests {
         let expected =
             "error: the port 80 cannot be opened\n  caused by: no permission\nhint: choose another";
         assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_reason_code_stands_in_brackets_and_in_json() {
+        let error = CommandError::new(Kind::Untrusted, "nobody knows the signer").reason("unknown-signer");
+        assert_eq!(error.to_string(), "error[unknown-signer]: nobody knows the signer");
+        let error = error.caused(io::Error::other("x")).hint("trust it").to_json();
+        assert_eq!(error["error"]["code"], "unknown-signer");
+        assert_eq!(error["error"]["exit_code"], 6);
+        assert_eq!(error["error"]["causes"], json!(["x"]));
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! The modules, in reading order: [`cli`] lists the commands, each of which is one file of [`commands`];
 //! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
 //! [`input`], [`output`] and [`load_bar`] talk to the terminal. [`answer`] asks a model; [`chat`] is the
-//! conversation on top. [`machine`], [`threads`] and [`logs`] deal with the process itself.
+//! conversation on top. [`home`] and [`private_file`] are where keys and trust are kept. [`machine`], [`threads`] and
+//! [`logs`] deal with the process itself.
 
 mod answer;
 mod chat;
@@ -12,6 +13,7 @@ mod cli;
 mod command_error;
 mod commands;
 mod default_model;
+mod home;
 mod input;
 mod load_bar;
 mod logs;
@@ -19,6 +21,7 @@ mod machine;
 mod model_path;
 mod options;
 mod output;
+mod private_file;
 mod quantity;
 mod threads;
 

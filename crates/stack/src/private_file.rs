@@ -1,0 +1,128 @@
+//! Files that are whole or not there, and that only their owner reads.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Its owner.
+    Owner,
+    /// Whoever the system lets.
+    Everyone,
+}
+
+/// What happens to a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    /// It is replaced, in one step.
+    Replace,
+    /// It stays, and the write fails with [`io::ErrorKind::AlreadyExists`].
+    Keep,
+}
+
+/// Writes a file so that a crash leaves the old one, the new one or none, never a part.
+pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers, existing: Existing) -> io::Result<()> {
+    let folder = folder_of(path);
+    let (part, mut file) = new_part(path, readers)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| match existing {
+        Existing::Replace => fs::rename(&part, path),
+        // A hard link, unlike a rename, fails where something is.
+        Existing::Keep => fs::hard_link(&part, path).and_then(|()| fs::remove_file(&part)),
+    });
+    if let Err(error) = written {
+        // The first error is the one to tell.
+        let _gone = fs::remove_file(&part);
+        return Err(error);
+    }
+    sync_folder(&folder)
+}
+
+/// Makes a folder, and those above it, for the owner alone; one that exists stays as it is.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Opens a new file beside `path`.
+fn new_part(path: &Path, readers: Readers) -> io::Result<(PathBuf, File)> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(
+        &mut options,
+        match readers {
+            Readers::Owner => 0o600,
+            Readers::Everyone => 0o644,
+        },
+    );
+    #[cfg(not(unix))]
+    let _platform_default = readers;
+    // Parts of crashed processes may lie around; a few other names are tried.
+    for attempt in 0..PARTS_MAX {
+        let mut part = name.to_owned();
+        part.push(format!(".{}-{attempt}.part", std::process::id()));
+        let part = path.with_file_name(part);
+        match options.open(&part) {
+            Ok(file) => return Ok((part, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AlreadyExists))
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Makes a rename last. Only Unix opens folders as files.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// No more leftovers are stepped over.
+const PARTS_MAX: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_replaced_or_kept_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        write(&path, b"one", Readers::Owner, Existing::Keep).unwrap();
+        let error = write(&path, b"two", Readers::Owner, Existing::Keep).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        write(&path, b"three", Readers::Owner, Existing::Replace).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no part is left");
+        #[cfg(unix)]
+        {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_do_not_matter() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("marks.json");
+        fs::write(dir.path().join(format!("marks.json.{}-0.part", std::process::id())), b"half").unwrap();
+        write(&path, b"whole", Readers::Everyone, Existing::Replace).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+}
