@@ -29,4 +29,5 @@ pub mod gc;
 pub mod lease;
 pub mod manifest;
 pub mod name;
+pub mod package;
 pub mod store;
