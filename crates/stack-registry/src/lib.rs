@@ -1,1 +1,3 @@
 //! Models as signed, encrypted, content-addressed artifacts.
+
+pub mod trust;
