@@ -31,3 +31,4 @@ pub mod manifest;
 pub mod name;
 pub mod package;
 pub mod store;
+pub mod trust;
