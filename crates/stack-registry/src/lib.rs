@@ -29,6 +29,7 @@ pub mod gc;
 pub mod lease;
 pub mod manifest;
 pub mod name;
+pub mod package;
 pub mod store;
 
 pub mod download;
@@ -40,3 +41,4 @@ pub mod progress;
 pub mod pull;
 pub mod throttle;
 pub mod url;
+pub mod trust;

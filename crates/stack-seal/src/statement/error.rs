@@ -1,0 +1,59 @@
+//! What can be wrong with a statement.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::json::Fault;
+
+/// Why a payload is not a statement that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatementError {
+    fault: StatementFault,
+    what: String,
+}
+
+/// What sort of fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatementFault {
+    /// It breaks the format.
+    Malformed,
+    /// A field stands twice.
+    Duplicate,
+    /// It lists files in a way that is possible but not supported.
+    Unsupported,
+    /// It says something else than what was asked for.
+    Predicate,
+}
+
+impl StatementError {
+    pub(crate) fn new(fault: StatementFault, what: impl Into<String>) -> Self {
+        Self { fault, what: what.into() }
+    }
+
+    pub(crate) fn malformed(what: impl Into<String>) -> Self {
+        Self::new(StatementFault::Malformed, what)
+    }
+
+    /// Tells what sort of fault it is.
+    pub fn fault(&self) -> StatementFault {
+        self.fault
+    }
+}
+
+impl From<Fault> for StatementError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Duplicate => Self::new(StatementFault::Duplicate, "a field stands twice"),
+            Fault::TooDeep => Self::malformed("its values are nested too deeply"),
+            Fault::Syntax => Self::malformed("it is not JSON, or not only JSON"),
+        }
+    }
+}
+
+impl fmt::Display for StatementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the statement does not count: {}", self.what)
+    }
+}
+
+impl Error for StatementError {}

@@ -1,0 +1,248 @@
+//! What a signer says about a model: an in-toto Statement v1 with an OMS 1.0 predicate, and our own [`Claim`] in it.
+//!
+//! A statement lists files with their digests. OMS verifiers understand that part; the claim adds what they do not ask:
+//! for which name, by whom, from when to when, at which tier, with which chat template. Both stand in one payload under
+//! one signature. A payload is checked as it was received and then parsed from those same bytes, so there is no
+//! canonical form to disagree about.
+
+mod check;
+mod claim;
+mod error;
+mod wire;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::digest::{Algorithm, Digest, Root};
+
+pub use claim::{Claim, Parent, Relation, SealedFile, Tier};
+pub use error::{StatementError, StatementFault};
+
+/// A statement that holds together: files sorted by name, each once, with plain relative names; bounds kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    model: String,
+    files: Vec<SignedFile>,
+    ignored: Vec<String>,
+    claim: Option<Claim>,
+}
+
+/// One file of a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedFile {
+    /// Its path below the model's folder, with `/` between the parts.
+    pub name: String,
+    /// Its SHA-256, which other tools check.
+    pub sha256: [u8; 32],
+    /// What this program checks; statements of other tools lack it.
+    pub blake3: Option<Root>,
+    /// Its length in bytes; statements of other tools lack it.
+    pub size: Option<u64>,
+}
+
+impl Statement {
+    /// Makes a statement. Files may come in any order.
+    ///
+    /// # Errors
+    ///
+    /// When there is no file, a name is not plain or stands twice, or the claim breaks a bound; and when there is a
+    /// claim but a file without BLAKE3 root and size.
+    pub fn new(
+        model: String,
+        mut files: Vec<SignedFile>,
+        ignored: Vec<String>,
+        claim: Option<Claim>,
+    ) -> Result<Self, StatementError> {
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let statement = Self { model, files, ignored, claim };
+        check::statement(&statement)?;
+        Ok(statement)
+    }
+
+    /// Reads a payload whose signature was checked over these very bytes.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong: duplicate and, in the claim, unknown fields; too many levels or bytes; a serialization that
+    /// is not `files` with SHA-256; a root that the files do not have.
+    pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
+        wire::parse(payload)
+    }
+
+    /// Writes the payload to sign.
+    pub fn to_payload(&self) -> Vec<u8> {
+        wire::write(self)
+    }
+
+    /// The name that the signer gave the model, for people.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// The files, sorted by name.
+    pub fn files(&self) -> &[SignedFile] {
+        &self.files
+    }
+
+    /// Finds a file by name.
+    pub fn file(&self, name: &str) -> Option<&SignedFile> {
+        self.files.binary_search_by(|file| file.name.as_str().cmp(name)).ok().map(|index| &self.files[index])
+    }
+
+    /// Names in the model's folder that the signer left out.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// What the signer claims beyond the files; statements of other tools have none.
+    pub fn claim(&self) -> Option<&Claim> {
+        self.claim.as_ref()
+    }
+
+    /// The digest of the whole model as OMS defines it: SHA-256 over the digests of the files, in order.
+    pub fn root(&self) -> Digest {
+        let mut hasher = Sha256::new();
+        for file in &self.files {
+            hasher.update(file.sha256);
+        }
+        Digest { algorithm: Algorithm::Sha256, bytes: hasher.finalize().into() }
+    }
+}
+
+impl SignedFile {
+    /// The SHA-256 as a [`Digest`].
+    pub fn digest(&self) -> Digest {
+        Digest { algorithm: Algorithm::Sha256, bytes: self.sha256 }
+    }
+}
+
+/// No payload or bundle is longer.
+pub const BYTES_MAX: usize = 16 << 20;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::key::{KeyKind, SigningKey};
+
+    /// A statement with everything that one can have.
+    pub(crate) fn full() -> Statement {
+        let file = |name: &str, byte| SignedFile {
+            name: name.to_owned(),
+            sha256: [byte; 32],
+            blake3: Some(Root([byte + 1; 32])),
+            size: Some(u64::from(byte) << 20),
+        };
+        let files = vec![file("tokenizer/vocab.json", 3), file("model.gguf", 1)];
+        Statement::new("qwen3-4b".to_owned(), files, vec![".git".to_owned()], Some(full_claim())).unwrap()
+    }
+
+    fn full_claim() -> Claim {
+        let signer = |byte| SigningKey::from_secret(KeyKind::Ed25519, &[byte; 32]).unwrap().public();
+        let root = Digest { algorithm: Algorithm::Sha256, bytes: [7; 32] };
+        Claim {
+            name: "registry.lan/med/qwen3-4b:q4_k_m".to_owned(),
+            serial: 1_790_000_000,
+            issued: "2026-09-21T14:13:20Z".parse().unwrap(),
+            expires: Some("2027-10-26T00:00:00Z".parse().unwrap()),
+            signers: vec![signer(1), signer(2)],
+            quorum: 2,
+            tier: Tier::Private,
+            format: "gguf".to_owned(),
+            template: Some(Root([9; 32])),
+            origin: Some("hf://owner/repo@abc".to_owned()),
+            license: Some("Apache-2.0".to_owned()),
+            recipe: Some("quantize q4_k_m".to_owned()),
+            parents: vec![Parent { relation: Relation::Quantized, name: "qwen3-4b".to_owned(), root }],
+            sealed: vec![SealedFile {
+                name: "model.gguf".to_owned(),
+                sha256: [5; 32],
+                blake3: Root([6; 32]),
+                size: 1 << 21,
+                recipients: vec!["age1example".to_owned()],
+            }],
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let statement = full();
+        assert_eq!(Statement::parse(&statement.to_payload()), Ok(statement.clone()));
+        assert_eq!(statement.files()[0].name, "model.gguf");
+        assert_eq!(statement.file("tokenizer/vocab.json").unwrap().size, Some(3 << 20));
+        assert_eq!(statement.file("model"), None);
+        let bare = Statement::new("x".to_owned(), statement.files().to_vec(), Vec::new(), None).unwrap();
+        assert_eq!(Statement::parse(&bare.to_payload()), Ok(bare));
+    }
+
+    #[test]
+    fn the_claim_allows_no_other_field() {
+        let text = String::from_utf8(full().to_payload()).unwrap();
+        let fault = |text: &str| Statement::parse(text.as_bytes()).unwrap_err().fault();
+        let cases = [
+            (r#""quorum":2"#, r#""quorum":2,"quorun":2"#, StatementFault::Malformed),
+            (r#""quorum":2"#, r#""quorum":2,"quorum":2"#, StatementFault::Duplicate),
+            (r#""quorum":2"#, r#""quorum":0"#, StatementFault::Malformed),
+            (r#""quorum":2"#, r#""quorum":3"#, StatementFault::Malformed),
+            (r#""serial":1790000000"#, r#""serial":9007199254740992"#, StatementFault::Malformed),
+            (r#""tier":"private""#, r#""tier":"public""#, StatementFault::Malformed),
+            (r#""relation":"quantized""#, r#""relation":"stolen""#, StatementFault::Malformed),
+            ("2026-09-21T14:13:20Z", "2026-09-21T14:13:20+02:00", StatementFault::Malformed),
+            ("2026-09-21T14:13:20Z", "2028-09-21T14:13:20Z", StatementFault::Malformed),
+            (r#""method":"files""#, r#""method":"shards","shard_size":1"#, StatementFault::Unsupported),
+            (r#""hash_type":"sha256""#, r#""hash_type":"blake2b""#, StatementFault::Unsupported),
+            (r#""allow_symlinks":false"#, r#""allow_symlinks":true"#, StatementFault::Unsupported),
+            (r#""predicateType":"#, r#""predicateType":"x","predicateType":"#, StatementFault::Duplicate),
+            ("https://model_signing/signature/v1.0", "https://example.com/v1", StatementFault::Predicate),
+            (
+                "https://in-toto.io/Statement/v1",
+                "https://in-toto.io/Statement/v0.1",
+                StatementFault::Predicate,
+            ),
+            (r#""sha256":"#, r#""sha512":"#, StatementFault::Malformed),
+        ];
+        for (old, new, expected) in cases {
+            assert!(text.contains(old), "{old}");
+            assert_eq!(fault(&text.replacen(old, new, 1)), expected, "{new}");
+        }
+        assert_eq!(fault(&format!("{text}{text}")), StatementFault::Malformed);
+        assert_eq!(fault(&format!("\u{feff}{text}")), StatementFault::Malformed);
+    }
+
+    #[test]
+    fn names_are_plain_relative_paths() {
+        let file = full().files()[0].clone();
+        let with = |names: &[&str]| {
+            let files = names.iter().map(|name| SignedFile { name: (*name).to_owned(), ..file.clone() });
+            Statement::new("m".to_owned(), files.collect(), Vec::new(), Some(plain_claim()))
+        };
+        for name in ["a", "a/b", "a.b", "..a", "Ünï/ç.gguf", "a b"] {
+            assert!(with(&[name]).is_ok(), "{name}");
+        }
+        for name in ["", ".", "..", "/a", "a/", "a//b", "a/./b", "a/../b", "a\\b", "C:x", "a\0b", "a\nb"] {
+            assert!(with(&[name]).is_err(), "{name:?}");
+        }
+        assert!(with(&[]).is_err());
+        assert!(with(&["a", "b", "a"]).is_err());
+        assert!(with(&[&"a".repeat(2000)]).is_err());
+    }
+
+    #[test]
+    fn only_old_foreign_statements_have_a_single_nameless_file() {
+        let dot = SignedFile { name: ".".to_owned(), blake3: None, size: None, ..full().files()[0].clone() };
+        let foreign = Statement::new("signme".to_owned(), vec![dot.clone()], Vec::new(), None);
+        assert!(foreign.is_ok());
+        assert!(Statement::new("m".to_owned(), vec![dot], Vec::new(), Some(plain_claim())).is_err());
+    }
+
+    #[test]
+    fn the_order_and_the_root_are_checked() {
+        let text = String::from_utf8(full().to_payload()).unwrap();
+        let swapped = text.replace("model.gguf", "zmodel.gguf");
+        assert_eq!(Statement::parse(swapped.as_bytes()).unwrap_err().fault(), StatementFault::Malformed);
+        let other = text.replacen(&full().root().hex(), &"0".repeat(64), 1);
+        assert_eq!(Statement::parse(other.as_bytes()).unwrap_err().fault(), StatementFault::Malformed);
+    }
+
+    fn plain_claim() -> Claim {
+        Claim { sealed: Vec::new(), ..full_claim() }
+    }
+}
