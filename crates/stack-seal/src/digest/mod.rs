@@ -3,6 +3,7 @@
 //! BLAKE3 decides what may be loaded; SHA-256 stands beside it where the outside world asks for it. SHA-1 appears only
 //! as git's name of a small file, a check of the transfer that no [`Digest`] can hold.
 
+mod file;
 mod hasher;
 mod leaves;
 mod tree;
@@ -11,6 +12,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
+pub use file::{HashedFile, hash_file, hash_file_twice};
 pub use hasher::{Blake3Hasher, GitBlobHasher, Sha256Hasher};
 pub use leaves::{LeafList, LeafListError};
 pub use tree::{LENGTH_MAX, SPAN, SpanTree, TooLong};

@@ -77,24 +77,20 @@ impl SpanTree {
     /// When there are not as many values as spans.
     pub fn root(self, values: &[[u8; 32]]) -> Root {
         assert_eq!(values.len(), self.spans(), "every span has a value");
-        match values {
-            [only] => Root(*only),
-            _ => {
-                let (left, right) = values.split_at(left_spans(values.len()));
-                Root(*hazmat::merge_subtrees_root(&merge(left), &merge(right), Mode::Hash).as_bytes())
-            }
+        if let [only] = values {
+            return Root(*only);
         }
+        let (left, right) = values.split_at(left_spans(values.len()));
+        Root(*hazmat::merge_subtrees_root(&merge(left), &merge(right), Mode::Hash).as_bytes())
     }
 }
 
 fn merge(values: &[[u8; 32]]) -> [u8; 32] {
-    match values {
-        [only] => *only,
-        _ => {
-            let (left, right) = values.split_at(left_spans(values.len()));
-            hazmat::merge_subtrees_non_root(&merge(left), &merge(right), Mode::Hash)
-        }
+    if let [only] = values {
+        return *only;
     }
+    let (left, right) = values.split_at(left_spans(values.len()));
+    hazmat::merge_subtrees_non_root(&merge(left), &merge(right), Mode::Hash)
 }
 
 /// Returns the largest power of two below `spans`, which is at least two.
