@@ -23,34 +23,32 @@ use crate::age::{
 };
 use crate::hex;
 use crate::key::{KeyKind, PublicKey, SigningKey};
+use crate::time::UnixTime;
 
 /// Who somebody is: a name, a key that signs, a key that opens.
 #[derive(Debug)]
 pub struct IdentityFile {
     name: String,
-    created: String,
+    created: UnixTime,
     signing: SigningKey,
     opening: X25519Identity,
 }
 
 impl IdentityFile {
-    /// Makes a new identity with fresh keys. `created` is the time in UTC, as in `2026-11-21T15:30:00Z`.
+    /// Makes a new identity with fresh keys.
     ///
     /// # Errors
     ///
-    /// When the name is empty, longer than 128 bytes, or has blanks or control characters; when the time is not
-    /// written like that; when `random` cannot be random.
+    /// When the name is empty, longer than 128 bytes, or has blanks or control characters; when `random` cannot be
+    /// random.
     pub fn generate(
         name: &str,
-        created: &str,
+        created: UnixTime,
         kind: KeyKind,
         random: &mut Random<'_>,
     ) -> Result<Self, KeyFileError> {
         if !is_name(name) {
             return Err(KeyFileError::Line("name"));
-        }
-        if !is_time(created) {
-            return Err(KeyFileError::Line("created"));
         }
         let mut secret = Zeroizing::new(vec![0; kind.secret_len()]);
         // The curves refuse one try in 2³²; four in a row are no accident.
@@ -61,7 +59,7 @@ impl IdentityFile {
             })
             .ok_or(KeyFileError::Randomness)?;
         let opening = X25519Identity::generate(random);
-        Ok(Self { name: name.to_owned(), created: created.to_owned(), signing, opening })
+        Ok(Self { name: name.to_owned(), created, signing, opening })
     }
 
     /// Reads a file; `passphrase` is needed where [`is_sealed`] says so, and not looked at elsewhere.
@@ -106,8 +104,8 @@ impl IdentityFile {
     }
 
     /// Returns the time at which the keys were made.
-    pub fn created(&self) -> &str {
-        &self.created
+    pub fn created(&self) -> UnixTime {
+        self.created
     }
 
     /// Returns the key that signs.
@@ -140,15 +138,17 @@ impl IdentityFile {
             let line = lines.next().and_then(|line| line.strip_prefix(name)?.strip_prefix(' '));
             line.ok_or(KeyFileError::Line(name))
         };
-        let name = field("name").ok().filter(|name| is_name(name)).ok_or(KeyFileError::Line("name"))?;
-        let created =
-            field("created").ok().filter(|time| is_time(time)).ok_or(KeyFileError::Line("created"))?;
+        let name = field("name")?;
+        if !is_name(name) {
+            return Err(KeyFileError::Line("name"));
+        }
+        let created = field("created")?.parse().map_err(|_| KeyFileError::Line("created"))?;
         let signing = parse_signing(field("sign")?).ok_or(KeyFileError::Line("sign"))?;
         let opening = field("open")?.parse().map_err(|_| KeyFileError::Line("open"))?;
         if lines.next().is_some() {
             return Err(KeyFileError::Trailing);
         }
-        Ok(Self { name: name.to_owned(), created: created.to_owned(), signing, opening })
+        Ok(Self { name: name.to_owned(), created, signing, opening })
     }
 }
 
@@ -192,19 +192,18 @@ impl fmt::Display for PublicFile {
 
 fn parse_signing(line: &str) -> Option<SigningKey> {
     let (kind, secret) = line.split_once(' ')?;
-    let secret = Zeroizing::new(hex::decode(secret)?);
-    SigningKey::from_secret(KeyKind::from_name(kind)?, &secret).ok()
+    let kind = KeyKind::from_name(kind)?;
+    let signing = match kind {
+        KeyKind::Ed25519 | KeyKind::P256 => {
+            SigningKey::from_secret(kind, &*Zeroizing::new(hex::decode::<32>(secret)?))
+        }
+        KeyKind::P384 => SigningKey::from_secret(kind, &*Zeroizing::new(hex::decode::<48>(secret)?)),
+    };
+    signing.ok()
 }
 
 fn is_name(text: &str) -> bool {
     (1..=NAME_MAX).contains(&text.len()) && !text.contains(|c: char| c.is_whitespace() || c.is_control())
-}
-
-/// Tells whether a text has the form `2026-11-21T15:30:00Z`.
-fn is_time(text: &str) -> bool {
-    const FORM: &[u8; 20] = b"dddd-dd-ddTdd:dd:ddZ";
-    let fits = |(byte, form): (u8, &u8)| if *form == b'd' { byte.is_ascii_digit() } else { byte == *form };
-    text.len() == FORM.len() && text.bytes().zip(FORM).all(fits)
 }
 
 /// Why something is not an identity file, or stays closed.
@@ -269,8 +268,10 @@ mod tests {
         }
     }
 
+    const CREATED: &str = "2026-11-21T15:30:00Z";
+
     fn identity(kind: KeyKind) -> IdentityFile {
-        IdentityFile::generate("alice@hospital", "2026-11-21T15:30:00Z", kind, &mut counting()).unwrap()
+        IdentityFile::generate("alice@hospital", CREATED.parse().unwrap(), kind, &mut counting()).unwrap()
     }
 
     #[test]
@@ -279,7 +280,7 @@ mod tests {
             let made = identity(kind);
             let read = IdentityFile::open(made.to_plain().as_bytes(), None).unwrap();
             assert_eq!(read.to_plain(), made.to_plain());
-            assert_eq!((read.name(), read.created()), ("alice@hospital", "2026-11-21T15:30:00Z"));
+            assert_eq!((read.name(), read.created().to_string().as_str()), ("alice@hospital", CREATED));
             let public = made.public();
             assert_eq!(PublicFile::parse(public.to_string().as_bytes()).unwrap(), public);
         }

@@ -30,7 +30,7 @@ mod x25519;
 pub use file_key::FileKey;
 pub use header::{Header, HeaderError};
 pub use identity::{Identity, Recipients};
-pub use open::{OpenError, SealedFile, open_bytes};
+pub use open::{OpenError, UnlockedFile, open_bytes};
 pub use passphrase::Passphrase;
 pub use payload::PayloadError;
 pub use seal::{Sealing, rekey, seal_bytes};

@@ -19,7 +19,7 @@ use crate::parallel;
 ///
 /// Plain bytes come by spans of 256 KiB, in any order and to any thread, straight into the asker's memory.
 #[derive(Debug)]
-pub struct SealedFile {
+pub struct UnlockedFile {
     file: PositionedFile,
     chunks_at: u64,
     cipher: Cipher,
@@ -27,7 +27,7 @@ pub struct SealedFile {
     tree: SpanTree,
 }
 
-impl SealedFile {
+impl UnlockedFile {
     /// Unlocks a whole age file.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ impl SealedFile {
 ///
 /// # Errors
 ///
-/// Those of [`SealedFile::open`], and a chunk that is not authentic.
+/// Those of [`UnlockedFile::open`], and a chunk that is not authentic.
 pub fn open_bytes(sealed: &[u8], identities: &[Identity]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let (header, len) = Header::parse(sealed)?;
     payload::open_bytes(&identity::unwrap(&header, identities)?, &sealed[len..])

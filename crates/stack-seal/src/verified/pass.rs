@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::borders::Borders;
 use super::source::Source;
 use super::{Breach, Expected, Verified, VerifiedFile};
-use crate::age::SealedFile;
+use crate::age::UnlockedFile;
 use crate::digest::{LeafList, SPAN, SpanTree};
 use crate::file::PositionedFile;
 use crate::parallel;
@@ -51,7 +51,7 @@ impl Pass {
     /// Those of [`Self::open`], and [`Breach::Unanchored`] when no root is expected: whoever can open a sealed file
     /// could have made it.
     pub fn open_sealed(
-        file: SealedFile,
+        file: UnlockedFile,
         expected: Expected,
         leaves: Option<LeafList>,
     ) -> Result<Self, Breach> {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::Breach;
-use crate::age::SealedFile;
+use crate::age::UnlockedFile;
 use crate::digest::SpanTree;
 use crate::file::PositionedFile;
 
@@ -13,7 +13,7 @@ pub(super) enum Source {
     /// A file whose bytes are the plain ones.
     Plain(PositionedFile),
     /// An age file that was unlocked.
-    Sealed(SealedFile),
+    Sealed(UnlockedFile),
     /// Bytes of the program.
     Memory(&'static [u8]),
 }
