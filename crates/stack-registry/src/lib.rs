@@ -25,20 +25,28 @@
 //! Invariants, which tests break a disk to prove: a file lies under `blobs/` only after its digest matched; the index is
 //! whole; what the index names is there; what a living lease lists stays. It needs a Unix.
 
-pub mod gc;
-pub mod lease;
-pub mod manifest;
 pub mod name;
-pub mod package;
+
+pub mod manifest;
 pub mod store;
 
-pub mod download;
+pub mod gc;
+pub mod lease;
+pub mod package;
+pub mod trust;
+
+pub mod url;
+
 pub mod fetch;
+
+pub mod plan;
+pub mod throttle;
+
+pub mod download;
+
 pub mod hub;
 pub mod oci;
-pub mod plan;
+
 pub mod progress;
 pub mod pull;
-pub mod throttle;
-pub mod url;
-pub mod trust;
+pub mod push;
