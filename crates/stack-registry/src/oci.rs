@@ -110,6 +110,11 @@ impl Remote {
         Self { base, repository: repository.to_owned(), scope, credentials, token: Mutex::default(), cancel }
     }
 
+    /// Returns scheme and host of the registry.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     /// Fetches a manifest by tag or digest, as the bytes that its digest is of.
     ///
     /// # Errors

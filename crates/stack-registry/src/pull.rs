@@ -10,12 +10,13 @@
 //! Each step leaves the store sound, so that a crash between any two loses nothing but time.
 
 mod error;
+mod signer;
 mod upstream;
 
 use std::thread;
 use std::time::Duration;
 
-use stack_seal::digest::{Algorithm, Digest, GitBlobHasher};
+use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, Root};
 
 use crate::download::{Download, DownloadError};
 use crate::fetch::{Cancel, Fetch, follow, read_body};
@@ -157,13 +158,17 @@ impl Puller<'_> {
         lease: &Lease,
         rebind: Rebind,
     ) -> Result<Pulled, TransferError> {
+        let signer = signer::signers(&upstream.bundles, &self.store.manifest(&manifest.digest)?);
+        if let Ok(before) = self.store.resolve(name) {
+            signer::refuse_changed(&name.short(), before.record.signer.as_deref(), signer.as_deref())?;
+        }
         for bundle in &upstream.bundles {
             self.store.attach(lease, &manifest, kind::BUNDLE, bundle)?;
         }
         let record = Record {
             origin: Some(upstream.origin.clone()),
             commit: upstream.commit.clone(),
-            signer: None,
+            signer,
             named_at: Some(self.now),
         };
         let entry = Entry { name: name.clone(), manifest, record };
@@ -276,10 +281,7 @@ impl Puller<'_> {
         self.store.put(lease, &bytes)?;
         (self.watch)(Progress::Finished { file: path, total: file.size });
         let layer = Descriptor::of(&file.media_type, &bytes).with(key::FILE_PATH, path);
-        Ok(layer.with(
-            key::BLAKE3,
-            stack_seal::digest::Digest::from(stack_seal::digest::Root::of(&bytes)).to_string(),
-        ))
+        Ok(layer.with(key::BLAKE3, Digest::from(Root::of(&bytes)).to_string()))
     }
 
     /// Describes a file that the store has. Its bytes are read, because a promise may be about them.

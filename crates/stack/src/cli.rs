@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
-use crate::commands::{bench, completions, doctor, logits, render, run, serve, show, tokenize};
+use crate::commands::{bench, completions, doctor, logits, pull, push, render, run, serve, show, tokenize};
 use crate::threads::Work;
 use crate::{logs, threads};
 
@@ -26,6 +26,10 @@ enum Command {
     Serve(serve::Arguments),
     /// Say what is in a model file
     Show(show::Arguments),
+    /// Bring a model in from a hub, a registry or an address
+    Pull(pull::Arguments),
+    /// Send a model to a registry
+    Push(push::Arguments),
     /// Print the tokens of a text
     Tokenize(tokenize::Arguments),
     /// Print what a chat template makes of a conversation
@@ -82,6 +86,8 @@ impl Command {
             Self::Run(arguments) => run::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
             Self::Show(arguments) => show::run(&arguments),
+            Self::Pull(arguments) => pull::run(&arguments),
+            Self::Push(arguments) => push::run(&arguments),
             Self::Tokenize(arguments) => tokenize::run(&arguments),
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),

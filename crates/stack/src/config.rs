@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::command_error::{CommandError, Kind};
-use crate::privacy::{HostPattern, Tier};
+use crate::privacy::{HostPattern, Tier, parse_tier};
 
 /// The configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -48,7 +48,10 @@ impl Config {
 impl PrivacyTable {
     /// Returns the ceiling, if one is set.
     pub(crate) fn tier(&self) -> Result<Option<Tier>, CommandError> {
-        self.tier.as_deref().map(|text| Tier::parse(text).map_err(|wrong| malformed("tier", &wrong))).transpose()
+        self.tier
+            .as_deref()
+            .map(|text| parse_tier(text).map_err(|wrong| malformed("tier", &wrong)))
+            .transpose()
     }
 
     /// Returns the listed hosts.

@@ -3,11 +3,26 @@
 use std::collections::HashSet;
 use std::fs;
 
+use crate::command_error::{CommandError, Kind};
+
 /// Returns a variable of the environment that is set, not empty, and text.
 pub(crate) fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the binary reads the environment, here and nowhere else")]
     let value = std::env::var(name);
     value.ok().filter(|value| !value.is_empty())
+}
+
+/// The time, in seconds since 1970; 0 where the clock is set before.
+pub(crate) fn unix_seconds() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the binary reads the clock and hands it on")]
+    let now = std::time::SystemTime::now();
+    now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A number that differs from one run to the next.
+pub(crate) fn random_seed() -> Result<u64, CommandError> {
+    getrandom::u64()
+        .map_err(|error| CommandError::new(Kind::Machine, "the system gives no random numbers").caused(error))
 }
 
 /// The name of the processor.

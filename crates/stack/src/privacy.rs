@@ -3,6 +3,9 @@
 //! A [`Gate`] turns an address into an [`EgressPermit`], or refuses it by name. The transport sends nothing without
 //! one, and asks anew for each hop of a redirect. Where names are resolved, [`Gate::admits`] judges every answer, so
 //! that a name cannot lead to an address that its spelling hides.
+//!
+//! Sovereign is this machine: nothing but loopback hosts that the operator listed. Private is hosts that the operator
+//! listed. Standard is any host over https, and none that is not public, unless listed.
 
 mod address;
 mod hosts;
@@ -13,21 +16,11 @@ use std::net::IpAddr;
 
 use stack_registry::fetch::Hop;
 use stack_registry::url::{Origin, Scheme, Url};
+pub(crate) use stack_seal::statement::Tier;
 
 pub(crate) use address::{is_loopback_host, is_public};
 pub(crate) use hosts::HostPattern;
 pub(crate) use settings::{PrivacyArguments, Settings};
-
-/// How far requests may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Tier {
-    /// This machine: nothing but loopback hosts that the operator listed.
-    Sovereign,
-    /// Hosts that the operator listed.
-    Private,
-    /// Any host over https; none that is not public, unless listed.
-    Standard,
-}
 
 /// Decides which requests may leave.
 #[derive(Clone, Debug)]
@@ -82,7 +75,10 @@ impl Gate {
             return refuse("tier-forbids", format!("the tier sovereign forbids to ask {authority}"));
         }
         if !listed && (loopback || self.tier < Tier::Standard) {
-            return refuse("host-not-listed", format!("{authority} is not listed, so {} may not ask it", self.tier));
+            return refuse(
+                "host-not-listed",
+                format!("{authority} is not listed, so {} may not ask it", self.tier.name()),
+            );
         }
         if let Hop::Realm { of } = hop
             && !listed
@@ -145,26 +141,9 @@ impl EgressPermit {
     }
 }
 
-impl Tier {
-    /// Parses the name of a tier.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "sovereign" => Ok(Self::Sovereign),
-            "private" => Ok(Self::Private),
-            "standard" => Ok(Self::Standard),
-            _ => Err("expected sovereign, private or standard".to_owned()),
-        }
-    }
-}
-
-impl fmt::Display for Tier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sovereign => "sovereign",
-            Self::Private => "private",
-            Self::Standard => "standard",
-        })
-    }
+/// Parses the name of a tier.
+pub(crate) fn parse_tier(text: &str) -> Result<Tier, String> {
+    Tier::from_name(text).ok_or_else(|| "expected sovereign, private or standard".to_owned())
 }
 
 impl fmt::Display for Denied {

@@ -74,6 +74,11 @@ impl TransferError {
         self
     }
 
+    /// Returns what lies behind it.
+    pub fn into_source(self) -> Option<Box<dyn Error + Send + Sync>> {
+        self.source
+    }
+
     /// Makes an error from a download of `file`.
     pub(super) fn downloading(file: &str, error: DownloadError) -> Self {
         match error {

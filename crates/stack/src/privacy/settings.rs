@@ -3,7 +3,7 @@
 use clap::Args;
 use stack_registry::url::Url;
 
-use super::{HostPattern, Proxy, Tier};
+use super::{HostPattern, Proxy, Tier, parse_tier};
 use crate::command_error::{CommandError, Kind};
 use crate::config::Config;
 use crate::machine::environment;
@@ -12,7 +12,7 @@ use crate::machine::environment;
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct PrivacyArguments {
     /// Go no further than sovereign (this machine), private (listed hosts) or standard (any public host)
-    #[arg(long, value_name = "TIER", value_parser = Tier::parse)]
+    #[arg(long, value_name = "TIER", value_parser = parse_tier)]
     privacy: Option<Tier>,
     /// Ask nothing of the network
     #[arg(long)]
@@ -40,14 +40,20 @@ impl PrivacyArguments {
         let mut tier = config.privacy.tier()?.unwrap_or(DEFAULT);
         let mut ceiling = config.privacy.tier()?.map(|tier| (tier, "config.toml"));
         let wanted = match environment("STACK_PRIVACY") {
-            Some(text) => Some((Tier::parse(&text).map_err(|wrong| usage("STACK_PRIVACY", &wrong))?, "STACK_PRIVACY")),
+            Some(text) => {
+                Some((parse_tier(&text).map_err(|wrong| usage("STACK_PRIVACY", &wrong))?, "STACK_PRIVACY"))
+            }
             None => None,
         };
         for (asked, origin) in wanted.into_iter().chain(self.privacy.map(|tier| (tier, "--privacy"))) {
             if let Some((highest, set_by)) = ceiling
                 && asked > highest
             {
-                let message = format!("{origin} asks for {asked}, but {set_by} allows {highest} at most");
+                let message = format!(
+                    "{origin} asks for {}, but {set_by} allows {} at most",
+                    asked.name(),
+                    highest.name()
+                );
                 return Err(CommandError::new(Kind::Refused, message)
                     .reason("tier-forbids")
                     .hint("whoever runs this machine sets the ceiling"));
@@ -63,7 +69,8 @@ impl PrivacyArguments {
 
 /// Whether a variable of the environment says yes.
 fn is_on(name: &str) -> bool {
-    environment(name).is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off"))
+    environment(name)
+        .is_some_and(|value| !matches!(value.to_ascii_lowercase().as_str(), "0" | "false" | "no" | "off"))
 }
 
 /// Reads the proxy variables, in capitals or not.

@@ -43,7 +43,8 @@ impl Read for Body {
                 Ok(Ok(None)) => return Ok(0),
                 Ok(Err(error)) => return Err(io::Error::other(of_reqwest(&self.host, error))),
                 Err(trouble) => {
-                    let message = if trouble == Trouble::Stalled { "nothing comes" } else { "it was interrupted" };
+                    let message =
+                        if trouble == Trouble::Stalled { "nothing comes" } else { "it was interrupted" };
                     return Err(io::Error::other(FetchError::new(trouble, &self.host, message)));
                 }
             };

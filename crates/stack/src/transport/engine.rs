@@ -70,9 +70,8 @@ impl Engine {
             Err(trouble) => return Err(FetchError::new(trouble, host, "there is no answer")),
         };
         let pairs = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let headers = Headers::new(pairs).ok_or_else(|| {
-            FetchError::new(Trouble::Nonsense, &host, "the headers have more than 64 KiB")
-        })?;
+        let headers = Headers::new(pairs)
+            .ok_or_else(|| FetchError::new(Trouble::Nonsense, &host, "the headers have more than 64 KiB"))?;
         let status = response.status().as_u16();
         let body = Body::new(response, host, cancels, request.patience, Arc::clone(&self.runtime));
         Ok(Response { status, headers, body: Box::new(body) })
@@ -139,8 +138,8 @@ fn prepare(
         headers.append(HeaderName::from_static(name), value);
     }
     if let Some(authorization) = &request.authorization {
-        let mut value =
-            HeaderValue::from_str(authorization.reveal()).map_err(|_| wrong("the credentials cannot be sent"))?;
+        let mut value = HeaderValue::from_str(authorization.reveal())
+            .map_err(|_| wrong("the credentials cannot be sent"))?;
         value.set_sensitive(true);
         headers.insert(reqwest::header::AUTHORIZATION, value);
     }
