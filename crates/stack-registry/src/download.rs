@@ -226,7 +226,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Notes that wait to be read; connections wait when there are more.
 const NOTES_MAX: usize = 256;
 /// What a crash may lose at least, and at most.
-const SAVE_PAUSE_MIN: Duration = Duration::from_millis(100);
+const SAVE_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// See above.
 const SAVE_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Saving takes at most one part in this many of the time.
