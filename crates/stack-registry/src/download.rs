@@ -115,7 +115,7 @@ impl Download<'_> {
         let mut plan = Plan::new(self.length, part.ranges(), part.validator(), self.limits(), self.seed);
         let mut lines = Lines(BTreeMap::new());
         let mut last_failure = None;
-        let mut event = Event::Tick;
+        let (mut event, mut ticked) = (Event::Tick, started);
         loop {
             for action in plan.handle(event, started.elapsed()) {
                 match action {
@@ -149,6 +149,14 @@ impl Download<'_> {
                 }
             }
             watch(plan.have().bytes());
+            if self.cancel.is_cancelled() {
+                return Err(DownloadError::Cancelled);
+            }
+            // However many notes come, time passes, too.
+            if ticked.elapsed() >= TICK {
+                (event, ticked) = (Event::Tick, Instant::now());
+                continue;
+            }
             event = match inbox.recv_timeout(TICK) {
                 Ok(Note::Answered(id, head)) => Event::Answered(id, head),
                 Ok(Note::Received(id, bytes)) => Event::Received(id, bytes),
@@ -163,9 +171,6 @@ impl Download<'_> {
                 Ok(Note::Store(error)) => return Err(error.into()),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Event::Tick,
             };
-            if self.cancel.is_cancelled() {
-                return Err(DownloadError::Cancelled);
-            }
         }
     }
 

@@ -83,14 +83,27 @@ impl Puller<'_> {
         rebind: Rebind,
     ) -> Result<Pulled, TransferError> {
         let lease = self.store.lease()?;
-        loop {
-            if let Some(standing) = self.standing(upstream, name, rebind)? {
-                return Ok(standing);
-            }
-            if let Some(manifest) = self.fetch_all(upstream, &lease)? {
-                return self.name(upstream, name, manifest, &lease, rebind);
-            }
+        if let Some(standing) = self.standing(upstream, name, rebind)? {
+            return Ok(standing);
         }
+        let mut manifest = self.fetch_all(upstream, &lease)?;
+        if manifest.is_none() {
+            // Whoever fetched the file is about to name it.
+            for _ in 0..LOOKS {
+                if let Some(standing) = self.standing(upstream, name, rebind)? {
+                    return Ok(standing);
+                }
+                self.pause()?;
+            }
+            manifest = self.fetch_all(upstream, &lease)?;
+        }
+        let busy = || {
+            TransferError::new(
+                Reason::Store("locked-by"),
+                "other processes fetch the same file again and again",
+            )
+        };
+        self.name(upstream, name, manifest.ok_or_else(busy)?, &lease, rebind)
     }
 
     /// Tells what the name means already, if that settles the matter.
@@ -188,7 +201,10 @@ impl Puller<'_> {
         let part = loop {
             match self.store.begin(&file.key)? {
                 Begin::Present => return self.present(file).map(Fetched::There),
-                Begin::Mine(_) if waited && file.sha256().is_none() => return Ok(Fetched::LookAgain),
+                Begin::Mine(part) if waited && file.sha256().is_none() => {
+                    part.discard()?;
+                    return Ok(Fetched::LookAgain);
+                }
                 Begin::Mine(part) => break part,
                 Begin::Busy => {
                     waited = true;
@@ -326,3 +342,5 @@ fn described(file: &UpstreamFile<'_>, hashed: &Hashed) -> Descriptor {
 const SMALL_BYTES_MAX: u64 = 16 << 20;
 /// How long to wait before looking again what another process does.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How often to look for the name that another process is about to give.
+const LOOKS: u32 = 10;

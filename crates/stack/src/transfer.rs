@@ -1,5 +1,6 @@
 //! What pulling and pushing have in common.
 
+mod login;
 mod show;
 
 use clap::Args;
@@ -81,12 +82,13 @@ pub(crate) fn registry(
         Clear::OnLoopback if is_loopback_host(name) => "http",
         Clear::OnLoopback | Clear::Never => "https",
     };
+    let credentials = login::login(host)?;
     // Docker's registry is not at the host by which everyone calls it.
     let host = if host == "docker.io" { "registry-1.docker.io" } else { host };
     let base = Url::parse(&format!("{scheme}://{host}")).map_err(|error| {
         CommandError::new(Kind::Usage, "the registry has no proper host").reason("bad-name").caused(error)
     })?;
-    Ok(Remote::new(base, repository, scope, None, cancel.clone()))
+    Ok(Remote::new(base, repository, scope, credentials, cancel.clone()))
 }
 
 /// Turns a failed transfer into the command's error: exit code, reason and hint.

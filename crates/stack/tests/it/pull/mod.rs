@@ -3,6 +3,7 @@
 mod failures;
 mod hub;
 mod interruptions;
+mod registry;
 mod tiers;
 
 use std::fs;
@@ -33,8 +34,20 @@ impl Home {
 
     /// Prepares `stack pull` with no host listed.
     pub(crate) fn pull_unlisted(&self, arguments: &[&str]) -> Command {
-        let mut command = command(&["pull"]);
+        self.command("pull", arguments)
+    }
+
+    /// Prepares `stack push` with this machine listed.
+    pub(crate) fn push(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command("push", arguments);
+        command.args(["--allow-host", "127.0.0.1"]);
+        command
+    }
+
+    fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = command(&[name]);
         command.args(arguments).arg("--home").arg(self.0.path());
+        command.env("DOCKER_CONFIG", self.0.path());
         for name in ENVIRONMENT {
             command.env_remove(name);
         }
