@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::fetch::{Cancel, Fetch, FetchError, Request};
 use crate::plan::{Action, Event, Head, Id, Limits, Plan};
-use crate::store::{Part, StoreError};
+use crate::store::{Part, Ranges, StoreError};
 use crate::throttle::SharedThrottle;
 
 use connection::{Line, read_range};
@@ -56,6 +56,8 @@ pub struct Download<'a> {
     pub source: &'a dyn Source,
     /// How many there are.
     pub length: u64,
+    /// Which of them need not be fetched; `None` for those that the part lists.
+    pub have: Option<Ranges>,
     /// What may be used.
     pub limits: Limits,
     /// How fast, shared with other downloads.
@@ -112,7 +114,8 @@ impl Download<'_> {
         watch: &dyn Fn(u64),
     ) -> Result<(), DownloadError> {
         let started = Instant::now();
-        let mut plan = Plan::new(self.length, part.ranges(), part.validator(), self.limits(), self.seed);
+        let have = self.have.clone().unwrap_or_else(|| part.ranges());
+        let mut plan = Plan::new(self.length, have, part.validator(), self.limits(), self.seed);
         let mut lines = Lines(BTreeMap::new());
         let mut last_failure = None;
         let (mut event, mut ticked) = (Event::Tick, started);
@@ -141,7 +144,10 @@ impl Download<'_> {
                         let notes = notes.clone();
                         scope.spawn(move || notes.send(Note::Renewed(self.source.renew(self.fetch))));
                     }
-                    Action::Forget => part.prepare(Some(self.length), None)?,
+                    Action::Forget => {
+                        part.restart()?;
+                        part.prepare(Some(self.length), None)?;
+                    }
                     Action::Finish => return Ok(()),
                     Action::GiveUp(reason) => {
                         return Err(DownloadError::GaveUp { reason, last: last_failure });

@@ -10,13 +10,14 @@
 //! Each step leaves the store sound, so that a crash between any two loses nothing but time.
 
 mod error;
+mod heal;
 mod signer;
 mod upstream;
 
 use std::thread;
 use std::time::Duration;
 
-use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, Root};
+use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, LeafList, Root};
 
 use crate::download::{Download, DownloadError};
 use crate::fetch::{Cancel, Fetch, follow, read_body};
@@ -25,7 +26,7 @@ use crate::manifest::{Descriptor, Manifest, key, kind, model_config};
 use crate::name::Name;
 use crate::plan::Limits;
 use crate::progress::{Progress, Watch};
-use crate::store::{Begin, Entry, Expect, Hashed, Part, Rebind, Record, Store, StoreError, hash_file};
+use crate::store::{Begin, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file};
 use crate::throttle::SharedThrottle;
 
 pub use error::{Reason, TransferError};
@@ -143,7 +144,8 @@ impl Puller<'_> {
         let mut layers = Vec::new();
         for file in &upstream.files {
             lease.add(&file.key)?;
-            match self.fetch(file, lease)? {
+            let leaves = heal::leaves(&upstream.bundles, file);
+            match self.fetch(file, leaves.as_ref(), lease)? {
                 Fetched::There(layer) => layers.push(layer),
                 Fetched::LookAgain => return Ok(None),
             }
@@ -192,7 +194,12 @@ impl Puller<'_> {
         }
     }
 
-    fn fetch(&self, file: &UpstreamFile<'_>, lease: &Lease) -> Result<Fetched, TransferError> {
+    fn fetch(
+        &self,
+        file: &UpstreamFile<'_>,
+        leaves: Option<&LeafList>,
+        lease: &Lease,
+    ) -> Result<Fetched, TransferError> {
         if file.git_blob.is_some() && file.size <= SMALL_BYTES_MAX {
             return self.fetch_small(file, lease).map(Fetched::There);
         }
@@ -214,22 +221,10 @@ impl Puller<'_> {
                 }
             }
         };
-        let hashed = match self.download(file, part) {
+        let hashed = match self.download(file, part, None) {
             // Wrong bytes may be left from an earlier attempt, or of a broken transfer. A second time they are the
             // server's.
-            Err(error) if matches!(error.reason, Reason::DigestMismatch) => {
-                (self.watch)(Progress::Note(&format!(
-                    "{path} is not what was promised; it is fetched once more"
-                )));
-                self.download(file, self.anew(&file.key)?).inspect_err(|error| {
-                    if error.reason == Reason::DigestMismatch
-                        && let Ok(part) = self.anew(&file.key)
-                    {
-                        // A bad part that stays would only be found bad again.
-                        let _stays = part.discard();
-                    }
-                })?
-            }
+            Err(error) if error.reason == Reason::DigestMismatch => self.download_again(file, leaves)?,
             outcome => outcome?,
         };
         lease.add(&hashed.sha256)?;
@@ -237,16 +232,59 @@ impl Puller<'_> {
         Ok(Fetched::There(described(file, &hashed)))
     }
 
+    /// Fetches what is wrong once more: the broken spans where somebody lists them, else everything.
+    fn download_again(
+        &self,
+        file: &UpstreamFile<'_>,
+        leaves: Option<&LeafList>,
+    ) -> Result<Hashed, TransferError> {
+        let path = file.path.as_str();
+        let part = self.part(&file.key)?;
+        let sound = leaves.map(|leaves| heal::sound(&part, leaves)).transpose()?.flatten();
+        if let Some(sound) = sound {
+            let broken = file.size - sound.bytes();
+            (self.watch)(Progress::Note(&format!("{broken} bytes of {path} are wrong; they are fetched once more")));
+            match self.download(file, part, Some(sound)) {
+                Err(error) if error.reason == Reason::DigestMismatch => {}
+                outcome => return outcome,
+            }
+        } else {
+            drop(part);
+        }
+        (self.watch)(Progress::Note(&format!("{path} is not what was promised; it is fetched once more")));
+        let part = self.part(&file.key)?;
+        part.restart()?;
+        self.download(file, part, None).inspect_err(|error| {
+            if error.reason == Reason::DigestMismatch
+                && let Ok(part) = self.part(&file.key)
+            {
+                // A bad part that stays would only be found bad again.
+                let _stays = part.discard();
+            }
+        })
+    }
+
     /// Fetches into a part and publishes it.
-    fn download(&self, file: &UpstreamFile<'_>, part: Part) -> Result<Hashed, TransferError> {
+    fn download(
+        &self,
+        file: &UpstreamFile<'_>,
+        part: Part,
+        sound: Option<Ranges>,
+    ) -> Result<Hashed, TransferError> {
         let (path, total) = (file.path.as_str(), file.size);
-        let have = if part.length() == Some(total) { part.ranges().bytes() } else { 0 };
+        if file.digests.is_empty() && part.validator().is_none() {
+            // Nothing could tell whether what is there and what is to come belong together.
+            part.restart()?;
+        }
+        let there = sound.clone().unwrap_or_else(|| part.ranges());
+        let have = if part.length() == Some(total) { there.bytes() } else { 0 };
         let host = file.source.request().url.origin().authority();
         (self.watch)(Progress::Started { file: path, total, have, host: &host });
         let download = Download {
             fetch: self.fetch,
             source: &*file.source,
             length: total,
+            have: sound,
             limits: self.limits.clone(),
             throttle: self.throttle.as_ref(),
             cancel: self.cancel,
@@ -261,14 +299,11 @@ impl Puller<'_> {
         Ok(part.publish(&expect, &checked)?)
     }
 
-    /// Takes a part again and empties it.
-    fn anew(&self, key: &Digest) -> Result<Part, TransferError> {
+    /// Takes a part again.
+    fn part(&self, key: &Digest) -> Result<Part, TransferError> {
         loop {
             match self.store.begin(key)? {
-                Begin::Mine(part) => {
-                    part.restart()?;
-                    return Ok(part);
-                }
+                Begin::Mine(part) => return Ok(part),
                 Begin::Present | Begin::Busy => self.pause()?,
             }
         }
