@@ -26,6 +26,7 @@
 //! whole; what the index names is there; what a living lease lists stays. It needs a Unix.
 
 pub mod adopt;
+pub mod attached;
 pub mod gc;
 pub mod lease;
 pub mod manifest;

@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
-use crate::commands::{bench, completions, doctor, logits, render, run, serve, show, tokenize};
+use crate::commands::{
+    adopt, bench, completions, doctor, export, gc, import, list, logits, render, rm, run, serve, show,
+    tokenize,
+};
 use crate::threads::Work;
 use crate::{logs, threads};
 
@@ -24,8 +27,20 @@ enum Command {
     Run(run::Arguments),
     /// Serve models over HTTP to OpenAI clients
     Serve(serve::Arguments),
-    /// Say what is in a model file
+    /// List the models of the store
+    List(list::Arguments),
+    /// Say what is in a model file, or in a model of the store
     Show(show::Arguments),
+    /// Remove models from the store
+    Rm(rm::Arguments),
+    /// Free what no model of the store needs
+    Gc(gc::Arguments),
+    /// Write models into one file, to carry them to another machine
+    Export(export::Arguments),
+    /// Read models from such a file
+    Import(import::Arguments),
+    /// Use models of other programs, or files, where they lie
+    Adopt(adopt::Arguments),
     /// Print the tokens of a text
     Tokenize(tokenize::Arguments),
     /// Print what a chat template makes of a conversation
@@ -81,7 +96,13 @@ impl Command {
         match self {
             Self::Run(arguments) => run::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
+            Self::List(arguments) => list::run(&arguments),
             Self::Show(arguments) => show::run(&arguments),
+            Self::Rm(arguments) => rm::run(&arguments),
+            Self::Gc(arguments) => gc::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
+            Self::Import(arguments) => import::run(&arguments),
+            Self::Adopt(arguments) => adopt::run(&arguments),
             Self::Tokenize(arguments) => tokenize::run(&arguments),
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),

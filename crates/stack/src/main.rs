@@ -7,6 +7,7 @@
 //! conversation on top. [`home`] and [`private_file`] are where keys and trust are kept. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
+mod amounts;
 mod answer;
 mod chat;
 mod cli;
@@ -22,7 +23,9 @@ mod model_path;
 mod options;
 mod output;
 mod private_file;
+mod progress;
 mod quantity;
+mod store_access;
 mod threads;
 
 use std::process::ExitCode;
