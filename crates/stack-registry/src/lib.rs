@@ -25,11 +25,12 @@
 //! Invariants, which tests break a disk to prove: a file lies under `blobs/` only after its digest matched; the index is
 //! whole; what the index names is there; what a living lease lists stays. It needs a Unix.
 
+pub mod adopt;
 pub mod gc;
 pub mod lease;
 pub mod manifest;
+pub mod model;
 pub mod name;
 pub mod package;
 pub mod store;
-pub mod trust;
 pub mod trust;
