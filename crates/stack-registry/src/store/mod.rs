@@ -99,15 +99,19 @@ impl Store {
         self.folders.path()
     }
 
-    /// Whether a blob is there, adopted ones included. Nothing is read.
+    /// Whether a blob is there: in the store, or where it was adopted. Nothing of it is read.
     ///
     /// # Errors
     ///
     /// When the disk refuses.
     pub fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
-        let stat = |place| self.folders.stat(&place).map_err(StoreError::io(format!("looking for {digest}")));
-        Ok(digest.algorithm == Algorithm::Sha256
-            && (stat(Place::Blob(*digest))?.is_some() || stat(Place::External(*digest))?.is_some()))
+        match self.blob(digest) {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotInStore { .. } | StoreError::Vanished { .. } | StoreError::Length { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens a blob.
