@@ -26,7 +26,9 @@ use crate::manifest::{Descriptor, Manifest, key, kind, model_config};
 use crate::name::Name;
 use crate::plan::Limits;
 use crate::progress::{Progress, Watch};
-use crate::store::{Begin, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file};
+use crate::store::{
+    Begin, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file,
+};
 use crate::throttle::SharedThrottle;
 
 pub use error::{Reason, TransferError};
@@ -243,7 +245,9 @@ impl Puller<'_> {
         let sound = leaves.map(|leaves| heal::sound(&part, leaves)).transpose()?.flatten();
         if let Some(sound) = sound {
             let broken = file.size - sound.bytes();
-            (self.watch)(Progress::Note(&format!("{broken} bytes of {path} are wrong; they are fetched once more")));
+            (self.watch)(Progress::Note(&format!(
+                "{broken} bytes of {path} are wrong; they are fetched once more"
+            )));
             match self.download(file, part, Some(sound)) {
                 Err(error) if error.reason == Reason::DigestMismatch => {}
                 outcome => return outcome,

@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use stack_seal::time::UnixTime;
 
 use crate::command_error::{CommandError, Kind};
 
@@ -12,17 +15,23 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     value.ok().filter(|value| !value.is_empty())
 }
 
-/// The time, in seconds since 1970; 0 where the clock is set before.
-pub(crate) fn unix_seconds() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the binary reads the clock and hands it on")]
-    let now = std::time::SystemTime::now();
-    now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+/// What the clock says.
+pub(crate) fn now() -> UnixTime {
+    #[expect(clippy::disallowed_methods, reason = "the binary reads the clock, here and nowhere else")]
+    let now = SystemTime::now();
+    // A clock before 1970 is set to nothing; whoever compares with it trusts no statement.
+    UnixTime::from_seconds(now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
-/// A number that differs from one run to the next.
-pub(crate) fn random_seed() -> Result<u64, CommandError> {
-    getrandom::u64()
-        .map_err(|error| CommandError::new(Kind::Machine, "the system gives no random numbers").caused(error))
+/// The system's source of random bytes.
+pub(crate) fn random() -> Result<impl FnMut(&mut [u8]), CommandError> {
+    let mut probe = [0; 32];
+    getrandom::fill(&mut probe).map_err(|error| {
+        CommandError::new(Kind::Machine, "the system gives no random numbers").reason("io").caused(error)
+    })?;
+    Ok(|bytes: &mut [u8]| {
+        getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them")
+    })
 }
 
 /// The name of the processor.

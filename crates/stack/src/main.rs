@@ -8,6 +8,7 @@
 //! what may leave the machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
+mod amounts;
 mod answer;
 mod chat;
 mod cli;
@@ -25,7 +26,9 @@ mod options;
 mod output;
 mod privacy;
 mod private_file;
+mod progress;
 mod quantity;
+mod store_access;
 mod threads;
 mod transfer;
 mod transport;

@@ -18,9 +18,9 @@ use stack_seal::digest::Digest;
 use crate::command_error::{CommandError, Kind};
 use crate::machine::{self, environment};
 use crate::output::Data;
-use crate::quantity;
 use crate::transfer::{self, TransferArguments};
 use crate::transport::Transport;
+use crate::{amounts, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -42,8 +42,8 @@ pub(crate) struct Arguments {
     /// Open this many connections at most
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=16))]
     jobs: Option<u8>,
-    /// Take no more bytes per second than this, such as 500k or 10M
-    #[arg(long, value_name = "B/s", value_parser = quantity::parse_bytes)]
+    /// Take no more bytes per second than this, such as 500KB or 10MiB
+    #[arg(long, value_name = "B/s", value_parser = amounts::bytes)]
     limit_rate: Option<u64>,
     /// Let an existing name mean what upstream has now
     #[arg(long)]
@@ -108,6 +108,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
     let show = arguments.transfer.show();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
+    let mut seed = [0; 8];
+    machine::random()?(&mut seed);
     let puller = Puller {
         store: &store,
         fetch: &transport,
@@ -115,8 +117,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         cancel: transport.interrupt(),
         limits: limits(arguments.jobs),
         throttle: arguments.limit_rate.map(SharedThrottle::new),
-        seed: machine::random_seed()?,
-        now: machine::unix_seconds(),
+        seed: u64::from_le_bytes(seed),
+        now: machine::now().seconds(),
     };
     let pulled = puller.pull(&upstream, &name, rebind);
     show.end();

@@ -270,8 +270,13 @@ fn claim() -> Claim {
 }
 
 fn statement(claim: &Claim) -> Statement {
-    let file =
-        SignedFile { name: "m.gguf".to_owned(), sha256: [1; 32], blake3: Some(Root([2; 32])), size: Some(3) };
+    let file = SignedFile {
+        name: "m.gguf".to_owned(),
+        sha256: [1; 32],
+        blake3: Some(Root([2; 32])),
+        size: Some(3),
+        leaves: None,
+    };
     Statement::new("m".to_owned(), vec![file], Vec::new(), Some(claim.clone())).unwrap()
 }
 
