@@ -383,3 +383,6 @@ const SMALL_BYTES_MAX: u64 = 16 << 20;
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often to look for the name that another process is about to give.
 const LOOKS: u32 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -126,7 +126,7 @@ impl Shared {
             reply.status
         );
         for (name, value) in &reply.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            [name, ": ", value, "\r\n"].into_iter().for_each(|text| head.push_str(text));
         }
         let mut out = connection;
         out.write_all(format!("{head}\r\n").as_bytes())?;

@@ -153,7 +153,12 @@ fn of_status(status: u16) -> Reason {
 
 impl From<FetchError> for TransferError {
     fn from(error: FetchError) -> Self {
-        let new = Self::new(of_trouble(error.trouble), error.to_string());
+        let message = match error.trouble {
+            // The gate has named the host already.
+            Trouble::Refused(_) => error.message.clone(),
+            _ => error.to_string(),
+        };
+        let new = Self::new(of_trouble(error.trouble), message);
         Self { source: error.source, ..new }
     }
 }

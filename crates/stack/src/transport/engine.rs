@@ -93,7 +93,9 @@ impl Engine {
 
 /// What all clients have in common.
 fn builder(gate: &Arc<Gate>) -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+    #[expect(clippy::disallowed_methods, reason = "this is the transport")]
+    let builder = reqwest::Client::builder();
+    builder
         .no_proxy()
         .redirect(Policy::none())
         .referer(false)

@@ -29,5 +29,7 @@ async fn look_up(host: &str) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + S
         let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         return Ok(here.map(|address| SocketAddr::new(address, 0)).into());
     }
-    Ok(tokio::net::lookup_host((host, 0)).await?.collect())
+    #[expect(clippy::disallowed_methods, reason = "this is the transport")]
+    let found = tokio::net::lookup_host((host, 0)).await?;
+    Ok(found.collect())
 }

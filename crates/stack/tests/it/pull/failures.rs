@@ -80,9 +80,12 @@ fn wrong_bytes_are_fetched_once_more_and_then_forgotten() {
     let wrong = Arc::new(wrong);
     let files = Files::from([("Tiny-Q4_K_M.gguf", Arc::clone(&bytes))]);
     let served = Arc::clone(&wrong);
-    let server = HttpServer::start(move |request| match request.path().contains("/resolve/") {
-        true => HttpReply::file(request, &served, "\"one\""),
-        false => answer(request, &files, None),
+    let server = HttpServer::start(move |request| {
+        if request.path().contains("/resolve/") {
+            HttpReply::file(request, &served, "\"one\"")
+        } else {
+            answer(request, &files, None)
+        }
     });
     let mut pull = home.pull(&["hf://Me/Tiny-GGUF"]);
     pull.env("HF_ENDPOINT", server.url(""));
