@@ -3,10 +3,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
-use crate::commands::{bench, completions, doctor, logits, render, run, serve, show, tokenize};
+use crate::commands::{
+    adopt, bench, completions, doctor, export, gc, import, list, logits, pull, push, render, rm, run, serve,
+    show, tokenize,
+};
 use crate::threads::Work;
 use crate::{logs, threads};
 
@@ -24,8 +27,24 @@ enum Command {
     Run(run::Arguments),
     /// Serve models over HTTP to OpenAI clients
     Serve(serve::Arguments),
-    /// Say what is in a model file
+    /// List the models of the store
+    List(list::Arguments),
+    /// Say what is in a model file, or in a model of the store
     Show(show::Arguments),
+    /// Bring a model in from a hub, a registry or an address
+    Pull(pull::Arguments),
+    /// Send a model to a registry
+    Push(push::Arguments),
+    /// Remove models from the store
+    Rm(rm::Arguments),
+    /// Free what no model of the store needs
+    Gc(gc::Arguments),
+    /// Write models into one file, to carry them to another machine
+    Export(export::Arguments),
+    /// Read models from such a file
+    Import(import::Arguments),
+    /// Use models of other programs, or files, where they lie
+    Adopt(adopt::Arguments),
     /// Print the tokens of a text
     Tokenize(tokenize::Arguments),
     /// Print what a chat template makes of a conversation
@@ -42,8 +61,10 @@ enum Command {
 
 /// Parses the arguments, runs the command and reports its error.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed =
+        Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version come this way too. If they cannot be printed, nobody is there to be told.
             let _unheard = error.print();
@@ -59,10 +80,20 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.report();
+            if wants_json(&matches) {
+                error.report_json()
+            } else {
+                error.report()
+            }
             ExitCode::from(error.kind().exit_code())
         }
     }
+}
+
+/// Whether a program reads the output: then errors are JSON, too.
+fn wants_json(matches: &ArgMatches) -> bool {
+    let flag = |matches: &ArgMatches| matches!(matches.try_get_one::<bool>("json"), Ok(Some(true)));
+    std::iter::successors(Some(matches), |matches| Some(matches.subcommand()?.1)).any(flag)
 }
 
 impl Command {
@@ -81,7 +112,15 @@ impl Command {
         match self {
             Self::Run(arguments) => run::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
+            Self::List(arguments) => list::run(&arguments),
             Self::Show(arguments) => show::run(&arguments),
+            Self::Pull(arguments) => pull::run(&arguments),
+            Self::Push(arguments) => push::run(&arguments),
+            Self::Rm(arguments) => rm::run(&arguments),
+            Self::Gc(arguments) => gc::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
+            Self::Import(arguments) => import::run(&arguments),
+            Self::Adopt(arguments) => adopt::run(&arguments),
             Self::Tokenize(arguments) => tokenize::run(&arguments),
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),
@@ -97,8 +136,6 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMI
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@ mod answers;
 mod contracts;
 mod errors;
 mod help;
+mod pull;
 mod server;
 mod stack;
 mod tiny_model;

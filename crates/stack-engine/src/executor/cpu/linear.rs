@@ -117,6 +117,7 @@ pub(super) fn project(cpu: &Cpu, inputs: &mut Inputs, matrix: &Matrix, x: &[f32]
 #[derive(Default)]
 pub(super) struct Inputs {
     float: Activations,
+    bf16: Activations,
     block32: Activations,
     block256: Activations,
 }
@@ -130,12 +131,13 @@ impl Inputs {
         width: usize,
         forms: impl IntoIterator<Item = Input>,
     ) -> &Self {
-        let mut done = [false; 3];
+        let mut done = [false; 4];
         for form in forms {
             let place = match form {
                 Input::Float => 0,
-                Input::Block32 => 1,
-                Input::Block256 => 2,
+                Input::Bf16 => 1,
+                Input::Block32 => 2,
+                Input::Block256 => 3,
             };
             if !std::mem::replace(&mut done[place], true) {
                 cpu.quantize(form, x, width, self.of_mut(form));
@@ -148,6 +150,7 @@ impl Inputs {
     pub(super) fn of(&self, form: Input) -> &Activations {
         match form {
             Input::Float => &self.float,
+            Input::Bf16 => &self.bf16,
             Input::Block32 => &self.block32,
             Input::Block256 => &self.block256,
         }
@@ -156,6 +159,7 @@ impl Inputs {
     fn of_mut(&mut self, form: Input) -> &mut Activations {
         match form {
             Input::Float => &mut self.float,
+            Input::Bf16 => &mut self.bf16,
             Input::Block32 => &mut self.block32,
             Input::Block256 => &mut self.block256,
         }
