@@ -29,7 +29,9 @@ pub(crate) fn random() -> Result<impl FnMut(&mut [u8]), CommandError> {
     getrandom::fill(&mut probe).map_err(|error| {
         CommandError::new(Kind::Machine, "the system gives no random numbers").reason("io").caused(error)
     })?;
-    Ok(|bytes: &mut [u8]| getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them"))
+    Ok(|bytes: &mut [u8]| {
+        getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them")
+    })
 }
 
 /// The name of the processor.
