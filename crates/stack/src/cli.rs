@@ -7,8 +7,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{
-    adopt, bench, completions, doctor, export, gc, import, list, logits, pull, push, render, rm, run, serve,
-    show, tokenize,
+    adopt, bench, completions, doctor, export, gc, import, keygen, list, logits, pull, push, render, rm, run,
+    serve, show, sign, tokenize, trust, verify,
 };
 use crate::threads::Work;
 use crate::{logs, threads};
@@ -53,6 +53,14 @@ enum Command {
     Logits(logits::Arguments),
     /// Measure the speed of a model
     Bench(bench::Arguments),
+    /// Make an identity: a key that signs and a key that opens
+    Keygen(keygen::Arguments),
+    /// Vouch for a model
+    Sign(sign::Arguments),
+    /// Check who vouches for a model, and that it is what they signed
+    Verify(verify::Arguments),
+    /// Say whose signatures count
+    Trust(trust::Arguments),
     /// Say what this machine has and what would be used
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell
@@ -72,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logs::start();
+    let json = cli.command.reports_json();
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
@@ -125,6 +134,10 @@ impl Command {
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),
             Self::Bench(arguments) => bench::run(&arguments),
+            Self::Keygen(arguments) => keygen::run(&arguments),
+            Self::Sign(arguments) => sign::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
+            Self::Trust(arguments) => trust::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
         }

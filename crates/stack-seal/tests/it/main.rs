@@ -9,6 +9,7 @@ mod files;
 mod interop;
 mod primitives;
 mod published;
+mod published_bundles;
 mod sealed;
 mod signatures;
 mod vectors;

@@ -8,5 +8,6 @@ mod errors;
 mod help;
 mod pull;
 mod server;
+mod signing;
 mod stack;
 mod tiny_model;
