@@ -8,4 +8,5 @@ mod errors;
 mod help;
 mod server;
 mod stack;
+mod store;
 mod tiny_model;
