@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
 mod bundles;
+mod published;
 mod signatures;
 mod vectors;

@@ -7,6 +7,7 @@ mod contracts;
 mod errors;
 mod help;
 mod server;
+mod signing;
 mod stack;
 mod store;
 mod tiny_model;
