@@ -80,7 +80,6 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logs::start();
-    let json = cli.command.reports_json();
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")

@@ -10,4 +10,5 @@ mod pull;
 mod server;
 mod signing;
 mod stack;
+mod store;
 mod tiny_model;
