@@ -26,8 +26,8 @@ use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
-pub use device::DeviceKind;
 pub(super) use cache::cache_bytes_per_token;
+pub use device::DeviceKind;
 pub(super) use load::resident_bytes;
 
 pub(crate) use attention::Projections;
