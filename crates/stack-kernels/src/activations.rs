@@ -39,12 +39,9 @@ pub(crate) struct Rounded256 {
     pub(crate) sums_of_32: [i32; 4],
     /// Sums of the codes of 16 columns, two 16-bit integers each.
     pub(crate) sums_of_16: [i32; 8],
-    /// −4 times the sum of the codes of 16 columns: where the sum begins when weights are 4 too large.
-    pub(crate) start_4: [i32; 16],
-    /// The same for 32.
-    pub(crate) start_32: [i32; 16],
-    /// The same for 128, and for 32 columns.
-    pub(crate) start_128: [i32; 8],
+    /// Where a sum begins when weights are 4, 32 or 128 too large: −4 times the sum of the codes of 16 columns, −32
+    /// times the same, −128 times that of 32 columns.
+    pub(crate) starts: [[i32; 16]; 3],
 }
 
 /// Up to 256 columns of one row, rounded to eight bits with a scale per 32; the rest is zero.
@@ -59,12 +56,8 @@ pub(crate) struct Rounded32 {
     pub(crate) scales: [f32; 8],
     /// `scale` times the sum of the codes.
     pub(crate) sums: [f32; 8],
-    /// −8 times the sum of the codes: where the sum begins when weights are 8 too large.
-    pub(crate) start_8: [i32; 8],
-    /// The same for 16.
-    pub(crate) start_16: [i32; 8],
-    /// The same for 128.
-    pub(crate) start_128: [i32; 8],
+    /// Where a sum begins when weights are 8, 16 or 128 too large: so many times the sum of the codes, negative.
+    pub(crate) starts: [[i32; 8]; 3],
 }
 
 impl Activations {
@@ -154,24 +147,26 @@ impl Default for Held {
 }
 
 impl Rounded256 {
-    pub(crate) const ZERO: Self = Self {
-        codes: [0; 64],
-        scale: 0.0,
-        sums_of_32: [0; 4],
-        sums_of_16: [0; 8],
-        start_4: [0; 16],
-        start_32: [0; 16],
-        start_128: [0; 8],
-    };
+    /// Returns what activations are multiplied with to become codes, and what a code of 1 stands for.
+    #[inline]
+    pub(crate) fn scale_of(low: f32, high: f32) -> (f32, f32) {
+        let inverse = -127.0 / if high >= -low { high } else { low };
+        // All are zero, or so small that they may as well be.
+        if inverse.is_infinite() { (0.0, 0.0) } else { (inverse, 1.0 / inverse) }
+    }
+
+    pub(crate) const ZERO: Self =
+        Self { codes: [0; 64], scale: 0.0, sums_of_32: [0; 4], sums_of_16: [0; 8], starts: [[0; 16]; 3] };
 }
 
 impl Rounded32 {
-    pub(crate) const ZERO: Self = Self {
-        codes: [0; 64],
-        scales: [0.0; 8],
-        sums: [0.0; 8],
-        start_8: [0; 8],
-        start_16: [0; 8],
-        start_128: [0; 8],
-    };
+    /// Returns what activations are multiplied with to become codes, and what a code of 1 stands for.
+    #[inline]
+    pub(crate) fn scale_of(extreme: f32) -> (f32, f32) {
+        let inverse = 127.0 / extreme;
+        if inverse.is_infinite() { (0.0, 0.0) } else { (inverse, extreme / 127.0) }
+    }
+
+    pub(crate) const ZERO: Self =
+        Self { codes: [0; 64], scales: [0.0; 8], sums: [0.0; 8], starts: [[0; 8]; 3] };
 }

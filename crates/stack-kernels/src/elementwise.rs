@@ -62,7 +62,7 @@ impl Cpu {
         self.pool().for_chunks(out, GRAIN, &|chunk, out| {
             let start = chunk * GRAIN;
             let (gate, up) = (&gate[start..][..out.len()], &up[start..][..out.len()]);
-            lanes::run(self.level(), Gate { gate, up, function, out });
+            lanes::run(self.level(), Gated { gate, up, function, out });
         });
     }
 }
@@ -106,14 +106,14 @@ impl Kernel for Activate<'_> {
 }
 
 /// Multiplies by a function of a gate.
-struct Gate<'a> {
+struct Gated<'a> {
     gate: &'a [f32],
     up: &'a [f32],
     function: Nonlinearity,
     out: &'a mut [f32],
 }
 
-impl Kernel for Gate<'_> {
+impl Kernel for Gated<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -187,7 +187,7 @@ const GRAIN: usize = 8192;
 const ALPHA: f32 = 1.702;
 const CLAMP: f32 = 7.0;
 /// 2 √(2/π).
-const GELU_SLOPE: f32 = 1.595_769_1;
+const GELU_SLOPE: f32 = 1.595_769;
 const GELU_CUBIC: f32 = 0.044_715;
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ mod rope;
 mod scalar;
 mod softmax;
 mod tile;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use activations::Activations;
 pub use attention::{AttendSpan, AttentionRules};

@@ -24,6 +24,8 @@ use crate::matrix::Matrix;
 use crate::panel::Panel;
 use crate::scalar::Scalar;
 use crate::tile::{self, LANES};
+#[cfg(target_arch = "x86_64")]
+use crate::x86::avx512::Avx512;
 
 /// One product: each row of the input times each row of the weights.
 #[derive(Debug)]
@@ -63,6 +65,10 @@ impl Cpu {
                 let tasks = job.tasks(task_cost);
                 if task < tasks {
                     let groups = job.groups_of(task, task_cost);
+                    #[cfg(target_arch = "x86_64")]
+                    if let Some(kernels) = Avx512::new(self.level()) {
+                        return job.run(kernels, groups);
+                    }
                     return job.run(Scalar, groups);
                 }
                 task -= tasks;

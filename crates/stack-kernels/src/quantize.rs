@@ -1,10 +1,13 @@
 //! Rounds activations as the weights' format asks.
 
-use crate::activations::{Activations, Held};
+use crate::activations::{Activations, Held, Rounded32, Rounded256};
 use crate::cpu::Cpu;
 use crate::format::Input;
+use crate::level::Level;
 use crate::scalar;
 use crate::tile::TILE;
+#[cfg(target_arch = "x86_64")]
+use crate::x86::avx512::Avx512;
 
 impl Cpu {
     /// Rounds rows of `cols` activations for the formats that take this input.
@@ -21,18 +24,37 @@ impl Cpu {
         }
         // The chunk of a task: some tiles of all rows.
         let chunk = (ELEMENTS_PER_TASK / (TILE * rows)).max(1) * rows;
+        let level = self.level();
         match &mut into.held {
             Held::Float(held) => held.copy_from_slice(x),
             Held::Block32(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, &scalar::round_32);
+                each(task * chunk, rows, cols, x, held, |x, out| round_32(level, x, out));
             }),
             Held::Block256(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, &|x, out| {
-                    scalar::round_256(x.try_into().expect("`shape` allows only whole tiles"), out);
+                each(task * chunk, rows, cols, x, held, |x, out| {
+                    round_256(level, x.try_into().expect("`shape` allows only whole tiles"), out);
                 });
             }),
         }
     }
+}
+
+fn round_256(level: Level, x: &[f32; 256], out: &mut Rounded256) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernels) = Avx512::new(level) {
+        return kernels.round_256(x, out);
+    }
+    let _ = level;
+    scalar::round_256(x, out);
+}
+
+fn round_32(level: Level, x: &[f32], out: &mut Rounded32) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernels) = Avx512::new(level) {
+        return kernels.round_32(x, out);
+    }
+    let _ = level;
+    scalar::round_32(x, out);
 }
 
 /// Rounds the tiles from number `first` on, counted \[tile]\[row].
@@ -42,7 +64,7 @@ fn each<T>(
     cols: usize,
     x: &[f32],
     held: &mut [T],
-    round: &impl Fn(&[f32], &mut T),
+    round: impl Fn(&[f32], &mut T),
 ) {
     for (index, out) in held.iter_mut().enumerate() {
         let (tile, row) = ((first + index) / rows, (first + index) % rows);

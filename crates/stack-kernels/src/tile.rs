@@ -79,6 +79,16 @@ pub(crate) fn offset(format: Format) -> i32 {
     }
 }
 
+/// Which of the places where a sum may begin fits the offset of a format's codes, if it has one.
+pub(crate) fn start(format: Format) -> Option<usize> {
+    match offset(format) {
+        4 | 8 => Some(0),
+        16 | 32 => Some(1),
+        128 => Some(2),
+        _ => None,
+    }
+}
+
 /// Whether each half of a block has its own scale.
 pub(crate) fn has_halves(format: Format) -> bool {
     matches!(format, Format::Q2K | Format::Q3K | Format::Q6K)

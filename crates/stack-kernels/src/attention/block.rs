@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::plan::Unit;
-use super::softmax::{Bend, Tile, soften};
+use super::softmax::{Bend, Cap, Tile, View, soften};
 use super::tile::{Mix, Pages, Score, vectors};
 use super::totals::Totals;
 use super::{AttendSpan, AttentionRules, CHUNK, TILE};
@@ -131,14 +131,33 @@ impl<'a> Attend<'a> {
         let first = unit.rows.clone().map(|row| rules.seen(position + row).start).min().unwrap_or(0);
         let seen = first.max(index * CHUNK)..(position + unit.rows.end).min((index + 1) * CHUNK);
         let mut start = seen.start / TILE * TILE;
+        let mut pages = self.pages::<E>(start);
         while start < seen.end {
             let live = seen.start.max(start) - start..(seen.end - start).min(TILE);
-            self.tile::<L, E>(lanes, start, live, work, totals);
+            let following = self.pages::<E>(start + TILE);
+            self.tile::<L, E>(lanes, start, live, [&pages.0, &pages.1, &following.0], work, totals);
+            pages = following;
             start += TILE;
         }
         for (sum, by_lane) in totals.weight.iter_mut().zip(&*work.weights) {
             *sum = lanes.sum(lanes.load(by_lane));
         }
+    }
+
+    /// The keys and the values of the tile that starts there, as far as the unit looks.
+    #[inline(always)]
+    fn pages<E: Element>(&self, start: usize) -> (Pages<'a, E>, Pages<'a, E>) {
+        let span = &self.spans[self.unit.span];
+        let slices = span.sequence.layout().layer(self.layer);
+        let end = (span.position + self.unit.rows.end).min(self.unit.chunks.end * CHUNK);
+        let (mut keys, mut values): (Pages<'_, E>, Pages<'_, E>) = ([&[]; TILE / LANES], [&[]; TILE / LANES]);
+        let pages = end.saturating_sub(start).min(TILE).div_ceil(PAGE_TOKENS);
+        for (page, (keys, values)) in keys.iter_mut().zip(&mut values).take(pages).enumerate() {
+            let lines = span.sequence.page(start / PAGE_TOKENS + page).lines();
+            *keys = E::view(&lines[slices.keys(self.unit.kv_head)]);
+            *values = E::view(&lines[slices.values(self.unit.kv_head)]);
+        }
+        (keys, values)
     }
 
     /// Attends to one tile of positions, of which some vector of the block sees those in `live`.
@@ -148,50 +167,47 @@ impl<'a> Attend<'a> {
         lanes: L,
         start: usize,
         live: Range<usize>,
+        [keys, values, following]: [&Pages<'_, E>; 3],
         work: &mut Work<'_>,
         totals: &mut Totals<'_>,
     ) {
         let Self { rules, unit, .. } = *self;
         let span = &self.spans[unit.span];
-        let slices = span.sequence.layout().layer(self.layer);
         let pages = live.start / LANES..live.end.div_ceil(LANES);
-        let (mut keys, mut values): (Pages<'_, E>, Pages<'_, E>) = ([&[]; TILE / LANES], [&[]; TILE / LANES]);
-        for page in pages.clone() {
-            let lines = span.sequence.page(start / PAGE_TOKENS + page).lines();
-            keys[page] = E::view(&lines[slices.keys(unit.kv_head)]);
-            values[page] = E::view(&lines[slices.values(unit.kv_head)]);
-        }
+        let none: Pages<'_, E> = [&[]; TILE / LANES];
         let (count, length) = (unit.vectors(rules), rules.key_length);
         let mut first = 0;
         while first < count {
             let size = vectors::<L>(count - first);
             let queries = &work.queries[first * length..][..size * length];
             let scores = &mut work.scores[first..first + size];
-            lanes.enter(Score { queries, vectors: size, keys: &keys, pages: pages.clone(), scores });
+            // The first vectors bring the values near for all.
+            let ahead = if first == 0 { values } else { &none };
+            lanes.enter(Score { queries, vectors: size, keys, pages: pages.clone(), scores, ahead });
             first += size;
         }
         let group = rules.group();
+        let softcap = rules.softcap.map(Cap::new);
         for row in unit.rows.clone() {
             let position = span.position + row;
             let seen = rules.seen(position);
             let end = seen.end.saturating_sub(start).min(TILE);
             let seen = seen.start.saturating_sub(start).min(end)..end;
+            let view = View { start, pages: pages.clone(), seen };
             for head in 0..group {
                 let vector = (row - unit.rows.start) * group + head;
                 let slope = rules.slopes.map(|slopes| slopes[unit.kv_head * group + head]);
                 work.factors[vector] = soften(
                     lanes,
                     &mut work.scores[vector],
-                    pages.clone(),
-                    start,
-                    seen.clone(),
-                    Bend { softcap: rules.softcap, slope, position },
+                    &view,
+                    Bend { softcap, slope, position },
                     &mut totals.largest[vector],
                     &mut work.weights[vector],
                 );
             }
         }
-        let groups = slices.value_groups();
+        let groups = rules.value_length.div_ceil(LANES);
         let mut first = 0;
         while first < count {
             let size = vectors::<L>(count - first);
@@ -199,9 +215,10 @@ impl<'a> Attend<'a> {
                 weights: &work.scores[first..first + size],
                 factors: &work.factors[first..first + size],
                 vectors: size,
-                values: &values,
+                values,
                 live: live.clone(),
                 mixed: &mut totals.mixed[first * groups..][..size * groups],
+                ahead: if first == 0 { following } else { &none },
             });
             first += size;
         }

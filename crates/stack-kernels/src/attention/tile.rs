@@ -3,6 +3,11 @@
 //! Each is written for `V` vectors at a time, and for as many pages (or groups of sixteen dimensions) as leave their sums
 //! in registers; a vector's result is the same for every `V`.
 
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops with constant bounds become straight code, iterators over arrays of registers become calls"
+)]
+
 use std::ops::Range;
 
 use super::TILE;
@@ -31,6 +36,8 @@ pub(super) struct Score<'a, E: Element> {
     pub(super) pages: Range<usize>,
     /// One for each vector.
     pub(super) scores: &'a mut [Tile],
+    /// What is needed next, brought near meanwhile: the values of these pages.
+    pub(super) ahead: &'a Pages<'a, E>,
 }
 
 impl<E: Element> Kernel for Score<'_, E> {
@@ -58,9 +65,9 @@ impl<E: Element> Score<'_, E> {
         while page < self.pages.end {
             let left = self.pages.end - page;
             page += match at_once::<L, V>(left) {
-                4 => some_pages::<L, E, V, 4>(lanes, queries, self.keys, page, scores),
-                2 => some_pages::<L, E, V, 2>(lanes, queries, self.keys, page, scores),
-                _ => some_pages::<L, E, V, 1>(lanes, queries, self.keys, page, scores),
+                4 => some_pages::<L, E, V, 4>(lanes, queries, (self.keys, self.ahead), page, scores),
+                2 => some_pages::<L, E, V, 2>(lanes, queries, (self.keys, self.ahead), page, scores),
+                _ => some_pages::<L, E, V, 1>(lanes, queries, (self.keys, self.ahead), page, scores),
             };
         }
     }
@@ -84,31 +91,34 @@ fn at_once<L: Lanes, const V: usize>(left: usize) -> usize {
 fn some_pages<L: Lanes, E: Element, const V: usize, const P: usize>(
     lanes: L,
     queries: &[[f32; V]],
-    keys: &Pages<'_, E>,
+    (keys, ahead): (&Pages<'_, E>, &Pages<'_, E>),
     first: usize,
     scores: &mut [Tile; V],
 ) -> usize {
     let zero = lanes.splat(0.0);
     let mut sums = [[zero; P]; V];
     let mut pages: [&[[E; LANES]]; P] = [&[]; P];
-    for (page, keys) in pages.iter_mut().zip(&keys[first..first + P]) {
-        *page = &keys[..queries.len()];
+    for p in 0..P {
+        pages[p] = &keys[first + p][..queries.len()];
     }
     for (dimension, queries) in queries.iter().enumerate() {
         let mut loaded = [zero; P];
-        for (loaded, page) in loaded.iter_mut().zip(&pages) {
-            *loaded = E::load(lanes, &page[dimension]);
+        for p in 0..P {
+            loaded[p] = E::load(lanes, &pages[p][dimension]);
+            if let Some(soon) = ahead[first + p].get(dimension) {
+                lanes.prefetch(soon);
+            }
         }
-        for (sums, query) in sums.iter_mut().zip(queries) {
-            let query = lanes.splat(*query);
-            for (sum, keys) in sums.iter_mut().zip(loaded) {
-                *sum = lanes.fma(query, keys, *sum);
+        for v in 0..V {
+            let query = lanes.splat(queries[v]);
+            for p in 0..P {
+                sums[v][p] = lanes.fma(query, loaded[p], sums[v][p]);
             }
         }
     }
-    for (tile, sums) in scores.iter_mut().zip(sums) {
-        for (to, sum) in tile[first..first + P].iter_mut().zip(sums) {
-            lanes.store(sum, to);
+    for v in 0..V {
+        for p in 0..P {
+            lanes.store(sums[v][p], &mut scores[v][first + p]);
         }
     }
     P
@@ -127,6 +137,8 @@ pub(super) struct Mix<'a, E: Element> {
     pub(super) live: Range<usize>,
     /// `[vector][sixteen dimensions]`.
     pub(super) mixed: &'a mut [[f32; LANES]],
+    /// What is needed next, brought near meanwhile: the keys of the tile that follows.
+    pub(super) ahead: &'a Pages<'a, E>,
 }
 
 impl<E: Element> Kernel for Mix<'_, E> {
@@ -170,34 +182,40 @@ impl<E: Element> Mix<'_, E> {
         let zero = lanes.splat(0.0);
         let weights = self.weights.first_chunk::<V>().expect("a tile for each vector");
         let mut sums = [[zero; G]; V];
-        for (vector, sums) in sums.iter_mut().enumerate() {
-            let factor = lanes.splat(self.factors[vector]);
-            let mixed = &self.mixed[vector * groups + first..][..G];
-            for (sum, mixed) in sums.iter_mut().zip(mixed) {
-                *sum = lanes.mul(lanes.load(mixed), factor);
+        for v in 0..V {
+            let factor = lanes.splat(self.factors[v]);
+            let mixed = &self.mixed[v * groups + first..][..G];
+            for g in 0..G {
+                sums[v][g] = lanes.mul(lanes.load(&mixed[g]), factor);
             }
         }
         for page in self.live.start / LANES..self.live.end.div_ceil(LANES) {
             let tokens = self.live.start.max(page * LANES) % LANES..(self.live.end - page * LANES).min(LANES);
             let values = &self.values[page][..LANES * groups];
+            let ahead = self.ahead[page];
             for token in tokens {
+                for g in (0..G).step_by(2) {
+                    if let Some(soon) = ahead.get(first * LANES + token * G + g) {
+                        lanes.prefetch(soon);
+                    }
+                }
                 let values = &values[token * groups + first..][..G];
                 let mut loaded = [zero; G];
-                for (loaded, values) in loaded.iter_mut().zip(values) {
-                    *loaded = E::load(lanes, values);
+                for g in 0..G {
+                    loaded[g] = E::load(lanes, &values[g]);
                 }
-                for (sums, weights) in sums.iter_mut().zip(weights) {
-                    let weight = lanes.splat(weights[page][token]);
-                    for (sum, values) in sums.iter_mut().zip(loaded) {
-                        *sum = lanes.fma(weight, values, *sum);
+                for v in 0..V {
+                    let weight = lanes.splat(weights[v][page][token]);
+                    for g in 0..G {
+                        sums[v][g] = lanes.fma(weight, loaded[g], sums[v][g]);
                     }
                 }
             }
         }
-        for (vector, sums) in sums.into_iter().enumerate() {
-            let mixed = &mut self.mixed[vector * groups + first..][..G];
-            for (mixed, sum) in mixed.iter_mut().zip(sums) {
-                lanes.store(sum, mixed);
+        for v in 0..V {
+            let mixed = &mut self.mixed[v * groups + first..][..G];
+            for g in 0..G {
+                lanes.store(sums[v][g], &mut mixed[g]);
             }
         }
         G

@@ -1,7 +1,7 @@
 //! Partial results of a softmax and how they are joined.
 
 use crate::kv::{Element, Line};
-use crate::lanes::{LANES, Lanes, exp};
+use crate::lanes::{LANES, Lanes, exp, store_part};
 
 /// For each of some query vectors: the largest score so far, the sum of weights and the weighted sum of values, both
 /// relative to it.
@@ -67,10 +67,7 @@ impl<'a> Totals<'a> {
         for (mixed, out) in self.mixed[vector * groups..][..groups].iter().zip(out.chunks_mut(LANES)) {
             // Adding 0 makes −0 into 0: the sign of a zero would tell how work was cut.
             let mean = lanes.fma(lanes.load(mixed), lanes.splat(factor), lanes.splat(0.0));
-            match out.as_mut_array::<LANES>() {
-                Some(out) => lanes.store(mean, out),
-                None => crate::lanes::store_part(lanes, mean, out),
-            }
+            store_part(lanes, mean, out);
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Writing keys and values.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::element::Element;
-use super::layout::{KvType, Slices};
+use super::layout::{KvType, LayerKv, Slices};
 use super::{KvSequence, Line, PAGE_TOKENS};
 use crate::cpu::Cpu;
 use crate::lanes::{self, Kernel, LANES, Lanes, load_part};
@@ -29,45 +30,56 @@ impl Cpu {
     ///
     /// When shapes disagree or a span does not follow what its sequence holds.
     pub fn store_kv(&self, layer: usize, spans: &mut [KvSpan<'_>]) {
-        let mut parts = Vec::new();
-        for span in spans {
-            let KvSpan { sequence, position, rows, k, v } = span;
-            let position = *position;
-            let layout = std::sync::Arc::clone(sequence.layout());
-            let shape = layout.layer(layer).shape;
-            let (key_row, value_row) =
-                (shape.kv_heads * shape.key_length, shape.kv_heads * shape.value_length);
-            let (mut k, mut v) = (
-                &k[rows.start * key_row..rows.end * key_row],
-                &v[rows.start * value_row..rows.end * value_row],
-            );
-            let mut slot = position % PAGE_TOKENS;
-            let mut left = rows.len();
-            for page in sequence.pages_mut(position, position + left) {
-                let count = left.min(PAGE_TOKENS - slot);
-                let (keys, values);
-                (keys, k) = k.split_at(count * key_row);
-                (values, v) = v.split_at(count * value_row);
-                let slices = *layout.layer(layer);
-                parts.push(Part {
-                    lines: page.lines_mut(),
-                    kind: layout.kind(),
-                    slices,
-                    slot,
-                    count,
-                    keys,
-                    values,
-                });
-                (slot, left) = (0, left - count);
-            }
+        let numbers: usize = spans.iter().map(|span| span.numbers(layer)).sum();
+        let parts = spans.iter_mut().flat_map(|span| span.parts(layer));
+        if numbers <= GRAIN {
+            parts.for_each(|mut part| lanes::run(self.level(), &mut part));
+            return;
         }
-        let numbers: usize = parts.iter().map(|part| part.keys.len() + part.values.len()).sum();
-        let per_task = (parts.len() * GRAIN).div_ceil(numbers.max(1)).max(1);
+        let mut parts: Vec<_> = parts.collect();
+        let per_task = (parts.len() * GRAIN).div_ceil(numbers).max(1);
         self.pool().for_chunks(&mut parts, per_task, &|_, parts| {
             for part in parts {
                 lanes::run(self.level(), part);
             }
         });
+    }
+}
+
+impl KvSpan<'_> {
+    /// How many numbers it writes.
+    fn numbers(&self, layer: usize) -> usize {
+        let LayerKv { kv_heads, key_length, value_length } = self.sequence.layout().layer(layer).shape;
+        self.rows.len() * kv_heads * (key_length + value_length)
+    }
+
+    /// Cuts it at the borders of pages.
+    fn parts(&mut self, layer: usize) -> impl Iterator<Item = Part<'_>> {
+        let layout = Arc::clone(self.sequence.layout());
+        let (kind, slices) = (layout.kind(), *layout.layer(layer));
+        let LayerKv { kv_heads, key_length, value_length } = slices.shape;
+        let (key_row, value_row) = (kv_heads * key_length, kv_heads * value_length);
+        let mut keys = &self.k[self.rows.start * key_row..self.rows.end * key_row];
+        let mut values = &self.v[self.rows.start * value_row..self.rows.end * value_row];
+        let (start, mut left) = (self.position, self.rows.len());
+        let mut slot = start % PAGE_TOKENS;
+        self.sequence.pages_mut(start, start + left).map(move |page| {
+            let count = left.min(PAGE_TOKENS - slot);
+            let (key_part, value_part);
+            (key_part, keys) = keys.split_at(count * key_row);
+            (value_part, values) = values.split_at(count * value_row);
+            let part = Part {
+                lines: page.lines_mut(),
+                kind,
+                slices,
+                slot,
+                count,
+                keys: key_part,
+                values: value_part,
+            };
+            (slot, left) = (0, left - count);
+            part
+        })
     }
 }
 
@@ -101,22 +113,26 @@ impl Part<'_> {
     fn store<L: Lanes, E: Element>(&mut self, lanes: L) {
         let shape = self.slices.shape;
         let groups = self.slices.value_groups();
-        for token in 0..self.count {
-            let slot = self.slot + token;
-            for head in 0..shape.kv_heads {
-                let index = token * shape.kv_heads + head;
-                let key = &self.keys[index * shape.key_length..][..shape.key_length];
-                let to = E::view_mut(&mut self.lines[self.slices.keys(head)]);
-                for (key, to) in key.chunks(LANES).zip(to.chunks_mut(LANES)) {
+        for head in 0..shape.kv_heads {
+            let to = E::view_mut(&mut self.lines[self.slices.keys(head)]);
+            // Sixteen dimensions at a time, so that the lines of a page are written while they are near.
+            for (group, to) in to.chunks_mut(LANES).take(shape.key_length.div_ceil(LANES)).enumerate() {
+                let first = group * LANES;
+                let length = (shape.key_length - first).min(LANES);
+                for token in 0..self.count {
+                    let start = (token * shape.kv_heads + head) * shape.key_length + first;
                     let mut numbers = E::ZEROS;
-                    E::store(lanes, load_part(lanes, key, 0.0), &mut numbers);
-                    for (number, to) in numbers[..key.len()].iter().zip(to) {
-                        to[slot] = *number;
+                    E::store(lanes, load_part(lanes, &self.keys[start..start + length], 0.0), &mut numbers);
+                    for dimension in 0..length {
+                        to[dimension][self.slot + token] = numbers[dimension];
                     }
                 }
-                let value = &self.values[index * shape.value_length..][..shape.value_length];
-                let to =
-                    &mut E::view_mut(&mut self.lines[self.slices.values(head)])[slot * groups..][..groups];
+            }
+            let to = E::view_mut(&mut self.lines[self.slices.values(head)]);
+            let to = to[self.slot * groups..].chunks_exact_mut(groups.max(1));
+            for (token, to) in to.take(self.count).enumerate() {
+                let start = (token * shape.kv_heads + head) * shape.value_length;
+                let value = &self.values[start..start + shape.value_length];
                 for (value, to) in value.chunks(LANES).zip(to) {
                     E::store(lanes, load_part(lanes, value, 0.0), to);
                 }
@@ -125,5 +141,5 @@ impl Part<'_> {
     }
 }
 
-/// Numbers that take a thread about as long as waking another one.
+/// Numbers that are worth a thread's while.
 const GRAIN: usize = 16384;

@@ -53,6 +53,9 @@ pub(crate) trait Lanes: Copy {
     /// 2 to the power of the integer in the low bits of x, as left there by adding 1.5 · 2²³.
     fn power_of_two(self, x: Self::F32) -> Self::F32;
 
+    /// Asks for the memory at `at` to be brought near. It changes no result.
+    fn prefetch<T>(self, at: &T);
+
     /// Runs another kernel, compiled apart, at this level.
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;
 
@@ -101,6 +104,9 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
 /// Loads up to sixteen numbers and fills the rest.
 #[inline(always)]
 pub(crate) fn load_part<L: Lanes>(lanes: L, from: &[f32], rest: f32) -> L::F32 {
+    if let Some(all) = from.as_array() {
+        return lanes.load(all);
+    }
     let mut all = [rest; LANES];
     all[..from.len()].copy_from_slice(from);
     lanes.load(&all)
@@ -109,6 +115,9 @@ pub(crate) fn load_part<L: Lanes>(lanes: L, from: &[f32], rest: f32) -> L::F32 {
 /// Stores the first up to sixteen numbers.
 #[inline(always)]
 pub(crate) fn store_part<L: Lanes>(lanes: L, x: L::F32, to: &mut [f32]) {
+    if let Some(all) = to.as_mut_array() {
+        return lanes.store(x, all);
+    }
     let mut all = [0.0; LANES];
     lanes.store(x, &mut all);
     to.copy_from_slice(&all[..to.len()]);

@@ -17,6 +17,7 @@ use crate::multiply::{Kernels, Work};
 use crate::panel::Panel;
 use crate::tile::LANES;
 
+pub(crate) use codes::{FLOATS, UNEVEN};
 pub(crate) use quantize::{round_32, round_256};
 pub(crate) use unpack::row;
 

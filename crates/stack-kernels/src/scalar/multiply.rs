@@ -19,12 +19,7 @@ pub(crate) fn accumulate_256(
         for sub in 0..8 * per_block {
             let (block, half) = (sub / per_block, sub % per_block);
             let groups = 8 / per_block * half..8 / per_block * (half + 1);
-            let start = match tile::offset(format) {
-                4 => input.start_4[sub],
-                32 => input.start_32[sub],
-                128 => input.start_128[sub],
-                _ => 0,
-            };
+            let start = tile::start(format).map_or(0, |start| input.starts[start][sub]);
             let products = dot(start, &panel.codes[block][groups.clone()], &input.codes[8 * block..][groups]);
             for lane in 0..LANES {
                 tile_sums[lane] = (products[lane] as f32).mul_add(panel.scales[sub][lane], tile_sums[lane]);
@@ -48,12 +43,7 @@ pub(crate) fn accumulate_256(
 pub(crate) fn accumulate_32(format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]) {
     for (input, sums) in inputs.iter().zip(sums) {
         for block in 0..panel.blocks {
-            let start = match tile::offset(format) {
-                8 => input.start_8[block],
-                16 => input.start_16[block],
-                128 => input.start_128[block],
-                _ => 0,
-            };
+            let start = tile::start(format).map_or(0, |start| input.starts[start][block]);
             let products = dot(start, &panel.codes[block], &input.codes[8 * block..]);
             for lane in 0..LANES {
                 let scale = panel.scales[block][lane] * input.scales[block];

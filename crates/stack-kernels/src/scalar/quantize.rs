@@ -6,9 +6,8 @@ use crate::activations::{Rounded32, Rounded256};
 pub(crate) fn round_256(x: &[f32; 256], out: &mut Rounded256) {
     let (low, high) =
         x.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
-    let extreme = if high >= -low { high } else { low };
-    let inverse = if extreme == 0.0 { 0.0 } else { -127.0 / extreme };
-    out.scale = if inverse == 0.0 { 0.0 } else { 1.0 / inverse };
+    let (inverse, scale) = Rounded256::scale_of(low, high);
+    out.scale = scale;
     let mut sums = [0; 16];
     for (word, x) in x.as_chunks::<4>().0.iter().enumerate() {
         let codes = x.map(|x| round(inverse * x));
@@ -16,14 +15,16 @@ pub(crate) fn round_256(x: &[f32; 256], out: &mut Rounded256) {
         sums[word / 4] += codes.map(i32::from).iter().sum::<i32>();
     }
     for (half, &sum) in sums.iter().enumerate() {
-        out.start_4[half] = -4 * sum;
-        out.start_32[half] = -32 * sum;
+        out.starts[0][half] = -4 * sum;
+        out.starts[1][half] = -32 * sum;
     }
     for (pair, out) in out.sums_of_16.iter_mut().enumerate() {
         *out = join(sums[2 * pair], sums[2 * pair + 1]);
     }
     let sums: [i32; 8] = std::array::from_fn(|block| sums[2 * block] + sums[2 * block + 1]);
-    out.start_128 = sums.map(|sum| -128 * sum);
+    for (start, sum) in out.starts[2].iter_mut().zip(sums) {
+        *start = -128 * sum;
+    }
     for (pair, out) in out.sums_of_32.iter_mut().enumerate() {
         *out = join(sums[2 * pair], sums[2 * pair + 1]);
     }
@@ -34,18 +35,18 @@ pub(crate) fn round_32(x: &[f32], out: &mut Rounded32) {
     *out = Rounded32::ZERO;
     for (block, x) in x.as_chunks::<32>().0.iter().enumerate() {
         let extreme = x.iter().fold(0.0f32, |extreme, x| extreme.max(x.abs()));
-        let inverse = if extreme == 0.0 { 0.0 } else { 127.0 / extreme };
+        let (inverse, scale) = Rounded32::scale_of(extreme);
         let mut sum = 0;
         for (word, x) in x.as_chunks::<4>().0.iter().enumerate() {
             let codes = x.map(|x| round(inverse * x));
             out.codes[8 * block + word] = i32::from_le_bytes(codes.map(|code| code as u8));
             sum += codes.map(i32::from).iter().sum::<i32>();
         }
-        out.scales[block] = extreme / 127.0;
-        out.sums[block] = out.scales[block] * sum as f32;
-        out.start_8[block] = -8 * sum;
-        out.start_16[block] = -16 * sum;
-        out.start_128[block] = -128 * sum;
+        out.scales[block] = scale;
+        out.sums[block] = scale * sum as f32;
+        for (starts, offset) in out.starts.iter_mut().zip([8, 16, 128]) {
+            starts[block] = -offset * sum;
+        }
     }
 }
 

@@ -1,0 +1,87 @@
+//! Kernels for AVX-512 with the integer dot product.
+//!
+//! A register holds sixteen rows of weights: one lane is one row. Every function here carries the same features, so
+//! that they inline into one another; [`Avx512`] is where the features are known to be there.
+
+mod accumulate;
+mod codes;
+mod few_rows;
+mod load;
+mod quantize;
+mod scales;
+mod scheme;
+mod strips;
+mod unpack;
+
+use crate::activations::{Rounded32, Rounded256};
+use crate::buffer::Line;
+use crate::format::Format;
+use crate::level::{Level, Tier};
+use crate::multiply::{Kernels, Work};
+use crate::panel::Panel;
+use crate::scalar::Scalar;
+use crate::tile::{self, LANES};
+
+/// The proof that this machine has the features of this module.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// Makes the proof from a level that was detected, if it is this one.
+    pub(crate) fn new(level: Level) -> Option<Self> {
+        (level.0 == Tier::Avx512).then_some(Self(()))
+    }
+
+    /// Rounds 256 columns with one scale.
+    pub(crate) fn round_256(self, x: &[f32; 256], out: &mut Rounded256) {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { quantize::round_256(x, out) }
+    }
+
+    /// Rounds up to 256 columns, a multiple of 32, with a scale per 32.
+    pub(crate) fn round_32(self, x: &[f32], out: &mut Rounded32) {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { quantize::round_32(x, out) }
+    }
+}
+
+impl Kernels for Avx512 {
+    fn unpack(self, format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { unpack::unpack(format, tile, blocks, panel) }
+    }
+
+    fn accumulate_256(self, format: Format, panel: &Panel, inputs: &[Rounded256], sums: &mut [[f32; LANES]]) {
+        let start = tile::start(format).unwrap_or(0);
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe {
+            match (tile::has_halves(format), tile::has_minima(format)) {
+                (false, false) => unpack::accumulate_256::<false, false>(panel, start, inputs, sums),
+                (false, true) => unpack::accumulate_256::<false, true>(panel, start, inputs, sums),
+                (true, false) => unpack::accumulate_256::<true, false>(panel, start, inputs, sums),
+                (true, true) => unpack::accumulate_256::<true, true>(panel, start, inputs, sums),
+            }
+        }
+    }
+
+    fn accumulate_32(self, format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]) {
+        let start = tile::start(format).unwrap_or(0);
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe {
+            if tile::has_minima(format) {
+                unpack::accumulate_32::<true>(panel, start, inputs, sums);
+            } else {
+                unpack::accumulate_32::<false>(panel, start, inputs, sums);
+            }
+        }
+    }
+
+    fn floats(self, format: Format, group: &[Line], inputs: &[f32], cols: usize, sums: &mut [[f32; LANES]]) {
+        Scalar.floats(format, group, inputs, cols, sums);
+    }
+
+    fn few_rows(self, work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { few_rows::multiply(work, sums) }
+    }
+}

@@ -1,0 +1,3 @@
+//! Kernels for x86 processors.
+
+pub(crate) mod avx512;
