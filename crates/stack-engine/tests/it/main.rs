@@ -6,5 +6,6 @@ mod answers;
 mod book;
 mod hostile;
 mod logits;
+mod placements;
 mod ragged;
 mod tiny;
