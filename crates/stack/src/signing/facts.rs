@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use stack_engine::load;
+use stack_engine::weights::Files;
 use stack_registry::trust::Template;
 use stack_seal::digest::Root;
 
@@ -23,7 +24,9 @@ impl ModelFacts {
     /// Looks at the header; `None` where it is encrypted.
     pub(crate) fn look(target: &Target) -> Option<Self> {
         let path = target.model_path()?;
-        let Ok(source) = load::open(&path) else { return Some(Self { format: "other", template: None }) };
+        let Ok(source) = Files::at(&path).and_then(load::open) else {
+            return Some(Self { format: "other", template: None });
+        };
         let stored = source.metadata().text("tokenizer.chat_template").ok().flatten().map(str::to_owned);
         let template = stored.or_else(|| beside(&path)).map(|text| Root::of(text.as_bytes()));
         let is_safetensors = path.is_dir() && path.join("config.json").is_file();
