@@ -31,6 +31,7 @@ mod privacy;
 mod private_file;
 mod progress;
 mod quantity;
+mod sealed;
 mod signing;
 mod store_access;
 mod threads;
