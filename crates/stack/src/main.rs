@@ -9,6 +9,8 @@
 //! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
+mod access;
+mod admission;
 mod amounts;
 mod answer;
 mod chat;
@@ -31,6 +33,7 @@ mod privacy;
 mod private_file;
 mod progress;
 mod quantity;
+mod sealed;
 mod signing;
 mod store_access;
 mod threads;

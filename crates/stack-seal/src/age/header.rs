@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::stanza::{self, COLUMNS, Stanza};
-use super::{FileKey, OpenError};
+use super::{FileKey, OpenError, passphrase};
 
 /// The header of an age file: stanzas and their MAC, which is not checked until a file key is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,11 @@ impl Header {
     /// Writes the header.
     pub fn to_bytes(&self) -> Vec<u8> {
         format!("{} {}\n", self.before_mac(), stanza::encode(&self.mac)).into_bytes()
+    }
+
+    /// Whether it was sealed with a passphrase, so that no identity opens it.
+    pub fn wants_passphrase(&self) -> bool {
+        self.stanzas.iter().any(|stanza| stanza.args.first().is_some_and(|kind| kind == passphrase::KIND))
     }
 
     /// Checks the MAC under the file key that was found.
