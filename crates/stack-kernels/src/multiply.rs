@@ -197,7 +197,7 @@ impl Work<'_> {
             match &self.input.held {
                 Held::Block32(held) => kernels.accumulate_32(format, panel, &held[self.inputs(index)], sums),
                 Held::Block256(held) => {
-                    kernels.accumulate_256(format, panel, &held[self.inputs(index)], sums)
+                    kernels.accumulate_256(format, panel, &held[self.inputs(index)], sums);
                 }
                 Held::Float(_) => unreachable!("floats have no tiles"),
             }

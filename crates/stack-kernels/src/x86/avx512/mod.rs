@@ -38,8 +38,8 @@ impl Avx512 {
         unsafe { quantize::round_256(x, out) }
     }
 
-    /// Rounds up to 256 columns, a multiple of 32, with a scale per 32.
-    pub(crate) fn round_32(self, x: &[f32], out: &mut Rounded32) {
+    /// Rounds 256 columns with a scale per 32.
+    pub(crate) fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { quantize::round_32(x, out) }
     }
