@@ -1,8 +1,9 @@
 //! Sixteen floats in NEON.
 
 use std::arch::aarch64::{
-    float32x4_t, uint32x4_t, vaddq_f32, vandq_u32, vcvt_f32_f16, vdupq_n_f32, vdupq_n_u32, vfmaq_f32, vfmsq_f32,
-    vld1_u16, vld1q_f32, vld1q_u32, vmulq_f32, vreinterpret_f16_u16, vreinterpretq_f32_u32, vshlq_n_u32, vst1q_f32,
+    float32x4_t, uint32x4_t, vaddq_f32, vandq_u32, vcvt_f32_f16, vdupq_n_f32, vdupq_n_u32, vfmaq_f32,
+    vfmsq_f32, vld1_u16, vld1q_f32, vld1q_u32, vmulq_f32, vreinterpret_f16_u16, vreinterpretq_f32_u32,
+    vshlq_n_u32, vst1q_f32,
 };
 use std::arch::asm;
 
@@ -25,13 +26,22 @@ impl Lanes for Floats {
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller vouches for NEON and for 16 floats.
-        unsafe { Self([vld1q_f32(from), vld1q_f32(from.add(4)), vld1q_f32(from.add(8)), vld1q_f32(from.add(12))]) }
+        unsafe {
+            Self([vld1q_f32(from), vld1q_f32(from.add(4)), vld1q_f32(from.add(8)), vld1q_f32(from.add(12))])
+        }
     }
 
     #[inline(always)]
     unsafe fn load_half(from: *const u16) -> Self {
         // SAFETY: the caller vouches for NEON and for 16 elements.
-        unsafe { Self([four_halves(from), four_halves(from.add(4)), four_halves(from.add(8)), four_halves(from.add(12))]) }
+        unsafe {
+            Self([
+                four_halves(from),
+                four_halves(from.add(4)),
+                four_halves(from.add(8)),
+                four_halves(from.add(12)),
+            ])
+        }
     }
 
     #[inline(always)]
@@ -104,7 +114,9 @@ impl Lanes for Floats {
     #[inline(always)]
     fn prefetch(address: *const u8) {
         // SAFETY: the instruction is part of every 64-bit Arm processor and never faults.
-        unsafe { asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags)) };
+        unsafe {
+            asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, readonly, preserves_flags))
+        };
     }
 }
 

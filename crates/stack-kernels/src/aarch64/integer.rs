@@ -1,12 +1,12 @@
 //! Sixteen integers, and lines of bytes, in NEON.
 
 use std::arch::aarch64::{
-    int32x4_t, uint8x16_t, vaddq_s32, vandq_s32, vandq_u8, vcvtq_f32_s32, vdupq_n_s32, vdupq_n_u8, vget_high_s16,
-    vget_high_u16, vget_low_s16, vget_low_u16, vld1q_s8, vld1q_s32, vld1q_u8, vld1q_u16, vmaxq_s32, vmovl_high_s8,
-    vmovl_high_u8, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16, vmull_high_s16, vmull_s16, vorrq_s32, vorrq_u8,
-    vpaddq_s32, vqtbl1q_u8, vget_low_s8, vget_low_u8, vreinterpretq_f32_s32, vreinterpretq_s16_s32,
-    vreinterpretq_s32_u32, vreinterpretq_u32_s32, vshlq_n_s32, vshlq_n_u8, vshrq_n_u8, vshrq_n_u32, vst1q_s32,
-    vst1q_u8,
+    int32x4_t, uint8x16_t, vaddq_s32, vandq_s32, vandq_u8, vcvtq_f32_s32, vdupq_n_s32, vdupq_n_u8,
+    vget_high_s16, vget_high_u16, vget_low_s8, vget_low_s16, vget_low_u8, vget_low_u16, vld1q_s8, vld1q_s32,
+    vld1q_u8, vld1q_u16, vmaxq_s32, vmovl_high_s8, vmovl_high_u8, vmovl_s8, vmovl_s16, vmovl_u8, vmovl_u16,
+    vmull_high_s16, vmull_s16, vorrq_s32, vorrq_u8, vpaddq_s32, vqtbl1q_u8, vreinterpretq_f32_s32,
+    vreinterpretq_s16_s32, vreinterpretq_s32_u32, vreinterpretq_u32_s32, vshlq_n_s32, vshlq_n_u8, vshrq_n_u8,
+    vshrq_n_u32, vst1q_s32, vst1q_u8,
 };
 
 use super::float::Floats;
@@ -40,7 +40,9 @@ impl vector::Ints for Ints {
     #[inline(always)]
     unsafe fn load(from: *const i32) -> Self {
         // SAFETY: the caller vouches for NEON and for sixteen integers.
-        unsafe { Self([vld1q_s32(from), vld1q_s32(from.add(4)), vld1q_s32(from.add(8)), vld1q_s32(from.add(12))]) }
+        unsafe {
+            Self([vld1q_s32(from), vld1q_s32(from.add(4)), vld1q_s32(from.add(8)), vld1q_s32(from.add(12))])
+        }
     }
 
     #[inline(always)]
@@ -155,7 +157,9 @@ impl vector::Bytes for Bytes {
     unsafe fn load(from: *const Line) -> Self {
         let from: *const u8 = from.cast();
         // SAFETY: the caller vouches for NEON and for a line, which is 64 bytes.
-        unsafe { Self([vld1q_u8(from), vld1q_u8(from.add(16)), vld1q_u8(from.add(32)), vld1q_u8(from.add(48))]) }
+        unsafe {
+            Self([vld1q_u8(from), vld1q_u8(from.add(16)), vld1q_u8(from.add(32)), vld1q_u8(from.add(48))])
+        }
     }
 
     #[inline(always)]

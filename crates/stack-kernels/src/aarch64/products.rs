@@ -1,9 +1,10 @@
 //! Products of bytes in NEON: by widening multiplications, dot products, or matrix products.
 
 use std::arch::aarch64::{
-    int8x16_t, int16x8_t, int32x4_t, uint8x16_t, vaddq_s32, vcombine_s8, vdupq_n_s16, vdupq_n_s32, vdupq_n_u8,
-    veorq_u8, vget_low_s8, vld1_s8, vmlal_high_s8, vmlal_s8, vpaddlq_s16, vpaddq_s32, vreinterpretq_s8_s32,
-    vreinterpretq_s8_u8, vreinterpretq_s32_s8, vuzp1q_s32, vuzp2q_s32, vzip1q_s32, vzip2q_s32,
+    int8x16_t, int16x8_t, int32x4_t, uint8x16_t, vaddq_s32, vcombine_s8, vdupq_n_s16, vdupq_n_s32,
+    vdupq_n_u8, veorq_u8, vget_low_s8, vld1_s8, vmlal_high_s8, vmlal_s8, vpaddlq_s16, vpaddq_s32,
+    vreinterpretq_s8_s32, vreinterpretq_s8_u8, vreinterpretq_s32_s8, vuzp1q_s32, vuzp2q_s32, vzip1q_s32,
+    vzip2q_s32,
 };
 use std::arch::asm;
 

@@ -3,7 +3,7 @@
 use super::codes::{FiveBits, Nibbles, SixBits, ThreeBits, TinyFloats, TwoBits, Uneven, Unpacked};
 use super::multiply::{Blocks, rows_32, rows_256};
 use super::{Vectors, scales};
-use crate::activations::Held;
+use crate::activations::{Held, Rounded32, Rounded256};
 use crate::buffer::Line;
 use crate::float::lanes::Lanes;
 use crate::format::Format;
@@ -40,48 +40,68 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
                 scales::unpack::<V>(format, Line::bytes(scale_lines), place.blocks, panel);
                 match &work.input.held {
                     Held::Block256(held) => {
-                        let inputs = &held[inputs.clone()];
-                        match format {
-                            Format::Q2K => {
-                                rows_256::<V, TwoBits, true, true>(format, codes, panel, inputs, sums)
-                            }
-                            Format::Q3K => {
-                                rows_256::<V, ThreeBits, true, false>(format, codes, panel, inputs, sums);
-                            }
-                            Format::Q4K => {
-                                rows_256::<V, Nibbles, false, true>(format, codes, panel, inputs, sums)
-                            }
-                            Format::Q5K => {
-                                rows_256::<V, FiveBits, false, true>(format, codes, panel, inputs, sums);
-                            }
-                            Format::Q6K => {
-                                rows_256::<V, SixBits, true, false>(format, codes, panel, inputs, sums)
-                            }
-                            _ => rows_256::<V, Uneven, false, false>(format, codes, panel, inputs, sums),
-                        }
+                        packed_256::<V>(format, codes, panel, &held[inputs.clone()], sums)
                     }
-                    Held::Block32(held) => {
-                        let inputs = &held[inputs.clone()];
-                        match format {
-                            Format::Q4_0 => rows_32::<V, Nibbles, false>(format, codes, panel, inputs, sums),
-                            Format::Q4_1 => rows_32::<V, Nibbles, true>(format, codes, panel, inputs, sums),
-                            Format::Q5_0 => rows_32::<V, FiveBits, false>(format, codes, panel, inputs, sums),
-                            Format::Q5_1 => rows_32::<V, FiveBits, true>(format, codes, panel, inputs, sums),
-                            Format::Q8_0 => {
-                                rows_32::<V, Unpacked<8>, false>(format, codes, panel, inputs, sums)
-                            }
-                            Format::Mxfp4 => {
-                                rows_32::<V, TinyFloats, false>(format, codes, panel, inputs, sums)
-                            }
-                            _ => rows_32::<V, Uneven, false>(format, codes, panel, inputs, sums),
-                        }
-                    }
+                    Held::Block32(held) => packed_32::<V>(format, codes, panel, &held[inputs.clone()], sums),
                     Held::Float(_) => unreachable!("floats have no tiles"),
-                }
+                };
             }
         }
     }
     true
+}
+
+/// Adds the products of a packed tile whose activations have a scale per 256.
+///
+/// # Safety
+///
+/// The processor must have the instructions of `V`, and `codes` must be those of the format.
+#[inline(always)]
+unsafe fn packed_256<V: Vectors>(
+    format: Format,
+    codes: Blocks<'_>,
+    panel: &Panel,
+    inputs: &[Rounded256],
+    sums: &mut [[f32; LANES]],
+) {
+    // SAFETY: the caller vouches for all of it.
+    unsafe {
+        match format {
+            Format::Q2K => rows_256::<V, TwoBits, true, true>(format, codes, panel, inputs, sums),
+            Format::Q3K => rows_256::<V, ThreeBits, true, false>(format, codes, panel, inputs, sums),
+            Format::Q4K => rows_256::<V, Nibbles, false, true>(format, codes, panel, inputs, sums),
+            Format::Q5K => rows_256::<V, FiveBits, false, true>(format, codes, panel, inputs, sums),
+            Format::Q6K => rows_256::<V, SixBits, true, false>(format, codes, panel, inputs, sums),
+            _ => rows_256::<V, Uneven, false, false>(format, codes, panel, inputs, sums),
+        }
+    }
+}
+
+/// Adds the products of a packed tile whose activations have a scale per 32.
+///
+/// # Safety
+///
+/// The processor must have the instructions of `V`, and `codes` must be those of the format.
+#[inline(always)]
+unsafe fn packed_32<V: Vectors>(
+    format: Format,
+    codes: Blocks<'_>,
+    panel: &Panel,
+    inputs: &[Rounded32],
+    sums: &mut [[f32; LANES]],
+) {
+    // SAFETY: the caller vouches for all of it.
+    unsafe {
+        match format {
+            Format::Q4_0 => rows_32::<V, Nibbles, false>(format, codes, panel, inputs, sums),
+            Format::Q4_1 => rows_32::<V, Nibbles, true>(format, codes, panel, inputs, sums),
+            Format::Q5_0 => rows_32::<V, FiveBits, false>(format, codes, panel, inputs, sums),
+            Format::Q5_1 => rows_32::<V, FiveBits, true>(format, codes, panel, inputs, sums),
+            Format::Q8_0 => rows_32::<V, Unpacked<8>, false>(format, codes, panel, inputs, sums),
+            Format::Mxfp4 => rows_32::<V, TinyFloats, false>(format, codes, panel, inputs, sums),
+            _ => rows_32::<V, Uneven, false>(format, codes, panel, inputs, sums),
+        }
+    }
 }
 
 /// The most rows for which unpacking a tile once does not pay.
