@@ -1,5 +1,6 @@
 //! The other operand of a product: rows of activations, rounded as the format of the weights asks.
 
+use crate::float::FloatRows;
 use crate::format::Input;
 use crate::tile::{BLOCK, TILE};
 
@@ -17,8 +18,8 @@ pub struct Activations {
 /// kernel reads the same columns of many rows.
 #[derive(Clone, Debug)]
 pub(crate) enum Held {
-    /// Row by row.
-    Float(Vec<f32>),
+    /// As floats.
+    Float(FloatRows),
     /// \[tile]\[row].
     Block32(Vec<Rounded32>),
     /// \[tile]\[row].
@@ -78,7 +79,8 @@ impl Activations {
 
     /// The form in which they are held.
     pub fn input(&self) -> Input {
-        match self.held {
+        match &self.held {
+            Held::Float(rows) if rows.is_paired() => Input::Bf16,
             Held::Float(_) => Input::Float,
             Held::Block32(_) => Input::Block32,
             Held::Block256(_) => Input::Block256,
@@ -93,11 +95,7 @@ impl Activations {
     pub fn gather(&self, rows: &[u32], into: &mut Self) {
         into.shape(self.input(), rows.len(), self.cols);
         match (&self.held, &mut into.held) {
-            (Held::Float(from), Held::Float(to)) => {
-                for (to, &row) in to.chunks_exact_mut(self.cols).zip(rows) {
-                    to.copy_from_slice(&from[row as usize * self.cols..][..self.cols]);
-                }
-            }
+            (Held::Float(from), Held::Float(to)) => to.gather(from, rows),
             (Held::Block32(from), Held::Block32(to)) => gather_tiles(from, self.rows, rows, to),
             (Held::Block256(from), Held::Block256(to)) => gather_tiles(from, self.rows, rows, to),
             _ => unreachable!("`shape` made the forms equal"),
@@ -113,15 +111,19 @@ impl Activations {
         (self.rows, self.cols) = (rows, cols);
         let tiles = cols.div_ceil(TILE) * rows;
         match (input, &mut self.held) {
-            (Input::Float, Held::Float(held)) => held.resize(rows * cols, 0.0),
+            (Input::Float | Input::Bf16, Held::Float(held)) => held.shape(rows, cols, input == Input::Bf16),
             (Input::Block32, Held::Block32(held)) => held.resize(tiles, Rounded32::ZERO),
             (Input::Block256, Held::Block256(held)) => held.resize(tiles, Rounded256::ZERO),
-            (Input::Float, held) => *held = Held::Float(vec![0.0; rows * cols]),
+            (Input::Float | Input::Bf16, held) => {
+                let mut floats = FloatRows::default();
+                floats.shape(rows, cols, input == Input::Bf16);
+                *held = Held::Float(floats);
+            }
             (Input::Block32, held) => *held = Held::Block32(vec![Rounded32::ZERO; tiles]),
             (Input::Block256, held) => *held = Held::Block256(vec![Rounded256::ZERO; tiles]),
         }
         let multiple = match input {
-            Input::Float => 1,
+            Input::Float | Input::Bf16 => 1,
             Input::Block32 => BLOCK,
             Input::Block256 => TILE,
         };
@@ -142,7 +144,7 @@ fn gather_tiles<T: Copy>(from: &[T], from_rows: usize, rows: &[u32], to: &mut [T
 
 impl Default for Held {
     fn default() -> Self {
-        Self::Float(Vec::new())
+        Self::Float(FloatRows::default())
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Format {
 pub enum Input {
     /// As they are.
     Float,
+    /// Rounded to the upper half of 32-bit floats.
+    Bf16,
     /// In eight bits, with a scale per 32.
     Block32,
     /// In eight bits, with a scale per 256.
@@ -103,6 +105,7 @@ impl Format {
     /// How activations are held to be multiplied with weights of this format.
     pub fn input(self) -> Input {
         match self.block() {
+            1 if self == Self::Bf16 => Input::Bf16,
             1 => Input::Float,
             32 => Input::Block32,
             _ => Input::Block256,

@@ -1,9 +1,13 @@
 //! Vector kernels on slices, with run-time dispatch and a scalar twin of each.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod activations;
 mod buffer;
 mod cpu;
 mod disjoint;
+mod dispatch;
+mod float;
 mod format;
 mod level;
 mod matrix;
@@ -14,6 +18,7 @@ mod pool;
 mod quantize;
 mod scalar;
 mod tile;
+mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::buffer::{Buffer, Line};
@@ -125,8 +126,13 @@ impl Matrix {
 
     /// The lines of one group of sixteen rows.
     pub(crate) fn group(&self, group: usize) -> &[Line] {
+        self.groups_lines(group..group + 1)
+    }
+
+    /// The lines of neighbouring groups.
+    pub(crate) fn groups_lines(&self, groups: Range<usize>) -> &[Line] {
         let length = tile::group_lines(self.format, self.cols);
-        &self.lines[group * length..(group + 1) * length]
+        &self.lines[groups.start * length..groups.end * length]
     }
 
     /// Number of such groups.

@@ -10,6 +10,8 @@
 //!       store the sums
 //! ```
 //!
+//! Float weights are never unpacked as such: see [`crate::float`].
+//!
 //! A sum takes its terms in the same order whatever the number of rows, tasks or threads is, so none of them changes
 //! a result.
 
@@ -19,13 +21,12 @@ use crate::activations::{Activations, Held, Rounded32, Rounded256};
 use crate::buffer::Line;
 use crate::cpu::Cpu;
 use crate::disjoint::Disjoint;
+use crate::dispatch::with_kernels;
+use crate::float::{self, FloatRows, FloatTask};
 use crate::format::Format;
 use crate::matrix::Matrix;
 use crate::panel::Panel;
-use crate::scalar::Scalar;
 use crate::tile::{self, LANES};
-#[cfg(target_arch = "x86_64")]
-use crate::x86::avx512::Avx512;
 
 /// One product: each row of the input times each row of the weights.
 #[derive(Debug)]
@@ -65,11 +66,7 @@ impl Cpu {
                 let tasks = job.tasks(task_cost);
                 if task < tasks {
                     let groups = job.groups_of(task, task_cost);
-                    #[cfg(target_arch = "x86_64")]
-                    if let Some(kernels) = Avx512::new(self.level()) {
-                        return job.run(kernels, groups);
-                    }
-                    return job.run(Scalar, groups);
+                    return with_kernels!(self.level(), kernels => job.run(kernels, groups));
                 }
                 task -= tasks;
             }
@@ -88,11 +85,18 @@ pub(crate) trait Kernels: Copy {
     /// Adds the products of a panel and each row's activations to that row's sums.
     fn accumulate_32(self, format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]);
 
-    /// Writes the sums of a group of float weights.
-    fn floats(self, format: Format, group: &[Line], inputs: &[f32], cols: usize, sums: &mut [[f32; LANES]]);
+    /// Adds the products of float weights to their sums.
+    fn floats(self, task: &mut FloatTask<'_>);
 
-    /// Computes the sums of quantized weights for few rows, straight from the tiles, and says whether it did.
-    fn few_rows(self, work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool;
+    /// Computes the sums of quantized weights for few rows, straight from the tiles, and says whether it did. The panel
+    /// is there to be used.
+    fn few_rows(self, work: &Work<'_>, panel: &mut Panel, sums: &mut [[f32; LANES]]) -> bool;
+
+    /// Rounds 256 columns of activations with one scale.
+    fn round_256(self, x: &[f32; 256], out: &mut Rounded256);
+
+    /// Rounds 256 columns of activations with a scale per 32.
+    fn round_32(self, x: &[f32; 256], out: &mut Rounded32);
 }
 
 /// A group of weights and some rows of activations.
@@ -149,6 +153,9 @@ impl<'a> Job<'a> {
 
     /// Runs a task.
     fn run<K: Kernels>(&self, kernels: K, groups: Range<usize>) {
+        if let Held::Float(input) = &self.input.held {
+            return self.run_floats(kernels, input, groups);
+        }
         let rows = self.input.rows();
         let step = rows.div_ceil(rows.div_ceil(ROWS));
         let mut sums = [[0.0; LANES]; ROWS];
@@ -165,18 +172,47 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// Runs a task with float weights.
+    #[expect(clippy::large_stack_arrays, reason = "96 KiB of the 2 MiB that a thread has")]
+    fn run_floats<K: Kernels>(&self, kernels: K, input: &FloatRows, groups: Range<usize>) {
+        let mut sums = [[0.0; LANES]; float::ROWS * FLOAT_GROUPS];
+        for first in (0..input.rows()).step_by(float::ROWS) {
+            let rows = first..(first + float::ROWS).min(input.rows());
+            for first in groups.clone().step_by(FLOAT_GROUPS) {
+                let groups = first..(first + FLOAT_GROUPS).min(groups.end);
+                let sums = &mut sums[..rows.len() * groups.len()];
+                sums.fill([0.0; LANES]);
+                kernels.floats(&mut FloatTask {
+                    format: self.weights.format(),
+                    weights: self.weights.groups_lines(groups.clone()),
+                    input,
+                    rows: rows.clone(),
+                    sums,
+                });
+                for (row, sums) in rows.clone().zip(sums.chunks_exact(groups.len())) {
+                    self.store_row(row, groups.start, sums.as_flattened());
+                }
+            }
+        }
+    }
+
     /// Stores the sums of a group for rows from `first` on.
     fn store(&self, group: usize, first: usize, sums: &[[f32; LANES]]) {
-        let width = self.weights.rows();
-        let columns = group * LANES..((group + 1) * LANES).min(width);
         for (row, sums) in sums.iter().enumerate() {
-            let start = (first + row) * width;
-            // SAFETY: a task owns its groups, that is these columns of all rows, and uses one part at a time.
-            let output = unsafe { self.output.part(start + columns.start..start + columns.end) };
-            match self.store {
-                Store::Set => output.copy_from_slice(&sums[..output.len()]),
-                Store::Add => output.iter_mut().zip(sums).for_each(|(output, sum)| *output += sum),
-            }
+            self.store_row(first + row, group, sums);
+        }
+    }
+
+    /// Stores the sums of neighbouring groups for one row.
+    fn store_row(&self, row: usize, first_group: usize, sums: &[f32]) {
+        let width = self.weights.rows();
+        let first = first_group * LANES;
+        let start = row * width;
+        // SAFETY: a task owns its groups, that is these columns of all rows, and uses one part at a time.
+        let output = unsafe { self.output.part(start + first..start + (first + sums.len()).min(width)) };
+        match self.store {
+            Store::Set => output.copy_from_slice(&sums[..output.len()]),
+            Store::Add => output.iter_mut().zip(sums).for_each(|(output, sum)| *output += sum),
         }
     }
 }
@@ -185,11 +221,7 @@ impl Work<'_> {
     /// Computes the sums of each row, which are zero before.
     fn run<K: Kernels>(&self, kernels: K, panel: &mut Panel, sums: &mut [[f32; LANES]]) {
         let (format, cols) = (self.weights.format(), self.weights.cols());
-        if let Held::Float(held) = &self.input.held {
-            let inputs = &held[self.rows.start * cols..self.rows.end * cols];
-            return kernels.floats(format, self.lines(), inputs, cols, sums);
-        }
-        if kernels.few_rows(self, sums) {
+        if kernels.few_rows(self, panel, sums) {
             return;
         }
         for (index, place) in tile::tiles(format, cols).enumerate() {
@@ -218,6 +250,9 @@ impl Work<'_> {
 
 /// Rows of activations at a time: 256 columns of them fit the nearest cache, all columns the second.
 const ROWS: usize = 128;
+
+/// Groups of float weights of a task at a time: their sums take 96 KiB for the most rows.
+const FLOAT_GROUPS: usize = 16;
 
 /// Enough tasks that threads finish together although some run slower.
 const TASKS_PER_THREAD: usize = 8;

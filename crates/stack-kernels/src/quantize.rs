@@ -1,13 +1,11 @@
 //! Rounds activations as the weights' format asks.
 
-use crate::activations::{Activations, Held, Rounded32, Rounded256};
+use crate::activations::{Activations, Held};
 use crate::cpu::Cpu;
+use crate::dispatch::with_kernels;
 use crate::format::Input;
-use crate::level::Level;
-use crate::scalar;
+use crate::multiply::Kernels;
 use crate::tile::TILE;
-#[cfg(target_arch = "x86_64")]
-use crate::x86::avx512::Avx512;
 
 impl Cpu {
     /// Rounds rows of `cols` activations for the formats that take this input.
@@ -24,35 +22,16 @@ impl Cpu {
         }
         // The chunk of a task: some tiles of all rows.
         let chunk = (ELEMENTS_PER_TASK / (TILE * rows)).max(1) * rows;
-        let level = self.level();
-        match &mut into.held {
-            Held::Float(held) => held.copy_from_slice(x),
+        with_kernels!(self.level(), kernels => match &mut into.held {
+            Held::Float(held) => held.fill(x),
             Held::Block32(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, |x, out| round_32(level, x, out));
+                each(task * chunk, rows, cols, x, held, |x, out| kernels.round_32(x, out));
             }),
             Held::Block256(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, |x, out| round_256(level, x, out));
+                each(task * chunk, rows, cols, x, held, |x, out| kernels.round_256(x, out));
             }),
-        }
+        });
     }
-}
-
-fn round_256(level: Level, x: &[f32; TILE], out: &mut Rounded256) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(kernels) = Avx512::new(level) {
-        return kernels.round_256(x, out);
-    }
-    let _ = level;
-    scalar::round_256(x, out);
-}
-
-fn round_32(level: Level, x: &[f32; TILE], out: &mut Rounded32) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(kernels) = Avx512::new(level) {
-        return kernels.round_32(x, out);
-    }
-    let _ = level;
-    scalar::round_32(x, out);
 }
 
 /// Rounds the tiles from number `first` on, counted \[tile]\[row]; one that is not whole has zeros at its end.

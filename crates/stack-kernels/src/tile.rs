@@ -25,7 +25,8 @@
 //! | `Q4_1`, `Q5_1` | f16 d \[blocks]\[16], f16 m \[blocks]\[16] |
 //! | MXFP4 | u8 exponent \[blocks]\[16] |
 //!
-//! Floats have no tiles: F32 is \[column]\[16], F16 and BF16 are \[pair of columns]\[16]\[2].
+//! Floats have no tiles: F32 and F16 are \[column]\[16], BF16 is \[pair of columns]\[16]\[2]. An odd last column of
+//! 16-bit floats is followed by zeros.
 
 use std::ops::Range;
 

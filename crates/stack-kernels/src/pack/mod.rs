@@ -4,6 +4,7 @@ mod native;
 mod scales;
 
 use crate::buffer::Line;
+use crate::float;
 use crate::format::Format;
 use crate::tile::{self, BLOCK, LANES, TILE};
 
@@ -17,24 +18,7 @@ pub(crate) fn pack(format: Format, columns: usize, rows: &[u8], lines: &mut [Lin
     let row_bytes = columns / format.block() * format.block_bytes();
     debug_assert!(rows.len() <= LANES * row_bytes);
     match format {
-        Format::F32 => {
-            for (lane, row) in rows.chunks_exact(row_bytes).enumerate() {
-                for (line, bytes) in lines.iter_mut().zip(row.as_chunks().0) {
-                    line.set_lane(lane, u32::from_le_bytes(*bytes));
-                }
-            }
-        }
-        Format::F16 | Format::Bf16 => {
-            for (lane, row) in rows.chunks_exact(row_bytes).enumerate() {
-                let (pairs, rest) = row.as_chunks();
-                for (line, bytes) in lines.iter_mut().zip(pairs) {
-                    line.set_lane(lane, u32::from_le_bytes(*bytes));
-                }
-                if let (&[low, high], Some(line)) = (rest, lines.last_mut()) {
-                    line.set_lane(lane, u32::from_le_bytes([low, high, 0, 0]));
-                }
-            }
-        }
+        Format::F32 | Format::F16 | Format::Bf16 => float::pack::pack(format, rows, row_bytes, lines),
         _ => {
             // A tile stays in the nearest cache while its sixteen rows are written.
             let tile_bytes = TILE / format.block() * format.block_bytes();

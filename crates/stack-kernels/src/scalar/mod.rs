@@ -4,7 +4,6 @@
 //! the same numbers.
 
 mod codes;
-mod float;
 mod multiply;
 mod quantize;
 mod scales;
@@ -12,13 +11,13 @@ mod unpack;
 
 use crate::activations::{Rounded32, Rounded256};
 use crate::buffer::Line;
+use crate::float::{self, FloatTask};
 use crate::format::Format;
 use crate::multiply::{Kernels, Work};
 use crate::panel::Panel;
 use crate::tile::LANES;
 
 pub(crate) use codes::{FLOATS, UNEVEN};
-pub(crate) use quantize::{round_32, round_256};
 pub(crate) use unpack::row;
 
 /// The kernels that every machine has.
@@ -38,11 +37,19 @@ impl Kernels for Scalar {
         multiply::accumulate_32(format, panel, inputs, sums);
     }
 
-    fn floats(self, format: Format, group: &[Line], inputs: &[f32], cols: usize, sums: &mut [[f32; LANES]]) {
-        float::multiply(format, group, inputs, cols, sums);
+    fn floats(self, task: &mut FloatTask<'_>) {
+        float::scalar::multiply(task);
     }
 
-    fn few_rows(self, _: &Work<'_>, _: &mut [[f32; LANES]]) -> bool {
+    fn few_rows(self, _: &Work<'_>, _: &mut Panel, _: &mut [[f32; LANES]]) -> bool {
         false
+    }
+
+    fn round_256(self, x: &[f32; 256], out: &mut Rounded256) {
+        quantize::round_256(x, out);
+    }
+
+    fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
+        quantize::round_32(x, out);
     }
 }

@@ -3,6 +3,7 @@
 use super::codes;
 use super::scales;
 use crate::buffer::Line;
+use crate::float;
 use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::{self, BLOCK, LANES, TILE};
@@ -32,7 +33,7 @@ pub(crate) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut P
 /// Writes one row of a group as floats.
 pub(crate) fn row(format: Format, group: &[Line], lane: usize, out: &mut [f32]) {
     if tile::code_lines(format) == 0 {
-        return super::float::row(format, group, lane, out);
+        return float::pack::row(format, group, lane, out);
     }
     for (place, out) in tile::tiles(format, out.len()).zip(out.chunks_mut(TILE)) {
         let (lines, scale_bytes) = split(format, &group[place.lines.clone()], place.blocks);

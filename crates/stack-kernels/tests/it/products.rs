@@ -34,6 +34,7 @@ fn expected(weights: &Matrix, x: &[f32]) -> Vec<(f64, f64)> {
 fn rounded(input: Input, x: &[f32]) -> Vec<f64> {
     let block = match input {
         Input::Float => return x.iter().map(|&x| f64::from(x)).collect(),
+        Input::Bf16 => return x.iter().map(|&x| half::bf16::from_f32(x).to_f64()).collect(),
         Input::Block32 => 32,
         Input::Block256 => 256,
     };
@@ -163,7 +164,7 @@ fn several_products_share_a_region_and_may_add() {
 #[test]
 fn gathered_rows_are_the_rows() {
     let cpu = Cpu::new(Level::detect(), 2);
-    for format in [Format::Q4K, Format::Q8_0, Format::F32] {
+    for format in [Format::Q4K, Format::Q8_0, Format::F32, Format::Bf16] {
         let cols = 512;
         let weights = Matrix::pack(&cpu, format, 20, cols, &inputs::native(format, 20, cols, 37)).unwrap();
         let x = Numbers::new(41).floats(4 * cols);

@@ -6,6 +6,7 @@
 mod accumulate;
 mod codes;
 mod few_rows;
+pub(crate) mod float;
 mod load;
 mod quantize;
 mod scales;
@@ -15,11 +16,11 @@ mod unpack;
 
 use crate::activations::{Rounded32, Rounded256};
 use crate::buffer::Line;
+use crate::float::FloatTask;
 use crate::format::Format;
 use crate::level::{Level, Tier};
 use crate::multiply::{Kernels, Work};
 use crate::panel::Panel;
-use crate::scalar::Scalar;
 use crate::tile::{self, LANES};
 
 /// The proof that this machine has the features of this module.
@@ -30,18 +31,6 @@ impl Avx512 {
     /// Makes the proof from a level that was detected, if it is this one.
     pub(crate) fn new(level: Level) -> Option<Self> {
         (level.0 == Tier::Avx512).then_some(Self(()))
-    }
-
-    /// Rounds 256 columns with one scale.
-    pub(crate) fn round_256(self, x: &[f32; 256], out: &mut Rounded256) {
-        // SAFETY: `self` proves that the machine has the features.
-        unsafe { quantize::round_256(x, out) }
-    }
-
-    /// Rounds 256 columns with a scale per 32.
-    pub(crate) fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
-        // SAFETY: `self` proves that the machine has the features.
-        unsafe { quantize::round_32(x, out) }
     }
 }
 
@@ -76,12 +65,27 @@ impl Kernels for Avx512 {
         }
     }
 
-    fn floats(self, format: Format, group: &[Line], inputs: &[f32], cols: usize, sums: &mut [[f32; LANES]]) {
-        Scalar.floats(format, group, inputs, cols, sums);
+    fn floats(self, task: &mut FloatTask<'_>) {
+        if task.format == Format::Bf16 && std::is_x86_feature_detected!("avx512bf16") {
+            // SAFETY: `self` proves that the machine has the features, but for BF16, which was just detected.
+            return unsafe { float::multiply_pairs(task) };
+        }
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { float::multiply_floats(task) }
     }
 
-    fn few_rows(self, work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
+    fn few_rows(self, work: &Work<'_>, _: &mut Panel, sums: &mut [[f32; LANES]]) -> bool {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { few_rows::multiply(work, sums) }
+    }
+
+    fn round_256(self, x: &[f32; 256], out: &mut Rounded256) {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { quantize::round_256(x, out) }
+    }
+
+    fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { quantize::round_32(x, out) }
     }
 }
