@@ -5,7 +5,6 @@ use super::multiply::{Blocks, rows_32, rows_256};
 use super::{Vectors, scales};
 use crate::activations::{Held, Rounded32, Rounded256};
 use crate::buffer::Line;
-use crate::float::lanes::Lanes;
 use crate::format::Format;
 use crate::multiply::Work;
 use crate::panel::Panel;
@@ -29,9 +28,6 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
     for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
         let inputs = work.inputs(index);
         let lines = &work.lines()[place.lines];
-        for line in lines {
-            V::Floats::prefetch((&raw const *line).wrapping_add(LINES_AHEAD).cast());
-        }
         let (codes, scale_lines) = lines.split_at(place.blocks * tile::code_lines(format));
         let codes = Blocks::packed(format, codes);
         // SAFETY: the caller vouches for the instructions, and the codes are those of the format.
@@ -102,6 +98,3 @@ unsafe fn packed_32<V: Vectors>(
 
 /// The most rows for which unpacking a tile once does not pay.
 const ROWS: usize = 4;
-
-/// How far ahead of their use weights are asked for, in lines: about two tiles.
-const LINES_AHEAD: usize = 80;
