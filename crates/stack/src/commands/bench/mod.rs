@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Start with this many tokens in the cache
     #[arg(long, value_name = "TOKENS", default_value_t = 0, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     depth: u32,
-    /// Generate for this many sequences together; their speeds add up
+    /// Compute this many sequences together; their speeds add up
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=256))]
     batch: u32,
     /// Measure this many times, after once to warm up
@@ -81,7 +81,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let load_seconds = started.elapsed().as_secs_f64();
 
     let mut bench = Bench::new(executor, arguments.depth as usize)?;
-    let prefill = arguments.speed(&mut bench, Work::Prefill { tokens: arguments.prompt })?;
+    let prefill = arguments
+        .speed(&mut bench, Work::Prefill { tokens: arguments.prompt, sequences: arguments.batch })?;
     let decode = Work::Decode { tokens: arguments.generate, sequences: arguments.batch };
     let decode = arguments.speed(&mut bench, decode)?;
     let report = Report {
