@@ -103,7 +103,8 @@ impl Facts {
     /// Reads the leaves, whose number the size must justify.
     fn leaves(&self) -> Result<Option<LeafList>, StatementError> {
         let Some(base64) = &self.leaves else { return Ok(None) };
-        let wrong = || StatementError::malformed("the leaves of a file are not 32 bytes for each of its spans");
+        let wrong =
+            || StatementError::malformed("the leaves of a file are not 32 bytes for each of its spans");
         let tree = SpanTree::new(self.size.ok_or_else(wrong)?).map_err(|_| wrong())?;
         let bytes = STANDARD.decode(base64).map_err(|_| wrong())?;
         LeafList::parse(&bytes, tree).map(Some).map_err(|_| wrong())

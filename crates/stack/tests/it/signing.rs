@@ -4,6 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use stack_registry::manifest::{ConfigFacts, FilePath, kind};
+use stack_registry::model::{describe_file, put_model};
+use stack_registry::name::Name;
+use stack_registry::store::{Entry, Hashed, Rebind, Record, Store};
+use stack_seal::digest::Root;
 use stack_testkit::reference_data;
 use tempfile::TempDir;
 
@@ -17,7 +22,10 @@ fn an_identity_is_two_files_of_which_one_is_secret() {
     assert!(made["key"].as_str().unwrap().starts_with("ed25519:"));
     assert!(made["recipient"].as_str().unwrap().starts_with("age1"));
     let public = fs::read_to_string(made["public_file"].as_str().unwrap()).unwrap();
-    assert_eq!(public, format!("{}\n{}\n", made["key"].as_str().unwrap(), made["recipient"].as_str().unwrap()));
+    assert_eq!(
+        public,
+        format!("{}\n{}\n", made["key"].as_str().unwrap(), made["recipient"].as_str().unwrap())
+    );
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -37,7 +45,8 @@ fn a_passphrase_closes_a_key() {
         let mut command = command(&[arguments, &["--home", site.home().to_str().unwrap()]].concat());
         Ran::from(command.env("PASS", passphrase).output().unwrap())
     };
-    with("open sesame", &["keygen", "--identity", "carol", "--kind", "p384", "--password-env", "PASS"]).output();
+    with("open sesame", &["keygen", "--identity", "carol", "--kind", "p384", "--password-env", "PASS"])
+        .output();
     let file = site.file("m.bin", b"weights");
     let sign = ["sign", &file, "--identity", "carol", "--password-env", "PASS"];
     with("close sesame", &sign).fails(10, &["error[wrong-passphrase]"]);
@@ -168,6 +177,43 @@ fn only_the_right_keys_count() {
 }
 
 #[test]
+fn a_signed_revocation_counts_where_its_signer_is_trusted() {
+    let site = Site::new();
+    site.trust("alice");
+    let file = site.signed("m.bin", &[]);
+    let alice = site.key("alice");
+    let elsewhere = Site::new();
+    let revoke = ["trust", "remove", &alice, "--revoke", "--reason", "lost", "--identity", "bob"];
+    fs::create_dir_all(elsewhere.home().join("keys")).unwrap();
+    for file in ["bob.key", "bob.pub"] {
+        fs::copy(site.home().join("keys").join(file), elsewhere.home().join("keys").join(file)).unwrap();
+    }
+    elsewhere.stack(&revoke).output();
+    let revoked = site.home().join("trust/revoked");
+    fs::create_dir_all(&revoked).unwrap();
+    for entry in fs::read_dir(elsewhere.home().join("trust/revoked")).unwrap() {
+        fs::copy(entry.unwrap().path(), revoked.join("from-bob.json")).unwrap();
+    }
+    site.stack(&["verify", &file]).output();
+    site.trust("bob");
+    refused(&site.stack(&["verify", &file]), 6, "revoked");
+    fs::write(revoked.join("from-bob.json"), "{}").unwrap();
+    refused(&site.stack(&["verify", &file]), 4, "bad-bundle");
+}
+
+#[test]
+fn one_model_can_be_revoked() {
+    let site = Site::new();
+    site.trust("alice");
+    let file = site.signed("m.bin", &[]);
+    let root =
+        site.stack(&["verify", &file, "--json"]).json()["statement"]["root"].as_str().unwrap().to_owned();
+    refused(&site.stack(&["trust", "remove", &root]), 3, "no-key");
+    site.stack(&["trust", "remove", &root, "--revoke"]).output();
+    refused(&site.stack(&["verify", &file]), 6, "revoked");
+}
+
+#[test]
 fn two_people_sign_one_statement() {
     let site = Site::new();
     site.trust("alice");
@@ -279,7 +325,11 @@ fn a_digest_alone_is_an_integrity_check() {
     let blake3 = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
     site.stack(&["verify", &file, "--digest", sha256]).output();
     site.stack(&["verify", &file, "--digest", blake3]).output();
-    refused(&site.stack(&["verify", &file, "--digest", &blake3.replace("af13", "af14")]), 5, "digest-mismatch");
+    refused(
+        &site.stack(&["verify", &file, "--digest", &blake3.replace("af13", "af14")]),
+        5,
+        "digest-mismatch",
+    );
     site.stack(&["verify", &file, "--digest", "md5:00"]).fails(2, &[]);
 }
 
@@ -295,6 +345,25 @@ fn missing_things_are_named() {
     let error: Value = serde_json::from_str(&ran.stderr).unwrap();
     assert_eq!((&error["error"]["code"], &error["error"]["exit_code"]), (&"no-such-file".into(), &3.into()));
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["verified"], false);
+}
+
+#[test]
+fn a_model_of_the_store_keeps_its_signature_there() {
+    let site = Site::new();
+    let name = "med/tiny:1";
+    let blob = site.put_into_store(name, "weights.bin", b"weights");
+    refused(&site.stack(&["verify", name]), 3, "no-signature");
+    site.sign(name, &[]);
+    refused(&site.stack(&["verify", name]), 6, "unknown-signer");
+    site.stack(&["trust", "add", "alice", "--key", &site.key("alice"), "--for", "med/*"]).output();
+    let json = site.stack(&["verify", name, "--json"]).json();
+    assert_eq!(json["statement"]["name"], name);
+    assert!(site.stack(&["verify", "--all"]).output().contains("ok    model       med/tiny:1: 1 files"));
+    fs::set_permissions(&blob, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::write(&blob, b"weightz").unwrap();
+    refused(&site.stack(&["verify", name]), 5, "digest-mismatch");
+    refused(&site.stack(&["verify", "--all"]), 5, "digest-mismatch");
+    refused(&site.stack(&["verify", "med/other:1"]), 3, "not-in-store");
 }
 
 #[test]
@@ -361,6 +430,20 @@ impl Site {
         let file = self.file(name, b"weights");
         self.sign(&file, arguments);
         file
+    }
+
+    /// Puts a model of one file into the store, and returns where the file lies.
+    fn put_into_store(&self, name: &str, file: &str, bytes: &[u8]) -> PathBuf {
+        let store = Store::open(&self.home()).unwrap();
+        let lease = store.lease().unwrap();
+        let sha256 = store.put(&lease, bytes).unwrap();
+        let hashed = Hashed { sha256, blake3: Root::of(bytes).into(), length: bytes.len() as u64 };
+        let path = FilePath::parse(file).unwrap();
+        let layer = describe_file(kind::WEIGHTS, &path, &hashed);
+        let manifest = put_model(&store, &lease, &ConfigFacts::default(), vec![layer]).unwrap();
+        let entry = Entry { name: Name::parse(name).unwrap(), manifest, record: Record::default() };
+        store.bind(&lease, &entry, Rebind::Never).unwrap();
+        store.blob(&sha256).unwrap().path
     }
 
     fn sign(&self, target: &str, arguments: &[&str]) {
