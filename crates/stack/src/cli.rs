@@ -101,6 +101,12 @@ impl Command {
             Self::Sign(arguments) => arguments.common.json,
             Self::Verify(arguments) => arguments.common.json,
             Self::Trust(arguments) => arguments.json(),
+            Self::List(arguments) => arguments.store.json,
+            Self::Rm(arguments) => arguments.store.json,
+            Self::Gc(arguments) => arguments.store.json,
+            Self::Export(arguments) => arguments.store.json,
+            Self::Import(arguments) => arguments.store.json,
+            Self::Adopt(arguments) => arguments.store.json,
             _ => false,
         }
     }

@@ -232,7 +232,9 @@ impl From<StoreError> for CommandError {
             }
             StoreError::Locked { .. } => (Kind::Busy, "try again when the other process is done"),
             StoreError::InUse { .. } => (Kind::Busy, "stop the process that uses it"),
-            StoreError::NameTaken { .. } => (Kind::Refused, "choose another name with --as"),
+            StoreError::NameTaken { .. } => {
+                (Kind::Refused, "give another name with --as, or allow it with --update")
+            }
         };
         let new = Self::new(kind, error.to_string()).reason(error.code()).hint(hint);
         match error {

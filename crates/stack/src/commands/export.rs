@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long = "for", value_name = "INVENTORY")]
     inventory: Option<PathBuf>,
     #[command(flatten)]
-    store: StoreArguments,
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Serialize)]
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 /// Weights that may not leave the machine in clear do not. Anyone may claim so, and is believed.
 fn check_tier(store: &Store, name: &Name) -> Result<(), CommandError> {
     let entry = store.resolve(name)?;
-    let claims = unchecked_claims(store, &entry.manifest.digest)?;
+    let claims = unchecked_claims(store, &store.index()?, &entry.manifest.digest)?;
     let sovereign = claims.iter().any(|claim| claim.tier == Tier::Sovereign);
     let manifest = store.manifest(&entry.manifest.digest)?;
     if sovereign && has_plain_weights(&manifest) {
