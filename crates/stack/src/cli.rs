@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
-use crate::commands::{bench, completions, doctor, logits, render, run, serve, show, tokenize};
+use crate::commands::{
+    bench, completions, doctor, keygen, logits, render, run, serve, show, sign, tokenize, trust, verify,
+};
 use crate::threads::Work;
 use crate::{logs, threads};
 
@@ -34,6 +36,14 @@ enum Command {
     Logits(logits::Arguments),
     /// Measure the speed of a model
     Bench(bench::Arguments),
+    /// Make an identity: a key that signs and a key that opens
+    Keygen(keygen::Arguments),
+    /// Vouch for a model
+    Sign(sign::Arguments),
+    /// Check who vouches for a model, and that it is what they signed
+    Verify(verify::Arguments),
+    /// Say whose signatures count
+    Trust(trust::Arguments),
     /// Say what this machine has and what would be used
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell
@@ -51,6 +61,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logs::start();
+    let json = cli.command.reports_json();
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
@@ -59,13 +70,28 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error.report();
+            if json {
+                error.report_json()
+            } else {
+                error.report()
+            }
             ExitCode::from(error.kind().exit_code())
         }
     }
 }
 
 impl Command {
+    /// Whether errors are for programs, too.
+    fn reports_json(&self) -> bool {
+        match self {
+            Self::Keygen(arguments) => arguments.common.json,
+            Self::Sign(arguments) => arguments.common.json,
+            Self::Verify(arguments) => arguments.common.json,
+            Self::Trust(arguments) => arguments.json(),
+            _ => false,
+        }
+    }
+
     fn run(self) -> Result<(), CommandError> {
         let computing = match &self {
             Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
@@ -86,6 +112,10 @@ impl Command {
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),
             Self::Bench(arguments) => bench::run(&arguments),
+            Self::Keygen(arguments) => keygen::run(&arguments),
+            Self::Sign(arguments) => sign::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
+            Self::Trust(arguments) => trust::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
         }

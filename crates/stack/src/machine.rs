@@ -2,12 +2,36 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use stack_seal::time::UnixTime;
+
+use crate::command_error::{CommandError, Kind};
 
 /// Returns a variable of the environment that is set, not empty, and text.
 pub(crate) fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the binary reads the environment, here and nowhere else")]
     let value = std::env::var(name);
     value.ok().filter(|value| !value.is_empty())
+}
+
+/// What the clock says.
+pub(crate) fn now() -> UnixTime {
+    #[expect(clippy::disallowed_methods, reason = "the binary reads the clock, here and nowhere else")]
+    let now = SystemTime::now();
+    // A clock before 1970 is set to nothing; whoever compares with it trusts no statement.
+    UnixTime::from_seconds(now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// The system's source of random bytes.
+pub(crate) fn random() -> Result<impl FnMut(&mut [u8]), CommandError> {
+    let mut probe = [0; 32];
+    getrandom::fill(&mut probe).map_err(|error| {
+        CommandError::new(Kind::Machine, "the system gives no random numbers").reason("io").caused(error)
+    })?;
+    Ok(|bytes: &mut [u8]| {
+        getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them")
+    })
 }
 
 /// The name of the processor.

@@ -4,7 +4,8 @@
 //! The modules, in reading order: [`cli`] lists the commands, each of which is one file of [`commands`];
 //! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
 //! [`input`], [`output`] and [`load_bar`] talk to the terminal. [`answer`] asks a model; [`chat`] is the
-//! conversation on top. [`home`] and [`private_file`] are where keys and trust are kept. [`machine`], [`threads`] and
+//! conversation on top. [`home`] is where models, keys and trust are kept: [`identities`] sign, [`trust`] says who
+//! may, and [`signing`] knows what is signed. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
 mod answer;
@@ -14,6 +15,7 @@ mod command_error;
 mod commands;
 mod default_model;
 mod home;
+mod identities;
 mod input;
 mod load_bar;
 mod logs;
@@ -21,9 +23,12 @@ mod machine;
 mod model_path;
 mod options;
 mod output;
+mod passphrase;
 mod private_file;
 mod quantity;
+mod signing;
 mod threads;
+mod trust;
 
 use std::process::ExitCode;
 

@@ -35,6 +35,11 @@ fn files(files: &[SignedFile], claimed: bool) -> Result<(), StatementError> {
             let what = format!("{} lacks its BLAKE3 root or its size", file.name);
             return Err(StatementError::malformed(what));
         }
+        if let Some(leaves) = &file.leaves
+            && (Some(leaves.root()) != file.blake3 || Some(leaves.tree().length()) != file.size)
+        {
+            return Err(StatementError::malformed(format!("the leaves of {} are not its own", file.name)));
+        }
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ mod wire;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::digest::{Algorithm, Digest, Root};
+use crate::digest::{Algorithm, Digest, LeafList, Root};
 
 pub use claim::{Claim, Parent, Relation, SealedFile, Tier};
 pub use error::{StatementError, StatementFault};
@@ -37,6 +37,8 @@ pub struct SignedFile {
     pub blake3: Option<Root>,
     /// Its length in bytes; statements of other tools lack it.
     pub size: Option<u64>,
+    /// The values of its spans, with which a wrong byte is found where it is. They must merge to the root.
+    pub leaves: Option<LeafList>,
 }
 
 impl Statement {
@@ -121,6 +123,7 @@ pub const BYTES_MAX: usize = 16 << 20;
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::digest::{SPAN, SpanTree};
     use crate::key::{KeyKind, SigningKey};
 
     /// A statement with everything that one can have.
@@ -130,6 +133,7 @@ pub(crate) mod tests {
             sha256: [byte; 32],
             blake3: Some(Root([byte + 1; 32])),
             size: Some(u64::from(byte) << 20),
+            leaves: None,
         };
         let files = vec![file("tokenizer/vocab.json", 3), file("model.gguf", 1)];
         Statement::new("qwen3-4b".to_owned(), files, vec![".git".to_owned()], Some(full_claim())).unwrap()
@@ -231,6 +235,24 @@ pub(crate) mod tests {
         let foreign = Statement::new("signme".to_owned(), vec![dot.clone()], Vec::new(), None);
         assert!(foreign.is_ok());
         assert!(Statement::new("m".to_owned(), vec![dot], Vec::new(), Some(plain_claim())).is_err());
+    }
+
+    #[test]
+    fn leaves_are_those_of_the_root_or_refused() {
+        let bytes = vec![7; 3 * SPAN + 1];
+        let tree = SpanTree::new(bytes.len() as u64).unwrap();
+        let values = bytes.chunks(SPAN).enumerate().map(|(i, span)| tree.span_value(i, span)).collect();
+        let file = SignedFile {
+            blake3: Some(Root::of(&bytes)),
+            size: Some(bytes.len() as u64),
+            leaves: LeafList::new(tree, values),
+            ..full().files()[0].clone()
+        };
+        let make = |file| Statement::new("m".to_owned(), vec![file], Vec::new(), Some(plain_claim()));
+        let statement = make(file.clone()).unwrap();
+        assert_eq!(Statement::parse(&statement.to_payload()), Ok(statement));
+        assert!(make(SignedFile { blake3: Some(Root([0; 32])), ..file.clone() }).is_err());
+        assert!(make(SignedFile { size: Some(3 * SPAN as u64), ..file }).is_err());
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Statements as JSON.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{
     BYTES_MAX, Claim, Parent, Relation, SealedFile, SignedFile, Statement, StatementError, StatementFault,
     Tier, check,
 };
-use crate::digest::{Algorithm, Digest, Root};
+use crate::digest::{Algorithm, Digest, LeafList, Root, SpanTree};
 use crate::{hex, json};
 
 #[derive(Serialize, Deserialize)]
@@ -88,11 +90,23 @@ struct Facts {
     blake3: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
+    /// Base64 of 32 bytes for each span.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaves: Option<String>,
 }
 
 impl Facts {
     fn is_empty(&self) -> bool {
-        self.blake3.is_none() && self.size.is_none()
+        self.blake3.is_none() && self.size.is_none() && self.leaves.is_none()
+    }
+
+    /// Reads the leaves, whose number the size must justify.
+    fn leaves(&self) -> Result<Option<LeafList>, StatementError> {
+        let Some(base64) = &self.leaves else { return Ok(None) };
+        let wrong = || StatementError::malformed("the leaves of a file are not 32 bytes for each of its spans");
+        let tree = SpanTree::new(self.size.ok_or_else(wrong)?).map_err(|_| wrong())?;
+        let bytes = STANDARD.decode(base64).map_err(|_| wrong())?;
+        LeafList::parse(&bytes, tree).map(Some).map_err(|_| wrong())
     }
 }
 
@@ -217,6 +231,7 @@ impl TryFrom<WireResource> for SignedFile {
     fn try_from(wire: WireResource) -> Result<Self, StatementError> {
         Ok(Self {
             sha256: bytes(&wire.digest)?,
+            leaves: wire.annotations.leaves()?,
             blake3: wire.annotations.blake3.as_deref().map(bytes).transpose()?.map(Root),
             size: wire.annotations.size,
             name: wire.name,
@@ -230,7 +245,11 @@ impl From<&SignedFile> for WireResource {
             name: file.name.clone(),
             digest: hex::encode(&file.sha256),
             algorithm: HASH.to_owned(),
-            annotations: Facts { blake3: file.blake3.map(|root| hex::encode(&root.0)), size: file.size },
+            annotations: Facts {
+                blake3: file.blake3.map(|root| hex::encode(&root.0)),
+                size: file.size,
+                leaves: file.leaves.as_ref().map(|leaves| STANDARD.encode(leaves.to_bytes())),
+            },
         }
     }
 }

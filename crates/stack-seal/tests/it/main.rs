@@ -8,6 +8,7 @@ mod bundles;
 mod files;
 mod interop;
 mod primitives;
+mod published;
 mod published_sealed;
 mod sealed;
 mod signatures;

@@ -3,9 +3,13 @@
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod keygen;
 pub(crate) mod logits;
 pub(crate) mod render;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod show;
+pub(crate) mod sign;
 pub(crate) mod tokenize;
+pub(crate) mod trust;
+pub(crate) mod verify;

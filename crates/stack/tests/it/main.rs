@@ -7,5 +7,6 @@ mod contracts;
 mod errors;
 mod help;
 mod server;
+mod signing;
 mod stack;
 mod tiny_model;

@@ -1,0 +1,282 @@
+//! Models that lie on this machine already, in the caches of other programs or anywhere else.
+//!
+//! Nothing that those programs say about their files is believed: everything is read and hashed. A file is shared with
+//! the store by reflink where the disk can do that; otherwise the store remembers where it lies. It is never linked,
+//! for the other program could then write into the store.
+
+mod caches;
+mod folder;
+
+use std::error::Error;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use stack_seal::digest::Sha256Hasher;
+
+pub use caches::{hub_models, lm_studio_models, ollama_models};
+pub use folder::path_models;
+
+use crate::lease::Lease;
+use crate::manifest::{ConfigFacts, FilePath};
+use crate::model::{describe_file, media_type_of, put_model};
+use crate::name::Name;
+use crate::store::{
+    Begin, Entry, Expect, External, ExternalKind, Hashed, Part, Rebind, Record, Store, StoreError, hash_file,
+};
+
+/// A model that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The name that it would have.
+    pub name: Name,
+    /// Whose it is.
+    pub kind: ExternalKind,
+    /// Where it came from, as a reference.
+    pub origin: String,
+    /// The upstream's commit, if the cache knows it.
+    pub commit: Option<String>,
+    /// Its files: more than one for a model in parts.
+    pub files: Vec<FoundFile>,
+}
+
+/// A file of a model that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundFile {
+    /// Its path in the model.
+    pub path: FilePath,
+    /// Where it lies.
+    pub at: PathBuf,
+    /// Bytes, as far as a look tells.
+    pub bytes: u64,
+}
+
+/// How a file becomes part of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Shared on disk where that is possible, else remembered where it lies.
+    Share,
+    /// Shared on disk, or not at all.
+    Clone,
+    /// Copied.
+    Copy,
+}
+
+/// What happened to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It shares its bytes with the store.
+    Cloned,
+    /// It was copied.
+    Copied,
+    /// It stays where it is, and the store knows where.
+    InPlace,
+    /// The store had it already.
+    Present,
+}
+
+/// A model that was adopted.
+#[derive(Clone, Debug)]
+pub struct Adopted {
+    /// Its name and what it means.
+    pub entry: Entry,
+    /// What happened to each file.
+    pub files: Vec<(FoundFile, Hashed, Kept)>,
+}
+
+/// A failed adoption.
+#[derive(Debug)]
+pub enum AdoptError {
+    /// A file cannot be read, or changes while it is.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file that is no GGUF file.
+    NotGguf(PathBuf),
+    /// This disk cannot share bytes between the file and the store.
+    NoClone(PathBuf),
+    /// The store failed.
+    Store(StoreError),
+}
+
+/// Adopts a model under a name.
+///
+/// # Errors
+///
+/// When a file cannot be read or is no GGUF file, the name is taken, or the disk refuses.
+pub fn adopt(
+    store: &Store,
+    found: &Found,
+    name: &Name,
+    how: How,
+    rebind: Rebind,
+    now: u64,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Adopted, AdoptError> {
+    let lease = store.lease()?;
+    let mut files = Vec::new();
+    let mut layers = Vec::new();
+    let mut before = 0;
+    for file in &found.files {
+        let (hashed, kept) =
+            adopt_file(store, &lease, file, found.kind, how, &|done| progress(before + done))?;
+        layers.push(describe_file(media_type_of(&file.path), &file.path, &hashed));
+        before += hashed.length;
+        files.push((file.clone(), hashed, kept));
+    }
+    let facts = ConfigFacts { format: Some("gguf".to_owned()), ..ConfigFacts::default() };
+    let manifest = put_model(store, &lease, &facts, layers)?;
+    let record = Record {
+        origin: Some(found.origin.clone()),
+        commit: found.commit.clone(),
+        signer: None,
+        named_at: Some(now),
+    };
+    let entry = Entry { name: name.clone(), manifest, record };
+    store.bind(&lease, &entry, rebind)?;
+    Ok(Adopted { entry, files })
+}
+
+fn adopt_file(
+    store: &Store,
+    lease: &Lease,
+    found: &FoundFile,
+    kind: ExternalKind,
+    how: How,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<(Hashed, Kept), AdoptError> {
+    let failed = |source| AdoptError::Io { path: found.at.clone(), source };
+    // Caches are full of links; what counts is the file behind them, from here on.
+    let path = found.at.canonicalize().map_err(failed)?;
+    let source = open_gguf(&path)?;
+    let modified = source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
+    if how != How::Copy
+        && let Some(part) = scratch(store, &path)?
+    {
+        if part.reflink(&source)? {
+            let hashed = part.publish(&Expect::default(), progress)?;
+            lease.add(&hashed.sha256)?;
+            return Ok((hashed, Kept::Cloned));
+        }
+        part.discard()?;
+        if how == How::Clone {
+            return Err(AdoptError::NoClone(path));
+        }
+    }
+    if how == How::Copy
+        && let Some(part) = scratch(store, &path)?
+    {
+        copy(&source, &part, progress).map_err(|error| match error {
+            CopyError::Read(source) => AdoptError::Io { path: found.at.clone(), source },
+            CopyError::Write(error) => error.into(),
+        })?;
+        let hashed = part.publish(&Expect::default(), &|_| {})?;
+        lease.add(&hashed.sha256)?;
+        return Ok((hashed, Kept::Copied));
+    }
+    let hashed = hash_file(&source, progress).map_err(failed)?;
+    if source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)? != modified {
+        return Err(failed(io::Error::other("the file changed while it was read")));
+    }
+    lease.add(&hashed.sha256)?;
+    if store.has(&hashed.sha256)? {
+        return Ok((hashed, Kept::Present));
+    }
+    store.put_external(&hashed.sha256, &External { path, size: hashed.length, kind })?;
+    Ok((hashed, Kept::InPlace))
+}
+
+/// Begins a part whose digest is not known yet, named after where the file lies.
+fn scratch(store: &Store, path: &Path) -> Result<Option<Part>, StoreError> {
+    let mut hasher = Sha256Hasher::new();
+    hasher.update(b"adopt ");
+    hasher.update(path.as_os_str().as_encoded_bytes());
+    match store.begin(&hasher.finish())? {
+        Begin::Mine(part) => Ok(Some(part)),
+        Begin::Present | Begin::Busy => Ok(None),
+    }
+}
+
+enum CopyError {
+    Read(io::Error),
+    Write(StoreError),
+}
+
+fn copy(source: &File, part: &Part, progress: &dyn Fn(u64)) -> Result<(), CopyError> {
+    part.restart().map_err(CopyError::Write)?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut offset = 0;
+    loop {
+        match source.read_at(&mut buffer, offset) {
+            Ok(0) => return Ok(()),
+            Ok(count) => {
+                part.write_at(&buffer[..count], offset).map_err(CopyError::Write)?;
+                offset += count as u64;
+                progress(offset);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(CopyError::Read(error)),
+        }
+    }
+}
+
+/// Opens a regular file that begins as GGUF files do.
+fn open_gguf(path: &Path) -> Result<File, AdoptError> {
+    let failed = |source| AdoptError::Io { path: path.to_owned(), source };
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(failed)?;
+    let mut magic = [0; 4];
+    let is_gguf = file.metadata().map_err(failed)?.is_file()
+        && file.read_exact_at(&mut magic, 0).is_ok()
+        && magic == *b"GGUF";
+    if is_gguf { Ok(file) } else { Err(AdoptError::NotGguf(path.to_owned())) }
+}
+
+impl AdoptError {
+    /// The reason code, which is part of the command line's contract.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => "no-such-file",
+            Self::Io { .. } => "io",
+            Self::NotGguf(_) => "not-gguf",
+            Self::NoClone(_) => "no-reflink",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+impl fmt::Display for AdoptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { path, .. } => write!(f, "{} cannot be adopted", path.display()),
+            Self::NotGguf(path) => write!(f, "{} is no GGUF file", path.display()),
+            Self::NoClone(path) => {
+                write!(f, "the disk cannot share the bytes of {} with the store", path.display())
+            }
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for AdoptError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for AdoptError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}

@@ -1,0 +1,331 @@
+//! Reading a package into a store.
+
+use std::thread;
+use std::time::Duration;
+
+use stack_seal::digest::{Digest, Root};
+
+use super::list::{Content, LIST, LIST_BYTES_MAX, Member, PackageList};
+use super::ustar::{self, BLOCK, padding};
+use super::{PackageError, Source};
+use crate::lease::Lease;
+use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key};
+use crate::name::Name;
+use crate::store::{Begin, Entry, Expect, Hashed, Part, Rebind, Record, Store};
+
+/// A package whose list and index were read and are whole.
+pub struct Import<'a> {
+    source: &'a dyn Source,
+    list: PackageList,
+    list_digest: Digest,
+    /// Where the first member's header stands.
+    members_at: u64,
+    index: Index,
+}
+
+/// How to import.
+#[derive(Clone, Debug)]
+pub struct ImportOptions {
+    /// Another name, for a package of one model.
+    pub name: Option<Name>,
+    /// What to do with names that mean something else here.
+    pub rebind: Rebind,
+    /// The time, in seconds since 1970.
+    pub now: u64,
+}
+
+/// What an import did.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The SHA-256 digest of the package's list.
+    pub list: Digest,
+    /// The names, and the manifests that they mean.
+    pub models: Vec<(Name, Digest)>,
+    /// The blobs, and what became of each.
+    pub blobs: Vec<(Member, Outcome)>,
+}
+
+/// What became of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was copied.
+    Copied,
+    /// The store had it.
+    Present,
+}
+
+impl<'a> Import<'a> {
+    /// Reads the list and the index.
+    ///
+    /// # Errors
+    ///
+    /// When the package is not whole, or not one.
+    pub fn open(source: &'a dyn Source) -> Result<Self, PackageError> {
+        let mut first = [0; BLOCK];
+        read(source, &mut first, 0)?;
+        let size = ustar::size(&first, LIST)
+            .ok_or_else(|| PackageError::bad(format!("its first member is not a plain {LIST}")))?;
+        if size > LIST_BYTES_MAX as u64 {
+            return Err(PackageError::bad(format!("its list is longer than {LIST_BYTES_MAX} bytes")));
+        }
+        let mut bytes = vec![0; size as usize];
+        read(source, &mut bytes, BLOCK as u64)?;
+        check_zeros(source, BLOCK as u64 + size, padding(size), LIST)?;
+        let list = PackageList::parse(&bytes)?;
+        let whole = list.package_bytes(size);
+        if whole != Some(source.length()) {
+            let whole = whole.map_or("more than any file has".to_owned(), |whole| whole.to_string());
+            return Err(PackageError::bad(format!(
+                "it has {} bytes, and its list says {whole}",
+                source.length()
+            )));
+        }
+        let list_digest = Descriptor::of("", &bytes).digest;
+        let members_at = BLOCK as u64 + size + padding(size);
+        let mut import = Self { source, list, list_digest, members_at, index: Index::default() };
+        let mut index = Vec::new();
+        for (member, at) in import.members() {
+            import.check_header(member, at)?;
+            if member.content == Content::Index {
+                index = import.small(member, at)?;
+            } else if member.content == Content::Layout {
+                import.small(member, at)?;
+            }
+        }
+        import.index = Index::parse(&index)?;
+        Ok(import)
+    }
+
+    /// The members.
+    pub fn list(&self) -> &PackageList {
+        &self.list
+    }
+
+    /// The names that the package brings, and the manifests that they mean.
+    pub fn models(&self) -> impl Iterator<Item = (Name, Digest)> {
+        self.index.named().map(|(name, entry)| (name, entry.digest))
+    }
+
+    /// Which blobs the store lacks.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn missing(&self, store: &Store) -> Result<Vec<Member>, PackageError> {
+        let mut missing = Vec::new();
+        for (member, _) in self.members().filter(|(member, _)| member.content == Content::Blob) {
+            if !store.has(&member.sha256)? {
+                missing.push(*member);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Copies what the store lacks, checks it, and gives the models their names. What was copied stays when something
+    /// fails later, and is not copied again.
+    ///
+    /// # Errors
+    ///
+    /// When the package is not what its list says, a model would lack a file, a name is taken, or the disk refuses.
+    pub fn run(
+        &self,
+        store: &Store,
+        options: &ImportOptions,
+        progress: &dyn Fn(u64),
+    ) -> Result<Imported, PackageError> {
+        let names = self.names(options)?;
+        let lease = store.lease()?;
+        lease.add_all(self.list.members().iter().map(|member| member.sha256))?;
+        let mut blobs = Vec::new();
+        for (member, at) in self.members() {
+            if member.content == Content::Blob {
+                blobs.push((*member, self.copy(store, member, at, progress)?));
+            }
+            check_zeros(self.source, at + BLOCK as u64 + member.size, padding(member.size), &member.path())?;
+            progress(at + BLOCK as u64 + member.size);
+        }
+        check_zeros(self.source, self.source.length() - 2 * BLOCK as u64, 2 * BLOCK as u64, "the end")?;
+        let mut models = Vec::new();
+        for (name, descriptor) in names {
+            let fact = |key: &str| descriptor.annotations.get(key).map(str::to_owned);
+            let record = Record {
+                origin: fact(key::ORIGIN),
+                commit: fact(key::COMMIT),
+                signer: None,
+                named_at: Some(options.now),
+            };
+            let entry = Entry { name, manifest: descriptor.clone(), record };
+            store.bind(&lease, &entry, options.rebind)?;
+            models.push((entry.name, descriptor.digest));
+        }
+        self.refer(store, &lease)?;
+        Ok(Imported { list: self.list_digest, models, blobs })
+    }
+
+    /// The names to give.
+    fn names(&self, options: &ImportOptions) -> Result<Vec<(Name, Descriptor)>, PackageError> {
+        let mut names: Vec<_> = self.index.named().map(|(name, entry)| (name, entry.clone())).collect();
+        if names.is_empty() {
+            return Err(PackageError::bad("it names no model"));
+        }
+        if let Some(name) = &options.name {
+            let [(first, _)] = &mut names[..] else {
+                let what =
+                    format!("the package has {} models, and only one can have the name {name}", names.len());
+                return Err(PackageError::Usage(what));
+            };
+            *first = name.clone();
+        }
+        Ok(names)
+    }
+
+    /// Lets signatures refer to their models.
+    fn refer(&self, store: &Store, lease: &Lease) -> Result<(), PackageError> {
+        let mut referrers = Vec::new();
+        for entry in
+            self.index.manifests.iter().filter(|entry| entry.annotations.get(key::REF_NAME).is_none())
+        {
+            let manifest: Manifest = store.manifest(&entry.digest)?;
+            let Some(subject) = &manifest.subject else {
+                return Err(PackageError::bad(format!("{} has no name and refers to nothing", entry.digest)));
+            };
+            lease.add_all(manifest.needs().map(|needed| needed.digest))?;
+            for needed in manifest.needs() {
+                // A referrer is of use only whole.
+                store.blob(&needed.digest)?;
+            }
+            let mut descriptor = Descriptor::new(&entry.media_type, entry.digest, entry.size)
+                .with(key::SUBJECT, subject.digest.to_string());
+            descriptor.artifact_type = manifest.artifact_type.clone();
+            referrers.push(descriptor);
+        }
+        Ok(store.update_index(|index| {
+            for referrer in referrers {
+                if !index.manifests.iter().any(|known| known.digest == referrer.digest) {
+                    index.manifests.push(referrer);
+                }
+            }
+            Ok(())
+        })?)
+    }
+
+    /// Copies one blob.
+    fn copy(
+        &self,
+        store: &Store,
+        member: &Member,
+        at: u64,
+        progress: &dyn Fn(u64),
+    ) -> Result<Outcome, PackageError> {
+        let part = loop {
+            match store.begin(&member.sha256)? {
+                Begin::Present => return Ok(Outcome::Present),
+                Begin::Mine(part) => break part,
+                // Another import or a pull writes the same blob; what it writes serves us as well.
+                Begin::Busy => thread::sleep(PAUSE),
+            }
+        };
+        part.prepare(Some(member.size), None)?;
+        self.fill(&part, member, at + BLOCK as u64, progress)?;
+        let digests = [member.sha256, member.blake3];
+        let expect = Expect { digests: &digests, length: Some(member.size) };
+        match part.publish(&expect, &|_| {}) {
+            Ok(_) => Ok(Outcome::Copied),
+            Err(error) => {
+                // What was kept of an earlier attempt may be at fault; the next one starts from nothing.
+                if let Begin::Mine(part) = store.begin(&member.sha256)? {
+                    part.discard()?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Writes what is missing of a part.
+    fn fill(
+        &self,
+        part: &Part,
+        member: &Member,
+        data_at: u64,
+        progress: &dyn Fn(u64),
+    ) -> Result<(), PackageError> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut unsaved = 0;
+        for gap in part.ranges().gaps(member.size) {
+            let mut offset = gap.start;
+            while offset < gap.end {
+                let here = usize::try_from(gap.end - offset).unwrap_or(usize::MAX).min(BUFFER_BYTES);
+                read(self.source, &mut buffer[..here], data_at + offset)?;
+                part.write_at(&buffer[..here], offset)?;
+                offset += here as u64;
+                unsaved += here;
+                if unsaved >= SAVE_BYTES {
+                    part.save()?;
+                    unsaved = 0;
+                }
+                progress(data_at + offset);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a member that stays in memory, and checks it.
+    fn small(&self, member: &Member, at: u64) -> Result<Vec<u8>, PackageError> {
+        let path = member.path();
+        if member.size > DOCUMENT_BYTES_MAX as u64 {
+            return Err(PackageError::bad(format!("{path} is longer than {DOCUMENT_BYTES_MAX} bytes")));
+        }
+        let mut bytes = vec![0; member.size as usize];
+        read(self.source, &mut bytes, at + BLOCK as u64)?;
+        let found = Hashed {
+            sha256: Descriptor::of("", &bytes).digest,
+            blake3: Root::of(&bytes).into(),
+            length: member.size,
+        };
+        Expect { digests: &[member.sha256, member.blake3], length: None }.check(&path, &found)?;
+        Ok(bytes)
+    }
+
+    fn check_header(&self, member: &Member, at: u64) -> Result<(), PackageError> {
+        let (mut found, path) = ([0; BLOCK], member.path());
+        read(self.source, &mut found, at)?;
+        let expected = ustar::header(&path, member.size);
+        if found == expected {
+            return Ok(());
+        }
+        Err(PackageError::bad(format!("{path}: {}", ustar::difference(&found, &expected))))
+    }
+
+    /// Iterates over the members and where their headers stand.
+    fn members(&self) -> impl Iterator<Item = (&Member, u64)> {
+        self.list.members().iter().scan(self.members_at, |next, member| {
+            let at = *next;
+            *next += BLOCK as u64 + member.size + padding(member.size);
+            Some((member, at))
+        })
+    }
+}
+
+fn read(source: &dyn Source, buffer: &mut [u8], offset: u64) -> Result<(), PackageError> {
+    source.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => {
+            PackageError::bad(format!("it ends before byte {}", offset + buffer.len() as u64))
+        }
+        _ => PackageError::io(format!("reading byte {offset} of the package"))(error),
+    })
+}
+
+/// Checks that nothing hides where only zeros belong.
+fn check_zeros(source: &dyn Source, at: u64, count: u64, after: &str) -> Result<(), PackageError> {
+    let mut bytes = vec![0; count as usize];
+    read(source, &mut bytes, at)?;
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(());
+    }
+    Err(PackageError::bad(format!("{after}: bytes that are not zero fill the space behind it")))
+}
+
+const BUFFER_BYTES: usize = 1 << 20;
+/// How much is copied again at most after an interruption.
+const SAVE_BYTES: usize = 64 << 20;
+const PAUSE: Duration = Duration::from_millis(50);

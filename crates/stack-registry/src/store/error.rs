@@ -1,0 +1,138 @@
+//! What may go wrong with a store.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::{fmt, io};
+
+use stack_seal::digest::Digest;
+
+use crate::manifest::BadDocument;
+use crate::name::Name;
+
+/// A failed operation on a store.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The disk failed, is full, or may not be read or written.
+    Io {
+        /// What was attempted.
+        attempt: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A name or a digest that the store does not have.
+    NotInStore {
+        /// The name or digest.
+        what: String,
+    },
+    /// An adopted file that is no longer where it was.
+    Vanished {
+        /// Where it was.
+        path: PathBuf,
+    },
+    /// A document of the store that is malformed.
+    Malformed {
+        /// Which one.
+        what: String,
+        /// What is wrong with it.
+        source: BadDocument,
+    },
+    /// Bytes that are not the ones that were promised.
+    Differs {
+        /// Which bytes.
+        what: String,
+        /// The digest that was promised.
+        expected: Digest,
+        /// The digest that they have.
+        found: Digest,
+    },
+    /// More or fewer bytes than were promised.
+    Length {
+        /// Which bytes.
+        what: String,
+        /// How many were promised.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// Somebody else holds a lock for longer than anybody should.
+    Locked {
+        /// What is locked.
+        what: &'static str,
+        /// The process, if it said so.
+        pid: Option<u32>,
+    },
+    /// What was to be removed is in use.
+    InUse {
+        /// The model.
+        name: Name,
+        /// By which process.
+        pid: u32,
+    },
+    /// The name means another model already.
+    NameTaken {
+        /// The name.
+        name: Name,
+        /// What it means.
+        digest: Digest,
+    },
+}
+
+impl StoreError {
+    /// Says what was attempted when the disk failed.
+    pub(crate) fn io(attempt: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
+        let attempt = attempt.into();
+        move |source| Self::Io { attempt, source }
+    }
+
+    /// Says what the store lacks.
+    pub fn missing(what: impl fmt::Display) -> Self {
+        Self::NotInStore { what: what.to_string() }
+    }
+
+    /// The reason code, which is part of the command line's contract.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => "disk-full",
+            Self::Io { .. } => "io",
+            Self::NotInStore { .. } => "not-in-store",
+            Self::Vanished { .. } => "no-such-file",
+            Self::Malformed { .. } => "bad-document",
+            Self::Differs { .. } => "digest-mismatch",
+            Self::Length { .. } => "length-mismatch",
+            Self::Locked { .. } => "locked-by",
+            Self::InUse { .. } => "in-use",
+            Self::NameTaken { .. } => "name-taken",
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { attempt, .. } => write!(f, "{attempt} failed"),
+            Self::NotInStore { what } => write!(f, "{what} is not in the store"),
+            Self::Vanished { path } => write!(f, "the adopted file {} is gone", path.display()),
+            Self::Malformed { what, .. } => write!(f, "{what} is malformed"),
+            Self::Differs { what, expected, found } => {
+                write!(f, "{what} is not what was promised: it has {found}, not {expected}")
+            }
+            Self::Length { what, expected, found } => {
+                write!(f, "{what} has {found} bytes, not the {expected} that were promised")
+            }
+            Self::Locked { what, pid: Some(pid) } => write!(f, "{what} is locked by process {pid}"),
+            Self::Locked { what, pid: None } => write!(f, "{what} is locked by another process"),
+            Self::InUse { name, pid } => write!(f, "{name} is in use by process {pid}"),
+            Self::NameTaken { name, digest } => write!(f, "{name} already means {digest}"),
+        }
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Malformed { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}

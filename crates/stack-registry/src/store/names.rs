@@ -1,0 +1,263 @@
+//! What the names of a store mean.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::process;
+
+use stack_seal::digest::Digest;
+
+use super::error::StoreError;
+use super::lock::{Hold, lock};
+use super::place::Place;
+use super::{Blob, Store};
+use crate::lease::Lease;
+use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key, kind};
+use crate::name::Name;
+
+/// A name and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: Name,
+    /// The manifest of the model.
+    pub manifest: Descriptor,
+    /// How the name came to mean it.
+    pub record: Record,
+}
+
+/// How a name came to mean what it means.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// Where the model came from, as a reference.
+    pub origin: Option<String>,
+    /// The upstream's commit or digest.
+    pub commit: Option<String>,
+    /// Who signed what was accepted.
+    pub signer: Option<String>,
+    /// When, in seconds since 1970.
+    pub named_at: Option<u64>,
+}
+
+/// What to do with a name that means something else already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rebind {
+    /// Leave it, and fail.
+    Never,
+    /// Let it mean the new model.
+    Allowed,
+}
+
+/// What refers to a manifest, such as a signature.
+#[derive(Clone, Debug)]
+pub struct Referrer {
+    /// The referring manifest, as the index describes it.
+    pub descriptor: Descriptor,
+    /// The manifest itself.
+    pub manifest: Manifest,
+}
+
+impl Store {
+    /// Reads the index; a store without one has an empty one.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses, or the index is malformed.
+    pub fn index(&self) -> Result<Index, StoreError> {
+        let reading = || StoreError::io("reading index.json");
+        let file = match self.folders.read(&Place::Index) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
+            Err(error) => return Err(reading()(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(reading())?;
+        Index::parse(&bytes).map_err(|source| StoreError::malformed("index.json", source))
+    }
+
+    /// Changes the index while nobody else does. After a crash it is either the old or the new one.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses, somebody else holds the lock for too long, or the change itself fails.
+    pub fn update_index<T>(
+        &self,
+        change: impl FnOnce(&mut Index) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _lock = self.lock_index()?;
+        let before = self.index()?;
+        let mut index = before.clone();
+        let result = change(&mut index)?;
+        if index != before {
+            let writing = StoreError::io("writing index.json");
+            self.replace(&Place::IndexNew, &Place::Index, &index.to_bytes()).map_err(writing)?;
+        }
+        Ok(result)
+    }
+
+    /// Finds what a name means.
+    ///
+    /// # Errors
+    ///
+    /// When the store does not have it, or its index cannot be read.
+    pub fn resolve(&self, name: &Name) -> Result<Entry, StoreError> {
+        let index = self.index()?;
+        let manifest = index.find(name).ok_or_else(|| StoreError::missing(name.short()))?;
+        Ok(Entry::new(name.clone(), manifest))
+    }
+
+    /// Lists the names, sorted.
+    ///
+    /// # Errors
+    ///
+    /// When the index cannot be read.
+    pub fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+        let index = self.index()?;
+        let mut entries: Vec<_> = index.named().map(|(name, manifest)| Entry::new(name, manifest)).collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    /// Gives a model its name. All that its manifest needs must be there; the lease keeps it there meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When something is missing, the name means another model and may not change, or the disk refuses.
+    pub fn bind(&self, lease: &Lease, entry: &Entry, rebind: Rebind) -> Result<(), StoreError> {
+        let manifest = self.manifest(&entry.manifest.digest)?;
+        lease.add(&entry.manifest.digest)?;
+        for needed in manifest.needs() {
+            lease.add(&needed.digest)?;
+            if !self.has(&needed.digest)? {
+                return Err(StoreError::missing(needed.digest));
+            }
+        }
+        self.update_index(|index| {
+            if let Some(old) = index.find(&entry.name)
+                && old.digest != entry.manifest.digest
+                && rebind == Rebind::Never
+            {
+                return Err(StoreError::NameTaken { name: entry.name.clone(), digest: old.digest });
+            }
+            index.bind(&entry.name, entry.record.describe(&entry.manifest));
+            Ok(())
+        })
+    }
+
+    /// Attaches bytes to a manifest, as a signature is, and returns the referring manifest. What is already attached is
+    /// not attached again.
+    ///
+    /// # Errors
+    ///
+    /// When the manifest is not there, or the disk refuses.
+    pub fn attach(
+        &self,
+        lease: &Lease,
+        subject: &Descriptor,
+        artifact_type: &str,
+        bytes: &[u8],
+    ) -> Result<Descriptor, StoreError> {
+        if !self.has(&subject.digest)? {
+            return Err(StoreError::missing(subject.digest));
+        }
+        self.put(lease, crate::manifest::EMPTY_CONFIG)?;
+        self.put(lease, bytes)?;
+        let layer = Descriptor::of(artifact_type, bytes);
+        let manifest = Manifest::referrer(artifact_type, layer, subject.clone()).to_bytes();
+        self.put(lease, &manifest)?;
+        let mut descriptor =
+            Descriptor::of(kind::MANIFEST, &manifest).with(key::SUBJECT, subject.digest.to_string());
+        descriptor.artifact_type = Some(artifact_type.to_owned());
+        self.update_index(|index| {
+            if !index.referrers(&subject.digest).any(|known| known.digest == descriptor.digest) {
+                index.manifests.push(descriptor.clone());
+            }
+            Ok(())
+        })?;
+        Ok(descriptor)
+    }
+
+    /// Finds what refers to a manifest with artifacts of a type.
+    ///
+    /// # Errors
+    ///
+    /// When the index or a referring manifest cannot be read.
+    pub fn referrers(&self, subject: &Digest, artifact_type: &str) -> Result<Vec<Referrer>, StoreError> {
+        let index = self.index()?;
+        let mut found = Vec::new();
+        for descriptor in index.referrers(subject) {
+            if descriptor.artifact_type.as_deref() == Some(artifact_type) {
+                let manifest = self.manifest(&descriptor.digest)?;
+                // The index only helps to find it; the manifest itself says what it is for.
+                if manifest.subject.as_ref().is_some_and(|named| named.digest == *subject) {
+                    found.push(Referrer { descriptor: descriptor.clone(), manifest });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Opens all files of a model that its manifest lists, in its order.
+    ///
+    /// # Errors
+    ///
+    /// When one is not there.
+    pub fn files(&self, manifest: &Manifest) -> Result<Vec<(Descriptor, Blob)>, StoreError> {
+        let open = |layer: &Descriptor| Ok((layer.clone(), self.blob(&layer.digest)?));
+        manifest.layers.iter().map(open).collect()
+    }
+
+    /// Takes the lock of the index's writers.
+    pub(crate) fn lock_index(&self) -> Result<File, StoreError> {
+        self.take_lock(&Place::Lock, Hold::Alone, "the index")
+    }
+
+    /// Takes a lock and writes down who holds it.
+    pub(crate) fn take_lock(
+        &self,
+        place: &Place,
+        hold: Hold,
+        what: &'static str,
+    ) -> Result<File, StoreError> {
+        let attempt = || StoreError::io(format!("locking {what}"));
+        let file = self.disk.create(place).map_err(attempt())?;
+        lock(&file, hold, what)?;
+        if hold == Hold::Alone {
+            self.disk.resize(&file, 0).map_err(attempt())?;
+            self.disk.write(&file, process::id().to_string().as_bytes(), 0).map_err(attempt())?;
+        }
+        Ok(file)
+    }
+}
+
+impl Entry {
+    fn new(name: Name, descriptor: &Descriptor) -> Self {
+        let fact = |key: &str| descriptor.annotations.get(key).map(str::to_owned);
+        let record = Record {
+            origin: fact(key::ORIGIN),
+            commit: fact(key::COMMIT),
+            signer: fact(key::SIGNER),
+            named_at: fact(key::NAMED_AT).and_then(|seconds| seconds.parse().ok()),
+        };
+        Self { name, manifest: descriptor.clone(), record }
+    }
+}
+
+impl Record {
+    /// Writes the record beside a manifest's descriptor.
+    fn describe(&self, manifest: &Descriptor) -> Descriptor {
+        let mut descriptor =
+            Descriptor { annotations: crate::manifest::Annotations::default(), ..manifest.clone() };
+        let named_at = self.named_at.map(|seconds| seconds.to_string());
+        for (key, value) in [
+            (key::ORIGIN, &self.origin),
+            (key::COMMIT, &self.commit),
+            (key::SIGNER, &self.signer),
+            (key::NAMED_AT, &named_at),
+        ] {
+            if let Some(value) = value {
+                descriptor.annotations.set(key, value);
+            }
+        }
+        descriptor
+    }
+}

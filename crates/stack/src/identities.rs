@@ -1,0 +1,173 @@
+//! Identities on this machine: `keys/NAME.key`, which signs and opens, and `keys/NAME.pub` for others.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use stack_seal::age::{HeaderError, OpenError};
+use stack_seal::key::PublicKey;
+use stack_seal::keyfile::{self, IdentityFile, KeyFileError, PublicFile};
+use zeroize::Zeroizing;
+
+use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
+use crate::passphrase::PassphraseArguments;
+use crate::private_file::{self, Existing, Readers};
+
+/// Where an identity lies.
+#[derive(Clone, Debug)]
+pub(crate) struct IdentityPaths {
+    /// The secret file.
+    pub(crate) key: PathBuf,
+    /// The public file.
+    pub(crate) public: PathBuf,
+}
+
+impl IdentityPaths {
+    /// Names the files of an identity in a folder.
+    pub(crate) fn new(folder: &Path, name: &str) -> Result<Self, CommandError> {
+        let plain = |character: char| character.is_ascii_alphanumeric() || "._@+-".contains(character);
+        if name.is_empty() || name.len() > NAME_MAX || name.starts_with('.') || !name.chars().all(plain) {
+            let message = format!("{name:?} cannot be the name of an identity");
+            return Err(CommandError::new(Kind::Usage, message)
+                .reason("bad-name")
+                .hint("use letters, digits and . _ @ + -, for example alice@example.com"));
+        }
+        Ok(Self { key: folder.join(format!("{name}.key")), public: folder.join(format!("{name}.{PUBLIC}")) })
+    }
+
+    /// Writes both files. What is there is kept: a lost key cannot be had back.
+    pub(crate) fn write(&self, key: &Zeroizing<String>, public: &PublicFile) -> Result<(), CommandError> {
+        for (path, text, readers) in [
+            (&self.key, key.as_str(), Readers::Owner),
+            (&self.public, public.to_string().as_str(), Readers::Everyone),
+        ] {
+            private_file::write(path, text.as_bytes(), readers, Existing::Keep).map_err(|error| {
+                let exists = error.kind() == io::ErrorKind::AlreadyExists;
+                let (kind, hint) = if exists {
+                    (Kind::Refused, "move it away first; what it signed and what was sealed for it needs it")
+                } else {
+                    (Kind::Machine, "look at who may write there, or name another folder with --out")
+                };
+                CommandError::new(kind, format!("{} cannot be written", path.display()))
+                    .reason("io")
+                    .caused(error)
+                    .hint(hint)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens the identity that signs: the one that is named, or the only one there is.
+pub(crate) fn open(
+    home: &Home,
+    named: Option<&str>,
+    passphrase: &PassphraseArguments,
+) -> Result<IdentityFile, CommandError> {
+    let path = match named {
+        // A path to a key file is an identity, too.
+        Some(path) if path.contains(['/', '\\']) => PathBuf::from(path),
+        Some(name) => IdentityPaths::new(&home.keys(), name)?.key,
+        None => only(home)?,
+    };
+    let bytes = Zeroizing::new(read(&path)?);
+    let passphrase = match keyfile::is_sealed(&bytes) {
+        true => Some(passphrase.existing(&path.display().to_string())?),
+        false => None,
+    };
+    IdentityFile::open(&bytes, passphrase.as_ref()).map_err(|error| cannot_open(&path, error))
+}
+
+/// Finds the public key that a text means: the key itself, a file with it, or an identity on this machine.
+pub(crate) fn public_key(home: &Home, text: &str) -> Result<PublicKey, CommandError> {
+    if let Some((kind, _)) = text.split_once(':')
+        && stack_seal::key::KeyKind::from_name(kind).is_some()
+    {
+        return text.parse().map_err(|error| not_a_key(text, error));
+    }
+    let own =
+        IdentityPaths::new(&home.keys(), text).ok().map(|paths| paths.public).filter(|path| path.exists());
+    let path = own.unwrap_or_else(|| PathBuf::from(text));
+    let bytes = read(&path)?;
+    let text = String::from_utf8_lossy(&bytes);
+    if text.contains("-----BEGIN") {
+        return PublicKey::from_pem(&text).map_err(|error| not_a_key(path.display(), error));
+    }
+    match PublicFile::parse(&bytes) {
+        Ok(public) => Ok(public.key),
+        Err(_) => text.trim_end().parse().map_err(|error| not_a_key(path.display(), error)),
+    }
+}
+
+fn not_a_key(what: impl std::fmt::Display, error: stack_seal::key::KeyError) -> CommandError {
+    CommandError::new(Kind::Malformed, format!("{what} is no public key"))
+        .reason("bad-key")
+        .caused(error)
+        .hint("`stack keygen` prints keys, and writes them into files that end in .pub")
+}
+
+/// Finds the only identity.
+fn only(home: &Home) -> Result<PathBuf, CommandError> {
+    let entries = match fs::read_dir(home.keys()) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    let entries = entries.map_err(|error| CommandError::reading(home.keys().display(), error))?;
+    let paths = entries.into_iter().map(|entry| entry.path());
+    let mut keys: Vec<PathBuf> = paths.filter(|path| path.extension() == Some(OsStr::new("key"))).collect();
+    match (keys.pop(), keys.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (None, _) => Err(CommandError::new(Kind::Closed, "there is no identity on this machine")
+            .reason("no-identity")
+            .hint("make one with `stack keygen --identity NAME`")),
+        (Some(_), false) => Err(CommandError::new(Kind::Usage, "there are several identities")
+            .hint("say which one with --identity NAME")),
+    }
+}
+
+/// Reads a small file.
+fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_end(&mut bytes)).map_err(|error| {
+        let code = if error.kind() == io::ErrorKind::NotFound { "no-key" } else { "io" };
+        CommandError::reading(path.display(), error).reason(code)
+    })?;
+    Ok(bytes)
+}
+
+fn cannot_open(path: &Path, error: KeyFileError) -> CommandError {
+    let message = format!("the key file {} does not open", path.display());
+    let (kind, code) = match &error {
+        KeyFileError::Sealed(OpenError::WrongPassphrase) => (Kind::Closed, "wrong-passphrase"),
+        KeyFileError::NeedsPassphrase => (Kind::Closed, "no-identity"),
+        KeyFileError::Sealed(OpenError::Header(HeaderError::TooCostly { .. })) => {
+            (Kind::Closed, "kdf-too-costly")
+        }
+        KeyFileError::Randomness => (Kind::Machine, "io"),
+        _ => (Kind::Malformed, "bad-key"),
+    };
+    CommandError::new(kind, message).reason(code).caused(error)
+}
+
+const PUBLIC: &str = "pub";
+const NAME_MAX: usize = 64;
+/// No key file is longer; a longer one fails to parse.
+const BYTES_MAX: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_identities_stay_in_their_folder() {
+        let folder = Path::new("keys");
+        let paths = IdentityPaths::new(folder, "alice@example.com").unwrap();
+        assert_eq!(paths.key, Path::new("keys/alice@example.com.key"));
+        for name in ["", ".", "..", "../x", "a/b", "a\\b", "a b", "a\n", ".hidden", &"a".repeat(65)] {
+            assert!(IdentityPaths::new(folder, name).is_err(), "{name:?}");
+        }
+    }
+}

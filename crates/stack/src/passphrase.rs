@@ -1,0 +1,70 @@
+//! Passphrases: asked for on the terminal, or taken from a variable that the user names.
+
+use std::io::{self, IsTerminal};
+
+use clap::Args;
+use stack_seal::age::Passphrase;
+use zeroize::Zeroizing;
+
+use crate::command_error::{CommandError, Kind};
+use crate::machine::environment;
+
+/// Where a passphrase comes from.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct PassphraseArguments {
+    /// Take the passphrase from this environment variable instead of asking
+    #[arg(long, value_name = "VAR")]
+    password_env: Option<String>,
+}
+
+impl PassphraseArguments {
+    /// Asks for the passphrase that opens `what`.
+    pub(crate) fn existing(&self, what: &str) -> Result<Passphrase, CommandError> {
+        match self.from_environment()? {
+            Some(text) => Ok(Passphrase::new(text)),
+            None => Ok(Passphrase::new(ask(&format!("Passphrase of {what}: "))?)),
+        }
+    }
+
+    /// Asks for a new passphrase, twice on a terminal.
+    pub(crate) fn new_for(&self, what: &str) -> Result<Passphrase, CommandError> {
+        let text = match self.from_environment()? {
+            Some(text) => text,
+            None => {
+                let first = ask(&format!("New passphrase for {what}: "))?;
+                if ask("The same again: ")? != first {
+                    return Err(CommandError::new(Kind::Usage, "the two passphrases differ"));
+                }
+                first
+            }
+        };
+        if text.is_empty() {
+            return Err(CommandError::new(Kind::Usage, "the passphrase is empty")
+                .hint("--no-passphrase leaves the file open to whoever can read it"));
+        }
+        Ok(Passphrase::new(text))
+    }
+
+    /// Whether a variable was named.
+    pub(crate) fn is_given(&self) -> bool {
+        self.password_env.is_some()
+    }
+
+    fn from_environment(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
+        let Some(name) = &self.password_env else { return Ok(None) };
+        let value = environment(name).ok_or_else(|| {
+            CommandError::new(Kind::Usage, format!("the environment variable {name} is empty or not set"))
+        })?;
+        Ok(Some(Zeroizing::new(value)))
+    }
+}
+
+fn ask(prompt: &str) -> Result<Zeroizing<String>, CommandError> {
+    if !io::stdin().is_terminal() {
+        return Err(CommandError::new(Kind::Usage, "there is no terminal to ask for the passphrase on")
+            .hint("put it into an environment variable and name that with --password-env"));
+    }
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|error| CommandError::new(Kind::Machine, "the passphrase cannot be read").caused(error))
+}
