@@ -28,7 +28,7 @@ mod stanza;
 mod x25519;
 
 pub use file_key::FileKey;
-pub use header::{Header, HeaderError};
+pub use header::{Header, HeaderError, is_sealed};
 pub use identity::{Identity, Recipients};
 pub use open::{OpenError, UnlockedFile, open_bytes};
 pub use passphrase::Passphrase;
