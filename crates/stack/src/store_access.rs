@@ -7,7 +7,7 @@ use stack_registry::package::PackageError;
 use stack_registry::store::{Store, StoreError};
 
 use crate::command_error::{CommandError, Kind};
-use crate::home::HomeArguments;
+use crate::home::{Home, HomeArguments};
 
 /// What every command on the store takes.
 #[derive(Debug, Args)]
@@ -23,6 +23,11 @@ pub(crate) struct StoreArguments {
 }
 
 impl StoreArguments {
+    /// Finds the home of the store.
+    pub(crate) fn home(&self) -> Result<Home, CommandError> {
+        self.home.home()
+    }
+
     /// Opens the store, and makes it where there is none yet.
     pub(crate) fn open(&self) -> Result<Store, CommandError> {
         let home = self.home.home()?;
