@@ -19,7 +19,7 @@ fn slow(bytes: &Arc<Vec<u8>>, bytes_per_second: u64) -> HttpServer {
 #[test]
 fn twenty_kills_cost_less_than_a_twentieth() {
     let (home, bytes) = (Home::new(), content(128 << 20));
-    let server = slow(&bytes, 1_600_000);
+    let server = slow(&bytes, 1_300_000);
     let url = server.url("/a.gguf");
     // Scattered, but the same each time.
     let mut state = 12345_u64;
@@ -63,7 +63,7 @@ fn ctrl_c_keeps_what_came() {
     let pull = home.pull(&[&url]).spawn().unwrap();
     let started = Instant::now();
     while server.bytes_sent() < 3 << 20 {
-        assert!(started.elapsed() < Duration::from_secs(60), "the download began");
+        assert!(started.elapsed() < Duration::from_mins(1), "the download began");
         thread::sleep(Duration::from_millis(20));
     }
     let killed = Command::new("kill").args(["-INT", &pull.id().to_string()]).status().unwrap();
