@@ -2,8 +2,19 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 9] =
-    ["run", "serve", "show", "tokenize", "render", "logits", "bench", "doctor", "completions"];
+const COMMANDS: [&str; 11] = [
+    "run",
+    "serve",
+    "show",
+    "pull",
+    "push",
+    "tokenize",
+    "render",
+    "logits",
+    "bench",
+    "doctor",
+    "completions",
+];
 
 #[test]
 fn every_command_explains_itself() {
@@ -17,7 +28,7 @@ fn every_command_explains_itself() {
 
 #[test]
 fn every_reading_command_speaks_json() {
-    for command in ["run", "show", "tokenize", "render", "logits", "bench", "doctor"] {
+    for command in ["run", "show", "pull", "push", "tokenize", "render", "logits", "bench", "doctor"] {
         assert!(stack(&[command, "--help"]).output().contains("--json"), "{command}");
     }
 }

@@ -41,6 +41,40 @@ fn twenty_kills_cost_less_than_a_twentieth() {
 }
 
 #[test]
+fn kills_at_any_moment_leave_a_sound_store() {
+    let home = Home::new();
+    let server = HttpServer::start(|request| {
+        // Each name is another file.
+        HttpReply::file(request, &content(200_000 + request.path().len()), "\"one\"")
+    });
+    let url = |number: usize| server.url(&format!("/{}.gguf", "x".repeat(number)));
+    let started = Instant::now();
+    ran(home.pull(&[&url(0)])).output();
+    let whole = started.elapsed();
+    for kill in 1..=KILLS {
+        let mut pull = home.pull(&[&url(kill), "-q"]).stderr(Stdio::null()).spawn().unwrap();
+        // Kills come at every moment of a pull in turn, and some a little after its end.
+        thread::sleep(whole * kill as u32 / KILLS as u32 * 12 / 10);
+        pull.kill().unwrap();
+        pull.wait().unwrap();
+        assert_sound(&home);
+    }
+    for number in 1..=KILLS {
+        ran(home.pull(&[&url(number)])).output();
+    }
+    assert_sound(&home);
+    assert!(home.partial().iter().all(|name| !name.ends_with(".part")), "{:?}", home.partial());
+}
+
+/// Every blob is what its name says.
+fn assert_sound(home: &Home) {
+    for entry in std::fs::read_dir(home.path().join("store/blobs/sha256")).unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(path.file_name().unwrap().to_str().unwrap(), sha256(&std::fs::read(&path).unwrap()).hex());
+    }
+}
+
+#[test]
 fn two_pulls_of_one_file_fetch_it_once() {
     let (home, bytes) = (Home::new(), content(4 << 20));
     let server = slow(&bytes, 4 << 20);
@@ -76,5 +110,7 @@ fn ctrl_c_keeps_what_came() {
     assert!(server.bytes_sent() - before < bytes.len() as u64 - (2 << 20));
 }
 
+/// Kills that are spread over the length of a pull.
+const KILLS: usize = 60;
 /// What is sent at once.
 const PIECE: usize = 16 << 10;
