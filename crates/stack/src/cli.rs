@@ -3,12 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{
-    adopt, bench, completions, doctor, export, gc, import, list, logits, pull, push, render, rm, run, serve,
-    show, tokenize,
+    adopt, bench, completions, doctor, export, gc, import, keygen, list, logits, pull, push, render, rm, run,
+    serve, show, sign, tokenize, trust, verify,
 };
 use crate::threads::Work;
 use crate::{logs, threads};
@@ -53,6 +53,14 @@ enum Command {
     Logits(logits::Arguments),
     /// Measure the speed of a model
     Bench(bench::Arguments),
+    /// Make an identity: a key that signs and a key that opens
+    Keygen(keygen::Arguments),
+    /// Vouch for a model
+    Sign(sign::Arguments),
+    /// Check who vouches for a model, and that it is what they signed
+    Verify(verify::Arguments),
+    /// Say whose signatures count
+    Trust(trust::Arguments),
     /// Say what this machine has and what would be used
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell
@@ -61,10 +69,8 @@ enum Command {
 
 /// Parses the arguments, runs the command and reports its error.
 pub(crate) fn main() -> ExitCode {
-    let parsed =
-        Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    let (cli, matches) = match parsed {
-        Ok(parsed) => parsed,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. If they cannot be printed, nobody is there to be told.
             let _unheard = error.print();
@@ -72,6 +78,7 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logs::start();
+    let json = cli.command.reports_json();
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
@@ -80,23 +87,36 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if wants_json(&matches) {
-                error.report_json();
+            if json {
+                error.report_json()
             } else {
-                error.report();
+                error.report()
             }
             ExitCode::from(error.kind().exit_code())
         }
     }
 }
 
-/// Whether a program reads the output: then errors are JSON, too.
-fn wants_json(matches: &ArgMatches) -> bool {
-    let flag = |matches: &ArgMatches| matches!(matches.try_get_one::<bool>("json"), Ok(Some(true)));
-    std::iter::successors(Some(matches), |matches| Some(matches.subcommand()?.1)).any(flag)
-}
-
 impl Command {
+    /// Whether errors are for programs, too.
+    fn reports_json(&self) -> bool {
+        match self {
+            Self::Keygen(arguments) => arguments.common.json,
+            Self::Sign(arguments) => arguments.common.json,
+            Self::Verify(arguments) => arguments.common.json,
+            Self::Trust(arguments) => arguments.json(),
+            Self::Pull(arguments) => arguments.transfer.json,
+            Self::Push(arguments) => arguments.transfer.json,
+            Self::List(arguments) => arguments.store.json,
+            Self::Rm(arguments) => arguments.store.json,
+            Self::Gc(arguments) => arguments.store.json,
+            Self::Export(arguments) => arguments.store.json,
+            Self::Import(arguments) => arguments.store.json,
+            Self::Adopt(arguments) => arguments.store.json,
+            _ => false,
+        }
+    }
+
     fn run(self) -> Result<(), CommandError> {
         let computing = match &self {
             Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
@@ -125,6 +145,10 @@ impl Command {
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),
             Self::Bench(arguments) => bench::run(&arguments),
+            Self::Keygen(arguments) => keygen::run(&arguments),
+            Self::Sign(arguments) => sign::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments),
+            Self::Trust(arguments) => trust::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
         }
@@ -136,6 +160,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMI
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

@@ -9,6 +9,7 @@ use stack_chat::{ChatError, ErrorKind};
 use stack_engine::executor::ExecutorError;
 use stack_engine::template::TemplateError;
 use stack_engine::weights::LoadError;
+use stack_registry::store::StoreError;
 
 use crate::output;
 
@@ -148,6 +149,11 @@ impl CommandError {
         &self.message
     }
 
+    /// Returns the reason code, if there is one.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.reason
+    }
+
     /// Prints the error, its causes and the hint to stderr.
     pub(crate) fn report(&self) {
         self.say(self.to_string());
@@ -211,6 +217,31 @@ impl From<LoadError> for CommandError {
         };
         let message = error.to_string();
         Self { kind, reason: None, message, cause: error.source, hint: Some(hint.to_owned()) }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let (kind, hint) = match &error {
+            StoreError::Io { .. } => (Kind::Machine, "look at the disk that $STACK_HOME lies on"),
+            StoreError::NotInStore { .. } => (Kind::Missing, "`stack list` shows what is there"),
+            StoreError::Vanished { .. } => (Kind::Missing, "adopt it again where it lies now"),
+            StoreError::Malformed { .. } => (Kind::Malformed, "fetch it again with `stack pull --update`"),
+            StoreError::Differs { .. } | StoreError::Length { .. } => {
+                (Kind::Differs, "fetch it again with `stack pull --update`")
+            }
+            StoreError::Locked { .. } => (Kind::Busy, "try again when the other process is done"),
+            StoreError::InUse { .. } => (Kind::Busy, "stop the process that uses it"),
+            StoreError::NameTaken { .. } => {
+                (Kind::Refused, "give another name with --as, or allow it with --update")
+            }
+        };
+        let new = Self::new(kind, error.to_string()).reason(error.code()).hint(hint);
+        match error {
+            StoreError::Io { source, .. } => new.caused(source),
+            StoreError::Malformed { source, .. } => new.caused(source),
+            _ => new,
+        }
     }
 }
 

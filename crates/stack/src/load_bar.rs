@@ -7,15 +7,21 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// A bar on stderr; it shows only on a terminal, and disappears when dropped.
 pub(crate) struct LoadBar {
+    doing: &'static str,
     name: String,
     started: Instant,
     bar: OnceLock<ProgressBar>,
 }
 
 impl LoadBar {
-    /// Starts to wait.
+    /// Starts to wait for a model that is being loaded.
     pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), started: Instant::now(), bar: OnceLock::new() }
+        Self::doing("loading", name)
+    }
+
+    /// Starts to wait for something else that is being done to a file.
+    pub(crate) fn doing(doing: &'static str, name: &str) -> Self {
+        Self { doing, name: name.to_owned(), started: Instant::now(), bar: OnceLock::new() }
     }
 
     /// Shows bytes done and in all. Several threads may call it.
@@ -24,9 +30,9 @@ impl LoadBar {
             return;
         }
         let bar = self.bar.get_or_init(|| {
-            let style = ProgressStyle::with_template("loading {msg} {bar:24} {bytes}/{total_bytes}")
+            let style = ProgressStyle::with_template("{prefix} {msg} {bar:24} {bytes}/{total_bytes}")
                 .expect("the template is constant and valid");
-            ProgressBar::new(total).with_style(style).with_message(self.name.clone())
+            ProgressBar::new(total).with_style(style).with_prefix(self.doing).with_message(self.name.clone())
         });
         bar.set_position(done);
     }

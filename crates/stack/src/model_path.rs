@@ -9,9 +9,13 @@ use stack_engine::load::{self, Loaded};
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, WeightSource};
+use stack_registry::model::StoredModel;
+use stack_registry::name::Reference;
+use stack_registry::store::{Store, StoreError};
 
 use crate::command_error::{CommandError, Kind};
 use crate::default_model;
+use crate::home::Home;
 use crate::load_bar::LoadBar;
 
 /// The MODEL of a command line.
@@ -40,6 +44,24 @@ impl From<OsString> for ModelPath {
 }
 
 impl ModelPath {
+    /// Finds the model of the store that is meant: what is spelled like a path never is one, and a name of the store goes
+    /// before a file of that name, so that nobody can put a file in its way.
+    ///
+    /// The files of the model stay as long as it lives; what they hold is still to be verified.
+    pub(crate) fn stored(&self, home: &Home) -> Result<Option<(Store, StoredModel)>, CommandError> {
+        let Self::Path(path) = self else { return Ok(None) };
+        let named = path.to_str().map(Reference::parse);
+        let Some(Ok(Reference::Name(name))) = named else { return Ok(None) };
+        let Some(store) = Store::existing(home.root())? else { return Ok(None) };
+        match store.resolve(&name) {
+            Ok(_) => {}
+            Err(StoreError::NotInStore { .. }) if path.exists() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let model = StoredModel::open(&store, &name)?;
+        Ok(Some((store, model)))
+    }
+
     /// Fails where there is nothing at the path.
     pub(crate) fn check(&self) -> Result<(), CommandError> {
         match self {

@@ -8,7 +8,36 @@ use stack_engine::engine::EngineOptions;
 use stack_engine::executor::DeviceKind;
 
 use crate::command_error::{CommandError, Kind};
-use crate::input;
+use crate::home::{Home, HomeArguments};
+use crate::output::harmless;
+use crate::{input, output};
+
+/// What every command takes that deals with models as things to keep, sign and trust.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CommonArguments {
+    #[command(flatten)]
+    home: HomeArguments,
+    /// Print data and errors as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say nothing but data and errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl CommonArguments {
+    /// Finds the home folder.
+    pub(crate) fn home(&self) -> Result<Home, CommandError> {
+        self.home.home()
+    }
+
+    /// Says something on stderr, unless nobody wants to hear it.
+    pub(crate) fn talk(&self, line: impl AsRef<str>) {
+        if !self.quiet {
+            output::talk(harmless(line.as_ref()));
+        }
+    }
+}
 
 /// Where and with how much a model is computed.
 #[derive(Clone, Debug, Args)]

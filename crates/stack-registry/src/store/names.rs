@@ -182,7 +182,20 @@ impl Store {
     ///
     /// When the index or a referring manifest cannot be read.
     pub fn referrers(&self, subject: &Digest, artifact_type: &str) -> Result<Vec<Referrer>, StoreError> {
-        let index = self.index()?;
+        self.referrers_in(&self.index()?, subject, artifact_type)
+    }
+
+    /// Finds what refers to a manifest according to an index that was read before.
+    ///
+    /// # Errors
+    ///
+    /// When a referring manifest cannot be read.
+    pub fn referrers_in(
+        &self,
+        index: &Index,
+        subject: &Digest,
+        artifact_type: &str,
+    ) -> Result<Vec<Referrer>, StoreError> {
         let mut found = Vec::new();
         for descriptor in index.referrers(subject) {
             if descriptor.artifact_type.as_deref() == Some(artifact_type) {

@@ -8,5 +8,7 @@ mod errors;
 mod help;
 mod pull;
 mod server;
+mod signing;
 mod stack;
+mod store;
 mod tiny_model;

@@ -9,6 +9,7 @@ use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
 
+use super::stored::Stored;
 use crate::command_error::CommandError;
 use crate::model_path::{ModelPath, OpenModel};
 use crate::output::escaped;
@@ -33,6 +34,9 @@ pub(super) struct Facts {
     pub(super) memory: Option<Memory>,
     /// What else is odd.
     pub(super) warnings: Vec<String>,
+    /// What the store knows of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) stored: Option<Stored>,
 }
 
 /// The tensors of one type.

@@ -1,0 +1,93 @@
+//! `stack keygen`: makes an identity.
+
+use std::path::PathBuf;
+
+use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
+use serde::Serialize;
+use stack_seal::key::KeyKind;
+use stack_seal::keyfile::IdentityFile;
+use zeroize::Zeroizing;
+
+use crate::command_error::{CommandError, Kind};
+use crate::identities::IdentityPaths;
+use crate::machine;
+use crate::options::CommonArguments;
+use crate::output::Data;
+use crate::passphrase::PassphraseArguments;
+use crate::private_file;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Call it this, for example alice@example.com
+    #[arg(long, value_name = "NAME")]
+    identity: String,
+    /// Sign with this kind of key; other tools know p256 and p384
+    #[arg(long, value_name = "KIND", default_value = "ed25519", value_parser = kinds())]
+    kind: KeyKind,
+    /// Write the files into this folder instead of $STACK_HOME/keys
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+    /// Leave the key file open to whoever can read it
+    #[arg(long, conflicts_with = "password_env")]
+    no_passphrase: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+#[derive(Serialize)]
+struct Made {
+    identity: String,
+    key: String,
+    recipient: String,
+    key_file: PathBuf,
+    public_file: PathBuf,
+}
+
+/// Makes the files and prints the public lines.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let home = arguments.common.home()?;
+    let folder = arguments.out.clone().unwrap_or_else(|| home.keys());
+    let paths = IdentityPaths::new(&folder, &arguments.identity)?;
+    if paths.key.exists() {
+        let message = format!("there is an identity {} already", arguments.identity);
+        return Err(CommandError::new(Kind::Refused, message)
+            .hint("choose another name; what it signed and what was sealed for it needs the old key"));
+    }
+    let mut random = machine::random()?;
+    let identity =
+        IdentityFile::generate(&arguments.identity, machine::now(), arguments.kind, &mut random)
+            .map_err(|error| CommandError::new(Kind::Machine, "no keys could be made").caused(error))?;
+    let text = if arguments.no_passphrase {
+        identity.to_plain()
+    } else {
+        let passphrase = arguments.passphrase.new_for(&arguments.identity)?;
+        Zeroizing::new(identity.seal(&passphrase, &mut random))
+    };
+    match &arguments.out {
+        Some(folder) => private_file::make_folder(folder)
+            .map_err(|error| CommandError::reading(folder.display(), error).reason("io"))?,
+        None => home.make(&folder)?,
+    }
+    let public = identity.public();
+    paths.write(&text, &public)?;
+    let mut data = Data::new();
+    if arguments.common.json {
+        return data.json(&Made {
+            identity: arguments.identity.clone(),
+            key: public.key.to_string(),
+            recipient: public.recipient.to_string(),
+            key_file: paths.key,
+            public_file: paths.public,
+        });
+    }
+    arguments.common.talk(format!("keep secret: {}", paths.key.display()));
+    arguments.common.talk(format!("give to others: {}", paths.public.display()));
+    data.write(&public.to_string())
+}
+
+fn kinds() -> impl TypedValueParser<Value = KeyKind> {
+    let names = PossibleValuesParser::new(KeyKind::ALL.map(KeyKind::name));
+    names.map(|name| KeyKind::from_name(&name).expect("only names of kinds are possible"))
+}

@@ -1,0 +1,141 @@
+//! `stack sign`: vouches for a model.
+
+mod cosign;
+mod statement;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
+use serde_json::json;
+use stack_registry::manifest::kind;
+use stack_registry::store::Store;
+use stack_seal::bundle::Bundle;
+use stack_seal::key::PublicKey;
+use stack_seal::statement::Tier;
+
+use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
+use crate::identities;
+use crate::options::CommonArguments;
+use crate::output::{Data, harmless};
+use crate::passphrase::PassphraseArguments;
+use crate::private_file::{self, Existing, Readers};
+use crate::signing::{Target, stored_signature_of};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A file, a folder, or the name of a model in the store
+    target: String,
+    /// Sign as this identity; may be left out where there is only one
+    #[arg(long, value_name = "NAME")]
+    identity: Option<String>,
+    /// Vouch for it under this name instead of that of the file
+    #[arg(long, value_name = "NAME", conflicts_with = "cosign")]
+    name: Option<String>,
+    /// Give the weights to this tier at most
+    #[arg(long, value_name = "TIER", default_value = "standard", value_parser = tiers())]
+    tier: Tier,
+    /// Vouch for so long, for example 400d or 12h, or `never` end
+    #[arg(long, value_name = "TIME", default_value = "400d", value_parser = statement::lifetime)]
+    expires: statement::Lifetime,
+    /// Number the statement; the time in seconds, if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 53))]
+    serial: Option<u64>,
+    /// Name a model in the store that it was made from, for example quantized=qwen3-4b
+    #[arg(long, value_name = "RELATION=NAME")]
+    parent: Vec<String>,
+    /// Ask for the signature of another identity, too, or of a key
+    #[arg(long, value_name = "ID", conflicts_with = "cosign")]
+    also: Vec<String>,
+    /// Say where it came from
+    #[arg(long, value_name = "REFERENCE", conflicts_with = "cosign")]
+    origin: Option<String>,
+    /// Say under which terms it may be used, as an SPDX expression
+    #[arg(long, value_name = "LICENSE", conflicts_with = "cosign")]
+    license: Option<String>,
+    /// Say how it was made
+    #[arg(long, value_name = "TEXT", conflicts_with = "cosign")]
+    recipe: Option<String>,
+    /// Add a signature to what this bundle says, if it holds
+    #[arg(long, value_name = "BUNDLE")]
+    cosign: Option<PathBuf>,
+    /// Write the signature to this file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// Says what is signed, and signs it.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let home = arguments.common.home()?;
+    let target = Target::find(&home, &arguments.target)?;
+    // Who signs is settled before hours of hashing.
+    let identity = identities::open(&home, arguments.identity.as_deref(), &arguments.passphrase)?;
+    let key = identity.signing().public();
+    let (statement, payload) = match &arguments.cosign {
+        Some(first) => cosign::check(&home, &target, first, &key)?,
+        None => {
+            let statement = statement::make(arguments, &home, &target, &key)?;
+            let payload = statement.to_payload();
+            (statement, payload)
+        }
+    };
+    for line in statement::describe(&statement) {
+        arguments.common.talk(line);
+    }
+    let bundle = Bundle::sign(payload, identity.signing());
+    let place = write(arguments, &home, &target, &bundle, &key)?;
+    let mut data = Data::new();
+    if arguments.common.json {
+        return data.json(&json!({
+            "signature": place,
+            "key": key.to_string(),
+            "root": statement.root().to_string(),
+            "name": statement.claim().map(|claim| claim.name.clone()),
+            "serial": statement.claim().map(|claim| claim.serial),
+        }));
+    }
+    data.line(&harmless(&place))
+}
+
+/// Writes the bundle beside the target, or into the store, and says where it is.
+fn write(
+    arguments: &Arguments,
+    home: &Home,
+    target: &Target,
+    bundle: &Bundle,
+    key: &PublicKey,
+) -> Result<String, CommandError> {
+    let further = arguments.cosign.as_ref().map(|_| key.hint());
+    let path = match (&arguments.output, target) {
+        (Some(path), _) => path.clone(),
+        (None, Target::File(path) | Target::Folder(path)) => stored_signature_of(path, further.as_deref()),
+        (None, Target::Stored(model)) => {
+            let store = Store::open(home.root())?;
+            let lease = store.lease()?;
+            let put = store.attach(&lease, &model.entry.manifest, kind::BUNDLE, &bundle.to_json())?;
+            return Ok(put.digest.to_string());
+        }
+    };
+    write_file(&path, bundle)?;
+    Ok(path.display().to_string())
+}
+
+fn write_file(path: &Path, bundle: &Bundle) -> Result<(), CommandError> {
+    let mut bytes = bundle.to_json();
+    bytes.push(b'\n');
+    private_file::write(path, &bytes, Readers::Everyone, Existing::Replace).map_err(|error| {
+        CommandError::new(Kind::Machine, format!("{} cannot be written", path.display()))
+            .reason("io")
+            .caused(error)
+            .hint("look at who may write there, or name another file with -o")
+    })
+}
+
+fn tiers() -> impl TypedValueParser<Value = Tier> {
+    let names = PossibleValuesParser::new(Tier::ALL.map(Tier::name));
+    names.map(|name| Tier::from_name(&name).expect("only names of tiers are possible"))
+}

@@ -1,0 +1,69 @@
+//! `stack trust add`.
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, value_parser};
+use stack_registry::trust::{Level, Pattern};
+
+use super::list;
+use crate::command_error::{CommandError, Kind};
+use crate::identities;
+use crate::options::CommonArguments;
+use crate::trust::{RuleChange, TrustFolder};
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What to call the identity, for example alice@hospital
+    name: String,
+    /// Its key: a key, or a file with one; may be left out for an identity that has one
+    #[arg(long, value_name = "KEY")]
+    key: Vec<String>,
+    /// Let its signatures count for the names that this pattern covers, for example `registry.lan/med/**`
+    #[arg(long = "for", value_name = "PATTERN")]
+    pattern: Option<Pattern>,
+    /// Keep the rule for the pattern at this level
+    #[arg(long, value_name = "LEVEL", value_parser = levels(), requires = "pattern")]
+    level: Option<Level>,
+    /// Ask for so many signers
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16), requires = "pattern")]
+    threshold: Option<u32>,
+    #[command(flatten)]
+    pub(super) common: CommonArguments,
+}
+
+/// Changes `trust.toml`.
+pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let home = arguments.common.home()?;
+    let folder = TrustFolder::new(&home);
+    let keys = arguments.key.iter().map(|text| identities::public_key(&home, text));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let before = folder.policy()?;
+    if keys.is_empty() && !before.identities.iter().any(|identity| identity.name == arguments.name) {
+        let message = format!("nobody here is called {}", arguments.name);
+        return Err(CommandError::new(Kind::Missing, message)
+            .reason("no-key")
+            .hint("give the key of a new identity with --key KEY"));
+    }
+    let mut document = folder.document()?;
+    document.add_keys(&arguments.name, &keys);
+    if let Some(pattern) = &arguments.pattern {
+        let (level, threshold) = (arguments.level, arguments.threshold);
+        let signer = &arguments.name;
+        document.add_rule(&RuleChange { pattern: pattern.as_str(), signer, level, threshold });
+        let first = before.rule(pattern.as_str()).filter(|rule| rule.pattern != *pattern);
+        if let Some(first) = first {
+            let line = format!(
+                "note: the rule for {} comes first, and covers {pattern} or a part of it",
+                first.pattern
+            );
+            arguments.common.talk(line);
+        }
+    }
+    let policy = folder.write(&document)?;
+    arguments.common.talk(format!("written: {}", folder.file().display()));
+    list::print(&policy, arguments.common.json)
+}
+
+fn levels() -> impl TypedValueParser<Value = Level> {
+    let names = PossibleValuesParser::new(Level::ALL.map(Level::name));
+    names.map(|name| Level::from_name(&name).expect("only names of levels are possible"))
+}

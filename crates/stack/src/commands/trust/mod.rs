@@ -1,0 +1,45 @@
+//! `stack trust`: says whose signatures count, in `trust.toml`.
+
+mod add;
+mod list;
+mod remove;
+
+use clap::{Args, Subcommand};
+
+use crate::command_error::CommandError;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Trust an identity for the models that a pattern covers
+    Add(add::Arguments),
+    /// Print identities, rules and revocations
+    List(list::Arguments),
+    /// Trust an identity, or one of its keys, no longer
+    Remove(remove::Arguments),
+}
+
+impl Arguments {
+    /// Whether JSON was asked for.
+    pub(crate) fn json(&self) -> bool {
+        match &self.action {
+            Action::Add(arguments) => arguments.common.json,
+            Action::List(arguments) => arguments.common.json,
+            Action::Remove(arguments) => arguments.common.json,
+        }
+    }
+}
+
+/// Does what was asked.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    match &arguments.action {
+        Action::Add(arguments) => add::run(arguments),
+        Action::List(arguments) => list::run(arguments),
+        Action::Remove(arguments) => remove::run(arguments),
+    }
+}

@@ -1,0 +1,210 @@
+//! Whether the files are the ones that were signed.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use stack_seal::digest::{Algorithm, Digest, HashedFile, Root};
+use stack_seal::statement::{SealedFile, SignedFile, Statement};
+
+use crate::command_error::{CommandError, Kind};
+use crate::quantity;
+use crate::signing::{Target, TargetFile, hash_plainly, hash_twice};
+
+/// Which digests are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// BLAKE3, wherever it was signed.
+    Blake3,
+    /// SHA-256, too.
+    Both,
+}
+
+/// What happens to files that nobody signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extra {
+    /// They are an error.
+    Refused,
+    /// They may lie there.
+    Ignored,
+}
+
+/// Compares files with a statement. Each check is given to `record`, which may end them with an error.
+///
+/// `signatures` may lie in the folder without being signed themselves.
+pub(crate) fn check_files<E>(
+    target: &Target,
+    statement: &Statement,
+    signatures: &[PathBuf],
+    depth: Depth,
+    extra: Extra,
+    record: &mut dyn FnMut(&'static str, Result<String, CommandError>) -> Result<(), E>,
+) -> Result<(), E> {
+    let pairs = match pair(target, statement, signatures, extra) {
+        Ok(pairs) => pairs,
+        Err(error) => return record("files", Err(error)),
+    };
+    let count = pairs.len();
+    record(
+        "files",
+        Ok(if count == 1 { "one, as signed".to_owned() } else { format!("{count}, as signed") }),
+    )?;
+    for (file, signed) in &pairs {
+        record("length", check_length(file, signed, statement))?;
+    }
+    for (file, signed) in &pairs {
+        record("digest", check_digest(file, signed, statement, depth))?;
+    }
+    Ok(())
+}
+
+/// Compares a file, a folder or a stored model with a digest that somebody gave.
+pub(super) fn compare(target: &Target, digest: &Digest) -> Result<String, CommandError> {
+    let found = match target {
+        Target::Stored(model) if digest.algorithm == Algorithm::Sha256 => model.entry.manifest.digest,
+        Target::File(_) => {
+            let files = target.files(&[])?;
+            match digest.algorithm {
+                Algorithm::Sha256 => hash_twice(&files[0])?.sha256,
+                Algorithm::Blake3 => hash_plainly(&files[0])?.root.into(),
+            }
+        }
+        Target::Folder(_) | Target::Stored(_) => {
+            let message = format!("{} has no {} of its own", target.title(), digest.algorithm.name());
+            return Err(CommandError::new(Kind::Usage, message).hint("name one of its files"));
+        }
+    };
+    if found == *digest {
+        return Ok(format!("{}: {found}", target.title()));
+    }
+    let message = format!("{} has the digest {found}", target.title());
+    Err(CommandError::new(Kind::Differs, message).reason("digest-mismatch").hint("fetch it again"))
+}
+
+/// Finds the signed entry of each file.
+fn pair<'a>(
+    target: &Target,
+    statement: &'a Statement,
+    signatures: &[PathBuf],
+    extra: Extra,
+) -> Result<Vec<(TargetFile, &'a SignedFile)>, CommandError> {
+    let files = target.files(statement.ignored())?;
+    if let (Target::File(_), [file]) = (target, files.as_slice()) {
+        // A file may have been renamed; its digest decides.
+        let signed = statement.file(&file.name).or(match statement.files() {
+            [only] => Some(only),
+            _ => None,
+        });
+        return Ok(vec![(file.clone(), signed.ok_or_else(|| unsigned_file(&file.name))?)]);
+    }
+    let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    if let Some(missing) = statement.files().iter().find(|signed| !names.contains(signed.name.as_str())) {
+        return Err(CommandError::new(Kind::Missing, format!("{} is missing", missing.name))
+            .reason("no-such-file")
+            .hint("it was signed; get it from where the others came from"));
+    }
+    let is_signature = |file: &TargetFile| {
+        let same = |path: &PathBuf| {
+            path.canonicalize().is_ok_and(|path| Some(path) == file.path.canonicalize().ok())
+        };
+        signatures.iter().any(same)
+    };
+    let mut pairs = Vec::with_capacity(files.len());
+    for file in files {
+        match statement.file(&file.name) {
+            Some(signed) => pairs.push((file, signed)),
+            None if extra == Extra::Ignored || is_signature(&file) => {}
+            None => return Err(unsigned_file(&file.name)),
+        }
+    }
+    Ok(pairs)
+}
+
+fn unsigned_file(name: &str) -> CommandError {
+    CommandError::new(Kind::Differs, format!("nobody signed {name}"))
+        .reason("unsigned-file")
+        .hint("take it away, or allow such files with --ignore-unsigned")
+}
+
+fn check_length(
+    file: &TargetFile,
+    signed: &SignedFile,
+    statement: &Statement,
+) -> Result<String, CommandError> {
+    let expected = if file.sealed { Some(sealed(file, statement)?.size) } else { signed.size };
+    let metadata = file.path.metadata();
+    let found =
+        metadata.map_err(|error| CommandError::reading(file.path.display(), error).reason("io"))?.len();
+    match expected {
+        Some(expected) if expected != found => {
+            let message = format!("{} has {found} bytes, and {expected} were signed", file.name);
+            Err(CommandError::new(Kind::Differs, message).reason("length-mismatch").hint(AGAIN))
+        }
+        _ => Ok(format!("{}: {}", file.name, quantity::bytes(found))),
+    }
+}
+
+fn check_digest(
+    file: &TargetFile,
+    signed: &SignedFile,
+    statement: &Statement,
+    depth: Depth,
+) -> Result<String, CommandError> {
+    let (blake3, sha256) = if file.sealed {
+        let sealed = sealed(file, statement)?;
+        (Some(sealed.blake3), sealed.sha256)
+    } else {
+        (signed.blake3, signed.sha256)
+    };
+    let what = if file.sealed { "encrypted " } else { "" };
+    let (found, also) = match (blake3, depth) {
+        (Some(_), Depth::Blake3) => (hash_plainly(file)?, None),
+        _ => {
+            let hashed = hash_twice(file)?;
+            (hashed.file, Some(hashed.sha256))
+        }
+    };
+    if let Some(root) = blake3
+        && root != found.root
+    {
+        return Err(differs(file, signed, &found));
+    }
+    if let Some(also) = also
+        && also.bytes != sha256
+    {
+        let message = format!("{}: its SHA-256 is not the one that was signed", file.name);
+        return Err(CommandError::new(Kind::Differs, message).reason("digest-mismatch").hint(AGAIN));
+    }
+    let digests = [blake3.map(|root: Root| root.to_string()), also.map(|digest| digest.to_string())];
+    let digests: Vec<String> = digests.into_iter().flatten().collect();
+    Ok(format!("{what}{}: {}", file.name, digests.join(" ")))
+}
+
+/// The error for a file whose root differs; where the leaves were signed, it names the first wrong span.
+fn differs(file: &TargetFile, signed: &SignedFile, found: &HashedFile) -> CommandError {
+    let place = signed.leaves.as_ref().filter(|_| !file.sealed).zip(found.leaves.as_ref()).and_then(
+        |(expected, found)| {
+            let span =
+                (0..expected.tree().spans()).find(|&span| expected.value(span) != found.value(span))?;
+            let bytes = expected.tree().range(span);
+            Some(format!("span {span} (bytes {}..{}) differs", bytes.start, bytes.end))
+        },
+    );
+    let place = place.unwrap_or_else(|| format!("it has {}", found.root));
+    let message = format!("{} does not match the signed statement: {place}", file.name);
+    CommandError::new(Kind::Differs, message).reason("digest-mismatch").hint(AGAIN)
+}
+
+/// Finds what was signed about the encrypted form of a file.
+fn sealed<'a>(file: &TargetFile, statement: &'a Statement) -> Result<&'a SealedFile, CommandError> {
+    let sealed = statement.claim().into_iter().flat_map(|claim| &claim.sealed);
+    sealed.into_iter().find(|sealed| sealed.name == file.name).ok_or_else(|| {
+        CommandError::new(
+            Kind::Closed,
+            format!("{} is sealed, and its sealed form was not signed", file.name),
+        )
+        .reason("no-identity")
+        .hint("`stack decrypt` it and verify what comes out")
+    })
+}
+
+const AGAIN: &str = "fetch it again, for example with `stack pull --update`";

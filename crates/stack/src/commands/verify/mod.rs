@@ -1,0 +1,187 @@
+//! `stack verify`: checks who vouches for a model, and that it is what they signed. It writes nothing.
+
+mod files;
+mod policy;
+mod report;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use stack_registry::trust::{Case, Level, Moment, Outcome, Verdict, judge};
+use stack_seal::bundle::{Bundle, Signed};
+use stack_seal::digest::Digest;
+use stack_seal::statement::Statement;
+
+use self::report::{Report, Stop};
+use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
+use crate::options::CommonArguments;
+use crate::output::Data;
+use crate::signing::{ModelFacts, Target, read_bundle, unsigned};
+use crate::trust::{Trust, TrustFolder, refused};
+use crate::{identities, machine};
+
+pub(crate) use files::{Depth, Extra, check_files};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A file, a folder, or the name of a model in the store
+    target: String,
+    /// Take the signature from this file instead of from beside the target
+    #[arg(long, value_name = "FILE")]
+    signature: Vec<PathBuf>,
+    /// Trust this key for this once, and no other: a key, or a file with one
+    #[arg(long, value_name = "KEY", conflicts_with = "signer")]
+    key: Vec<String>,
+    /// Count only this identity's signature
+    #[arg(long, value_name = "ID")]
+    signer: Vec<String>,
+    /// Compare with this digest; given alone, it is all that is checked
+    #[arg(long, value_name = "DIGEST")]
+    digest: Option<Digest>,
+    /// Compute SHA-256 beside BLAKE3
+    #[arg(long)]
+    full: bool,
+    /// Let files lie in the folder that nobody signed
+    #[arg(long)]
+    ignore_unsigned: bool,
+    /// Make all checks, whatever they find
+    #[arg(long)]
+    explain: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// Makes the checks and prints what they found.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let mut report = Report::new(arguments.explain);
+    // Whoever stopped has written down why.
+    let _stopped = examine(arguments, &mut report);
+    let mut data = Data::new();
+    if arguments.common.json {
+        report.print_json(&arguments.target, &mut data)?
+    } else {
+        report.print(&mut data)?
+    }
+    report.into_result()
+}
+
+fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
+    let inputs = gather(arguments);
+    let Some(inputs) = report.record_with("inputs", inputs.map(|inputs| (inputs.summary(), inputs)))? else {
+        return Ok(());
+    };
+    if let Some(digest) = &arguments.digest {
+        report.record("digest", files::compare(&inputs.target, digest))?;
+    }
+    if arguments.digest_alone() {
+        return Ok(());
+    }
+    let mut signatures: Vec<Signed<Statement>> = Vec::new();
+    let known = inputs.trust.policy.keys();
+    for (name, bundle) in &inputs.bundles {
+        let opened = bundle.open(&known).map_err(|error| unsigned(name, error));
+        let opened = opened.map(|signed| (format!("{name}: by {}", signed.key()), signed));
+        signatures.extend(report.record_with("signature", opened)?);
+    }
+    let facts = ModelFacts::look(&inputs.target);
+    let verdict = judged(&inputs, &signatures, facts.as_ref());
+    for check in &verdict.checks {
+        let outcome = match check.outcome {
+            Outcome::Passed => Ok(check.detail.clone()),
+            Outcome::Recorded(reason) | Outcome::Refused(reason) => {
+                Err(refused(&arguments.target, reason, &check.detail))
+            }
+        };
+        report.record(check.step.name(), outcome)?;
+    }
+    let Some(statement) = verdict.statement.map(|index| signatures[index].payload()) else { return Ok(()) };
+    report.describe(statement, &verdict);
+    let depth = if arguments.full { Depth::Both } else { Depth::Blake3 };
+    let extra = if arguments.ignore_unsigned { Extra::Ignored } else { Extra::Refused };
+    check_files(&inputs.target, statement, &arguments.signature, depth, extra, &mut |check, outcome| {
+        report.record(check, outcome)
+    })
+}
+
+/// All that the checks need, before the first one.
+struct Inputs {
+    target: Target,
+    bundles: Vec<(String, Bundle)>,
+    trust: Trust,
+}
+
+impl Inputs {
+    fn summary(&self) -> String {
+        match self.bundles.len() {
+            0 => self.target.title(),
+            1 => format!("{}, one signature", self.target.title()),
+            many => format!("{}, {many} signatures", self.target.title()),
+        }
+    }
+}
+
+impl Arguments {
+    /// Whether only bytes are to be compared with a digest.
+    fn digest_alone(&self) -> bool {
+        self.digest.is_some() && self.signature.is_empty() && self.key.is_empty() && self.signer.is_empty()
+    }
+}
+
+fn gather(arguments: &Arguments) -> Result<Inputs, CommandError> {
+    let home = arguments.common.home()?;
+    let target = Target::find(&home, &arguments.target)?;
+    if arguments.digest_alone() {
+        let trust = Trust::default();
+        return Ok(Inputs { target, bundles: Vec::new(), trust });
+    }
+    let bundles = bundles(arguments, &home, &target)?;
+    let mut trust = TrustFolder::new(&home).read()?;
+    if !arguments.key.is_empty() {
+        let keys = arguments.key.iter().map(|text| identities::public_key(&home, text));
+        policy::trust_only(&mut trust.policy, &keys.collect::<Result<Vec<_>, _>>()?);
+    }
+    policy::count_only(&mut trust.policy, &arguments.signer)?;
+    Ok(Inputs { target, bundles, trust })
+}
+
+fn bundles(
+    arguments: &Arguments,
+    home: &Home,
+    target: &Target,
+) -> Result<Vec<(String, Bundle)>, CommandError> {
+    if !arguments.signature.is_empty() {
+        let read = |path: &PathBuf| Ok((path.display().to_string(), read_bundle(path)?));
+        return arguments.signature.iter().map(read).collect();
+    }
+    let found = target.bundles(home)?;
+    if found.is_empty() {
+        return Err(CommandError::new(Kind::Missing, format!("{} has no signature", arguments.target))
+            .reason("no-signature")
+            .hint("sign it with `stack sign`, or name the signature with --signature"));
+    }
+    Ok(found)
+}
+
+/// Asks the policy, as strictly as it can be asked.
+fn judged(inputs: &Inputs, signatures: &[Signed<Statement>], facts: Option<&ModelFacts>) -> Verdict {
+    let name = inputs.target.policy_name();
+    // A path is in nobody's hands, so that the signed name may find the rule, too.
+    let claimed = signatures.iter().filter_map(|signed| signed.payload().claim()).map(|claim| &claim.name);
+    let claimed = claimed.filter(|_| inputs.target.path().is_some()).next();
+    let names: Vec<&str> = [Some(&name), claimed].into_iter().flatten().map(String::as_str).collect();
+    let case = Case {
+        names: &names,
+        signatures,
+        in_catalog: false,
+        digests: &[],
+        format: facts.map(|facts| facts.format),
+        template: ModelFacts::judged_template(facts),
+        sealed: facts.is_none(),
+        tier: None,
+        reach: None,
+        level: Some(Level::Strict),
+    };
+    let Trust { policy, marks, revocations } = &inputs.trust;
+    judge(policy, &case, &Moment { now: machine::now(), marks, revocations })
+}

@@ -1,0 +1,129 @@
+//! Signatures on disk and in the store.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use stack_registry::manifest::kind;
+use stack_registry::store::Store;
+use stack_seal::bundle::{Bundle, BundleError, Unsigned};
+use stack_seal::statement::{self, StatementError, StatementFault};
+
+use super::Target;
+use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
+
+impl Target {
+    /// Finds the signatures that belong to it: `X.sig`, `X.<8 hex>.sig` of further signers, or what the store has.
+    pub(crate) fn bundles(&self, home: &Home) -> Result<Vec<(String, Bundle)>, CommandError> {
+        match self {
+            Self::Stored(model) => {
+                let Some(store) = Store::existing(home.root())? else { return Ok(Vec::new()) };
+                let mut bundles = Vec::new();
+                for referrer in store.referrers(&model.entry.manifest.digest, kind::BUNDLE)? {
+                    for layer in &referrer.manifest.layers {
+                        let what = format!("the signature {}", layer.digest);
+                        let bytes = store.read(&layer.digest, statement::BYTES_MAX)?;
+                        bundles.push((what.clone(), parse(&what, &bytes)?));
+                    }
+                }
+                Ok(bundles)
+            }
+            Self::File(path) | Self::Folder(path) => beside(path)?
+                .iter()
+                .map(|path| Ok((path.display().to_string(), read_bundle(path)?)))
+                .collect(),
+        }
+    }
+}
+
+/// Reads a signature from a file.
+pub(crate) fn read_bundle(path: &Path) -> Result<Bundle, CommandError> {
+    let mut bytes = Vec::new();
+    let limit = statement::BYTES_MAX as u64 + 1;
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes)).map_err(|error| {
+        let code = if error.kind() == io::ErrorKind::NotFound { "no-signature" } else { "io" };
+        CommandError::reading(path.display(), error).reason(code)
+    })?;
+    parse(&path.display().to_string(), &bytes)
+}
+
+/// The path of a signature beside a target: the first, or one of a further signer.
+pub(crate) fn stored_signature_of(path: &Path, further: Option<&str>) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    if let Some(hint) = further {
+        name.push(format!(".{}", &hint[..HINT_DIGITS]));
+    }
+    name.push(".sig");
+    PathBuf::from(name)
+}
+
+/// Lists the signatures beside a path.
+fn beside(path: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    let first = stored_signature_of(path, None);
+    let (Some(folder), Some(stem)) = (first.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Ok(Vec::new());
+    };
+    let folder = if folder == Path::new("") { Path::new(".") } else { folder };
+    let failed = |error| CommandError::reading(folder.display(), error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let ending = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_suffix(".sig"));
+        let is_signature = ending.is_some_and(|ending| ending.is_empty() || is_hint(ending));
+        if is_signature {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    if found.len() > BUNDLES_MAX {
+        return Err(CommandError::new(
+            Kind::Malformed,
+            format!("{} has too many signatures", path.display()),
+        ));
+    }
+    Ok(found)
+}
+
+fn is_hint(ending: &str) -> bool {
+    let digits = ending.strip_prefix('.').unwrap_or("");
+    digits.len() == HINT_DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn parse(what: &str, bytes: &[u8]) -> Result<Bundle, CommandError> {
+    Bundle::parse(bytes).map_err(|error| {
+        let code = match error {
+            BundleError::Duplicate => "duplicate-field",
+            BundleError::Malformed(_) | BundleError::Method(_) => "bad-bundle",
+        };
+        CommandError::new(Kind::Malformed, format!("{what} cannot be used")).reason(code).caused(error)
+    })
+}
+
+/// The error for a bundle that does not open.
+pub(crate) fn unsigned(what: &str, error: Unsigned) -> CommandError {
+    let (kind, code) = match &error {
+        Unsigned::NoKey => (Kind::Missing, "no-key"),
+        Unsigned::BadSignature(_) | Unsigned::NotASigner(_) => (Kind::Differs, "bad-signature"),
+        Unsigned::Payload(error) => (Kind::Malformed, statement_code(error)),
+    };
+    let hint = match kind {
+        Kind::Missing => "name the key of the signer with --key KEY",
+        Kind::Differs => "get the signature again from the signer",
+        _ => "only signatures over files with SHA-256 digests are supported",
+    };
+    let message = format!("{what} proves nothing");
+    CommandError::new(kind, message).reason(code).caused(error).hint(hint)
+}
+
+fn statement_code(error: &StatementError) -> &'static str {
+    match error.fault() {
+        StatementFault::Malformed | StatementFault::Predicate => "bad-bundle",
+        StatementFault::Duplicate => "duplicate-field",
+        StatementFault::Unsupported => "unsupported-serialization",
+    }
+}
+
+const HINT_DIGITS: usize = 8;
+const BUNDLES_MAX: usize = 64;
