@@ -2,12 +2,22 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 21] = [
     "run",
     "serve",
+    "list",
     "show",
     "pull",
     "push",
+    "rm",
+    "gc",
+    "export",
+    "import",
+    "adopt",
+    "keygen",
+    "sign",
+    "verify",
+    "trust",
     "tokenize",
     "render",
     "logits",
@@ -28,7 +38,7 @@ fn every_command_explains_itself() {
 
 #[test]
 fn every_reading_command_speaks_json() {
-    for command in ["run", "show", "pull", "push", "tokenize", "render", "logits", "bench", "doctor"] {
+    for command in COMMANDS.into_iter().filter(|name| !["serve", "trust", "completions"].contains(name)) {
         assert!(stack(&[command, "--help"]).output().contains("--json"), "{command}");
     }
 }
