@@ -59,19 +59,22 @@ impl Shape {
         let decode = self.best(cpu, &sequence, depth - 1, 1, 30);
         let batch = self.best(cpu, &sequence, depth, 4, 10);
         let prefill = self.best(cpu, &sequence, depth, PREFILL, 2);
+        let first = self.best(cpu, &sequence, 0, PREFILL, 2);
         let bytes = (layout.page_bytes() / PAGE_TOKENS * depth) as f64;
-        let operations = |rows: usize| {
-            let seen = rows as f64 * (depth as f64 + (rows as f64 + 1.0) / 2.0);
-            4.0 * seen * (self.layers * self.heads * self.length) as f64
+        let operations = |position: usize| {
+            let seen = (position + 1..=position + PREFILL).sum::<usize>();
+            (4 * seen * self.layers * self.heads * self.length) as f64
         };
         println!(
-            "{:13} depth {depth:5}: decode {:6.3} ms {:5.1} GB/s, 4 rows {:6.3} ms, prefill {PREFILL} {:7.1} ms {:6.1} GFLOP/s, store {store:4.1} GB/s",
+            "{:13} depth {depth:5}: decode {:6.3} ms {:5.1} GB/s, 4 rows {:6.3} ms, prefill {PREFILL} {:7.1} ms {:6.1} GFLOP/s, \
+             from nothing {:6.1} GFLOP/s, store {store:4.1} GB/s",
             self.name,
             decode * 1e3,
             bytes / decode / 1e9,
             batch * 1e3,
             prefill * 1e3,
-            operations(PREFILL) / prefill / 1e9,
+            operations(depth) / prefill / 1e9,
+            operations(0) / first / 1e9,
         );
     }
 
@@ -124,4 +127,4 @@ impl Clock {
     }
 }
 
-const PREFILL: usize = 96;
+const PREFILL: usize = 128;

@@ -4,17 +4,17 @@ use stack_seal::bundle::Bundle;
 use stack_seal::digest::Digest;
 use stack_seal::statement::{Claim, Statement};
 
-use crate::manifest::kind;
+use crate::manifest::{Index, kind};
 use crate::store::{Store, StoreError};
 
-/// Reads the signature bundles that are attached to a manifest, as they are.
+/// Reads the signature bundles that an index attaches to a manifest, as they are.
 ///
 /// # Errors
 ///
 /// When one is not there or not what its digest says.
-pub fn bundles(store: &Store, manifest: &Digest) -> Result<Vec<Vec<u8>>, StoreError> {
+pub fn bundles(store: &Store, index: &Index, manifest: &Digest) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut bundles = Vec::new();
-    for referrer in store.referrers(manifest, kind::BUNDLE)? {
+    for referrer in store.referrers_in(index, manifest, kind::BUNDLE)? {
         for layer in &referrer.manifest.layers {
             bundles.push(store.read(&layer.digest, BUNDLE_BYTES_MAX)?);
         }
@@ -28,12 +28,12 @@ pub fn bundles(store: &Store, manifest: &Digest) -> Result<Vec<Vec<u8>>, StoreEr
 /// # Errors
 ///
 /// When a bundle is not there or not what its digest says.
-pub fn unchecked_claims(store: &Store, manifest: &Digest) -> Result<Vec<Claim>, StoreError> {
+pub fn unchecked_claims(store: &Store, index: &Index, manifest: &Digest) -> Result<Vec<Claim>, StoreError> {
     let claim = |bytes: &Vec<u8>| {
         let bundle = Bundle::parse(bytes).ok()?;
         Statement::parse(bundle.payload()).ok()?.claim().cloned()
     };
-    Ok(bundles(store, manifest)?.iter().filter_map(claim).collect())
+    Ok(bundles(store, index, manifest)?.iter().filter_map(claim).collect())
 }
 
 const BUNDLE_BYTES_MAX: usize = 16 << 20;

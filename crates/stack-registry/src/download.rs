@@ -240,8 +240,8 @@ const NOTES_MAX: usize = 256;
 const SAVE_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// See above.
 const SAVE_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Saving takes at most one part in this many of the time.
-const SAVE_SHARE: u32 = 4;
+/// The pause is so many times as long as the last save took.
+const SAVE_SHARE: u32 = 2;
 
 #[cfg(test)]
 mod tests;

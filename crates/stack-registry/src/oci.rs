@@ -207,7 +207,7 @@ impl Remote {
         realm: &str,
         service: Option<&str>,
     ) -> Result<Authorization, OciError> {
-        let mut url = Url::parse(realm).map_err(malformed)?;
+        let mut url = Url::parse(realm)?;
         if let Some(service) = service {
             url = url.with_query("service", service);
         }
@@ -244,7 +244,7 @@ impl Remote {
     }
 
     fn address(&self, rest: &str) -> Result<Url, OciError> {
-        Url::parse(&format!("{}/v2/{}/{rest}", self.base.origin(), self.repository)).map_err(malformed)
+        Ok(Url::parse(&format!("{}/v2/{}/{rest}", self.base.origin(), self.repository))?)
     }
 }
 
@@ -278,8 +278,10 @@ fn transmit(fetch: &dyn Fetch, request: Request) -> Result<(Url, Response), Fetc
     }
 }
 
-fn malformed(error: UrlError) -> OciError {
-    OciError::Malformed(error.to_string())
+impl From<UrlError> for OciError {
+    fn from(error: UrlError) -> Self {
+        Self::Malformed(error.to_string())
+    }
 }
 
 impl fmt::Display for Remote {

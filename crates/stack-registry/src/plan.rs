@@ -91,7 +91,7 @@ pub enum Action {
         id: Id,
         /// The bytes.
         range: Range<u64>,
-        /// The strong ETag for `If-Range`.
+        /// The strong `ETag` for `If-Range`.
         if_range: Option<String>,
     },
     /// Write the body of a connection to these offsets, and no further.
@@ -239,7 +239,7 @@ impl Plan {
         &self.have
     }
 
-    /// Returns the ETag that the received bytes belong to.
+    /// Returns the `ETag` that the received bytes belong to.
     pub fn etag(&self) -> Option<&str> {
         self.etag.as_deref()
     }
@@ -275,7 +275,7 @@ impl Plan {
         }
     }
 
-    /// Tells whether the reply belongs to other content than what came before; learns the first ETag.
+    /// Tells whether the reply belongs to other content than what came before; learns the first `ETag`.
     fn changed(&mut self, head: &Head) -> bool {
         match (&self.etag, &head.etag) {
             (Some(known), Some(new)) => known != new,

@@ -50,7 +50,7 @@ impl Throttle {
     pub fn take(&mut self, bytes: u64, now: Duration) -> Duration {
         let cost = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
         self.free_at = self.free_at.max(now).saturating_add(cost);
-        self.free_at - now
+        self.free_at.saturating_sub(now)
     }
 }
 

@@ -219,6 +219,31 @@ impl From<LoadError> for CommandError {
     }
 }
 
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let (kind, hint) = match &error {
+            StoreError::Io { .. } => (Kind::Machine, "look at the disk that $STACK_HOME lies on"),
+            StoreError::NotInStore { .. } => (Kind::Missing, "`stack list` shows what is there"),
+            StoreError::Vanished { .. } => (Kind::Missing, "adopt it again where it lies now"),
+            StoreError::Malformed { .. } => (Kind::Malformed, "fetch it again with `stack pull --update`"),
+            StoreError::Differs { .. } | StoreError::Length { .. } => {
+                (Kind::Differs, "fetch it again with `stack pull --update`")
+            }
+            StoreError::Locked { .. } => (Kind::Busy, "try again when the other process is done"),
+            StoreError::InUse { .. } => (Kind::Busy, "stop the process that uses it"),
+            StoreError::NameTaken { .. } => {
+                (Kind::Refused, "give another name with --as, or allow it with --update")
+            }
+        };
+        let new = Self::new(kind, error.to_string()).reason(error.code()).hint(hint);
+        match error {
+            StoreError::Io { source, .. } => new.caused(source),
+            StoreError::Malformed { source, .. } => new.caused(source),
+            _ => new,
+        }
+    }
+}
+
 impl From<ChatError> for CommandError {
     fn from(error: ChatError) -> Self {
         let (kind, hint) = match error.kind {

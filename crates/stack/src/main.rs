@@ -9,6 +9,8 @@
 //! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
+mod access;
+mod admission;
 mod amounts;
 mod answer;
 mod chat;

@@ -135,9 +135,9 @@ impl Gate {
 }
 
 impl EgressPermit {
-    /// Where the request may go.
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
+    /// Uses the permit up, and says where the request may go.
+    pub(crate) fn into_origin(self) -> Origin {
+        self.origin
     }
 }
 

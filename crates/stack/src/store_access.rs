@@ -7,7 +7,7 @@ use stack_registry::package::PackageError;
 use stack_registry::store::{Store, StoreError};
 
 use crate::command_error::{CommandError, Kind};
-use crate::home::HomeArguments;
+use crate::home::{Home, HomeArguments};
 
 /// What every command on the store takes.
 #[derive(Debug, Args)]
@@ -23,6 +23,11 @@ pub(crate) struct StoreArguments {
 }
 
 impl StoreArguments {
+    /// Finds the home of the store.
+    pub(crate) fn home(&self) -> Result<Home, CommandError> {
+        self.home.home()
+    }
+
     /// Opens the store, and makes it where there is none yet.
     pub(crate) fn open(&self) -> Result<Store, CommandError> {
         let home = self.home.home()?;
@@ -41,47 +46,44 @@ impl StoreArguments {
     }
 }
 
-impl From<StoreError> for CommandError {
-    fn from(error: StoreError) -> Self {
-        let (kind, hint) = store_kind(&error);
-        from_registry(kind, error.code(), hint, error)
-    }
-}
-
 impl From<PackageError> for CommandError {
     fn from(error: PackageError) -> Self {
-        let (kind, hint) = match &error {
+        let (code, message) = (error.code(), error.to_string());
+        let new = |kind, hint: &str| Self::new(kind, message).reason(code).hint(hint);
+        match error {
             PackageError::Bad { .. } => {
-                (Kind::Malformed, "make it again with `stack export`, or copy it again")
+                new(Kind::Malformed, "make it again with `stack export`, or copy it again")
             }
-            PackageError::Io { .. } if error.code() == "no-such-file" => {
-                (Kind::Missing, "look at its name, and at who may read it")
+            PackageError::Io { source, .. } if code == "no-such-file" => {
+                new(Kind::Missing, "look at its name, and at who may read it").caused(source)
             }
-            PackageError::Io { .. } => {
-                (Kind::Machine, "look at the disk, and at who may read and write there")
+            PackageError::Io { source, .. } => {
+                new(Kind::Machine, "look at the disk, and at who may read and write there").caused(source)
             }
-            PackageError::NoVolume { .. } => (Kind::Missing, "all volumes must lie in one folder"),
-            PackageError::Usage(_) => (Kind::Usage, "leave out --as"),
-            PackageError::Store(error) => store_kind(error),
-        };
-        from_registry(kind, error.code(), hint, error)
+            PackageError::NoVolume { .. } => new(Kind::Missing, "all volumes must lie in one folder"),
+            PackageError::Usage(_) => new(Kind::Usage, "leave out --as"),
+            PackageError::Store(error) => error.into(),
+        }
     }
 }
 
 impl From<AdoptError> for CommandError {
     fn from(error: AdoptError) -> Self {
-        let (kind, hint) = match &error {
-            AdoptError::Io { .. } if error.code() == "no-such-file" => {
-                (Kind::Missing, "`stack adopt --list` shows what is there")
+        let (code, message) = (error.code(), error.to_string());
+        let new = |kind, hint: &str| Self::new(kind, message).reason(code).hint(hint);
+        match error {
+            AdoptError::Io { source, .. } if code == "no-such-file" => {
+                new(Kind::Missing, "`stack adopt --list` shows what is there").caused(source)
             }
-            AdoptError::Io { .. } => (Kind::Machine, "look at who may read the file"),
-            AdoptError::NotGguf(_) => (Kind::Malformed, "only GGUF files can be adopted"),
+            AdoptError::Io { source, .. } => {
+                new(Kind::Machine, "look at who may read the file").caused(source)
+            }
+            AdoptError::NotGguf(_) => new(Kind::Malformed, "only GGUF files can be adopted"),
             AdoptError::NoClone(_) => {
-                (Kind::Machine, "leave out --clone to use the file where it lies, or --copy it")
+                new(Kind::Machine, "leave out --clone to use the file where it lies, or --copy it")
             }
-            AdoptError::Store(error) => store_kind(error),
-        };
-        from_registry(kind, error.code(), hint, error)
+            AdoptError::Store(error) => error.into(),
+        }
     }
 }
 
@@ -90,41 +92,5 @@ impl From<BadName> for CommandError {
         Self::new(Kind::Usage, error.to_string())
             .reason("bad-name")
             .hint("names look like owner/model:tag; `stack list` shows those of the store")
-    }
-}
-
-fn store_kind(error: &StoreError) -> (Kind, &'static str) {
-    match error {
-        StoreError::Io { .. } if error.code() == "disk-full" => {
-            (Kind::Machine, "free some room, with `stack gc` for example; what was written so far is kept")
-        }
-        StoreError::Io { .. } => (Kind::Machine, "look at the disk, and at who may read and write there"),
-        StoreError::NotInStore { .. } => (Kind::Missing, "`stack list` shows what is there"),
-        StoreError::Vanished { .. } => (Kind::Missing, "adopt it again from where it is now, or pull it"),
-        StoreError::Malformed { .. } => {
-            (Kind::Malformed, "remove the model with `stack rm` and pull it again")
-        }
-        StoreError::Differs { .. } | StoreError::Length { .. } => {
-            (Kind::Differs, "fetch it again with `stack pull --update`")
-        }
-        StoreError::Locked { .. } => (Kind::Busy, "wait until that process is done"),
-        StoreError::InUse { .. } => (Kind::Busy, "stop that process first"),
-        StoreError::NameTaken { .. } => {
-            (Kind::Refused, "give another name with --as, or allow it with --update")
-        }
-    }
-}
-
-fn from_registry(
-    kind: Kind,
-    code: &'static str,
-    hint: &str,
-    error: impl std::error::Error + Send + Sync + 'static,
-) -> CommandError {
-    let message = error.to_string();
-    let command_error = CommandError::new(kind, message).reason(code).hint(hint);
-    match error.source() {
-        Some(cause) => command_error.caused(cause.to_string()),
-        None => command_error,
     }
 }

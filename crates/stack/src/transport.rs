@@ -51,6 +51,6 @@ impl Fetch for Transport {
         let permit = self.gate.permit(&request.url, &request.hop).map_err(|denied| {
             FetchError::new(Trouble::Refused(denied.code), request.url.origin().authority(), denied.message)
         })?;
-        self.engine()?.send(&permit, request, &self.interrupt)
+        self.engine()?.send(permit, request, &self.interrupt)
     }
 }

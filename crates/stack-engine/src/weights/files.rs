@@ -157,7 +157,11 @@ impl Files {
     }
 
     /// Reads a small file beside the weights.
-    pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, too long, or cannot be read.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
         self.read_bounded(name, COMPANION_BYTES_MAX)
     }
 

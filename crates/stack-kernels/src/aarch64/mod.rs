@@ -1,5 +1,10 @@
 //! Kernels for 64-bit Arm processors.
 
+#![expect(
+    clippy::inline_always,
+    reason = "so that they become part of a function that is compiled for the instructions"
+)]
+
 mod float;
 mod integer;
 mod products;

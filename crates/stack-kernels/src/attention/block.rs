@@ -8,7 +8,7 @@ use super::tile::{Mix, Pages, Score, vectors};
 use super::totals::Totals;
 use super::{AttendSpan, AttentionRules, CHUNK, TILE};
 use crate::disjoint::Disjoint;
-use crate::kv::{Element, KvType, Line, PAGE_TOKENS};
+use crate::kv::{Element, KvType, Line, PAGE_TOKENS, Scaled};
 use crate::lanes::{Kernel, LANES, Lanes};
 
 /// The work of one unit.
@@ -91,14 +91,14 @@ impl<'a> Attend<'a> {
         let (weights, memory) = memory.split_at_mut(count);
         let (factors, memory) = memory.split_at_mut(count.div_ceil(LANES));
         let (chunk, all) = memory.split_at_mut(unit.totals_lines(rules));
-        let queries = f32::view_mut(queries).as_flattened_mut();
-        let (scores, _) = f32::view_mut(scores).as_chunks_mut::<{ TILE / LANES }>();
+        let queries = Line::floats_mut(queries).as_flattened_mut();
+        let (scores, _) = Line::floats_mut(scores).as_chunks_mut::<{ TILE / LANES }>();
         self.pack_queries::<L>(queries);
         let mut work = Work {
             queries,
             scores,
-            weights: f32::view_mut(weights),
-            factors: &mut f32::view_mut(factors).as_flattened_mut()[..count],
+            weights: Line::floats_mut(weights),
+            factors: &mut Line::floats_mut(factors).as_flattened_mut()[..count],
         };
         if let Some(start) = unit.partial {
             // SAFETY: the plan gave these lines to this unit alone.
@@ -150,12 +150,13 @@ impl<'a> Attend<'a> {
         let span = &self.spans[self.unit.span];
         let slices = span.sequence.layout().layer(self.layer);
         let end = (span.position + self.unit.rows.end).min(self.unit.chunks.end * CHUNK);
-        let (mut keys, mut values): (Pages<'_, E>, Pages<'_, E>) = ([&[]; TILE / LANES], [&[]; TILE / LANES]);
+        let (mut keys, mut values): (Pages<'_, E>, Pages<'_, E>) =
+            ([E::empty(); TILE / LANES], [E::empty(); TILE / LANES]);
         let pages = end.saturating_sub(start).min(TILE).div_ceil(PAGE_TOKENS);
         for (page, (keys, values)) in keys.iter_mut().zip(&mut values).take(pages).enumerate() {
             let lines = span.sequence.page(start / PAGE_TOKENS + page).lines();
-            *keys = E::view(&lines[slices.keys(self.unit.kv_head)]);
-            *values = E::view(&lines[slices.values(self.unit.kv_head)]);
+            *keys = E::view(&lines[slices.keys(self.unit.kv_head)], slices.shape.key_length);
+            *values = E::view(&lines[slices.values(self.unit.kv_head)], slices.value_groups() * PAGE_TOKENS);
         }
         (keys, values)
     }
@@ -167,14 +168,14 @@ impl<'a> Attend<'a> {
         lanes: L,
         start: usize,
         live: Range<usize>,
-        [keys, values, following]: [&Pages<'_, E>; 3],
+        [keys, values, following]: [&Pages<'a, E>; 3],
         work: &mut Work<'_>,
         totals: &mut Totals<'_>,
     ) {
         let Self { rules, unit, .. } = *self;
         let span = &self.spans[unit.span];
         let pages = live.start / LANES..live.end.div_ceil(LANES);
-        let none: Pages<'_, E> = [&[]; TILE / LANES];
+        let none: Pages<'a, E> = [E::empty(); TILE / LANES];
         let (count, length) = (unit.vectors(rules), rules.key_length);
         let mut first = 0;
         while first < count {
@@ -183,7 +184,7 @@ impl<'a> Attend<'a> {
             let scores = &mut work.scores[first..first + size];
             // The first vectors bring the values near for all.
             let ahead = if first == 0 { values } else { &none };
-            lanes.enter(Score { queries, vectors: size, keys, pages: pages.clone(), scores, ahead });
+            lanes.enter(Score::<E> { queries, vectors: size, keys, pages: pages.clone(), scores, ahead });
             first += size;
         }
         let group = rules.group();
@@ -211,7 +212,7 @@ impl<'a> Attend<'a> {
         let mut first = 0;
         while first < count {
             let size = vectors::<L>(count - first);
-            lanes.enter(Mix {
+            lanes.enter(Mix::<E> {
                 weights: &work.scores[first..first + size],
                 factors: &work.factors[first..first + size],
                 vectors: size,
@@ -233,6 +234,7 @@ impl Kernel for With<'_, Attend<'_>> {
         match self.work.spans[self.work.unit.span].sequence.layout().kind() {
             KvType::F16 => self.work.run::<L, u16>(lanes, self.memory),
             KvType::F32 => self.work.run::<L, f32>(lanes, self.memory),
+            KvType::Q8 => self.work.run::<L, Scaled>(lanes, self.memory),
         }
     }
 }

@@ -79,14 +79,27 @@ impl Case {
         2.0 / (self.shape.key_length as f32).sqrt()
     }
 
+    /// Vectors as the cache holds them.
+    fn held(&self, vectors: &[f32], length: usize) -> Vec<f64> {
+        let round = |block: &[f32]| {
+            let largest = block.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+            let whole = |x: &f32| f64::from((x * (127.0 / largest)).round_ties_even());
+            block.iter().map(|x| whole(x) * f64::from(largest / 127.0)).collect::<Vec<_>>()
+        };
+        match self.kind {
+            KvType::F16 => vectors.iter().map(|&x| f16::from_f32(x).to_f64()).collect(),
+            KvType::F32 => vectors.iter().map(|&x| f64::from(x)).collect(),
+            KvType::Q8 => {
+                vectors.chunks(length).flat_map(|vector| vector.chunks(32)).flat_map(round).collect()
+            }
+        }
+    }
+
     /// The definition, in double precision, for every token.
     fn expected(&self) -> Vec<f64> {
-        let held = |x: f32| match self.kind {
-            KvType::F16 => f16::from_f32(x).to_f64(),
-            KvType::F32 => f64::from(x),
-        };
         let LayerKv { kv_heads, key_length, value_length } = self.shape;
-        let (q, k, v) = (self.queries(), self.keys(), self.values());
+        let (q, k, v) =
+            (self.queries(), self.held(&self.keys(), key_length), self.held(&self.values(), value_length));
         let mut out = Vec::new();
         for token in 0..self.tokens {
             for head in 0..self.heads() {
@@ -97,7 +110,7 @@ impl Case {
                     .clone()
                     .map(|position| {
                         let key = &k[(position * kv_heads + kv_head) * key_length..][..key_length];
-                        let dot: f64 = query.iter().zip(key).map(|(&q, &k)| f64::from(q) * held(k)).sum();
+                        let dot: f64 = query.iter().zip(key).map(|(&q, &k)| f64::from(q) * k).sum();
                         let score = dot * f64::from(self.scale());
                         let score = self
                             .softcap
@@ -114,7 +127,7 @@ impl Case {
                 for (position, weight) in seen.zip(weights) {
                     let value = &v[(position * kv_heads + kv_head) * value_length..][..value_length];
                     for (mixed, &value) in mixed.iter_mut().zip(value) {
-                        *mixed += weight / total * held(value);
+                        *mixed += weight / total * value;
                     }
                 }
                 out.extend(mixed);
@@ -194,7 +207,7 @@ fn cases() -> impl Strategy<Value = Case> {
         (1usize..200).prop_map(Window::Sliding),
         (1usize..100).prop_map(Window::Chunked),
     ];
-    let kinds = prop_oneof![Just(KvType::F16), Just(KvType::F32)];
+    let kinds = prop_oneof![Just(KvType::F16), Just(KvType::F32), Just(KvType::Q8)];
     let softcap = prop::option::of(1f32..30.0);
     (
         1usize..4,

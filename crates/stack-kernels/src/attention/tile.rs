@@ -16,7 +16,7 @@ use crate::kv::Element;
 use crate::lanes::{Kernel, LANES, Lanes};
 
 /// The pages of one tile, as groups of sixteen numbers.
-pub(super) type Pages<'a, E> = [&'a [[E; LANES]]; TILE / LANES];
+pub(super) type Pages<'a, E> = [<E as Element>::Slice<'a>; TILE / LANES];
 
 /// How many of `left` vectors are taken together.
 #[inline(always)]
@@ -26,21 +26,21 @@ pub(super) fn vectors<L: Lanes>(left: usize) -> usize {
 }
 
 /// Query vectors × keys.
-pub(super) struct Score<'a, E: Element> {
+pub(super) struct Score<'a, 'p, E: Element> {
     /// `[dimension][vector]`, `vectors` of them.
     pub(super) queries: &'a [f32],
     pub(super) vectors: usize,
     /// `[dimension][token]` each.
-    pub(super) keys: &'a Pages<'a, E>,
+    pub(super) keys: &'a Pages<'p, E>,
     /// Those that are looked at.
     pub(super) pages: Range<usize>,
     /// One for each vector.
     pub(super) scores: &'a mut [Tile],
     /// What is needed next, brought near meanwhile: the values of these pages.
-    pub(super) ahead: &'a Pages<'a, E>,
+    pub(super) ahead: &'a Pages<'p, E>,
 }
 
-impl<E: Element> Kernel for Score<'_, E> {
+impl<E: Element> Kernel for Score<'_, '_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -56,7 +56,7 @@ impl<E: Element> Kernel for Score<'_, E> {
     }
 }
 
-impl<E: Element> Score<'_, E> {
+impl<E: Element> Score<'_, '_, E> {
     #[inline(always)]
     fn all_pages<L: Lanes, const V: usize>(self, lanes: L) {
         let (queries, _) = self.queries.as_chunks::<V>();
@@ -88,26 +88,24 @@ fn at_once<L: Lanes, const V: usize>(left: usize) -> usize {
 }
 
 #[inline(always)]
-fn some_pages<L: Lanes, E: Element, const V: usize, const P: usize>(
+fn some_pages<'p, L: Lanes, E: Element, const V: usize, const P: usize>(
     lanes: L,
     queries: &[[f32; V]],
-    (keys, ahead): (&Pages<'_, E>, &Pages<'_, E>),
+    (keys, ahead): (&Pages<'p, E>, &Pages<'p, E>),
     first: usize,
     scores: &mut [Tile; V],
 ) -> usize {
     let zero = lanes.splat(0.0);
     let mut sums = [[zero; P]; V];
-    let mut pages: [&[[E; LANES]]; P] = [&[]; P];
+    let mut pages = [E::empty(); P];
     for p in 0..P {
-        pages[p] = &keys[first + p][..queries.len()];
+        pages[p] = E::first(keys[first + p], queries.len());
     }
     for (dimension, queries) in queries.iter().enumerate() {
         let mut loaded = [zero; P];
         for p in 0..P {
-            loaded[p] = E::load(lanes, &pages[p][dimension]);
-            if let Some(soon) = ahead[first + p].get(dimension) {
-                lanes.prefetch(soon);
-            }
+            loaded[p] = E::key(lanes, pages[p], dimension);
+            E::prefetch(lanes, ahead[first + p], dimension);
         }
         for v in 0..V {
             let query = lanes.splat(queries[v]);
@@ -125,23 +123,23 @@ fn some_pages<L: Lanes, E: Element, const V: usize, const P: usize>(
 }
 
 /// Weights × values, added to what is there.
-pub(super) struct Mix<'a, E: Element> {
+pub(super) struct Mix<'a, 'p, E: Element> {
     /// One for each vector.
     pub(super) weights: &'a [Tile],
     /// What the sums so far are multiplied by, one for each vector.
     pub(super) factors: &'a [f32],
     pub(super) vectors: usize,
     /// `[token][sixteen dimensions]` each.
-    pub(super) values: &'a Pages<'a, E>,
+    pub(super) values: &'a Pages<'p, E>,
     /// Positions that are looked at, counted from the tile's first.
     pub(super) live: Range<usize>,
     /// `[vector][sixteen dimensions]`.
     pub(super) mixed: &'a mut [[f32; LANES]],
     /// What is needed next, brought near meanwhile: the keys of the tile that follows.
-    pub(super) ahead: &'a Pages<'a, E>,
+    pub(super) ahead: &'a Pages<'p, E>,
 }
 
-impl<E: Element> Kernel for Mix<'_, E> {
+impl<E: Element> Kernel for Mix<'_, '_, E> {
     type Output = ();
 
     #[inline(always)]
@@ -157,7 +155,7 @@ impl<E: Element> Kernel for Mix<'_, E> {
     }
 }
 
-impl<E: Element> Mix<'_, E> {
+impl<E: Element> Mix<'_, '_, E> {
     #[inline(always)]
     fn all_groups<L: Lanes, const V: usize>(self, lanes: L) {
         let groups = self.mixed.len() / V;
@@ -191,18 +189,15 @@ impl<E: Element> Mix<'_, E> {
         }
         for page in self.live.start / LANES..self.live.end.div_ceil(LANES) {
             let tokens = self.live.start.max(page * LANES) % LANES..(self.live.end - page * LANES).min(LANES);
-            let values = &self.values[page][..LANES * groups];
+            let values = E::first(self.values[page], LANES * groups);
             let ahead = self.ahead[page];
             for token in tokens {
                 for g in (0..G).step_by(2) {
-                    if let Some(soon) = ahead.get(first * LANES + token * G + g) {
-                        lanes.prefetch(soon);
-                    }
+                    E::prefetch(lanes, ahead, first * LANES + token * G + g);
                 }
-                let values = &values[token * groups + first..][..G];
                 let mut loaded = [zero; G];
                 for g in 0..G {
-                    loaded[g] = E::load(lanes, &values[g]);
+                    loaded[g] = E::value(lanes, values, token, first + g, groups);
                 }
                 for v in 0..V {
                     let weight = lanes.splat(weights[v][page][token]);

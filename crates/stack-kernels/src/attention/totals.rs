@@ -1,6 +1,6 @@
 //! Partial results of a softmax and how they are joined.
 
-use crate::kv::{Element, Line};
+use crate::kv::Line;
 use crate::lanes::{LANES, Lanes, exp, store_part};
 
 /// For each of some query vectors: the largest score so far, the sum of weights and the weighted sum of values, both
@@ -16,7 +16,7 @@ impl<'a> Totals<'a> {
     /// Views lines, as many as `Unit::totals_lines` says, as totals.
     #[inline(always)]
     pub(super) fn view(lines: &'a mut [Line], vectors: usize) -> Self {
-        let (scalars, mixed) = f32::view_mut(lines).split_at_mut(2 * vectors.div_ceil(LANES));
+        let (scalars, mixed) = Line::floats_mut(lines).split_at_mut(2 * vectors.div_ceil(LANES));
         let (largest, weight) = scalars.as_flattened_mut().split_at_mut(vectors.div_ceil(LANES) * LANES);
         Self { largest: &mut largest[..vectors], weight: &mut weight[..vectors], mixed }
     }

@@ -97,6 +97,7 @@ unsafe fn stream<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize)
 ///
 /// The processor must have the instructions of `V` and `F`, and the task must have been checked to have that many
 /// groups.
+#[expect(clippy::large_stack_arrays, reason = "128 KiB of the 2 MiB that a thread has")]
 #[inline(always)]
 unsafe fn panels<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
     let weights = Line::bytes(task.weights);
@@ -190,6 +191,7 @@ const fn groups_of_tile<V: Lanes>(rows: usize) -> usize {
 }
 
 /// Where a tile finds its activations and sums.
+#[derive(Clone, Copy)]
 struct Place {
     x: *const u32,
     width: usize,
@@ -213,9 +215,9 @@ unsafe fn tile<V: Lanes, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, co
     for step in 0..weights.steps {
         // SAFETY: the first group holds this step.
         let mut w = [unsafe { F::weights(weights.groups[0].add(step * F::BYTES)) }; GROUPS];
-        for group in 1..GROUPS {
+        for (w, group) in w.iter_mut().zip(weights.groups).skip(1) {
             // SAFETY: so does each other group.
-            w[group] = unsafe { F::weights(weights.groups[group].add(step * F::BYTES)) };
+            *w = unsafe { F::weights(group.add(step * F::BYTES)) };
         }
         if AHEAD {
             for group in 0..GROUPS {

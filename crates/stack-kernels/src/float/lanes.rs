@@ -192,9 +192,10 @@ impl<V: Lanes> Terms<V> for Half {
 
     #[inline(always)]
     unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
+        let halves: *const u16 = from.cast();
         for step in 0..steps {
             // SAFETY: the caller vouches for all steps of weights and for the buffer.
-            unsafe { V::load_half(from.cast::<u16>().add(step * LANES)).store(buffer.add(step * LANES)) };
+            unsafe { V::load_half(halves.add(step * LANES)).store(buffer.add(step * LANES)) };
         }
         buffer.cast()
     }
@@ -232,10 +233,11 @@ impl<V: Lanes> Terms<V> for Pairs {
 
     #[inline(always)]
     unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
+        let pairs: *const u32 = from.cast();
         for step in 0..steps {
             // SAFETY: the caller vouches for all steps of weights and for the buffer.
             unsafe {
-                let (first, second) = V::load_pairs(from.cast::<u32>().add(step * LANES));
+                let (first, second) = V::load_pairs(pairs.add(step * LANES));
                 second.store(buffer.add(2 * step * LANES));
                 first.store(buffer.add((2 * step + 1) * LANES));
             }

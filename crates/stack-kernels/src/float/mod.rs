@@ -17,6 +17,11 @@
 //!
 //! A vector holds one column (or one pair of columns) of the 16 rows of a group; no kernel ever adds across lanes.
 
+#![expect(
+    clippy::inline_always,
+    reason = "so that they become part of a function that is compiled for the instructions"
+)]
+
 pub(crate) mod kernel;
 pub(crate) mod lanes;
 pub(crate) mod pack;

@@ -11,6 +11,7 @@ use crate::tile::{self, LANES};
 type Multiply = Box<dyn Fn(&mut FloatTask<'_>)>;
 
 /// Lists the kernels that this machine can run.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, unused_mut, reason = "one more on x86"))]
 fn kernels(format: Format) -> Vec<(&'static str, Multiply)> {
     let floats =
         |level| -> Multiply { with_kernels!(level, kernels => Box::new(move |task| kernels.floats(task))) };

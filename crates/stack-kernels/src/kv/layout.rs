@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::element::Element;
+use super::element::{BLOCK, Element, Scaled};
 use super::{Line, PAGE_TOKENS};
 use crate::lanes::LANES;
 
@@ -13,6 +13,8 @@ pub enum KvType {
     F16,
     /// Single precision.
     F32,
+    /// Whole numbers of 8 bits with a scale for every 32 dimensions of a token.
+    Q8,
 }
 
 /// What one layer remembers of a token. A layer without attention has no heads.
@@ -56,22 +58,19 @@ impl KvLayout {
     ///
     /// When a page would not fit the address space.
     pub fn new(layers: &[LayerKv], kind: KvType) -> Self {
-        let per_line = match kind {
-            KvType::F16 => u16::PER_LINE,
-            KvType::F32 => f32::PER_LINE,
+        let lines_of = match kind {
+            KvType::F16 => u16::lines,
+            KvType::F32 => f32::lines,
+            KvType::Q8 => Scaled::lines,
         };
-        let lines_of = |groups: usize| groups.div_ceil(per_line);
         let mut lines = 0usize;
         let layers = layers
             .iter()
             .map(|&shape| {
-                let key_lines = lines_of(shape.key_length);
-                let value_lines = shape
-                    .value_length
-                    .div_ceil(LANES)
-                    .checked_mul(PAGE_TOKENS)
-                    .map(lines_of)
-                    .expect("a page fits the address space");
+                let groups = shape.value_length.div_ceil(LANES);
+                let value_groups = groups.checked_mul(PAGE_TOKENS).expect("a page fits the address space");
+                let key_lines = lines_of(shape.key_length, shape.key_length.div_ceil(BLOCK));
+                let value_lines = lines_of(value_groups, shape.value_length.div_ceil(BLOCK));
                 let mut take = |per_head: usize| {
                     let start = lines;
                     lines = shape
@@ -158,7 +157,7 @@ mod tests {
         let shapes = [(2, 3, 17), (0, 0, 0), (1, 576, 512)];
         let shapes =
             shapes.map(|(kv_heads, key_length, value_length)| LayerKv { kv_heads, key_length, value_length });
-        for kind in [KvType::F16, KvType::F32] {
+        for kind in [KvType::F16, KvType::F32, KvType::Q8] {
             let layout = KvLayout::new(&shapes, kind);
             let mut used = vec![false; layout.lines()];
             for (layer, shape) in shapes.iter().enumerate() {

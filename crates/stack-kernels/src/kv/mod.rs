@@ -12,7 +12,7 @@ mod page;
 mod sequence;
 mod store;
 
-pub(crate) use element::Element;
+pub(crate) use element::{Element, Scaled};
 pub use layout::{KvLayout, KvType, LayerKv};
 pub(crate) use page::{Line, Page};
 pub use sequence::KvSequence;

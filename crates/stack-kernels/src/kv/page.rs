@@ -35,6 +35,19 @@ impl Line {
         // line.
         unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 2) }
     }
+
+    #[inline(always)]
+    pub(crate) fn bytes(lines: &[Self]) -> &[[i8; LANES]] {
+        // SAFETY: a line is four groups of 16 bytes without padding, and any bits are an i8.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 4) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes_mut(lines: &mut [Self]) -> &mut [[i8; LANES]] {
+        // SAFETY: as in `bytes`; the lines are borrowed mutably for as long as the result, and any i8 is fit for a
+        // line.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 4) }
+    }
 }
 
 /// What all layers remember of sixteen consecutive tokens.

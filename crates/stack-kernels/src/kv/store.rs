@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::element::Element;
+use super::element::{BLOCK, Element, Scaled};
 use super::layout::{KvType, LayerKv, Slices};
 use super::{KvSequence, Line, PAGE_TOKENS};
 use crate::cpu::Cpu;
-use crate::lanes::{self, Kernel, LANES, Lanes, load_part};
+use crate::lanes::{self, Kernel, Lanes};
 
 /// The new keys and values of one sequence in one layer.
 pub struct KvSpan<'a> {
@@ -104,6 +104,7 @@ impl Kernel for &mut Part<'_> {
         match self.kind {
             KvType::F16 => self.store::<L, u16>(lanes),
             KvType::F32 => self.store::<L, f32>(lanes),
+            KvType::Q8 => self.store::<L, Scaled>(lanes),
         }
     }
 }
@@ -114,27 +115,22 @@ impl Part<'_> {
         let shape = self.slices.shape;
         let groups = self.slices.value_groups();
         for head in 0..shape.kv_heads {
-            let to = E::view_mut(&mut self.lines[self.slices.keys(head)]);
-            // Sixteen dimensions at a time, so that the lines of a page are written while they are near.
-            for (group, to) in to.chunks_mut(LANES).take(shape.key_length.div_ceil(LANES)).enumerate() {
-                let first = group * LANES;
-                let length = (shape.key_length - first).min(LANES);
+            let to = &mut self.lines[self.slices.keys(head)];
+            // A block of dimensions at a time, so that the lines of a page are written while they are near.
+            for block in 0..shape.key_length.div_ceil(BLOCK) {
+                let (first, end) = (block * BLOCK, shape.key_length.min((block + 1) * BLOCK));
                 for token in 0..self.count {
-                    let start = (token * shape.kv_heads + head) * shape.key_length + first;
-                    let mut numbers = E::ZEROS;
-                    E::store(lanes, load_part(lanes, &self.keys[start..start + length], 0.0), &mut numbers);
-                    for dimension in 0..length {
-                        to[dimension][self.slot + token] = numbers[dimension];
-                    }
+                    let start = (token * shape.kv_heads + head) * shape.key_length;
+                    let key = &self.keys[start + first..start + end];
+                    E::put_key(lanes, to, shape.key_length, self.slot + token, block, key);
                 }
             }
-            let to = E::view_mut(&mut self.lines[self.slices.values(head)]);
-            let to = to[self.slot * groups..].chunks_exact_mut(groups.max(1));
-            for (token, to) in to.take(self.count).enumerate() {
+            let to = &mut self.lines[self.slices.values(head)];
+            for token in 0..self.count {
                 let start = (token * shape.kv_heads + head) * shape.value_length;
                 let value = &self.values[start..start + shape.value_length];
-                for (value, to) in value.chunks(LANES).zip(to) {
-                    E::store(lanes, load_part(lanes, value, 0.0), to);
+                for (block, value) in value.chunks(BLOCK).enumerate() {
+                    E::put_value(lanes, to, groups, self.slot + token, block, value);
                 }
             }
         }

@@ -34,6 +34,8 @@ pub(crate) trait Lanes: Copy {
     fn store(self, x: Self::F32, to: &mut [f32; LANES]);
     /// Loads sixteen half-precision numbers.
     fn load_f16(self, from: &[u16; LANES]) -> Self::F32;
+    /// Loads sixteen whole numbers.
+    fn load_i8(self, from: &[i8; LANES]) -> Self::F32;
     /// Stores half-precision numbers, rounded to nearest, ties to even.
     fn store_f16(self, x: Self::F32, to: &mut [u16; LANES]);
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;

@@ -34,6 +34,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    fn load_i8(self, from: &[i8; LANES]) -> Self::F32 {
+        from.map(f32::from)
+    }
+
+    #[inline(always)]
     fn store_f16(self, x: Self::F32, to: &mut [u16; LANES]) {
         *to = x.map(|x| f16::from_f32_const(x).to_bits());
     }

@@ -26,6 +26,7 @@ impl Kernel for Operations<'_> {
             lanes.min(a, b),
             lanes.select_less(a, b, c, a),
             lanes.load_f16(&halves),
+            lanes.load_i8(&self.1.map(|x| x as i8)),
             lanes.splat(lanes.largest(a)),
             lanes.splat(lanes.sum(a)),
             exp(lanes, a),

@@ -21,22 +21,22 @@ pub(crate) trait Codes {
 /// Codes that were unpacked to bytes.
 pub(crate) struct Unpacked<const BITS: u32>;
 
-/// Q4_0, Q4_1, Q4_K.
+/// `Q4_0`, `Q4_1`, `Q4_K`.
 pub(crate) struct Nibbles;
 
-/// Q5_0, Q5_1, Q5_K.
+/// `Q5_0`, `Q5_1`, `Q5_K`.
 pub(crate) struct FiveBits;
 
-/// Q6_K.
+/// `Q6_K`.
 pub(crate) struct SixBits;
 
-/// Q2_K.
+/// `Q2_K`.
 pub(crate) struct TwoBits;
 
-/// Q3_K.
+/// `Q3_K`.
 pub(crate) struct ThreeBits;
 
-/// IQ4_NL, IQ4_XS.
+/// `IQ4_NL`, `IQ4_XS`.
 pub(crate) struct Uneven;
 
 /// MXFP4.

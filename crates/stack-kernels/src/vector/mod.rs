@@ -5,7 +5,12 @@
 //! bytes are multiplied with signed ones ([`Vectors::products`]); all sums of integers are exact, so that it is free
 //! to choose the order of those.
 
-mod codes;
+#![expect(
+    clippy::inline_always,
+    reason = "so that they become part of a function that is compiled for the instructions"
+)]
+
+pub(crate) mod codes;
 mod few_rows;
 mod level;
 mod multiply;

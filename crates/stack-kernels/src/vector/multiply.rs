@@ -14,21 +14,29 @@ use crate::tile::{self, LANES};
 pub(super) struct Blocks<'a> {
     lines: &'a [Line],
     per_block: usize,
+    is_packed: bool,
 }
 
 impl<'a> Blocks<'a> {
     pub(super) fn packed(format: Format, lines: &'a [Line]) -> Self {
-        Self { lines, per_block: tile::code_lines(format) }
+        Self { lines, per_block: tile::code_lines(format), is_packed: true }
     }
 
     fn unpacked(panel: &'a Panel) -> Self {
-        Self { lines: panel.codes.as_flattened(), per_block: panel.codes[0].len() }
+        let lines = panel.codes.as_flattened();
+        Self { lines, per_block: panel.codes[0].len(), is_packed: false }
     }
 
-    /// Returns the lines of one block.
+    /// Returns the lines of one block; packed ones come from memory, so that those after them are asked for.
     #[inline(always)]
-    fn block(self, index: usize) -> *const Line {
-        self.lines[index * self.per_block..(index + 1) * self.per_block].as_ptr()
+    fn block<V: Vectors>(self, index: usize) -> *const Line {
+        let lines = &self.lines[index * self.per_block..(index + 1) * self.per_block];
+        if self.is_packed {
+            for line in lines {
+                V::Floats::prefetch((&raw const *line).wrapping_add(LINES_AHEAD).cast());
+            }
+        }
+        lines.as_ptr()
     }
 }
 
@@ -152,8 +160,9 @@ unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool,
 ) {
     // SAFETY: the caller vouches for the instructions.
     let mut tile_sums = [unsafe { V::Floats::zero() }; ROWS];
-    for block in 0..8 {
-        let lines = codes.block(block);
+    // There are eight, but a compiler that knows unrolls them all and runs out of registers.
+    for block in 0..panel.blocks {
+        let lines = codes.block::<V>(block);
         for half in 0..if HALVES { 2 } else { 1 } {
             let (sub, group) = if HALVES { (2 * block + half, 4 * half) } else { (block, 0) };
             let mut x = [std::ptr::null(); ROWS];
@@ -222,7 +231,7 @@ unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
         totals[row] = unsafe { V::Floats::load(sums[row].as_ptr()) };
     }
     for block in 0..panel.blocks {
-        let lines = codes.block(block);
+        let lines = codes.block::<V>(block);
         let mut x = [std::ptr::null(); ROWS];
         let mut starts = [0; ROWS];
         for row in 0..ROWS {
@@ -252,3 +261,6 @@ unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
         unsafe { totals[row].store(sums[row].as_mut_ptr()) };
     }
 }
+
+/// How far ahead of their use weights are asked for, in lines: about two tiles.
+const LINES_AHEAD: usize = 80;

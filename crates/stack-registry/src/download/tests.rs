@@ -20,7 +20,7 @@ struct Server<F> {
     renewed: AtomicUsize,
 }
 
-/// A reply: status, ETag, the range that it claims to hold, and the body.
+/// A reply: status, `ETag`, the range that it claims to hold, and the body.
 struct Reply {
     status: u16,
     etag: &'static str,

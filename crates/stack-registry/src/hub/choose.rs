@@ -53,14 +53,13 @@ pub fn choose<'a>(files: &'a [TreeFile], wanted: &Wanted) -> Result<Chosen<'a>, 
             let files: Vec<_> = files.iter().filter(|file| glob.matches(file.path.as_str())).collect();
             if files.is_empty() { Err(ChoiceError::Nothing) } else { Ok(Chosen { files, label: None }) }
         }
-        Wanted::File(path) => match named(whole(path)) {
-            Some((stem, files)) => Ok(Chosen { files: files.clone(), label: label(stem) }),
-            None => {
-                let file = files.iter().find(|file| file.path.as_str() == path);
-                let file = file.ok_or(ChoiceError::Nothing)?;
-                Ok(Chosen { files: vec![file], label: None })
+        Wanted::File(path) => {
+            if let Some((stem, files)) = named(whole(path)) {
+                return Ok(Chosen { files: files.clone(), label: label(stem) });
             }
-        },
+            let file = files.iter().find(|file| file.path.as_str() == path).ok_or(ChoiceError::Nothing)?;
+            Ok(Chosen { files: vec![file], label: None })
+        }
         Wanted::Quantization(asked) => {
             let fits = |stem: &str| label(stem).is_some_and(|label| label.eq_ignore_ascii_case(asked));
             match one(&models, fits) {
@@ -178,8 +177,8 @@ impl Glob {
 /// Matches with one step back at a time, so that no pattern takes more than its length times the path's.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
-    // Where to go on if what follows the latest star does not fit: the star, its width, and the text taken by it.
-    let (mut star, mut double): (Option<(usize, usize)>, Option<(usize, usize)>) = (None, None);
+    // Where to go on if what follows the latest star does not fit: after the star, and after the text taken by it.
+    let (mut star, mut double) = (None::<(usize, usize)>, None::<(usize, usize)>);
     loop {
         match pattern.get(p) {
             Some(b'*') if pattern.get(p + 1) == Some(&b'*') => {

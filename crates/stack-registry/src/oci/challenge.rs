@@ -61,16 +61,16 @@ fn value(text: &str) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
-    fn bearer(realm: &str, service: Option<&str>) -> Option<Challenge> {
-        Some(Challenge::Bearer { realm: realm.into(), service: service.map(Into::into) })
+    fn bearer(realm: &str, service: &str) -> Challenge {
+        Challenge::Bearer { realm: realm.into(), service: Some(service.into()) }
     }
 
     #[test]
     fn realms_are_read() {
         let parse = Challenge::parse;
         let text = r#"Bearer realm="https://auth.test/token",service="reg,istry",scope="repository:a:pull""#;
-        assert_eq!(parse(text), bearer("https://auth.test/token", Some("reg,istry")));
-        assert_eq!(parse(r#"bearer service=x , REALM="a\"b""#), bearer("a\"b", Some("x")));
+        assert_eq!(parse(text), Some(bearer("https://auth.test/token", "reg,istry")));
+        assert_eq!(parse(r#"bearer service=x , REALM="a\"b""#), Some(bearer("a\"b", "x")));
         assert_eq!(parse("Basic realm=\"x\""), Some(Challenge::Basic));
     }
 

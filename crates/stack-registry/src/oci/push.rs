@@ -130,7 +130,7 @@ fn upload(remote: &Remote, method: Method, url: Url) -> Request {
 /// Returns where an upload goes on. It must be the same registry's, which alone is shown the token.
 fn location(remote: &Remote, url: &Url, response: &Response) -> Result<Url, OciError> {
     let location = response.headers.get("location").unwrap_or_default();
-    let next = url.join(location).map_err(super::malformed)?;
+    let next = url.join(location)?;
     if !location.is_empty() && next.origin() == remote.base.origin() {
         Ok(next)
     } else {

@@ -83,9 +83,9 @@ impl TransferError {
     pub(super) fn downloading(file: &str, error: DownloadError) -> Self {
         match error {
             DownloadError::Store(error) => error.into(),
-            DownloadError::Renewal(error) => error.into(),
+            DownloadError::Renewal(error)
+            | DownloadError::GaveUp { last: Some(error), reason: GiveUp::Trouble(_) } => error.into(),
             DownloadError::Cancelled => Self::new(Reason::Interrupted, "it was interrupted"),
-            DownloadError::GaveUp { last: Some(error), reason: GiveUp::Trouble(_) } => error.into(),
             DownloadError::GaveUp { reason, last } => {
                 let kind = match &reason {
                     GiveUp::Status(401 | 403 | 404 | 410) => Reason::Upstream404,

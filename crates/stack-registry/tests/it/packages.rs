@@ -59,7 +59,7 @@ fn models_and_signatures_travel() {
         StoredModel::open(&to, name).unwrap();
     }
     let first = to.resolve(&names[0]).unwrap();
-    assert_eq!(bundles(&to, &first.manifest.digest).unwrap(), [b"a signature"]);
+    assert_eq!(bundles(&to, &to.index().unwrap(), &first.manifest.digest).unwrap(), [b"a signature"]);
     assert_eq!(first.record.named_at, Some(7));
     let again = import(&to, &bytes).unwrap();
     assert!(again.blobs.iter().all(|(_, outcome)| *outcome == Outcome::Present));

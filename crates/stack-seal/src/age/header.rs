@@ -6,6 +6,11 @@ use std::fmt;
 use super::stanza::{self, COLUMNS, Stanza};
 use super::{FileKey, OpenError, passphrase};
 
+/// Tells from the first bytes of a file whether it is meant to be an age file, of whatever version.
+pub fn is_sealed(start: &[u8]) -> bool {
+    start.starts_with(b"age-encryption.org/")
+}
+
 /// The header of an age file: stanzas and their MAC, which is not checked until a file key is found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -193,6 +198,7 @@ mod tests {
         assert_eq!(len, HEADER.len());
         assert_eq!(header.stanzas.len(), 2);
         assert_eq!(header.to_bytes(), HEADER.as_bytes());
+        assert!(is_sealed(HEADER.as_bytes()) && !is_sealed(b"GGUF"));
     }
 
     #[test]

@@ -18,9 +18,9 @@ use crate::parallel;
 /// A fresh file key and the header that wraps it, for exactly one payload.
 #[derive(Debug)]
 pub struct Sealing {
-    file_key: FileKey,
-    header: Header,
-    nonce: [u8; NONCE],
+    pub(super) file_key: FileKey,
+    pub(super) header: Header,
+    pub(super) nonce: [u8; NONCE],
 }
 
 impl Sealing {

@@ -9,7 +9,7 @@ mod files;
 mod interop;
 mod primitives;
 mod published;
-mod published_bundles;
+mod published_sealed;
 mod sealed;
 mod signatures;
 mod vectors;

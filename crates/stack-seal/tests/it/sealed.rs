@@ -129,6 +129,19 @@ fn one_flipped_bit_anywhere_is_refused() {
 }
 
 #[test]
+fn no_bit_of_a_small_file_may_change() {
+    let good = sealed(b"a small file", 5);
+    for bit in 0..good.len() * 8 {
+        let mut bad = good.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert!(age::open_bytes(&bad, &alice()).is_err(), "bit {bit}");
+    }
+    for cut in 0..good.len() {
+        assert!(age::open_bytes(&good[..cut], &alice()).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
 fn truncation_fails_before_anything_comes_out() {
     let plain = noise(2 * SPAN);
     let good = sealed(&plain, 5);

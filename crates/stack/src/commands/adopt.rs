@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     update: bool,
     #[command(flatten)]
-    store: StoreArguments,
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Serialize)]

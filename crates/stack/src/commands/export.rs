@@ -10,6 +10,7 @@ use stack_registry::manifest::{Manifest, Role};
 use stack_registry::name::Name;
 use stack_registry::package::{Export, PackageError, VolumeWriter};
 use stack_registry::store::Store;
+use stack_seal::age::{Recipients, Sealing};
 use stack_seal::digest::Digest;
 use stack_seal::statement::Tier;
 
@@ -17,7 +18,7 @@ use crate::command_error::{CommandError, Kind};
 use crate::output::Data;
 use crate::progress::ByteBar;
 use crate::store_access::StoreArguments;
-use crate::{amounts, input, quantity};
+use crate::{amounts, identities, input, machine, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -33,8 +34,11 @@ pub(crate) struct Arguments {
     /// Leave out what the receiver has according to this file, which `stack list --inventory` wrote there
     #[arg(long = "for", value_name = "INVENTORY")]
     inventory: Option<PathBuf>,
+    /// Seal the package for this recipient: `age1…`, or an identity or file with one; may be repeated
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "split")]
+    recipient: Vec<String>,
     #[command(flatten)]
-    store: StoreArguments,
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Serialize)]
@@ -49,20 +53,21 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let names = arguments.names.iter().map(|name| Name::parse(name)).collect::<Result<Vec<_>, _>>()?;
     let store = arguments.store.needed(&names[0])?;
-    for name in &names {
-        check_tier(&store, name)?;
+    let recipients = recipients(arguments)?;
+    if recipients.is_none() {
+        names.iter().try_for_each(|name| check_tier(&store, name))?;
     }
     let receiver_has = arguments.inventory.as_deref().map(inventory).transpose()?.unwrap_or_default();
     let quiet = arguments.store.quiet;
     let export = Export::collect(&store, &names, &receiver_has, &|_| {})?;
     let bytes = export.bytes()?;
     let bar = ByteBar::new("exporting", bytes, quiet);
-    let mut out = VolumeWriter::new(&arguments.output, arguments.split);
-    export.write(&mut out, &|done| bar.show(done)).map_err(|error| cannot_write(error, &arguments.output))?;
-    let files = out.finish().map_err(|error| {
-        let attempt = format!("writing {}", arguments.output.display());
-        cannot_write(PackageError::Io { attempt, source: error }, &arguments.output)
-    })?;
+    let out = VolumeWriter::new(&arguments.output, arguments.split);
+    let written = match &recipients {
+        None => plain(&export, out, &bar),
+        Some(recipients) => sealed(&export, recipients, out, &bar)?,
+    };
+    let files = written.map_err(|error| cannot_write(error, &arguments.output))?;
     drop(bar);
     let report = Report {
         files: files.iter().map(|file| file.display().to_string()).collect(),
@@ -85,10 +90,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     data.line(&format!("{} in {} blobs{left_out}", quantity::bytes(bytes), report.blobs))
 }
 
+fn plain(export: &Export, mut out: VolumeWriter, bar: &ByteBar) -> Result<Vec<PathBuf>, PackageError> {
+    export.write(&mut out, &|done| bar.show(done))?;
+    out.finish().map_err(failed)
+}
+
+/// Seals the package while it is written; no byte of it touches the disk in clear.
+fn sealed(
+    export: &Export,
+    recipients: &Recipients,
+    out: VolumeWriter,
+    bar: &ByteBar,
+) -> Result<Result<Vec<PathBuf>, PackageError>, CommandError> {
+    let sealing = Sealing::new(recipients, &mut machine::random()?);
+    let seal = || {
+        let mut writer = sealing.writer(out, export.bytes()?).map_err(failed)?;
+        export.write(&mut writer, &|done| bar.show(done))?;
+        writer.finish().and_then(VolumeWriter::finish).map_err(failed)
+    };
+    Ok(seal())
+}
+
+fn failed(source: std::io::Error) -> PackageError {
+    PackageError::Io { attempt: "writing the package".to_owned(), source }
+}
+
+fn recipients(arguments: &Arguments) -> Result<Option<Recipients>, CommandError> {
+    let home = arguments.store.home()?;
+    let keys = arguments.recipient.iter().map(|text| identities::recipient(&home, text));
+    Ok(Recipients::keys(keys.collect::<Result<Vec<_>, _>>()?))
+}
+
 /// Weights that may not leave the machine in clear do not. Anyone may claim so, and is believed.
 fn check_tier(store: &Store, name: &Name) -> Result<(), CommandError> {
     let entry = store.resolve(name)?;
-    let claims = unchecked_claims(store, &entry.manifest.digest)?;
+    let claims = unchecked_claims(store, &store.index()?, &entry.manifest.digest)?;
     let sovereign = claims.iter().any(|claim| claim.tier == Tier::Sovereign);
     let manifest = store.manifest(&entry.manifest.digest)?;
     if sovereign && has_plain_weights(&manifest) {

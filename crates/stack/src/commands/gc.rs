@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = amounts::duration)]
     parts_older: Duration,
     #[command(flatten)]
-    store: StoreArguments,
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Serialize)]

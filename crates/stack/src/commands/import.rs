@@ -7,13 +7,16 @@ use serde::Serialize;
 use stack_registry::name::Name;
 use stack_registry::package::{Import, ImportOptions, Imported, Outcome, Receipt, Source, Volumes};
 use stack_registry::store::{Rebind, Store};
+use stack_seal::age::{Identity, OpenError, UnlockedFile};
+use stack_seal::verified::{Expected, Pass};
 
 use crate::command_error::{CommandError, Kind};
 use crate::output::Data;
+use crate::passphrase::PassphraseArguments;
 use crate::private_file::{self, Existing, Readers};
 use crate::progress::ByteBar;
 use crate::store_access::StoreArguments;
-use crate::{machine, quantity};
+use crate::{identities, machine, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -32,8 +35,13 @@ pub(crate) struct Arguments {
     /// Write what was imported into this file, for whoever sent it
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     receipt: Option<PathBuf>,
+    /// Open a sealed package with this identity
+    #[arg(long, value_name = "IDENTITY")]
+    identity: Option<String>,
     #[command(flatten)]
-    store: StoreArguments,
+    passphrase: PassphraseArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Default, Serialize)]
@@ -60,8 +68,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let mut report = Report { dry_run: arguments.dry_run, ..Report::default() };
     for file in &arguments.files {
-        let volumes = Volumes::open(file)?;
-        let import = Import::open(&volumes)?;
+        let source = open(arguments, file)?;
+        let import = Import::open(&*source)?;
         if arguments.dry_run {
             report.would_import(arguments, &import)?;
             continue;
@@ -70,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         let now = machine::now();
         let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
         let options = ImportOptions { name: name.clone(), rebind, now: now.seconds() };
-        let bar = ByteBar::new("importing", volumes.length(), arguments.store.quiet);
+        let bar = ByteBar::new("importing", source.length(), arguments.store.quiet);
         let imported = import.run(&store, &options, &|done| bar.show(done))?;
         drop(bar);
         if let Some(path) = &arguments.receipt {
@@ -88,6 +96,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let copied = if report.dry_run { "would copy" } else { "copied" };
     let (bytes, blobs) = (quantity::bytes(report.copied_bytes), report.copied.len());
     data.line(&format!("{copied} {bytes} in {blobs} blobs; {} were there", report.present.len()))
+}
+
+/// Opens a package. What is sealed is opened chunk by chunk, as it is read.
+fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandError> {
+    let volumes = Volumes::open(path)?;
+    if !volumes.is_sealed() {
+        return Ok(Box::new(volumes));
+    }
+    let identity =
+        identities::open(&arguments.store.home()?, arguments.identity.as_deref(), &arguments.passphrase)?;
+    let file = volumes.into_file().ok_or_else(|| {
+        CommandError::new(Kind::Usage, "a sealed package cannot be read in volumes")
+            .hint("put the volumes together with `cat` first")
+    })?;
+    let opened = UnlockedFile::open(file, &[Identity::X25519(identity.into_opening())])
+        .map_err(|error| cannot_open(path, error))?;
+    let pass = Pass::open_sealed(opened, Expected::first_seen(), None).map_err(|error| {
+        CommandError::new(Kind::Malformed, format!("{} cannot be opened", path.display()))
+            .reason("bad-package")
+            .caused(error)
+    })?;
+    Ok(Box::new(pass))
+}
+
+fn cannot_open(path: &Path, error: OpenError) -> CommandError {
+    let (kind, code, hint) = match &error {
+        OpenError::Io(_) => (Kind::Machine, "io", "look at who may read the file"),
+        OpenError::NoIdentity => (Kind::Closed, "no-identity", "name the one it is for with --identity"),
+        _ => (Kind::Malformed, "bad-package", "copy it again, or ask for it again"),
+    };
+    CommandError::new(kind, format!("{} cannot be opened", path.display()))
+        .reason(code)
+        .hint(hint)
+        .caused(error)
 }
 
 impl Report {

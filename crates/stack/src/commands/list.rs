@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use clap::Args;
 use serde::Serialize;
 use stack_registry::attached::unchecked_claims;
-use stack_registry::manifest::{Manifest, Role};
+use stack_registry::manifest::{Index, Manifest, Role};
 use stack_registry::store::{Entry, Store};
 
 use crate::command_error::CommandError;
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["all", "pattern"])]
     inventory: bool,
     #[command(flatten)]
-    store: StoreArguments,
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Serialize)]
@@ -76,13 +76,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let mut report = Report { models: Vec::new(), referrers: arguments.all.then(Vec::new) };
     if let Some(store) = &store {
+        let index = store.index()?;
         for entry in store.entries()? {
             if arguments.pattern.as_deref().is_none_or(|pattern| matches(pattern, &entry.name.to_string())) {
-                report.models.push(Model::of(store, &entry));
+                report.models.push(Model::of(store, &index, &entry));
             }
         }
         if let Some(referrers) = &mut report.referrers {
-            for entry in &store.index()?.manifests {
+            for entry in &index.manifests {
                 if let Some(subject) = entry.annotations.get(stack_registry::manifest::key::SUBJECT) {
                     referrers.push(Referrer {
                         digest: entry.digest.to_string(),
@@ -138,7 +139,7 @@ fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError
 }
 
 impl Model {
-    fn of(store: &Store, entry: &Entry) -> Self {
+    fn of(store: &Store, index: &Index, entry: &Entry) -> Self {
         let mut model = Self {
             name: entry.name.short(),
             digest: entry.manifest.digest.to_string(),
@@ -154,13 +155,13 @@ impl Model {
             problem: None,
         };
         match store.manifest(&entry.manifest.digest) {
-            Ok(manifest) => model.look_into(store, entry, &manifest),
+            Ok(manifest) => model.look_into(store, index, entry, &manifest),
             Err(error) => model.problem = Some(error.to_string()),
         }
         model
     }
 
-    fn look_into(&mut self, store: &Store, entry: &Entry, manifest: &Manifest) {
+    fn look_into(&mut self, store: &Store, index: &Index, entry: &Entry, manifest: &Manifest) {
         self.size_bytes = manifest.total_bytes();
         let paths = || manifest.layers.iter().filter_map(|layer| layer.file_path());
         self.format = ["gguf", "safetensors"]
@@ -174,7 +175,7 @@ impl Model {
                 Err(error) => self.problem = Some(error.to_string()),
             }
         }
-        let claims = unchecked_claims(store, &entry.manifest.digest).unwrap_or_default();
+        let claims = unchecked_claims(store, index, &entry.manifest.digest).unwrap_or_default();
         self.tier = claims.iter().map(|claim| claim.tier).min().map(|tier| tier.name());
         if self.signers.is_empty() {
             let signers = claims.iter().flat_map(|claim| &claim.signers).map(ToString::to_string);

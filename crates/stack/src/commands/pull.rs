@@ -24,8 +24,11 @@ use crate::{amounts, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// hf://owner/repo[@rev][:quant|/file], oci://host/repo[:tag], or https://…
-    #[arg(value_name = "REF", value_parser = Reference::parse)]
+    #[arg(
+        value_name = "REF",
+        value_parser = Reference::parse,
+        help = "hf://owner/repo[@rev][:quant|/file], oci://host/repo[:tag], or https://…"
+    )]
     reference: Reference,
     /// Give the model this name
     #[arg(long = "as", value_name = "NAME", value_parser = Name::parse)]
@@ -86,6 +89,7 @@ struct OfferedFile {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.transfer.home.home()?;
     let transport = arguments.transfer.transport(&home)?;
+    refuse_meaningless(arguments)?;
     if let Reference::Name(name) = &arguments.reference {
         return known(arguments, &home, name);
     }
@@ -127,6 +131,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         arguments.transfer.say("nobody vouches for these bytes: what came is pinned");
     }
     print(arguments, &pulled, &upstream)
+}
+
+/// Refuses options that say nothing about the kind of source at hand.
+fn refuse_meaningless(arguments: &Arguments) -> Result<(), CommandError> {
+    let (hub, registry) = (
+        matches!(arguments.reference, Reference::Hub { .. }),
+        matches!(arguments.reference, Reference::Oci { .. }),
+    );
+    let option = if arguments.file.is_some() && !hub {
+        "--file"
+    } else if arguments.revision.is_some() && !hub && !registry {
+        "--revision"
+    } else {
+        return Ok(());
+    };
+    Err(CommandError::new(Kind::Usage, format!("{option} means nothing for this source"))
+        .hint("leave it out; it chooses within a repository"))
 }
 
 /// Asks the source what it has.

@@ -17,8 +17,7 @@ pub(crate) struct Arguments {
     /// A model of the store
     #[arg(value_name = "NAME", value_parser = Name::parse)]
     name: Name,
-    /// oci://host/repo[:tag]
-    #[arg(value_name = "REF", value_parser = Reference::parse)]
+    #[arg(value_name = "REF", value_parser = Reference::parse, help = "oci://host/repo[:tag]")]
     reference: Reference,
     /// Send weights only if they are sealed
     #[arg(long)]

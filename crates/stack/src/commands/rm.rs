@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    store: StoreArguments,
+    pub(crate) store: StoreArguments,
 }
 
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ use stack_chat::{ChatModel, ChatRequest, FinishReason, Message, Prompt, Role};
 use stack_engine::spec::DecoderSpec;
 use tokio::runtime::{self, Runtime};
 
+use crate::access::AccessArguments;
 use crate::answer::{Answer, answer, speed};
 use crate::chat::Chat;
 use crate::command_error::{CommandError, Kind};
@@ -43,6 +44,8 @@ pub(crate) struct Arguments {
     sampling: SamplingArguments,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
+    #[command(flatten)]
+    access: AccessArguments,
     /// Print one JSON object with the answer, why it ended, tokens and times
     #[arg(long)]
     json: bool,
@@ -110,7 +113,7 @@ impl Arguments {
 
     /// Loads the model. What it lacks to answer is found before its weights are read.
     fn load(&self) -> Result<Ready, CommandError> {
-        let model = self.model.clone().unwrap_or_default().open()?;
+        let model = self.model.clone().unwrap_or_default().open(&self.access)?;
         let options = self.engine.options()?;
         let id = model.id.clone();
         let cannot = |why: &str, hint: &str| {
@@ -131,7 +134,7 @@ impl Arguments {
             return Err(cannot("has no vocabulary, so it knows no text", "`stack logits` takes token ids"));
         }
         let started = Instant::now();
-        let chat = model.load(&options)?.into_inner().chat;
+        let chat = model.load(&options)?.chat;
         let chat = chat.ok_or_else(|| cannot("answers nothing", "`stack show` says what it is"))?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)

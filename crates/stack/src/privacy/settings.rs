@@ -83,6 +83,9 @@ fn proxy() -> Result<Option<Proxy>, CommandError> {
     };
     let (url, login) = proxy_address(&text).map_err(|wrong| usage(name, &wrong))?;
     let except = either("NO_PROXY").unwrap_or_default();
+    if except.split(',').any(|entry| entry.trim() == "*") {
+        return Ok(None);
+    }
     let except = except.split(',').filter_map(exception).collect();
     Ok(Some(Proxy { url, except, login }))
 }

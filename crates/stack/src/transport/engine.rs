@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use stack_registry::fetch::{Cancel, FetchError, Headers, Method, Request, Response, Trouble};
-use stack_registry::url::Scheme;
+use stack_registry::url::{Origin, Scheme};
 use tokio::runtime::{Builder, Runtime};
 
 use super::body::Body;
@@ -52,16 +52,17 @@ impl Engine {
     /// Sends one request to where the permit allows.
     pub(super) fn send(
         &self,
-        permit: &EgressPermit,
+        permit: EgressPermit,
         request: &Request,
         interrupt: &Cancel,
     ) -> Result<Response, FetchError> {
-        let host = permit.origin().authority();
-        let client = match permit.origin().scheme {
+        let origin = permit.into_origin();
+        let host = origin.authority();
+        let client = match origin.scheme {
             Scheme::Http => &self.plain,
             Scheme::Https => self.tls(&host)?,
         };
-        let prepared = prepare(client, permit, request)?;
+        let prepared = prepare(client, &origin, request)?;
         let cancels = [interrupt.clone(), request.cancel.clone()];
         let sending = wait(&cancels, request.patience, client.execute(prepared));
         let response = match self.runtime.block_on(sending) {
@@ -121,12 +122,11 @@ fn proxy(gate: &Gate, url: &reqwest::Url) -> Option<reqwest::Url> {
 /// Translates a request. What the client would send elsewhere than the permit says is refused.
 fn prepare(
     client: &reqwest::Client,
-    permit: &EgressPermit,
+    origin: &Origin,
     request: &Request,
 ) -> Result<reqwest::Request, FetchError> {
-    let wrong = |message: &str| FetchError::new(Trouble::Nonsense, permit.origin().authority(), message);
+    let wrong = |message: &str| FetchError::new(Trouble::Nonsense, origin.authority(), message);
     let url = reqwest::Url::parse(&request.url.to_string()).map_err(|_| wrong("the address is none"))?;
-    let origin = permit.origin();
     let same = url.scheme() == origin.scheme.to_string()
         && url.host_str() == Some(origin.host.as_str())
         && url.port_or_known_default() == Some(origin.port)

@@ -1,17 +1,11 @@
-//! A refusal of the policy as an error of a command.
+//! Reasons of the policy as errors of a command.
 
-use stack_registry::trust::{Reason, Verdict};
+use stack_registry::trust::Reason;
 
 use crate::command_error::{CommandError, Kind};
 
-/// Makes the error for the first check that refused `what`, if one did.
-pub(crate) fn refusal(what: &str, verdict: &Verdict) -> Result<(), CommandError> {
-    let Some((check, reason)) = verdict.refusal() else { return Ok(()) };
-    Err(error(what, reason, &check.detail))
-}
-
 /// Makes the error for a reason.
-pub(crate) fn error(what: &str, reason: Reason, detail: &str) -> CommandError {
+pub(crate) fn refused(what: &str, reason: Reason, detail: &str) -> CommandError {
     CommandError::new(kind(reason), format!("{what}: {detail}")).reason(reason.code()).hint(hint(reason))
 }
 

@@ -241,3 +241,29 @@ fn names_that_are_paths_reach_nothing() {
     }
     assert_eq!(fs::read(machine.path("secret")).unwrap(), b"secret");
 }
+
+#[test]
+fn a_sealed_package_opens_for_whom_it_is_meant() {
+    let (from, to) = (Machine::with_model(), Machine::new());
+    for name in ["bob", "eve"] {
+        to.run(&["keygen", "--identity", name, "--no-passphrase"]).output();
+    }
+    let public = to.path("home/keys/bob.pub");
+    let package = from.path("out.stackpkg");
+    from.run(&["export", "med/tiny:v1", "-o", &package, "--recipient", &public]).output();
+    let sealed = fs::read(&package).unwrap();
+    assert!(sealed.starts_with(b"age-encryption.org/v1\n"));
+    let plain = fs::read(from.file()).unwrap();
+    assert!(!sealed.windows(64).any(|window| window == &plain[..64]), "no weights in clear");
+    to.run(&["import", &package, "--identity", "eve"]).fails(10, &["error[no-identity]"]);
+    from.run(&["import", &package]).fails(10, &["error[no-identity]"]);
+    let mut spoiled = sealed.clone();
+    let middle = sealed.len() / 2;
+    spoiled[middle] ^= 1;
+    fs::write(&package, &spoiled).unwrap();
+    let ran = to.run(&["import", &package, "--identity", "bob"]);
+    assert!(ran.code != 0 && to.run(&["list"]).output().is_empty(), "{}", ran.stderr);
+    fs::write(&package, &sealed).unwrap();
+    to.run(&["import", &package, "--identity", "bob"]).output();
+    assert_eq!(to.json(&["show", "med/tiny:v1"])["runs"], true);
+}

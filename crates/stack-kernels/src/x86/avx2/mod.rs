@@ -1,5 +1,10 @@
 //! Kernels for AVX2, FMA and F16C, with and without the integer dot product.
 
+#![expect(
+    clippy::inline_always,
+    reason = "so that they become part of a function that is compiled for the instructions"
+)]
+
 mod float;
 mod integer;
 mod products;

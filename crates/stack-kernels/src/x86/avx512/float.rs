@@ -1,5 +1,10 @@
 //! The float kernels in AVX-512.
 
+#![expect(
+    clippy::inline_always,
+    reason = "so that they become part of a function that is compiled for the instructions"
+)]
+
 use std::arch::x86_64::{
     __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps,
     _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps,

@@ -9,7 +9,7 @@ use crate::pull::{Reason, TransferError};
 
 /// Finds out what a repository of a registry offers under a tag or digest.
 ///
-/// ModelPack artifacts, and those of Docker and Ollama, are read; archives are not.
+/// `ModelPack` artifacts, and those of Docker and Ollama, are read; archives are not.
 ///
 /// # Errors
 ///

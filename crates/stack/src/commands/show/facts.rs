@@ -80,7 +80,7 @@ pub(super) struct Memory {
 impl Facts {
     /// Reads the facts of a model, with the memory for a context of so many tokens.
     pub(super) fn read(path: &ModelPath, context: Option<u32>) -> Result<Self, CommandError> {
-        match (path.open(), path) {
+        match (path.inspect(), path) {
             (Ok(model), _) => Ok(Self::of(&model, context)),
             // A family that is not known still has tensors.
             (Err(error), ModelPath::Path(path)) if path.join("config.json").is_file() => {

@@ -63,7 +63,7 @@ impl Stored {
     pub(super) fn of(store: &Store, model: &StoredModel) -> Result<Self, CommandError> {
         let manifest = model.entry.manifest.digest;
         let record = &model.entry.record;
-        let claims = unchecked_claims(store, &manifest)?;
+        let claims = unchecked_claims(store, &store.index()?, &manifest)?;
         Ok(Self {
             name: model.entry.name.short(),
             digest: manifest.to_string(),

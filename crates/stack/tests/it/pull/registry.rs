@@ -16,6 +16,7 @@ struct Registry {
 
 impl Registry {
     /// Starts one that keeps its files in `folder`, or says that the test is skipped.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn start(folder: &Path) -> Option<Self> {
         let config = folder.join("config.yml");
         let text = format!(

@@ -76,6 +76,37 @@ fn the_configuration_is_a_ceiling_and_lists_hosts() {
     }
 }
 
+#[test]
+fn a_proxy_is_asked_instead_of_the_host() {
+    let (home, proxy) = (Home::new(), HttpServer::start(|_| HttpReply::new(403, "")));
+    let through = |arguments: &[&str]| {
+        let mut pull = home.pull(&["https://no-such-host.invalid/a.gguf"]);
+        pull.args(arguments).env("HTTPS_PROXY", proxy.url(""));
+        ran(pull)
+    };
+    through(&["--privacy", "private"]).fails(7, &["error[host-not-listed]", "no-such-host.invalid"]);
+    assert!(proxy.requests().is_empty());
+    through(&[]).fails(8, &["error[unreachable]", "no-such-host.invalid"]);
+    let asked: Vec<_> =
+        proxy.requests().into_iter().map(|request| (request.method, request.target)).collect();
+    assert_eq!(asked, [("CONNECT".to_owned(), "no-such-host.invalid:443".to_owned())]);
+}
+
+#[test]
+fn options_that_mean_nothing_are_refused() {
+    let home = Home::new();
+    ran(home.pull(&["https://a.test/a.gguf", "--revision", "main"])).fails(2, &["--revision", "hint: "]);
+    ran(home.pull(&["oci://a.test/a", "--file", "*"])).fails(2, &["--file", "hint: "]);
+}
+
+#[test]
+fn errors_are_json_where_the_output_is() {
+    let home = Home::new();
+    let refused = ran(home.pull(&["hf://a/b", "--privacy", "sovereign", "--json"]));
+    let error: serde_json::Value = serde_json::from_str(&refused.stderr).unwrap();
+    assert_eq!((refused.code, &error["error"]["code"]), (7, &"tier-forbids".into()));
+}
+
 /// The kernel itself says that nothing was tried.
 #[test]
 fn under_sovereign_no_internet_socket_is_made() {
