@@ -35,6 +35,7 @@ pub mod gc;
 pub mod lease;
 pub mod model;
 pub mod package;
+pub mod sealing;
 pub mod trust;
 
 pub mod download;
