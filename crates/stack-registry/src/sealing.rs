@@ -3,6 +3,8 @@
 //! The name means the old layers until all new ones are there, and then the new ones. What is attached to the model,
 //! such as signatures, goes with it: a signature is over the plain bytes, which stay the same.
 
+use std::error::Error;
+use std::fmt;
 use std::fs::File;
 
 use stack_seal::age::{
@@ -222,6 +224,25 @@ fn plain_root(file: &File, digest: &Digest) -> Result<Root, StoreError> {
     }
     let what = "a blob of the store".to_owned();
     Err(StoreError::Differs { what, expected: *digest, found: found.sha256 })
+}
+
+impl fmt::Display for SealingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(error) => error.fmt(f),
+            Self::Open(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for SealingError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // Their text is this error's text.
+        match self {
+            Self::Store(error) => error.source(),
+            Self::Open(error) => error.source(),
+        }
+    }
 }
 
 impl From<StoreError> for SealingError {
