@@ -9,6 +9,7 @@ use stack_chat::{ChatError, ErrorKind};
 use stack_engine::executor::ExecutorError;
 use stack_engine::template::TemplateError;
 use stack_engine::weights::LoadError;
+use stack_registry::store::StoreError;
 
 use crate::output;
 
