@@ -23,7 +23,7 @@ use crate::home::Home;
 use crate::machine;
 use crate::privacy::{PrivacyArguments, Tier};
 use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, unsigned};
-use crate::trust::{Trust, TrustFolder, refusal};
+use crate::trust::{Trust, TrustFolder, refused};
 
 /// A model that somebody wants to load.
 pub(crate) struct Applicant<'a> {
@@ -98,10 +98,14 @@ impl<'a> Applicant<'a> {
     pub(crate) fn admit(self, source: &dyn WeightSource) -> Result<Admission, CommandError> {
         let facts = ModelFacts::of(source);
         let verdict = self.judged(Some(facts.format), ModelFacts::judged_template(Some(&facts)));
-        refusal(&self.target.title(), &verdict).map_err(|error| match &verdict.rule {
-            Some(rule) => error.caused(format!("the rule for {rule} is {}", verdict.level.name())),
-            None => error,
-        })?;
+        if let Some((check, reason)) = verdict.refusal() {
+            let level = verdict.level.name();
+            let rule = match &verdict.rule {
+                Some(rule) => format!("the rule for {rule} is {level}"),
+                None => format!("no rule matches {}, and the level is {level}", self.target.policy_name()),
+            };
+            return Err(refused(&self.target.title(), reason, &check.detail).caused(rule));
+        }
         let claim = verdict.statement.and_then(|index| self.signatures[index].payload().claim().cloned());
         let model = match self.target {
             Target::Stored(model) => Some(*model),
