@@ -16,6 +16,13 @@ use crate::sealed;
 pub(crate) struct AccessArguments {
     #[command(flatten)]
     home: HomeArguments,
+    #[command(flatten)]
+    keys: KeyArguments,
+}
+
+/// Who opens what is sealed.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct KeyArguments {
     /// Open sealed weights as this identity: a name, or the path of a key file
     #[arg(long, value_name = "ID")]
     identity: Option<String>,
@@ -29,28 +36,40 @@ impl AccessArguments {
         self.home.home()
     }
 
-    /// Unlocks a sealed file of the model `name`: with a passphrase if it was sealed with one, else as an identity.
+    /// Unlocks a sealed file of the model `name`.
     pub(crate) fn unlock(&self, name: &str, bytes: &FileBytes) -> Result<UnlockedFile, CommandError> {
+        self.keys.unlock(&self.home()?, name, bytes)
+    }
+}
+
+impl KeyArguments {
+    /// Unlocks a sealed file of the model `name`: with a passphrase if it was sealed with one, else as an identity.
+    pub(crate) fn unlock(
+        &self,
+        home: &Home,
+        name: &str,
+        bytes: &FileBytes,
+    ) -> Result<UnlockedFile, CommandError> {
         let FileBytes::Sealed { header, payload } = bytes else {
             unreachable!("callers ask for sealed files")
         };
         let (header, _) = Header::read(&header.file).map_err(|error| sealed::cannot_open(name, error))?;
-        let key = self.key(name, &header)?;
+        let key = self.key(home, name, &header)?;
         let payload = payload.file.try_clone().map_err(|error| CommandError::reading(name, error))?;
         UnlockedFile::open_payload(&header, payload, &[key]).map_err(|error| sealed::cannot_open(name, error))
     }
 
     /// Returns what may open a header: a passphrase if it wants one, else an identity.
-    pub(crate) fn key(&self, name: &str, header: &Header) -> Result<Identity, CommandError> {
+    pub(crate) fn key(&self, home: &Home, name: &str, header: &Header) -> Result<Identity, CommandError> {
         if header.wants_passphrase() {
             return self.passphrase.existing(name).map(Identity::Passphrase);
         }
-        self.identity().map(|identity| Identity::X25519(identity.into_opening()))
+        self.identity(home).map(|identity| Identity::X25519(identity.into_opening()))
     }
 
     /// Opens the identity that is named, or the only one there is.
-    pub(crate) fn identity(&self) -> Result<IdentityFile, CommandError> {
-        identities::open(&self.home()?, self.identity.as_deref(), &self.passphrase)
+    pub(crate) fn identity(&self, home: &Home) -> Result<IdentityFile, CommandError> {
+        identities::open(home, self.identity.as_deref(), &self.passphrase)
     }
 
     /// Asks for a new passphrase for `name`.

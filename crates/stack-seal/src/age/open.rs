@@ -94,6 +94,26 @@ impl UnlockedFile {
         progress: &Progress<'_>,
     ) -> Result<HashedFile, OpenError> {
         let target = PositionedFile::empty(target).map_err(OpenError::Target)?;
+        let write = |bytes: &[u8], at| target.write_all_at(bytes, at).map_err(OpenError::Target);
+        self.each_span(workers, write, progress)
+    }
+
+    /// Decrypts everything on up to `workers` threads and keeps nothing but what it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::decrypt_to`].
+    pub fn hash(&self, workers: usize, progress: &Progress<'_>) -> Result<HashedFile, OpenError> {
+        self.each_span(workers, |_, _| Ok(()), progress)
+    }
+
+    /// Decrypts and hashes span by span, and gives each to `take` with its place.
+    fn each_span(
+        &self,
+        workers: usize,
+        take: impl Fn(&[u8], u64) -> Result<(), OpenError> + Sync,
+        progress: &Progress<'_>,
+    ) -> Result<HashedFile, OpenError> {
         let values: Vec<OnceLock<[u8; 32]>> = vec![OnceLock::new(); self.tree.spans()];
         parallel::for_each(
             workers,
@@ -103,7 +123,7 @@ impl UnlockedFile {
                 let span = &mut buffer[..self.tree.span_len(index)];
                 self.read_span(index, span)?;
                 values[index].get_or_init(|| self.tree.span_value(index, span));
-                target.write_all_at(span, self.tree.range(index).start).map_err(OpenError::Target)?;
+                take(span, self.tree.range(index).start)?;
                 progress(span.len() as u64).map_err(OpenError::Target)
             },
         )?;

@@ -245,6 +245,8 @@ fn what_is_sealed_anew_has_another_key_and_the_same_content() {
     let hashed =
         sealing.rewrite_file(&unlocked(&plain), target.try_clone().unwrap(), 2, &|_| Ok(())).unwrap();
     assert_eq!(hashed.root, Root::of(&plain));
+    let again = UnlockedFile::open(target.try_clone().unwrap(), &[Identity::X25519(identity(2))]).unwrap();
+    assert_eq!(again.hash(2, &|_| Ok(())).unwrap(), hashed);
     assert!(*age::open_bytes(&content(&target), &[Identity::X25519(identity(2))]).unwrap() == plain);
     let (old, _) = Header::parse(&sealed(&plain, 5)).unwrap();
     let swapped = [&old.to_bytes(), &content(&target)[header_len(&content(&target))..]].concat();

@@ -5,17 +5,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_seal::age::{Header, UnlockedFile};
 use stack_seal::bundle::Signed;
 use stack_seal::digest::{HashedFile, Root};
 use stack_seal::statement::Statement;
 
-use crate::access::AccessArguments;
+use crate::access::KeyArguments;
 use crate::admission::signatures;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
-use crate::output::{Data, harmless, talk};
+use crate::options::CommonArguments;
+use crate::output::{Data, harmless};
 use crate::sealed::{self, Holds};
 use crate::signing::Target;
 use crate::trust::TrustFolder;
@@ -29,13 +29,9 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
-    access: AccessArguments,
-    /// Print data and errors as JSON
-    #[arg(long)]
-    json: bool,
-    /// Say nothing but data and errors
-    #[arg(short, long)]
-    quiet: bool,
+    keys: KeyArguments,
+    #[command(flatten)]
+    common: CommonArguments,
 }
 
 /// What a file must turn out to be, and who says so.
@@ -61,23 +57,21 @@ struct PlainFile {
 
 /// Decrypts a file, or the weights of a model.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let home = arguments.access.home()?;
+    let home = arguments.common.home()?;
     let files = match Target::find(&home, &arguments.target)? {
         Target::File(path) => vec![arguments.decrypt_file(&home, &path)?],
-        Target::Stored(model) => arguments.decrypt_model(&home, model)?,
+        target @ Target::Stored(_) => arguments.decrypt_model(&home, &target)?,
         Target::Folder(path) => {
             let message = format!("{} is a folder, and files are opened one by one", path.display());
             return Err(CommandError::new(Kind::Usage, message).hint("name a file of it"));
         }
     };
     let mut data = Data::new();
-    if arguments.json {
+    if arguments.common.json {
         return data.json(&Report { files });
     }
     for file in &files {
-        if !arguments.quiet {
-            talk(harmless(&file.describe()));
-        }
+        arguments.common.talk(file.describe());
         data.line(&harmless(&file.file.display().to_string()))?;
     }
     Ok(())
@@ -95,17 +89,14 @@ impl Arguments {
             }
             None => Vec::new(),
         };
-        let key = self.access.key(&name, &header)?;
+        let key = self.keys.key(home, &name, &header)?;
         let unlocked = UnlockedFile::open(file, &[key]).map_err(|error| sealed::cannot_open(&name, error))?;
         self.write(&name, &unlocked, &self.output, &known)
     }
 
-    fn decrypt_model(&self, home: &Home, model: Box<StoredModel>) -> Result<Vec<PlainFile>, CommandError> {
-        let name = model.entry.name.short();
-        let target = Target::Stored(model);
-        let Target::Stored(model) = &target else { unreachable!("it was just made") };
-        let is_sealed = |file: &&ModelFile| matches!(file.bytes, FileBytes::Sealed { .. });
-        let files: Vec<_> = model.files.iter().filter(is_sealed).collect();
+    fn decrypt_model(&self, home: &Home, target: &Target) -> Result<Vec<PlainFile>, CommandError> {
+        let name = target.title();
+        let files = target.sealed_files();
         if files.is_empty() {
             return Err(CommandError::new(Kind::Usage, format!("{name} is not sealed"))
                 .hint("`stack show` says where its files lie"));
@@ -115,14 +106,14 @@ impl Arguments {
         }
         let mut written = Vec::with_capacity(files.len());
         for file in &files {
-            let mut known = signed_roots(home, &target, file.path.as_str())?;
+            let mut known = signed_roots(home, target, file.path.as_str())?;
             let recorded = file.blake3.and_then(|digest| Root::try_from(digest).ok());
             known.extend(recorded.map(|root| Known { root, by: "the manifest".to_owned() }));
             let out = match files.len() {
                 1 => self.output.clone(),
                 _ => self.output.join(file.path.file_name()),
             };
-            let unlocked = self.access.unlock(&name, &file.bytes)?;
+            let unlocked = self.keys.unlock(home, &name, &file.bytes)?;
             written.push(self.write(&name, &unlocked, &out, &known)?);
         }
         Ok(written)
@@ -137,7 +128,7 @@ impl Arguments {
         known: &[Known],
     ) -> Result<PlainFile, CommandError> {
         let new = sealed::new_file(out, Holds::Plain)?;
-        let work = Work::start("opening", unlocked.len(), self.quiet)?;
+        let work = Work::start("opening", unlocked.len(), self.common.quiet)?;
         let target = new.file().try_clone().map_err(|error| sealed::cannot_write(out, error))?;
         let hashed = unlocked
             .decrypt_to(target, work::workers(), &|bytes| work.advance(bytes))

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use stack_registry::manifest::Role;
-use stack_registry::model::{FileBytes, StoredModel};
+use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::name::Name;
 use stack_registry::store::Store;
 
@@ -104,7 +104,7 @@ impl Target {
             }
             Self::Folder(path) => folder::list(path, ignored),
             Self::Stored(model) => {
-                let file = |file: &stack_registry::model::ModelFile| {
+                let file = |file: &ModelFile| {
                     let (blob, sealed) = match &file.bytes {
                         FileBytes::Plain(blob) => (blob, false),
                         FileBytes::Sealed { payload, .. } => (payload, true),
@@ -116,6 +116,12 @@ impl Target {
                 Ok(files)
             }
         }
+    }
+
+    /// Lists the files that are sealed in the store.
+    pub(crate) fn sealed_files(&self) -> Vec<&ModelFile> {
+        let Self::Stored(model) = self else { return Vec::new() };
+        model.files.iter().filter(|file| matches!(file.bytes, FileBytes::Sealed { .. })).collect()
     }
 
     /// Where the weights lie, as something that the engine opens.

@@ -7,6 +7,7 @@ mod contracts;
 mod errors;
 mod help;
 mod pull;
+mod sealing;
 mod server;
 mod signing;
 mod stack;

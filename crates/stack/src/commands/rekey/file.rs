@@ -28,7 +28,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
     let cannot_open = |error| sealed::cannot_open(&name, error);
     let (header, payload_at) = Header::read(&file).map_err(cannot_open)?;
     let wanted = Wanted::of(arguments, home, &header, None)?;
-    let key = [arguments.access.key(&name, &header)?];
+    let key = [arguments.keys.key(home, &name, &header)?];
     // A file that was cut is told so before anything takes its place.
     let unlocked = UnlockedFile::open(file.try_clone().map_err(reading)?, &key).map_err(cannot_open)?;
     let writing = |error| sealed::cannot_write(path, error);
@@ -36,13 +36,13 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
     new.file().set_permissions(metadata.permissions()).map_err(writing)?;
     if arguments.rotate {
         let recipients = wanted.recipients(arguments)?;
-        let work = Work::start("sealing", unlocked.len(), arguments.quiet)?;
+        let work = Work::start("sealing", unlocked.len(), arguments.common.quiet)?;
         let target = new.file().try_clone().map_err(writing)?;
         Sealing::new(&recipients, &mut machine::random()?)
             .rewrite_file(&unlocked, target, work::workers(), &|bytes| work.advance(bytes))
             .map_err(|error| work.failed(cannot_open(error)))?;
     } else {
-        let work = Work::start("copying", metadata.len() - payload_at, arguments.quiet)?;
+        let work = Work::start("copying", metadata.len() - payload_at, arguments.common.quiet)?;
         let header = wanted.header(&name, &header, &key)?;
         copy(&header, &file, payload_at, new.file(), &work).map_err(|error| work.failed(writing(error)))?;
     }

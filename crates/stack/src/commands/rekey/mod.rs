@@ -12,10 +12,11 @@ use clap::Args;
 use serde::Serialize;
 use stack_seal::age::X25519Recipient;
 
-use crate::access::AccessArguments;
+use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::freed::Freed;
-use crate::output::{Data, harmless, talk};
+use crate::options::CommonArguments;
+use crate::output::{Data, harmless};
 use crate::signing::Target;
 
 #[derive(Debug, Args)]
@@ -38,13 +39,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     sign: bool,
     #[command(flatten)]
-    access: AccessArguments,
-    /// Print data and errors as JSON
-    #[arg(long)]
-    json: bool,
-    /// Say nothing but data and errors
-    #[arg(short, long)]
-    quiet: bool,
+    keys: KeyArguments,
+    #[command(flatten)]
+    common: CommonArguments,
 }
 
 #[derive(Serialize)]
@@ -72,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return Err(CommandError::new(Kind::Usage, "there is nothing to change")
             .hint("say what, with --add, --remove, --recipient, --rotate or --sign"));
     }
-    let home = arguments.access.home()?;
+    let home = arguments.common.home()?;
     let report = match Target::find(&home, &arguments.target)? {
         Target::File(path) => file::rekey(arguments, &home, &path)?,
         Target::Stored(model) => model::rekey(arguments, &home, *model)?,
@@ -82,13 +79,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         }
     };
     let mut data = Data::new();
-    if arguments.json {
+    if arguments.common.json {
         return data.json(&report);
     }
-    if !arguments.quiet {
-        for line in report.lines(arguments) {
-            talk(harmless(&line));
-        }
+    for line in report.lines(arguments) {
+        arguments.common.talk(line);
     }
     let line = match &report.manifest {
         Some(manifest) => format!("{} {manifest}", report.target),

@@ -35,7 +35,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, model: StoredModel) -> R
             CommandError::new(Kind::Usage, format!("{name} is not sealed")).hint("`stack encrypt` seals it")
         );
     };
-    let key = [arguments.access.key(&name, &first.header)?];
+    let key = [arguments.keys.key(home, &name, &first.header)?];
     let recipients = first.wanted.keys(first.known.as_deref());
     let mut report = Report::new(name.clone(), arguments.rotate, recipients.as_deref());
     let layers = NewLayers::new(&store, &model)?;
@@ -112,7 +112,7 @@ fn rotated<'a>(
     let bytes = files.iter().map(|file| file.payload.length).sum();
     let recipients =
         files.iter().map(|file| file.wanted.recipients(arguments)).collect::<Result<Vec<_>, _>>()?;
-    let work = Work::start("sealing", bytes, arguments.quiet)?;
+    let work = Work::start("sealing", bytes, arguments.common.quiet)?;
     let mut random = machine::random()?;
     let mut means =
         Means { workers: work::workers(), random: &mut random, progress: &|bytes| work.advance(bytes) };

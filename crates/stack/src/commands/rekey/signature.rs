@@ -21,7 +21,7 @@ use crate::signing::{Target, hash_twice};
 /// Signs again what this identity signed before, and returns the digest of what was attached.
 pub(super) fn renew(arguments: &Arguments, home: &Home, name: &Name) -> Result<String, CommandError> {
     let store = Store::open(home.root())?;
-    let identity = arguments.access.identity()?;
+    let identity = arguments.keys.identity(home)?;
     let key = identity.signing().public();
     let target = Target::Stored(Box::new(StoredModel::open(&store, name)?));
     let own = |(_, bundle): (String, Bundle)| bundle.open(std::slice::from_ref(&key)).ok();

@@ -7,7 +7,7 @@ use stack_seal::key::PublicKey;
 use stack_seal::statement::Statement;
 
 use crate::command_error::{CommandError, Kind};
-use crate::commands::verify::{Depth, Extra, check_files};
+use crate::commands::verify::{Depth, Extra, Manner, Opening, check_files};
 use crate::home::Home;
 use crate::signing::{Target, read_bundle, unsigned};
 use crate::trust::TrustFolder;
@@ -38,6 +38,7 @@ pub(super) fn check(
             CommandError::new(Kind::Usage, message).hint("another identity signs with --identity NAME")
         );
     }
-    check_files(target, statement, &[], Depth::Both, Extra::Refused, &mut |_, outcome| outcome.map(drop))?;
+    let manner = Manner { depth: Depth::Both, extra: Extra::Refused, sealed: Opening::Never };
+    check_files(target, statement, &[], &manner, &mut |_, outcome| outcome.map(drop))?;
     Ok((statement.clone(), signed.bytes().to_vec()))
 }

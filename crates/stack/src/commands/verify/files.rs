@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use stack_seal::digest::{Algorithm, Digest, HashedFile, Root};
+use stack_seal::age::UnlockedFile;
+use stack_seal::digest::{Algorithm, Digest, HashedFile, LeafList, Root};
 use stack_seal::statement::{SealedFile, SignedFile, Statement};
 
 use crate::command_error::{CommandError, Kind};
-use crate::quantity;
 use crate::signing::{Target, TargetFile, hash_plainly, hash_twice};
+use crate::{quantity, work};
 
 /// Which digests are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,41 @@ pub(crate) enum Extra {
     Ignored,
 }
 
+/// What is compared, and how.
+pub(crate) struct Manner<'a> {
+    /// Which digests are computed.
+    pub(crate) depth: Depth,
+    /// What happens to files that nobody signed.
+    pub(crate) extra: Extra,
+    /// Whether sealed files are opened.
+    pub(crate) sealed: Opening<'a>,
+}
+
+/// Whether sealed files are opened. Where the sealed form itself was signed, it can be checked without a key.
+pub(crate) enum Opening<'a> {
+    /// They stay closed.
+    Never,
+    /// They are opened where their sealed form was not signed.
+    IfNeeded(&'a Unlock<'a>),
+    /// What they hold is what counts.
+    Always(&'a Unlock<'a>),
+}
+
+/// Unlocks the sealed file of a name.
+pub(crate) type Unlock<'a> = dyn Fn(&str) -> Result<UnlockedFile, CommandError> + 'a;
+
+impl Manner<'_> {
+    /// Returns what opens a file, if it is to be opened.
+    fn unlock(&self, file: &TargetFile, statement: &Statement) -> Option<&Unlock<'_>> {
+        match self.sealed {
+            _ if !file.sealed => None,
+            Opening::Always(unlock) => Some(unlock),
+            Opening::IfNeeded(unlock) if sealed(file, statement).is_err() => Some(unlock),
+            Opening::IfNeeded(_) | Opening::Never => None,
+        }
+    }
+}
+
 /// Compares files with a statement. Each check is given to `record`, which may end them with an error.
 ///
 /// `signatures` may lie in the folder without being signed themselves.
@@ -35,11 +71,10 @@ pub(crate) fn check_files<E>(
     target: &Target,
     statement: &Statement,
     signatures: &[PathBuf],
-    depth: Depth,
-    extra: Extra,
+    manner: &Manner<'_>,
     record: &mut dyn FnMut(&'static str, Result<String, CommandError>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let pairs = match pair(target, statement, signatures, extra) {
+    let pairs = match pair(target, statement, signatures, manner.extra) {
         Ok(pairs) => pairs,
         Err(error) => return record("files", Err(error)),
     };
@@ -48,11 +83,17 @@ pub(crate) fn check_files<E>(
         "files",
         Ok(if count == 1 { "one, as signed".to_owned() } else { format!("{count}, as signed") }),
     )?;
-    for (file, signed) in &pairs {
+    for (file, signed) in pairs.iter().filter(|(file, _)| manner.unlock(file, statement).is_none()) {
         record("length", check_length(file, signed, statement))?;
     }
     for (file, signed) in &pairs {
-        record("digest", check_digest(file, signed, statement, depth))?;
+        record(
+            "digest",
+            match manner.unlock(file, statement) {
+                Some(unlock) => check_opened(file, signed, unlock),
+                None => check_digest(file, signed, statement, manner.depth),
+            },
+        )?;
     }
     Ok(())
 }
@@ -179,9 +220,28 @@ fn check_digest(
     Ok(format!("{what}{}: {}", file.name, digests.join(" ")))
 }
 
+/// Opens a sealed file, in memory and span by span, and compares what it holds.
+fn check_opened(file: &TargetFile, signed: &SignedFile, unlock: &Unlock<'_>) -> Result<String, CommandError> {
+    let Some(root) = signed.blake3 else { return Err(unsigned_form(&file.name)) };
+    let unlocked = unlock(&file.name)?;
+    if let Some(expected) = signed.size.filter(|&size| size != unlocked.len()) {
+        let message = format!("{} holds {} bytes, and {expected} were signed", file.name, unlocked.len());
+        return Err(CommandError::new(Kind::Differs, message).reason("length-mismatch").hint(AGAIN));
+    }
+    let found = unlocked
+        .hash(work::workers(), &|_| Ok(()))
+        .map_err(|error| crate::sealed::cannot_open(&file.name, error))?;
+    if found.root == root {
+        Ok(format!("opened {}: {root}", file.name))
+    } else {
+        Err(differs(file, signed, &found))
+    }
+}
+
 /// The error for a file whose root differs; where the leaves were signed, it names the first wrong span.
 fn differs(file: &TargetFile, signed: &SignedFile, found: &HashedFile) -> CommandError {
-    let place = signed.leaves.as_ref().filter(|_| !file.sealed).zip(found.leaves.as_ref()).and_then(
+    let same_length = |found: &&LeafList| signed.size == Some(found.tree().length());
+    let place = signed.leaves.as_ref().zip(found.leaves.as_ref().filter(same_length)).and_then(
         |(expected, found)| {
             let span =
                 (0..expected.tree().spans()).find(|&span| expected.value(span) != found.value(span))?;
@@ -197,14 +257,13 @@ fn differs(file: &TargetFile, signed: &SignedFile, found: &HashedFile) -> Comman
 /// Finds what was signed about the encrypted form of a file.
 fn sealed<'a>(file: &TargetFile, statement: &'a Statement) -> Result<&'a SealedFile, CommandError> {
     let sealed = statement.claim().into_iter().flat_map(|claim| &claim.sealed);
-    sealed.into_iter().find(|sealed| sealed.name == file.name).ok_or_else(|| {
-        CommandError::new(
-            Kind::Closed,
-            format!("{} is sealed, and its sealed form was not signed", file.name),
-        )
+    sealed.into_iter().find(|sealed| sealed.name == file.name).ok_or_else(|| unsigned_form(&file.name))
+}
+
+fn unsigned_form(name: &str) -> CommandError {
+    CommandError::new(Kind::Closed, format!("{name} is sealed, and its sealed form was not signed"))
         .reason("no-identity")
         .hint("`stack decrypt` it and verify what comes out")
-    })
 }
 
 const AGAIN: &str = "fetch it again, for example with `stack pull --update`";

@@ -9,11 +9,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use stack_registry::trust::{Case, Level, Moment, Outcome, Step, Verdict, judge};
+use stack_seal::age::UnlockedFile;
 use stack_seal::bundle::{Bundle, Signed};
 use stack_seal::digest::Digest;
 use stack_seal::statement::Statement;
 
 use self::report::{Report, Stop};
+use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
 use crate::options::CommonArguments;
@@ -22,7 +24,7 @@ use crate::signing::{ModelFacts, Target, read_bundle, unsigned};
 use crate::trust::{Trust, TrustFolder, refused};
 use crate::{identities, machine};
 
-pub(crate) use files::{Depth, Extra, check_files};
+pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -53,6 +55,11 @@ pub(crate) struct Arguments {
     /// Make all checks, whatever they find
     #[arg(long)]
     explain: bool,
+    /// Open sealed files and check what they hold, even where their sealed form was signed
+    #[arg(long)]
+    open: bool,
+    #[command(flatten)]
+    keys: KeyArguments,
     #[command(flatten)]
     pub(crate) common: CommonArguments,
 }
@@ -110,7 +117,10 @@ fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
     report.describe(statement, &verdict);
     let depth = if arguments.full { Depth::Both } else { Depth::Blake3 };
     let extra = if arguments.ignore_unsigned { Extra::Ignored } else { Extra::Refused };
-    check_files(&inputs.target, statement, &arguments.signature, depth, extra, &mut |check, outcome| {
+    let unlock = |name: &str| arguments.unlock(&inputs.target, name);
+    let sealed = if arguments.open { Opening::Always(&unlock) } else { Opening::IfNeeded(&unlock) };
+    let manner = Manner { depth, extra, sealed };
+    check_files(&inputs.target, statement, &arguments.signature, &manner, &mut |check, outcome| {
         report.record(check, outcome)
     })
 }
@@ -133,6 +143,13 @@ impl Inputs {
 }
 
 impl Arguments {
+    /// Unlocks a sealed file of the target.
+    fn unlock(&self, target: &Target, name: &str) -> Result<UnlockedFile, CommandError> {
+        let sealed = target.sealed_files().into_iter().find(|file| file.path.as_str() == name);
+        let sealed = sealed.expect("only names of sealed files are asked for");
+        self.keys.unlock(&self.common.home()?, &target.title(), &sealed.bytes)
+    }
+
     /// Whether only bytes are to be compared with a digest.
     fn digest_alone(&self) -> bool {
         self.digest.is_some() && self.signature.is_empty() && self.key.is_empty() && self.signer.is_empty()
