@@ -5,7 +5,8 @@
 //! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
 //! [`input`], [`output`] and [`load_bar`] talk to the terminal. [`answer`] asks a model; [`chat`] is the
 //! conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
-//! [`trust`] says who may, and [`signing`] knows what is signed. [`config`] and [`privacy`] decide what may leave the
+//! [`trust`] says who may, and [`signing`] knows what is signed. [`sealed`], [`recipients`], [`freed`] and [`work`] are what
+//! commands on sealed files share. [`config`] and [`privacy`] decide what may leave the
 //! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 

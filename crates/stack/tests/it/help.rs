@@ -2,7 +2,7 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 24] = [
     "run",
     "serve",
     "list",
@@ -18,6 +18,9 @@ const COMMANDS: [&str; 21] = [
     "sign",
     "verify",
     "trust",
+    "encrypt",
+    "decrypt",
+    "rekey",
     "tokenize",
     "render",
     "logits",
