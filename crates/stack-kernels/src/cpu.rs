@@ -1,5 +1,6 @@
 //! A processor: what every operation is a method of.
 
+use crate::attention::Scratch;
 use crate::level::Level;
 use crate::pool::Pool;
 
@@ -10,12 +11,15 @@ use crate::pool::Pool;
 pub struct Cpu {
     level: Level,
     pool: Pool,
+    scratch: Scratch,
 }
 
 impl Cpu {
     /// Starts the threads, the caller's included; at least one.
     pub fn new(level: Level, threads: usize) -> Self {
-        Self { level, pool: Pool::new(threads) }
+        let pool = Pool::new(threads);
+        let scratch = Scratch::new(pool.threads());
+        Self { level, pool, scratch }
     }
 
     /// The level that kernels run at.
@@ -31,6 +35,11 @@ impl Cpu {
     /// The threads.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Memory that attention computes in.
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
     }
 
     /// Cuts `out`, rows of `width`, into chunks of `grain_rows` and runs `body` for each with its first row's number.
@@ -52,7 +61,15 @@ impl Cpu {
         );
         self.pool.for_chunks(out, width * grain_rows, &|chunk, rows| body(chunk * grain_rows, rows));
     }
+
+    /// How many rows of `width` are worth a thread's while.
+    pub(crate) fn grain(width: usize) -> usize {
+        (GRAIN / width.max(1)).max(1)
+    }
 }
+
+/// Numbers that take a thread about as long as waking another one.
+const GRAIN: usize = 8192;
 
 #[cfg(test)]
 mod tests {

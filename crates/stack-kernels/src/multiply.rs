@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! for each task: a range of row groups of one product's weights
-//!   for each block of up to 128 activation rows                        # stays in the second cache
+//!   for each block of up to 128 activation rows        # stays in the second cache
 //!     for each group of sixteen weight rows
 //!       for each tile of 256 columns
-//!         unpack the tile                                              # once for all activation rows
+//!         unpack the tile                              # once for all activation rows
 //!         for each activation row: sums += tile × activations
 //!       store the sums
 //! ```
@@ -90,22 +90,20 @@ pub(crate) trait Kernels: Copy {
 
     /// Computes the sums of quantized weights for few rows, straight from the tiles, and says whether it did. The panel
     /// is there to be used.
-    ///
-    /// `sums` are \[group]\[row], and zero.
     fn few_rows(self, work: &Work<'_>, panel: &mut Panel, sums: &mut [[f32; LANES]]) -> bool;
 
     /// Rounds 256 columns of activations with one scale.
     fn round_256(self, x: &[f32; 256], out: &mut Rounded256);
 
-    /// Rounds up to 256 columns of activations, a multiple of 32, with a scale per 32.
-    fn round_32(self, x: &[f32], out: &mut Rounded32);
+    /// Rounds 256 columns of activations with a scale per 32.
+    fn round_32(self, x: &[f32; 256], out: &mut Rounded32);
 }
 
-/// Some groups of weights and some rows of activations.
+/// A group of weights and some rows of activations.
 pub(crate) struct Work<'a> {
     pub(crate) weights: &'a Matrix,
+    pub(crate) group: usize,
     pub(crate) input: &'a Activations,
-    pub(crate) groups: Range<usize>,
     pub(crate) rows: Range<usize>,
 }
 
@@ -137,7 +135,7 @@ impl<'a> Job<'a> {
     }
 
     fn groups_per_task(&self, task_cost: usize) -> usize {
-        (task_cost / self.group_cost().max(1)).clamp(1, self.weights.groups()).next_multiple_of(GROUPS)
+        (task_cost / self.group_cost().max(1)).clamp(1, self.weights.groups())
     }
 
     fn tasks(&self, task_cost: usize) -> usize {
@@ -164,16 +162,12 @@ impl<'a> Job<'a> {
         let mut panel = Panel::new();
         for first in (0..rows).step_by(step) {
             let rows = first..(first + step).min(rows);
-            let together = if rows.len() * GROUPS <= ROWS { GROUPS } else { 1 };
-            for first in groups.clone().step_by(together) {
-                let groups = first..(first + together).min(groups.end);
-                let work = Work { weights: self.weights, input: self.input, groups, rows: rows.clone() };
-                let sums = &mut sums[..work.groups.len() * rows.len()];
+            let sums = &mut sums[..rows.len()];
+            for group in groups.clone() {
                 sums.fill([0.0; LANES]);
+                let work = Work { weights: self.weights, group, input: self.input, rows: rows.clone() };
                 work.run(kernels, &mut panel, sums);
-                for (group, sums) in work.groups.clone().zip(sums.chunks_exact(rows.len())) {
-                    self.store(group, rows.start, sums);
-                }
+                self.store(group, first, sums);
             }
         }
     }
@@ -224,32 +218,38 @@ impl<'a> Job<'a> {
 }
 
 impl Work<'_> {
-    /// Computes sums, \[group]\[row], which are zero before.
+    /// Computes the sums of each row, which are zero before.
     fn run<K: Kernels>(&self, kernels: K, panel: &mut Panel, sums: &mut [[f32; LANES]]) {
-        let (format, cols, all_rows) = (self.weights.format(), self.weights.cols(), self.input.rows());
+        let (format, cols) = (self.weights.format(), self.weights.cols());
         if kernels.few_rows(self, panel, sums) {
             return;
         }
-        for (group, sums) in self.groups.clone().zip(sums.chunks_exact_mut(self.rows.len())) {
-            let lines = self.weights.group(group);
-            for (index, place) in tile::tiles(format, cols).enumerate() {
-                kernels.unpack(format, &lines[place.lines], place.blocks, panel);
-                let inputs = index * all_rows + self.rows.start..index * all_rows + self.rows.end;
-                match &self.input.held {
-                    Held::Block32(held) => kernels.accumulate_32(format, panel, &held[inputs], sums),
-                    Held::Block256(held) => kernels.accumulate_256(format, panel, &held[inputs], sums),
-                    Held::Float(_) => unreachable!("floats have no tiles"),
+        for (index, place) in tile::tiles(format, cols).enumerate() {
+            kernels.unpack(format, &self.lines()[place.lines], place.blocks, panel);
+            match &self.input.held {
+                Held::Block32(held) => kernels.accumulate_32(format, panel, &held[self.inputs(index)], sums),
+                Held::Block256(held) => {
+                    kernels.accumulate_256(format, panel, &held[self.inputs(index)], sums);
                 }
+                Held::Float(_) => unreachable!("floats have no tiles"),
             }
         }
+    }
+
+    /// The lines of the weights.
+    pub(crate) fn lines(&self) -> &[Line] {
+        self.weights.group(self.group)
+    }
+
+    /// Where rounded activations hold the rows' part of a tile.
+    pub(crate) fn inputs(&self, tile: usize) -> Range<usize> {
+        let first = tile * self.input.rows();
+        first + self.rows.start..first + self.rows.end
     }
 }
 
 /// Rows of activations at a time: 256 columns of them fit the nearest cache, all columns the second.
 const ROWS: usize = 128;
-
-/// Groups that are read side by side when rows are few: two streams of memory are faster than one.
-const GROUPS: usize = 2;
 
 /// Groups of float weights of a task at a time: their sums take 96 KiB for the most rows.
 const FLOAT_GROUPS: usize = 16;

@@ -237,19 +237,20 @@ impl Shared {
     fn enter(&self, worker: usize) -> u64 {
         let mut state = self.state.load(Ordering::SeqCst);
         while state & OPEN != 0 {
-            match self.state.compare_exchange(state, state + 1, Ordering::SeqCst, Ordering::SeqCst) {
-                Err(now) => state = now,
-                Ok(_) => {
-                    // SAFETY: this worker is counted in an open region, so nobody writes the cell until it leaves.
-                    let region = unsafe { *self.region.get() };
-                    self.take_part(worker, region);
-                    if region.lanes.is_some() {
-                        self.lanes_left.fetch_sub(1, Ordering::SeqCst);
-                    }
-                    self.leave();
-                    break;
-                }
+            if let Err(now) =
+                self.state.compare_exchange(state, state + 1, Ordering::SeqCst, Ordering::SeqCst)
+            {
+                state = now;
+                continue;
             }
+            // SAFETY: this worker is counted in an open region, so nobody writes the cell until it leaves.
+            let region = unsafe { *self.region.get() };
+            self.take_part(worker, region);
+            if region.lanes.is_some() {
+                self.lanes_left.fetch_sub(1, Ordering::SeqCst);
+            }
+            self.leave();
+            break;
         }
         state >> NUMBER_SHIFT
     }

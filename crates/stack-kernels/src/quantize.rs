@@ -28,27 +28,31 @@ impl Cpu {
                 each(task * chunk, rows, cols, x, held, |x, out| kernels.round_32(x, out));
             }),
             Held::Block256(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, |x, out| {
-                    kernels.round_256(x.try_into().expect("`shape` allows only whole tiles"), out);
-                });
+                each(task * chunk, rows, cols, x, held, |x, out| kernels.round_256(x, out));
             }),
         });
     }
 }
 
-/// Rounds the tiles from number `first` on, counted \[tile]\[row].
+/// Rounds the tiles from number `first` on, counted \[tile]\[row]; one that is not whole has zeros at its end.
 fn each<T>(
     first: usize,
     rows: usize,
     cols: usize,
     x: &[f32],
     held: &mut [T],
-    round: impl Fn(&[f32], &mut T),
+    round: impl Fn(&[f32; TILE], &mut T),
 ) {
     for (index, out) in held.iter_mut().enumerate() {
         let (tile, row) = ((first + index) / rows, (first + index) % rows);
-        let x = &x[row * cols..(row + 1) * cols];
-        round(&x[tile * TILE..cols.min((tile + 1) * TILE)], out);
+        let x = &x[row * cols + tile * TILE..(row + 1) * cols];
+        if let Some(x) = x.first_chunk() {
+            round(x, out);
+        } else {
+            let mut padded = [0.0; TILE];
+            padded[..x.len()].copy_from_slice(x);
+            round(&padded, out);
+        }
     }
 }
 

@@ -17,12 +17,12 @@
 //!
 //! | scales of a tile | content |
 //! | --- | --- |
-//! | Q4_K, Q5_K | u8 scale \[8]\[16], u8 minimum \[4]\[16]\[2], f16 d \[16], f16 dmin \[16] |
-//! | Q2_K | low nibble scale, high nibble minimum \[8]\[16]\[2], f16 d \[16], f16 dmin \[16] |
-//! | Q6_K, Q3_K | i8 scale \[16]\[16], f16 d \[16] |
-//! | IQ4_XS | i8 scale \[8]\[16], f16 d \[16] |
-//! | Q4_0, Q5_0, Q8_0, IQ4_NL | f16 d \[blocks]\[16] |
-//! | Q4_1, Q5_1 | f16 d \[blocks]\[16], f16 m \[blocks]\[16] |
+//! | `Q4_K`, `Q5_K` | u8 scale \[8]\[16], u8 minimum \[4]\[16]\[2], f16 d \[16], f16 dmin \[16] |
+//! | `Q2_K` | low nibble scale, high nibble minimum \[8]\[16]\[2], f16 d \[16], f16 dmin \[16] |
+//! | `Q6_K`, `Q3_K` | i8 scale \[16]\[16], f16 d \[16] |
+//! | `IQ4_XS` | i8 scale \[8]\[16], f16 d \[16] |
+//! | `Q4_0`, `Q5_0`, `Q8_0`, `IQ4_NL` | f16 d \[blocks]\[16] |
+//! | `Q4_1`, `Q5_1` | f16 d \[blocks]\[16], f16 m \[blocks]\[16] |
 //! | MXFP4 | u8 exponent \[blocks]\[16] |
 //!
 //! Floats have no tiles: F32 and F16 are \[column]\[16], BF16 is \[pair of columns]\[16]\[2]. An odd last column of

@@ -56,7 +56,7 @@ const LOW_2: u32 = 0x0303_0303;
 const LOW_4: u32 = 0x0F0F_0F0F;
 const LOW_6: u32 = 0x3F3F_3F3F;
 
-/// The values of IQ4_NL and IQ4_XS, 128 added.
+/// The values of `IQ4_NL` and `IQ4_XS`, 128 added.
 pub(crate) const UNEVEN: [u8; 16] = [1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241];
 
 /// Twice the values of four-bit floats, 128 added.

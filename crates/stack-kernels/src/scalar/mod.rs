@@ -49,7 +49,7 @@ impl Kernels for Scalar {
         quantize::round_256(x, out);
     }
 
-    fn round_32(self, x: &[f32], out: &mut Rounded32) {
+    fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
         quantize::round_32(x, out);
     }
 }

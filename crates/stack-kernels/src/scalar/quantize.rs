@@ -30,9 +30,8 @@ pub(crate) fn round_256(x: &[f32; 256], out: &mut Rounded256) {
     }
 }
 
-/// Rounds up to 256 columns, a multiple of 32, with a scale per 32.
-pub(crate) fn round_32(x: &[f32], out: &mut Rounded32) {
-    *out = Rounded32::ZERO;
+/// Rounds 256 columns with a scale per 32.
+pub(crate) fn round_32(x: &[f32; 256], out: &mut Rounded32) {
     for (block, x) in x.as_chunks::<32>().0.iter().enumerate() {
         let extreme = x.iter().fold(0.0f32, |extreme, x| extreme.max(x.abs()));
         let (inverse, scale) = Rounded32::scale_of(extreme);

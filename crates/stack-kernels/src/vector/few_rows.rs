@@ -10,7 +10,7 @@ use crate::multiply::Work;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};
 
-/// Adds the products to sums, \[group]\[row], if rows are few, and says whether they were.
+/// Adds the products to the rows' sums, if rows are few, and says whether they were.
 ///
 /// # Safety
 ///
@@ -24,23 +24,19 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
     if work.rows.len() > ROWS || work.rows.is_empty() {
         return false;
     }
-    let (format, all_rows) = (work.weights.format(), work.input.rows());
+    let format = work.weights.format();
     for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
-        let inputs = index * all_rows + work.rows.start..index * all_rows + work.rows.end;
-        for (group, sums) in work.groups.clone().zip(sums.chunks_exact_mut(work.rows.len())) {
-            let lines = &work.weights.group(group)[place.lines.clone()];
-            let (codes, scale_lines) = lines.split_at(place.blocks * tile::code_lines(format));
-            let codes = Blocks::packed(format, codes);
-            // SAFETY: the caller vouches for the instructions, and the codes are those of the format.
-            unsafe {
-                scales::unpack::<V>(format, Line::bytes(scale_lines), place.blocks, panel);
-                match &work.input.held {
-                    Held::Block256(held) => {
-                        packed_256::<V>(format, codes, panel, &held[inputs.clone()], sums)
-                    }
-                    Held::Block32(held) => packed_32::<V>(format, codes, panel, &held[inputs.clone()], sums),
-                    Held::Float(_) => unreachable!("floats have no tiles"),
-                };
+        let inputs = work.inputs(index);
+        let lines = &work.lines()[place.lines];
+        let (codes, scale_lines) = lines.split_at(place.blocks * tile::code_lines(format));
+        let codes = Blocks::packed(format, codes);
+        // SAFETY: the caller vouches for the instructions, and the codes are those of the format.
+        unsafe {
+            scales::unpack::<V>(format, Line::bytes(scale_lines), place.blocks, panel);
+            match &work.input.held {
+                Held::Block256(held) => packed_256::<V>(format, codes, panel, &held[inputs], sums),
+                Held::Block32(held) => packed_32::<V>(format, codes, panel, &held[inputs], sums),
+                Held::Float(_) => unreachable!("floats have no tiles"),
             }
         }
     }

@@ -44,7 +44,7 @@ macro_rules! kernels {
                 ) -> bool;
                 floats::<$vectors>(task: &mut $crate::float::FloatTask<'_>,) -> ();
                 round_256::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::Rounded256,) -> ();
-                round_32::<$vectors>(x: &[f32], out: &mut $crate::activations::Rounded32,) -> ();
+                round_32::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::Rounded32,) -> ();
             }
         }
     };

@@ -46,14 +46,13 @@ pub(crate) unsafe fn round_256<V: Vectors>(x: &[f32; 256], out: &mut Rounded256)
     }
 }
 
-/// Rounds up to 256 columns, a multiple of 32, with a scale per 32.
+/// Rounds 256 columns with a scale per 32.
 ///
 /// # Safety
 ///
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(crate) unsafe fn round_32<V: Vectors>(x: &[f32], out: &mut Rounded32) {
-    *out = Rounded32::ZERO;
+pub(crate) unsafe fn round_32<V: Vectors>(x: &[f32; 256], out: &mut Rounded32) {
     for (block, x) in x.as_chunks::<32>().0.iter().enumerate() {
         let mut extremes = [0.0_f32; LANES];
         for x in x.as_chunks::<LANES>().0 {

@@ -226,7 +226,8 @@ mod tests {
             eprintln!("SKIPPED: the machine has no AVX-512 VNNI");
             return;
         }
-        let word = |seed: usize| i32::from_le_bytes([7, 31, 101, 59].map(|k| (seed * k % 255) as u8 ^ 0x80));
+        let word =
+            |seed: usize| i32::from_le_bytes([7, 31, 101, 59].map(|k| (seed * k % 255 + 1) as u8 ^ 0x80));
         let noise: [[i32; 8]; 4] =
             std::array::from_fn(|row| std::array::from_fn(|step| word(row * 8 + step)));
         for x in [noise, [[i32::from_le_bytes([0x81; 4]); 8]; 4], [[i32::from_le_bytes([0x7F; 4]); 8]; 4]] {

@@ -1,10 +1,9 @@
 //! Loads from and stores to memory that is known to be there.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, __m512, __m512i, _mm_loadu_si128, _mm_storeu_si128, _mm256_loadu_si256,
-    _mm512_broadcast_i32x4, _mm512_castsi512_si128, _mm512_cvtph_ps, _mm512_load_si512, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_maskz_compress_epi32, _mm512_store_si512, _mm512_storeu_ps,
-    _mm512_storeu_si512,
+    __m128i, __m256i, __m512, __m512i, _mm_loadu_si128, _mm256_loadu_si256, _mm512_broadcast_i32x4,
+    _mm512_cvtph_ps, _mm512_load_si512, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_store_si512,
+    _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 use crate::buffer::Line;
@@ -104,20 +103,4 @@ pub(super) fn table(bytes: &[u8; 16]) -> __m512i {
 pub(super) unsafe fn halves(lines: &[Line], at: usize) -> __m512 {
     // SAFETY: the caller promises that the bytes are there.
     _mm512_cvtph_ps(unsafe { bytes_32(lines, at) })
-}
-
-/// Stores lanes 0, 4, 8 and 12.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn store_every_4(values: &mut [i32; 4], value: __m512i) {
-    let value = _mm512_castsi512_si128(_mm512_maskz_compress_epi32(0x1111, value));
-    // SAFETY: four integers are 16 bytes.
-    unsafe { _mm_storeu_si128(values.as_mut_ptr().cast(), value) }
-}
-
-/// Moves lanes 0, 2, 4 and so on to the first eight; the rest are zero.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn every_2(value: __m512i) -> __m512i {
-    _mm512_maskz_compress_epi32(0x5555, value)
 }

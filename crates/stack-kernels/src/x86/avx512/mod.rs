@@ -84,7 +84,7 @@ impl Kernels for Avx512 {
         unsafe { quantize::round_256(x, out) }
     }
 
-    fn round_32(self, x: &[f32], out: &mut Rounded32) {
+    fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
         // SAFETY: `self` proves that the machine has the features.
         unsafe { quantize::round_32(x, out) }
     }

@@ -50,7 +50,7 @@ pub(super) unsafe fn low_nibbles(scales: &[Line], d: __m512, sub: usize) -> __m5
     // SAFETY: the caller promises that the lines have it.
     let bytes = unsafe { load::bytes_32(scales, 2 * LANES * (sub / 2)) };
     let pairs = _mm512_cvtepu8_epi16(bytes);
-    let shifted = if sub % 2 == 0 { pairs } else { _mm512_srli_epi32::<16>(pairs) };
+    let shifted = if sub.is_multiple_of(2) { pairs } else { _mm512_srli_epi32::<16>(pairs) };
     _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_and_si512(shifted, _mm512_set1_epi32(15))))
 }
 
