@@ -291,31 +291,37 @@ fn sweep(store: &Store, place: &Place, item: Swept, dry_run: bool) -> Result<Swe
 fn sweep_unfinished(store: &Store, place: &Place, options: &GcOptions) -> Result<Option<Swept>, StoreError> {
     let Some((bytes, age)) = look(store, place, options.now)? else { return Ok(None) };
     let old = age >= options.parts_older;
-    let (digest, fate) = match *place {
-        Place::Part(digest) => {
-            let reading = StoreError::io(format!("looking at the part {digest}"));
-            let busy =
-                |place| store.folders().read(place).and_then(|file| Ok(!try_lock(&file, Hold::Alone)?));
-            // A crash after the last rename may leave the blob its old name as well.
-            let done = store.has(&digest)?;
-            let ends = (old || done) && !busy(place).map_err(reading)?;
-            (digest, if ends { Fate::Abandoned } else { Fate::Unfinished })
-        }
-        Place::PartState(digest) => {
-            let part =
-                store.folders().stat(&Place::Part(digest)).map_err(StoreError::io("looking at the store"))?;
-            (digest, if old && part.is_none() { Fate::Abandoned } else { Fate::Unfinished })
-        }
-        Place::PartStateNew(digest) | Place::ExternalNew(digest) => {
-            (digest, if old { Fate::Abandoned } else { Fate::Unfinished })
-        }
+    let abandoned = match *place {
+        // A crash after the last rename may leave the blob its old name as well.
+        Place::Part(digest) => (old || store.has(&digest)?) && !is_written(store, digest)?,
+        Place::PartState(digest) | Place::PartStateNew(digest) => old && !is_written(store, digest)?,
+        // Nobody holds a lock on it, and it takes a moment to write.
+        Place::ExternalNew(_) => old && age >= MOMENT,
         _ => return Ok(None),
     };
-    if fate == Fate::Unfinished && !matches!(place, Place::Part(_)) {
+    let (Place::Part(digest)
+    | Place::PartState(digest)
+    | Place::PartStateNew(digest)
+    | Place::ExternalNew(digest)) = *place
+    else {
         return Ok(None);
-    }
+    };
+    let fate = if abandoned { Fate::Abandoned } else { Fate::Unfinished };
     sweep(store, place, Swept { digest, bytes, fate }, options.dry_run).map(Some)
 }
+
+/// Whether somebody writes a part now.
+fn is_written(store: &Store, digest: Digest) -> Result<bool, StoreError> {
+    let looking = || StoreError::io(format!("looking at the part {digest}"));
+    match store.folders().read(&Place::Part(digest)) {
+        Ok(file) => Ok(!try_lock(&file, Hold::Alone).map_err(looking())?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(looking()(error)),
+    }
+}
+
+/// No small file takes longer to be written.
+const MOMENT: Duration = Duration::from_secs(3600);
 
 /// Indexes within indexes that are followed.
 const INDEX_DEPTH_MAX: usize = 4;

@@ -25,12 +25,25 @@
 //! Invariants, which tests break a disk to prove: a file lies under `blobs/` only after its digest matched; the index is
 //! whole; what the index names is there; what a living lease lists stays. It needs a Unix.
 
+pub mod manifest;
+pub mod name;
+pub mod store;
+
 pub mod adopt;
+pub mod attached;
 pub mod gc;
 pub mod lease;
-pub mod manifest;
 pub mod model;
-pub mod name;
 pub mod package;
-pub mod store;
 pub mod trust;
+
+pub mod download;
+pub mod fetch;
+pub mod hub;
+pub mod oci;
+pub mod plan;
+pub mod progress;
+pub mod pull;
+pub mod push;
+pub mod throttle;
+pub mod url;

@@ -28,6 +28,16 @@ impl PositionedFile {
         Ok(Self { handle: Handle::new(file), len, modified })
     }
 
+    /// Takes a file to write into, which must hold nothing yet: its old bytes could otherwise follow the new ones.
+    pub(crate) fn empty(file: File) -> io::Result<Self> {
+        let file = Self::new(file)?;
+        if file.len == 0 {
+            Ok(file)
+        } else {
+            Err(io::Error::new(io::ErrorKind::InvalidInput, "the target is not empty"))
+        }
+    }
+
     /// Returns the length that the file had when it was taken.
     pub(crate) fn len(&self) -> u64 {
         self.len

@@ -23,8 +23,8 @@
 //! - There is one cipher and no way around it: no feature, flag or build weakens or removes it.
 //! - A chunk or a wrapped key is decrypted only after its tag was found right.
 //! - What a passphrase's header asks for is checked before memory is taken.
-//! - Secrets are wiped when they go, and never shown. What the crates of scrypt, Poly1305 and HKDF keep on their stacks
-//!   while they compute is not wiped.
+//! - Secrets are wiped when they go, and never shown. What the crates of scrypt, HMAC and HKDF keep in their own
+//!   memory while they compute is not wiped.
 //! - Nothing from a file makes it panic or allocate more than the file's length justifies.
 
 pub mod digest;

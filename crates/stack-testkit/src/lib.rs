@@ -3,9 +3,11 @@
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 pub mod gguf;
+mod http;
 mod reference;
 mod scripted;
 
 pub use gguf::GgufBuilder;
+pub use http::{HttpReply, HttpRequest, HttpServer};
 pub use reference::{nmse, reference_data};
 pub use scripted::{ScriptedEmbedder, ScriptedModel};

@@ -3,11 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{
-    bench, completions, doctor, keygen, logits, render, run, serve, show, sign, tokenize, trust, verify,
+    adopt, bench, completions, doctor, export, gc, import, keygen, list, logits, pull, push, render, rm, run,
+    serve, show, sign, tokenize, trust, verify,
 };
 use crate::threads::Work;
 use crate::{logs, threads};
@@ -26,8 +27,24 @@ enum Command {
     Run(run::Arguments),
     /// Serve models over HTTP to OpenAI clients
     Serve(serve::Arguments),
-    /// Say what is in a model file
+    /// List the models of the store
+    List(list::Arguments),
+    /// Say what is in a model file, or in a model of the store
     Show(show::Arguments),
+    /// Bring a model in from a hub, a registry or an address
+    Pull(pull::Arguments),
+    /// Send a model to a registry
+    Push(push::Arguments),
+    /// Remove models from the store
+    Rm(rm::Arguments),
+    /// Free what no model of the store needs
+    Gc(gc::Arguments),
+    /// Write models into one file, to carry them to another machine
+    Export(export::Arguments),
+    /// Read models from such a file
+    Import(import::Arguments),
+    /// Use models of other programs, or files, where they lie
+    Adopt(adopt::Arguments),
     /// Print the tokens of a text
     Tokenize(tokenize::Arguments),
     /// Print what a chat template makes of a conversation
@@ -52,8 +69,10 @@ enum Command {
 
 /// Parses the arguments, runs the command and reports its error.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed =
+        Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version come this way too. If they cannot be printed, nobody is there to be told.
             let _unheard = error.print();
@@ -61,7 +80,6 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logs::start();
-    let json = cli.command.reports_json();
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
@@ -70,7 +88,7 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if json {
+            if wants_json(&matches) {
                 error.report_json();
             } else {
                 error.report();
@@ -80,18 +98,13 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-impl Command {
-    /// Whether errors are for programs, too.
-    fn reports_json(&self) -> bool {
-        match self {
-            Self::Keygen(arguments) => arguments.common.json,
-            Self::Sign(arguments) => arguments.common.json,
-            Self::Verify(arguments) => arguments.common.json,
-            Self::Trust(arguments) => arguments.json(),
-            _ => false,
-        }
-    }
+/// Whether a program reads the output: then errors are JSON, too.
+fn wants_json(matches: &ArgMatches) -> bool {
+    let flag = |matches: &ArgMatches| matches!(matches.try_get_one::<bool>("json"), Ok(Some(true)));
+    std::iter::successors(Some(matches), |matches| Some(matches.subcommand()?.1)).any(flag)
+}
 
+impl Command {
     fn run(self) -> Result<(), CommandError> {
         let computing = match &self {
             Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
@@ -101,13 +114,21 @@ impl Command {
             _ => None,
         };
         if let Some((compute, load)) = computing {
-            compute.device()?;
+            compute.placement()?;
             threads::settle(compute.threads, load)?;
         }
         match self {
             Self::Run(arguments) => run::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
+            Self::List(arguments) => list::run(&arguments),
             Self::Show(arguments) => show::run(&arguments),
+            Self::Pull(arguments) => pull::run(&arguments),
+            Self::Push(arguments) => push::run(&arguments),
+            Self::Rm(arguments) => rm::run(&arguments),
+            Self::Gc(arguments) => gc::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
+            Self::Import(arguments) => import::run(&arguments),
+            Self::Adopt(arguments) => adopt::run(&arguments),
             Self::Tokenize(arguments) => tokenize::run(&arguments),
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),
@@ -127,8 +148,6 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMI
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use stack_seal::age::{HeaderError, OpenError};
+use stack_seal::age::{HeaderError, OpenError, X25519Recipient};
 use stack_seal::key::PublicKey;
 use stack_seal::keyfile::{self, IdentityFile, KeyFileError, PublicFile};
 use zeroize::Zeroizing;
@@ -99,6 +99,26 @@ pub(crate) fn public_key(home: &Home, text: &str) -> Result<PublicKey, CommandEr
     match PublicFile::parse(&bytes) {
         Ok(public) => Ok(public.key),
         Err(_) => text.trim_end().parse().map_err(|error| not_a_key(path.display(), error)),
+    }
+}
+
+/// Finds for whom a text says to seal: `age1…` itself, a file with it, or an identity on this machine.
+pub(crate) fn recipient(home: &Home, text: &str) -> Result<X25519Recipient, CommandError> {
+    let not_one = |text: &str| {
+        CommandError::new(Kind::Malformed, format!("{text} is no recipient"))
+            .reason("bad-key")
+            .hint("`stack keygen` prints one, which begins with age1")
+    };
+    if text.starts_with("age1") {
+        return text.parse().map_err(|_| not_one(text));
+    }
+    let own =
+        IdentityPaths::new(&home.keys(), text).ok().map(|paths| paths.public).filter(|path| path.exists());
+    let path = own.unwrap_or_else(|| PathBuf::from(text));
+    let bytes = read(&path)?;
+    match PublicFile::parse(&bytes) {
+        Ok(public) => Ok(public.recipient),
+        Err(_) => String::from_utf8_lossy(&bytes).trim_end().parse().map_err(|_| not_one(text)),
     }
 }
 

@@ -4,15 +4,20 @@
 //! The modules, in reading order: [`cli`] lists the commands, each of which is one file of [`commands`];
 //! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
 //! [`input`], [`output`] and [`load_bar`] talk to the terminal. [`answer`] asks a model; [`chat`] is the
-//! conversation on top. [`home`] is where models, keys and trust are kept: [`identities`] sign, [`trust`] says who
-//! may, and [`signing`] knows what is signed. [`machine`], [`threads`] and
+//! conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
+//! [`trust`] says who may, and [`signing`] knows what is signed. [`config`] and [`privacy`] decide what may leave the
+//! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
+mod access;
+mod admission;
+mod amounts;
 mod answer;
 mod chat;
 mod cli;
 mod command_error;
 mod commands;
+mod config;
 mod default_model;
 mod home;
 mod identities;
@@ -24,10 +29,16 @@ mod model_path;
 mod options;
 mod output;
 mod passphrase;
+mod privacy;
 mod private_file;
+mod progress;
 mod quantity;
+mod sealed;
 mod signing;
+mod store_access;
 mod threads;
+mod transfer;
+mod transport;
 mod trust;
 
 use std::process::ExitCode;

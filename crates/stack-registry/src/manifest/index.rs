@@ -107,6 +107,13 @@ mod tests {
     }
 
     #[test]
+    fn the_empty_index_has_known_bytes() {
+        // The vector of docs/formats/store.md, which another program made.
+        let vector = "dff9de10919148711140d349bf03f1a99eb06f94b03e51715ccebfa7cdc518e2";
+        assert_eq!(Descriptor::of("", &Index::default().to_bytes()).digest.hex(), vector);
+    }
+
+    #[test]
     fn foreign_names_are_kept_but_mean_nothing() {
         let mut index = Index::default();
         index.manifests.push(Descriptor::of(kind::MANIFEST, b"").with(key::REF_NAME, "../../etc/passwd"));

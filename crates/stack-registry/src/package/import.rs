@@ -101,6 +101,11 @@ impl<'a> Import<'a> {
         &self.list
     }
 
+    /// The blobs.
+    pub fn blobs(&self) -> impl Iterator<Item = &Member> {
+        self.list.members().iter().filter(|member| member.content == Content::Blob)
+    }
+
     /// The names that the package brings, and the manifests that they mean.
     pub fn models(&self) -> impl Iterator<Item = (Name, Digest)> {
         self.index.named().map(|(name, entry)| (name, entry.digest))
@@ -113,7 +118,7 @@ impl<'a> Import<'a> {
     /// When the disk refuses.
     pub fn missing(&self, store: &Store) -> Result<Vec<Member>, PackageError> {
         let mut missing = Vec::new();
-        for (member, _) in self.members().filter(|(member, _)| member.content == Content::Blob) {
+        for member in self.blobs() {
             if !store.has(&member.sha256)? {
                 missing.push(*member);
             }
@@ -153,6 +158,7 @@ impl<'a> Import<'a> {
                 commit: fact(key::COMMIT),
                 signer: None,
                 named_at: Some(options.now),
+                sealed_here: false,
             };
             let entry = Entry { name, manifest: descriptor.clone(), record };
             store.bind(&lease, &entry, options.rebind)?;

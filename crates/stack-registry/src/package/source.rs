@@ -16,7 +16,7 @@ pub trait Source {
 }
 
 /// A package in memory.
-impl Source for [u8] {
+impl Source for &[u8] {
     fn length(&self) -> u64 {
         self.len() as u64
     }

@@ -49,6 +49,18 @@ impl Volumes {
         Ok(volumes)
     }
 
+    /// Whether the bytes are an age file, which must be opened before it can be read.
+    pub fn is_sealed(&self) -> bool {
+        let mut start = [0; AGE.len()];
+        self.read_exact_at(&mut start, 0).is_ok() && start == *AGE
+    }
+
+    /// Gives away the file of a package that is one file.
+    pub fn into_file(mut self) -> Option<File> {
+        let (_, file) = self.files.pop()?;
+        self.files.is_empty().then_some(file)
+    }
+
     fn add(&mut self, path: &Path) -> Result<(), PackageError> {
         let opening = || PackageError::io(format!("opening {}", path.display()));
         let file = match File::open(path) {
@@ -225,6 +237,8 @@ fn appended(base: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
+/// How every age file begins.
+const AGE: &[u8; 21] = b"age-encryption.org/v1";
 const VOLUMES_MAX: usize = 999;
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use stack_seal::digest::{Algorithm, Digest, Sha256Hasher};
 
@@ -179,10 +181,13 @@ impl Store {
         hasher.update(bytes);
         let digest = hasher.finish();
         lease.add(&digest)?;
-        let part = match self.begin(&digest)? {
-            Begin::Present => return Ok(digest),
-            Begin::Mine(part) => part,
-            Begin::Busy => self.wait_for_part(&digest)?,
+        let part = loop {
+            match self.begin(&digest)? {
+                Begin::Present => return Ok(digest),
+                Begin::Mine(part) => break part,
+                // Whoever writes the same bytes is done in a moment.
+                Begin::Busy => thread::sleep(MOMENT),
+            }
         };
         part.restart()?;
         part.write_at(bytes, 0)?;
@@ -235,6 +240,7 @@ pub(crate) fn is_read_only(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
 
+const MOMENT: Duration = Duration::from_millis(5);
 /// The store beneath `$STACK_HOME`.
 const FOLDER: &str = "store";
 const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;

@@ -36,6 +36,9 @@ pub struct Record {
     pub signer: Option<String>,
     /// When, in seconds since 1970.
     pub named_at: Option<u64>,
+    /// Whether the model was sealed in this store, from plain files that had the roots in its manifest. What came from
+    /// elsewhere never is.
+    pub sealed_here: bool,
 }
 
 /// What to do with a name that means something else already.
@@ -182,7 +185,20 @@ impl Store {
     ///
     /// When the index or a referring manifest cannot be read.
     pub fn referrers(&self, subject: &Digest, artifact_type: &str) -> Result<Vec<Referrer>, StoreError> {
-        let index = self.index()?;
+        self.referrers_in(&self.index()?, subject, artifact_type)
+    }
+
+    /// Finds what refers to a manifest according to an index that was read before.
+    ///
+    /// # Errors
+    ///
+    /// When a referring manifest cannot be read.
+    pub fn referrers_in(
+        &self,
+        index: &Index,
+        subject: &Digest,
+        artifact_type: &str,
+    ) -> Result<Vec<Referrer>, StoreError> {
         let mut found = Vec::new();
         for descriptor in index.referrers(subject) {
             if descriptor.artifact_type.as_deref() == Some(artifact_type) {
@@ -237,6 +253,7 @@ impl Entry {
             commit: fact(key::COMMIT),
             signer: fact(key::SIGNER),
             named_at: fact(key::NAMED_AT).and_then(|seconds| seconds.parse().ok()),
+            sealed_here: descriptor.annotations.get(key::SEALED_HERE) == Some("true"),
         };
         Self { name, manifest: descriptor.clone(), record }
     }
@@ -257,6 +274,9 @@ impl Record {
             if let Some(value) = value {
                 descriptor.annotations.set(key, value);
             }
+        }
+        if self.sealed_here {
+            descriptor.annotations.set(key::SEALED_HERE, "true");
         }
         descriptor
     }

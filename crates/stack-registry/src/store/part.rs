@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stack_seal::digest::{Algorithm, Digest};
@@ -104,18 +102,6 @@ impl Store {
     /// How many bytes of a part were saved, whoever writes it.
     pub fn part_bytes(&self, key: &Digest) -> u64 {
         self.saved_state(key).map_or(0, |state| state.ranges.bytes())
-    }
-
-    /// Waits until nobody else writes a small blob.
-    pub(super) fn wait_for_part(&self, key: &Digest) -> Result<Part, StoreError> {
-        for _ in 0..2000 {
-            match self.begin(key)? {
-                Begin::Mine(part) => return Ok(part),
-                // Present is what we wait for, and writing it again does no harm.
-                Begin::Present | Begin::Busy => thread::sleep(Duration::from_millis(5)),
-            }
-        }
-        Err(StoreError::Locked { what: "a blob", pid: None })
     }
 
     fn saved_state(&self, key: &Digest) -> Option<State> {

@@ -25,15 +25,17 @@ mod passphrase;
 mod payload;
 mod seal;
 mod stanza;
+mod stream;
 mod x25519;
 
 pub use file_key::FileKey;
-pub use header::{Header, HeaderError};
+pub use header::{Header, HeaderError, is_sealed};
 pub use identity::{Identity, Recipients};
 pub use open::{OpenError, UnlockedFile, open_bytes};
 pub use passphrase::Passphrase;
 pub use payload::PayloadError;
 pub use seal::{Sealing, rekey, seal_bytes};
+pub use stream::SealingWriter;
 pub use x25519::{KeyTextError, X25519Identity, X25519Recipient};
 
 pub(crate) use argon2id::{Cost, open_identity_file, seal_identity_file};

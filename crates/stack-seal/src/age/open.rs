@@ -80,7 +80,7 @@ impl UnlockedFile {
         self.len() == 0
     }
 
-    /// Decrypts everything into `target` on up to `workers` threads; `progress` is told the bytes that each span adds.
+    /// Decrypts everything into `target`, an empty file, on up to `workers` threads; `progress` is told the bytes that each span adds.
     ///
     /// What was written may be used only where nothing went wrong and the root returned is the one that was expected.
     ///
@@ -93,7 +93,7 @@ impl UnlockedFile {
         workers: usize,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<HashedFile, OpenError> {
-        let target = PositionedFile::new(target).map_err(OpenError::Io)?;
+        let target = PositionedFile::empty(target).map_err(OpenError::Target)?;
         let values: Vec<OnceLock<[u8; 32]>> = vec![OnceLock::new(); self.tree.spans()];
         parallel::for_each(
             workers,
@@ -103,7 +103,7 @@ impl UnlockedFile {
                 let span = &mut buffer[..self.tree.span_len(index)];
                 self.read_span(index, span)?;
                 values[index].get_or_init(|| self.tree.span_value(index, span));
-                target.write_all_at(span, self.tree.range(index).start).map_err(OpenError::Io)?;
+                target.write_all_at(span, self.tree.range(index).start).map_err(OpenError::Target)?;
                 progress(span.len() as u64);
                 Ok(())
             },
@@ -170,8 +170,10 @@ fn read_header(file: &PositionedFile) -> Result<(Header, usize), OpenError> {
 /// Why a sealed file stays closed.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The system could not read or write.
+    /// The system could not read the sealed file.
     Io(io::Error),
+    /// The system could not write the plain file.
+    Target(io::Error),
     /// The header is malformed, or asks for too much.
     Header(HeaderError),
     /// It is sealed for others.
@@ -189,7 +191,8 @@ pub enum OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(_) => f.write_str("the sealed file cannot be read, or the plain one not written"),
+            Self::Io(_) => f.write_str("the sealed file cannot be read"),
+            Self::Target(_) => f.write_str("the plain file cannot be written"),
             Self::Header(error) => error.fmt(f),
             Self::NoIdentity => f.write_str("the file is sealed for others: no identity at hand opens it"),
             Self::WrongPassphrase => f.write_str("the passphrase is wrong"),
@@ -203,7 +206,7 @@ impl fmt::Display for OpenError {
 impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Io(source) => Some(source),
+            Self::Io(source) | Self::Target(source) => Some(source),
             // Their text is this error's text.
             Self::Header(error) => error.source(),
             Self::Payload(error) => error.source(),

@@ -15,9 +15,9 @@ use crate::parallel;
 /// A fresh file key and the header that wraps it, for exactly one payload.
 #[derive(Debug)]
 pub struct Sealing {
-    file_key: FileKey,
-    header: Header,
-    nonce: [u8; NONCE],
+    pub(super) file_key: FileKey,
+    pub(super) header: Header,
+    pub(super) nonce: [u8; NONCE],
 }
 
 impl Sealing {
@@ -48,7 +48,7 @@ impl Sealing {
         progress: &(dyn Fn(u64) + Sync),
     ) -> io::Result<HashedFile> {
         let header = self.header.to_bytes();
-        let target = PositionedFile::new(target)?;
+        let target = PositionedFile::empty(target)?;
         target.write_all_at(&header, 0)?;
         self.write(plain, &target, header.len() as u64, workers, progress)
     }
@@ -65,7 +65,7 @@ impl Sealing {
         workers: usize,
         progress: &(dyn Fn(u64) + Sync),
     ) -> io::Result<HashedFile> {
-        self.write(plain, &PositionedFile::new(target)?, 0, workers, progress)
+        self.write(plain, &PositionedFile::empty(target)?, 0, workers, progress)
     }
 
     /// Encrypts span by span, and hashes the same plain bytes that it encrypts.

@@ -80,7 +80,7 @@ impl FromStr for Digest {
             "blake3" => Algorithm::Blake3,
             _ => return Err(DigestError::Algorithm),
         };
-        let bytes = hex::decode(digits).and_then(|bytes| bytes.try_into().ok()).ok_or(DigestError::Hex)?;
+        let bytes = hex::decode(digits).ok_or(DigestError::Hex)?;
         Ok(Self { algorithm, bytes })
     }
 }

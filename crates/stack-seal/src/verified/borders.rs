@@ -3,19 +3,24 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use zeroize::Zeroizing;
+
+/// A checked span. Sealed models pass through here, too, so it is wiped when the last reader is done.
+pub(super) type Span = Arc<Zeroizing<Vec<u8>>>;
+
 /// The last few checked spans, shared between threads. It never holds more than [`KEPT`] of them.
 #[derive(Debug, Default)]
-pub(super) struct Borders(Mutex<VecDeque<(usize, Arc<[u8]>)>>);
+pub(super) struct Borders(Mutex<VecDeque<(usize, Span)>>);
 
 impl Borders {
     /// Returns span `index` if it is among those kept.
-    pub(super) fn find(&self, index: usize) -> Option<Arc<[u8]>> {
+    pub(super) fn find(&self, index: usize) -> Option<Span> {
         let spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         spans.iter().find(|(kept, _)| *kept == index).map(|(_, bytes)| Arc::clone(bytes))
     }
 
     /// Keeps a span that was checked, in place of the oldest one.
-    pub(super) fn keep(&self, index: usize, bytes: Arc<[u8]>) {
+    pub(super) fn keep(&self, index: usize, bytes: Span) {
         let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if spans.len() == KEPT {
             spans.pop_front();
@@ -35,9 +40,9 @@ mod tests {
     fn the_oldest_goes_first() {
         let borders = Borders::default();
         for index in 0..=KEPT {
-            borders.keep(index, Arc::from([index as u8]));
+            borders.keep(index, Arc::new(Zeroizing::new(vec![index as u8])));
         }
-        assert_eq!(borders.find(0), None);
-        assert_eq!(borders.find(KEPT).as_deref(), Some(&[KEPT as u8][..]));
+        assert!(borders.find(0).is_none());
+        assert_eq!(**borders.find(KEPT).unwrap(), [KEPT as u8]);
     }
 }

@@ -1,25 +1,39 @@
-//! `stack show`: what is in a model file, from its header alone.
+//! `stack show`: what is in a model, from its header alone, and what the store knows of it.
 
 mod facts;
 mod print;
+mod stored;
 
 use clap::{Args, value_parser};
+use stack_registry::manifest::DOCUMENT_BYTES_MAX;
+use stack_registry::model::{FileBytes, StoredModel};
+use stack_registry::store::Store;
 
 use self::facts::Facts;
+use self::stored::Stored;
 use crate::command_error::{CommandError, Kind};
+use crate::home::HomeArguments;
 use crate::model_path::ModelPath;
 use crate::output::Data;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The model, a GGUF file or a folder, or `default`
+    /// The model: a name of the store, a GGUF file or a folder, or `default`
     model: ModelPath,
     /// Print the whole chat template, and nothing else
     #[arg(long, conflicts_with = "json")]
     template: bool,
+    /// Print the manifest of a model of the store, and nothing else
+    #[arg(long, conflicts_with_all = ["json", "template"])]
+    manifest: bool,
+    /// Print what a model of the store was made from, as its signers claim, and nothing else
+    #[arg(long, conflicts_with_all = ["template", "manifest"])]
+    lineage: bool,
     /// Say what memory a context of this many tokens will take
     #[arg(long, value_name = "TOKENS", value_parser = value_parser!(u32).range(1..))]
     ctx: Option<u32>,
+    #[command(flatten)]
+    home: HomeArguments,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -27,14 +41,62 @@ pub(crate) struct Arguments {
 
 /// Prints the facts.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let facts = Facts::read(&arguments.model, arguments.ctx)?;
     let mut data = Data::new();
+    let Some((store, model)) = arguments.model.stored(&arguments.home.home()?)? else {
+        if arguments.manifest || arguments.lineage {
+            let message = format!("{} is no model of the store, and has no manifest", arguments.model.id());
+            return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows what is there"));
+        }
+        let facts = Facts::read(&arguments.model, arguments.ctx)?;
+        return show(arguments, &facts, &mut data);
+    };
+    if arguments.manifest {
+        let manifest = store.read(&model.entry.manifest.digest, DOCUMENT_BYTES_MAX)?;
+        return data.write_foreign(&(String::from_utf8_lossy(&manifest) + "\n"));
+    }
+    show_stored(arguments, &store, &model, &mut data)
+}
+
+fn show(arguments: &Arguments, facts: &Facts, data: &mut Data) -> Result<(), CommandError> {
     if arguments.template {
-        let template = facts.template.ok_or_else(|| {
+        let template = facts.template.as_ref().ok_or_else(|| {
             CommandError::new(Kind::Missing, format!("the model {} has no chat template", facts.id))
                 .hint("`stack run --template FILE` takes one from a file")
         })?;
-        return data.write_foreign(&template);
+        return data.write_foreign(template);
     }
-    if arguments.json { data.json(&facts) } else { print::print(&facts, &mut data) }
+    if arguments.json { data.json(facts) } else { print::print(facts, data) }
+}
+
+fn show_stored(
+    arguments: &Arguments,
+    store: &Store,
+    model: &StoredModel,
+    data: &mut Data,
+) -> Result<(), CommandError> {
+    let stored = Stored::of(store, model)?;
+    if arguments.lineage {
+        return if arguments.json { data.json(&stored.lineage()) } else { stored.print_lineage(data) };
+    }
+    // Of what is sealed or in parts, only the store's own facts are shown.
+    let header = match &model.weights()[..] {
+        [file] => match &file.bytes {
+            FileBytes::Plain(blob) => Some(ModelPath::Path(blob.path.clone())),
+            FileBytes::Sealed { .. } => None,
+        },
+        _ => None,
+    };
+    let mut facts = match &header {
+        Some(path) => Facts::read(path, arguments.ctx)?,
+        None => Facts { problem: Some("its weights are sealed or in parts".to_owned()), ..Facts::default() },
+    };
+    facts.id.clone_from(&stored.name);
+    if !arguments.template && !arguments.json {
+        stored.print(data)?;
+        if header.is_none() {
+            return Ok(());
+        }
+    }
+    facts.stored = Some(stored);
+    show(arguments, &facts, data)
 }

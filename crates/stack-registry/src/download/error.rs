@@ -1,0 +1,54 @@
+//! Why a download ended early.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::fetch::FetchError;
+use crate::plan::GiveUp;
+use crate::store::StoreError;
+
+/// A download that is not complete.
+#[derive(Debug)]
+pub enum DownloadError {
+    /// The plan has no hope left.
+    GaveUp {
+        /// Why.
+        reason: GiveUp,
+        /// The last failure that was no status.
+        last: Option<FetchError>,
+    },
+    /// The address could not be found again.
+    Renewal(FetchError),
+    /// The disk.
+    Store(StoreError),
+    /// Whoever wanted it has ended it.
+    Cancelled,
+}
+
+impl From<StoreError> for DownloadError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for DownloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GaveUp { reason, .. } => write!(f, "{reason}"),
+            Self::Renewal(error) => write!(f, "the address could not be found again: {error}"),
+            Self::Store(error) => write!(f, "{error}"),
+            Self::Cancelled => f.write_str("it was interrupted"),
+        }
+    }
+}
+
+impl Error for DownloadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::GaveUp { last, .. } => last.as_ref().map(|error| error as &(dyn Error + 'static)),
+            Self::Renewal(error) => error.source(),
+            Self::Store(error) => error.source(),
+            Self::Cancelled => None,
+        }
+    }
+}

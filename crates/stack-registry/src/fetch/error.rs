@@ -1,0 +1,111 @@
+//! Why a request got no reply.
+
+use std::error::Error;
+use std::{fmt, io};
+
+/// A request that was not sent, or not answered.
+#[derive(Debug)]
+pub struct FetchError {
+    /// What sort of failure it is.
+    pub trouble: Trouble,
+    /// The host that was asked, with its port.
+    pub host: String,
+    /// What happened, as a sentence without capital and full stop.
+    pub message: String,
+    /// What lies behind it.
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// Sorts of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The privacy tier keeps it on this machine; the code is `tier-forbids`, `host-not-listed` or `offline`.
+    Refused(&'static str),
+    /// No connection: the name is unknown, nobody listens, or TLS failed.
+    Unreachable,
+    /// The connection broke.
+    Broken,
+    /// Nothing came for too long.
+    Stalled,
+    /// What came is not HTTP, or beyond every limit.
+    Nonsense,
+    /// The user ended it.
+    Interrupted,
+    /// This machine cannot: no threads, no certificates, no sockets.
+    Machine,
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This machine's, or its policy's.
+    Ours,
+    /// The server's.
+    Theirs,
+    /// The network's between.
+    Network,
+}
+
+/// Whether the same request may be sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// It would fail again.
+    Never,
+    /// It does no harm and may help.
+    Safe,
+}
+
+impl FetchError {
+    /// Makes an error without a cause.
+    pub fn new(trouble: Trouble, host: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { trouble, host: host.into(), message: message.into(), source: None }
+    }
+
+    /// Makes an error from a failed attempt to read a body: what a [`Fetch`](super::Fetch) wrapped keeps its trouble.
+    pub fn reading(host: &str, error: io::Error) -> Self {
+        let trouble = match error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            Some(inner) => inner.trouble,
+            None if error.kind() == io::ErrorKind::TimedOut => Trouble::Stalled,
+            None => Trouble::Broken,
+        };
+        Self::new(trouble, host, "the reply broke off").caused(error)
+    }
+
+    /// Adds what lies behind it.
+    #[must_use]
+    pub fn caused(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(cause.into());
+        self
+    }
+}
+
+impl Trouble {
+    /// Tells whose fault it is.
+    pub fn fault(self) -> Fault {
+        match self {
+            Self::Refused(_) | Self::Interrupted | Self::Machine => Fault::Ours,
+            Self::Nonsense => Fault::Theirs,
+            Self::Unreachable | Self::Broken | Self::Stalled => Fault::Network,
+        }
+    }
+
+    /// Tells whether to try again.
+    pub fn retry(self) -> Retry {
+        match self.fault() {
+            Fault::Network => Retry::Safe,
+            Fault::Ours | Fault::Theirs => Retry::Never,
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.host, self.message)
+    }
+}
+
+impl Error for FetchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}

@@ -1,0 +1,389 @@
+//! Models into the store.
+//!
+//! A pull has two halves. The first finds out what a source offers: [`from_hub`], [`from_registry`],
+//! [`from_address`]. The second, [`Puller::pull`], fetches what the store lacks, checks it, and gives it a name:
+//!
+//! ```text
+//! lease → each file: wait for whoever fetches it, resume, download, publish → manifest → signatures → name
+//! ```
+//!
+//! Each step leaves the store sound, so that a crash between any two loses nothing but time.
+
+mod error;
+mod heal;
+mod signer;
+mod upstream;
+
+use std::thread;
+use std::time::Duration;
+
+use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, LeafList, Root};
+
+use crate::download::{Download, DownloadError};
+use crate::fetch::{Cancel, Fetch, follow, read_body};
+use crate::lease::Lease;
+use crate::manifest::{Descriptor, Manifest, key, kind, model_config};
+use crate::name::Name;
+use crate::plan::Limits;
+use crate::progress::{Progress, Watch};
+use crate::store::{
+    Begin, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file,
+};
+use crate::throttle::SharedThrottle;
+
+pub use error::{Reason, TransferError};
+pub use upstream::{Upstream, UpstreamFile, from_address, from_hub, from_registry};
+
+/// What a pull works with.
+pub struct Puller<'a> {
+    /// Where models go.
+    pub store: &'a Store,
+    /// The way to the network.
+    pub fetch: &'a dyn Fetch,
+    /// Who is told.
+    pub watch: Watch<'a>,
+    /// Ends it; partial data stays.
+    pub cancel: &'a Cancel,
+    /// What downloads may use.
+    pub limits: Limits,
+    /// How fast, all together.
+    pub throttle: Option<SharedThrottle>,
+    /// Scatters waits.
+    pub seed: u64,
+    /// The time, in seconds since 1970.
+    pub now: u64,
+}
+
+/// What became of a pull.
+#[derive(Clone, Debug)]
+pub enum Pulled {
+    /// The name means the model now.
+    Named(Entry),
+    /// It meant the same model before.
+    Unchanged(Entry),
+    /// It means another one, and still does: nobody asked for the change.
+    Kept(Entry),
+}
+
+/// What became of one file.
+enum Fetched {
+    There(Descriptor),
+    /// Another process fetched the same address meanwhile, and nobody knows its digest.
+    LookAgain,
+}
+
+impl Puller<'_> {
+    /// Fetches a model and names it.
+    ///
+    /// # Errors
+    ///
+    /// When something of it does not come, is not what was promised, or the disk refuses. What came stays for the next
+    /// attempt, unless it is wrong.
+    pub fn pull(
+        &self,
+        upstream: &Upstream<'_>,
+        name: &Name,
+        rebind: Rebind,
+    ) -> Result<Pulled, TransferError> {
+        let lease = self.store.lease()?;
+        if let Some(standing) = self.standing(upstream, name, rebind)? {
+            return Ok(standing);
+        }
+        let mut manifest = self.fetch_all(upstream, &lease)?;
+        if manifest.is_none() {
+            // Whoever fetched the file is about to name it.
+            for _ in 0..LOOKS {
+                if let Some(standing) = self.standing(upstream, name, rebind)? {
+                    return Ok(standing);
+                }
+                self.pause()?;
+            }
+            manifest = self.fetch_all(upstream, &lease)?;
+        }
+        let busy = || {
+            TransferError::new(
+                Reason::Store("locked-by"),
+                "other processes fetch the same file again and again",
+            )
+        };
+        self.name(upstream, name, manifest.ok_or_else(busy)?, &lease, rebind)
+    }
+
+    /// Tells what the name means already, if that settles the matter.
+    fn standing(
+        &self,
+        upstream: &Upstream<'_>,
+        name: &Name,
+        rebind: Rebind,
+    ) -> Result<Option<Pulled>, TransferError> {
+        let entry = match self.store.resolve(name) {
+            Ok(entry) => entry,
+            Err(StoreError::NotInStore { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let same = entry.record.commit.is_some()
+            && entry.record.commit == upstream.commit
+            && entry.record.origin.as_deref() == Some(upstream.origin.as_str());
+        match (same, rebind) {
+            (true, _) if self.complete(&entry)? => Ok(Some(Pulled::Unchanged(entry))),
+            (false, Rebind::Never) => Ok(Some(Pulled::Kept(entry))),
+            _ => Ok(None),
+        }
+    }
+
+    fn complete(&self, entry: &Entry) -> Result<bool, TransferError> {
+        let Ok(manifest) = self.store.manifest(&entry.manifest.digest) else { return Ok(false) };
+        for needed in manifest.needs() {
+            if !self.store.has(&needed.digest)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Fetches every file and returns the manifest, or nothing if the first look was too early.
+    fn fetch_all(&self, upstream: &Upstream<'_>, lease: &Lease) -> Result<Option<Descriptor>, TransferError> {
+        let mut layers = Vec::new();
+        for file in &upstream.files {
+            lease.add(&file.key)?;
+            let leaves = heal::leaves(&upstream.bundles, file);
+            match self.fetch(file, leaves.as_ref(), lease)? {
+                Fetched::There(layer) => layers.push(layer),
+                Fetched::LookAgain => return Ok(None),
+            }
+        }
+        if let Some((descriptor, bytes)) = &upstream.manifest {
+            self.store.put(lease, bytes)?;
+            return Ok(Some(descriptor.clone()));
+        }
+        let digests: Vec<_> = layers.iter().map(|layer| layer.digest).collect();
+        let config = model_config(&upstream.facts, &digests);
+        self.store.put(lease, &config)?;
+        let manifest = Manifest::model(Descriptor::of(kind::MODEL_CONFIG, &config), layers);
+        let bytes = manifest.to_bytes();
+        self.store.put(lease, &bytes)?;
+        let mut descriptor = Descriptor::of(kind::MANIFEST, &bytes);
+        descriptor.artifact_type.clone_from(&manifest.artifact_type);
+        Ok(Some(descriptor))
+    }
+
+    fn name(
+        &self,
+        upstream: &Upstream<'_>,
+        name: &Name,
+        manifest: Descriptor,
+        lease: &Lease,
+        rebind: Rebind,
+    ) -> Result<Pulled, TransferError> {
+        let signer = signer::signers(&upstream.bundles, &self.store.manifest(&manifest.digest)?);
+        if let Ok(before) = self.store.resolve(name) {
+            signer::refuse_changed(&name.short(), before.record.signer.as_deref(), signer.as_deref())?;
+        }
+        for bundle in &upstream.bundles {
+            self.store.attach(lease, &manifest, kind::BUNDLE, bundle)?;
+        }
+        let record = Record {
+            origin: Some(upstream.origin.clone()),
+            commit: upstream.commit.clone(),
+            signer,
+            named_at: Some(self.now),
+            sealed_here: false,
+        };
+        let entry = Entry { name: name.clone(), manifest, record };
+        match self.store.bind(lease, &entry, rebind) {
+            Ok(()) => Ok(Pulled::Named(entry)),
+            Err(StoreError::NameTaken { .. }) => Ok(Pulled::Kept(self.store.resolve(name)?)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn fetch(
+        &self,
+        file: &UpstreamFile<'_>,
+        leaves: Option<&LeafList>,
+        lease: &Lease,
+    ) -> Result<Fetched, TransferError> {
+        if file.git_blob.is_some() && file.size <= SMALL_BYTES_MAX {
+            return self.fetch_small(file, lease).map(Fetched::There);
+        }
+        let (path, total) = (file.path.as_str(), file.size);
+        let mut waited = false;
+        let part = loop {
+            match self.store.begin(&file.key)? {
+                Begin::Present => return self.present(file).map(Fetched::There),
+                Begin::Mine(part) if waited && file.sha256().is_none() => {
+                    part.discard()?;
+                    return Ok(Fetched::LookAgain);
+                }
+                Begin::Mine(part) => break part,
+                Begin::Busy => {
+                    waited = true;
+                    let have = self.store.part_bytes(&file.key);
+                    (self.watch)(Progress::Waiting { file: path, total, have });
+                    self.pause()?;
+                }
+            }
+        };
+        let hashed = match self.download(file, part, None) {
+            // Wrong bytes may be left from an earlier attempt, or of a broken transfer. A second time they are the
+            // server's.
+            Err(error) if error.reason == Reason::DigestMismatch => self.download_again(file, leaves)?,
+            outcome => outcome?,
+        };
+        lease.add(&hashed.sha256)?;
+        (self.watch)(Progress::Finished { file: path, total });
+        Ok(Fetched::There(described(file, &hashed)))
+    }
+
+    /// Fetches what is wrong once more: the broken spans where somebody lists them, else everything.
+    fn download_again(
+        &self,
+        file: &UpstreamFile<'_>,
+        leaves: Option<&LeafList>,
+    ) -> Result<Hashed, TransferError> {
+        let path = file.path.as_str();
+        let part = self.part(&file.key)?;
+        let sound = leaves.map(|leaves| heal::sound(&part, leaves)).transpose()?.flatten();
+        if let Some(sound) = sound {
+            let broken = file.size - sound.bytes();
+            (self.watch)(Progress::Note(&format!(
+                "{broken} bytes of {path} are wrong; they are fetched once more"
+            )));
+            match self.download(file, part, Some(sound)) {
+                Err(error) if error.reason == Reason::DigestMismatch => {}
+                outcome => return outcome,
+            }
+        } else {
+            drop(part);
+        }
+        (self.watch)(Progress::Note(&format!("{path} is not what was promised; it is fetched once more")));
+        let part = self.part(&file.key)?;
+        part.restart()?;
+        self.download(file, part, None).inspect_err(|error| {
+            if error.reason == Reason::DigestMismatch
+                && let Ok(part) = self.part(&file.key)
+            {
+                // A bad part that stays would only be found bad again.
+                let _stays = part.discard();
+            }
+        })
+    }
+
+    /// Fetches into a part and publishes it.
+    fn download(
+        &self,
+        file: &UpstreamFile<'_>,
+        part: Part,
+        sound: Option<Ranges>,
+    ) -> Result<Hashed, TransferError> {
+        let (path, total) = (file.path.as_str(), file.size);
+        if file.digests.is_empty() && part.validator().is_none() {
+            // Nothing could tell whether what is there and what is to come belong together.
+            part.restart()?;
+        }
+        let there = sound.clone().unwrap_or_else(|| part.ranges());
+        let have = if part.length() == Some(total) { there.bytes() } else { 0 };
+        let host = file.source.request().url.origin().authority();
+        (self.watch)(Progress::Started { file: path, total, have, host: &host });
+        let download = Download {
+            fetch: self.fetch,
+            source: &*file.source,
+            length: total,
+            have: sound,
+            limits: self.limits.clone(),
+            throttle: self.throttle.as_ref(),
+            cancel: self.cancel,
+            seed: self.seed,
+        };
+        let moved = |have| (self.watch)(Progress::Moved { file: path, total, have });
+        download
+            .run(&part, &moved)
+            .map_err(|error: DownloadError| TransferError::downloading(path, error))?;
+        let expect = Expect { digests: &file.digests, length: Some(total) };
+        let checked = |have| (self.watch)(Progress::Checking { file: path, total, have });
+        Ok(part.publish(&expect, &checked)?)
+    }
+
+    /// Takes a part again.
+    fn part(&self, key: &Digest) -> Result<Part, TransferError> {
+        loop {
+            match self.store.begin(key)? {
+                Begin::Mine(part) => return Ok(part),
+                Begin::Present | Begin::Busy => self.pause()?,
+            }
+        }
+    }
+
+    /// Fetches a small file whole.
+    fn fetch_small(&self, file: &UpstreamFile<'_>, lease: &Lease) -> Result<Descriptor, TransferError> {
+        let path = file.path.as_str();
+        let (url, response) = follow(self.fetch, file.source.request())?;
+        if response.status != 200 {
+            let message = format!("{path}: the server answers with status {}", response.status);
+            return Err(TransferError::new(Reason::Upstream404, message));
+        }
+        let bytes = read_body(&url, response, file.size)?;
+        if bytes.len() as u64 != file.size {
+            let message =
+                format!("{path} has {} bytes, not the {} that were promised", bytes.len(), file.size);
+            return Err(TransferError::new(Reason::LengthMismatch, message));
+        }
+        let mut hasher = GitBlobHasher::new(file.size);
+        hasher.update(&bytes);
+        if file.git_blob.as_ref().is_some_and(|expected| *expected != hasher.finish()) {
+            let message = format!("{path} is not what the hub lists");
+            return Err(TransferError::new(Reason::DigestMismatch, message));
+        }
+        self.store.put(lease, &bytes)?;
+        (self.watch)(Progress::Finished { file: path, total: file.size });
+        let layer = Descriptor::of(&file.media_type, &bytes).with(key::FILE_PATH, path);
+        Ok(layer.with(key::BLAKE3, Digest::from(Root::of(&bytes)).to_string()))
+    }
+
+    /// Describes a file that the store has. Its bytes are read, because a promise may be about them.
+    fn present(&self, file: &UpstreamFile<'_>) -> Result<Descriptor, TransferError> {
+        let (path, total) = (file.path.as_str(), file.size);
+        let blob = self.store.blob(&file.key)?;
+        let checked = |have| (self.watch)(Progress::Checking { file: path, total, have });
+        let hashed = hash_file(&blob.file, &checked).map_err(|error| {
+            TransferError::new(Reason::Machine, format!("{} cannot be read", blob.path.display()))
+                .caused(error)
+        })?;
+        for expected in &file.digests {
+            let found = match expected.algorithm {
+                Algorithm::Sha256 => hashed.sha256,
+                Algorithm::Blake3 => hashed.blake3,
+            };
+            if found != *expected {
+                let message = format!("{path} is not what was promised: it has {found}, not {expected}");
+                return Err(TransferError::new(Reason::DigestMismatch, message));
+            }
+        }
+        (self.watch)(Progress::Finished { file: path, total });
+        Ok(described(file, &hashed))
+    }
+
+    fn pause(&self) -> Result<(), TransferError> {
+        if self.cancel.is_cancelled() {
+            return Err(TransferError::new(Reason::Interrupted, "it was interrupted"));
+        }
+        thread::sleep(PAUSE);
+        Ok(())
+    }
+}
+
+fn described(file: &UpstreamFile<'_>, hashed: &Hashed) -> Descriptor {
+    Descriptor::new(&file.media_type, hashed.sha256, hashed.length)
+        .with(key::FILE_PATH, file.path.as_str())
+        .with(key::BLAKE3, hashed.blake3.to_string())
+}
+
+/// Files with a git id are fetched into memory up to this size; hubs keep larger ones under a SHA-256 digest.
+const SMALL_BYTES_MAX: u64 = 16 << 20;
+/// How long to wait before looking again what another process does.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How often to look for the name that another process is about to give.
+const LOOKS: u32 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! What a source offers, before any of it is fetched.
+
+mod hub;
+mod oci;
+mod web;
+
+use stack_seal::digest::{Digest, Sha256Hasher};
+
+use crate::download::Source;
+use crate::manifest::{ConfigFacts, Descriptor, FilePath, kind};
+use crate::name::Name;
+
+pub use hub::from_hub;
+pub use oci::from_registry;
+pub use web::from_address;
+
+/// A model as a source offers it at this moment.
+pub struct Upstream<'a> {
+    /// What it is called here, unless somebody wants another name.
+    pub name: Name,
+    /// Where it is, as a reference that leads there again.
+    pub origin: String,
+    /// What tells this state of it from a later one: a commit, a digest, an `ETag`.
+    pub commit: Option<String>,
+    /// Its manifest, where the source has one; else one is made.
+    pub manifest: Option<(Descriptor, Vec<u8>)>,
+    /// What is known about it, for the manifest that is made.
+    pub facts: ConfigFacts,
+    /// Its files.
+    pub files: Vec<UpstreamFile<'a>>,
+    /// Signature bundles that lie beside it. Nobody has checked them yet.
+    pub bundles: Vec<Vec<u8>>,
+}
+
+/// One file of a model.
+pub struct UpstreamFile<'a> {
+    /// Its path in the model.
+    pub path: FilePath,
+    /// What it is.
+    pub media_type: String,
+    /// Bytes.
+    pub size: u64,
+    /// Every digest that is promised.
+    pub digests: Vec<Digest>,
+    /// The git blob id, which shows a broken transfer of a small file.
+    pub git_blob: Option<String>,
+    /// What the download goes by until its digest is known.
+    pub key: Digest,
+    /// Where the bytes are.
+    pub source: Box<dyn Source + 'a>,
+}
+
+impl UpstreamFile<'_> {
+    /// The SHA-256 digest, if it is promised.
+    pub fn sha256(&self) -> Option<&Digest> {
+        self.digests.iter().find(|digest| digest.algorithm == stack_seal::digest::Algorithm::Sha256)
+    }
+
+    /// Adds a digest that somebody vouches for.
+    pub fn promise(&mut self, digest: Digest) {
+        if digest.algorithm == stack_seal::digest::Algorithm::Sha256 && self.sha256().is_none() {
+            self.key = digest;
+        }
+        if !self.digests.contains(&digest) {
+            self.digests.push(digest);
+        }
+    }
+}
+
+/// The key of a download whose digest nobody knows.
+fn key_of(address: &str) -> Digest {
+    let mut hasher = Sha256Hasher::new();
+    hasher.update(b"stack pull ");
+    hasher.update(address.as_bytes());
+    hasher.finish()
+}
+
+/// Tells what a file is to a model from its name.
+fn media_type(path: &str) -> &'static str {
+    if [".gguf", ".safetensors"].iter().any(|ending| path.ends_with(ending)) {
+        kind::WEIGHTS
+    } else if [".md", ".txt"].iter().any(|ending| path.ends_with(ending)) || path.starts_with("LICENSE") {
+        kind::DOCUMENT
+    } else {
+        kind::WEIGHTS_CONFIG
+    }
+}
+
+/// Tells the format from the files.
+fn format_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let format = |path: &str| match path.rsplit('.').next() {
+        Some("gguf") => Some("gguf"),
+        Some("safetensors") => Some("safetensors"),
+        _ => None,
+    };
+    paths.into_iter().find_map(format).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_their_names() {
+        assert_eq!(media_type("a/b-00001-of-00002.gguf"), kind::WEIGHTS);
+        assert_eq!(media_type("config.json"), kind::WEIGHTS_CONFIG);
+        assert_eq!(media_type("LICENSE"), kind::DOCUMENT);
+        assert_eq!(format_of(["config.json", "model.safetensors"]).as_deref(), Some("safetensors"));
+        assert_eq!(format_of(["x"]), None);
+    }
+}

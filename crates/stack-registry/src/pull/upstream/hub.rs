@@ -1,0 +1,74 @@
+//! A model of a hub.
+
+use super::{Upstream, UpstreamFile, format_of, key_of, media_type};
+use crate::download::Fixed;
+use crate::fetch::{Cancel, Fetch, Method, Request, follow, read_body};
+use crate::hub::{Content, Hub, Repository, TreeFile, Wanted, choose};
+use crate::manifest::ConfigFacts;
+use crate::name::Name;
+use crate::pull::TransferError;
+
+/// Finds out what a repository of a hub offers.
+///
+/// # Errors
+///
+/// When the hub does not answer, or holds no such model, or several.
+pub fn from_hub(
+    fetch: &dyn Fetch,
+    hub: &Hub,
+    (owner, name): (&str, &str),
+    revision: Option<&str>,
+    wanted: &Wanted,
+    cancel: &Cancel,
+) -> Result<Upstream<'static>, TransferError> {
+    let repository = Repository::new(hub, owner, name);
+    let listing = repository.list(fetch, revision.unwrap_or("main"))?;
+    let chosen = choose(&listing.files, wanted)?;
+    let request = |file: &TreeFile| -> Result<Request, TransferError> {
+        let url = repository.file(&listing.commit, file.path.as_str())?;
+        let mut request = Request::new(Method::Get, url).authorized(hub.token.clone());
+        request.cancel = cancel.clone();
+        Ok(request)
+    };
+    let mut files = Vec::new();
+    for file in &chosen.files {
+        let request = request(file)?;
+        let (digests, git_blob, key) = match &file.content {
+            Content::Sha256(digest) => (vec![*digest], None, *digest),
+            Content::GitBlob(id) => (Vec::new(), Some(id.clone()), key_of(&request.url.to_string())),
+        };
+        files.push(UpstreamFile {
+            path: file.path.clone(),
+            media_type: media_type(file.path.as_str()).to_owned(),
+            size: file.size,
+            digests,
+            git_blob,
+            key,
+            source: Box::new(Fixed(request)),
+        });
+    }
+    let mut bundles = Vec::new();
+    for file in &chosen.files {
+        let beside = format!("{}.sig", file.path);
+        if let Some(bundle) = listing.files.iter().find(|file| file.path.as_str() == beside) {
+            let (url, response) = follow(fetch, request(bundle)?)?;
+            if response.status == 200 {
+                bundles.push(read_body(&url, response, BUNDLE_BYTES_MAX)?);
+            }
+        }
+    }
+    let label = chosen.label.clone();
+    let format = format_of(chosen.files.iter().map(|file| file.path.as_str()));
+    Ok(Upstream {
+        name: Name::from_upstream(&["hf.co", owner, name], label.as_deref())?,
+        origin: format!("{repository}@{}", listing.commit),
+        commit: Some(listing.commit),
+        manifest: None,
+        facts: ConfigFacts { name: Some(format!("{owner}/{name}")), license: None, format },
+        files,
+        bundles,
+    })
+}
+
+/// A signature of the largest model has less.
+const BUNDLE_BYTES_MAX: u64 = 16 << 20;

@@ -1,0 +1,96 @@
+//! A model of an OCI registry.
+
+use super::{Upstream, UpstreamFile};
+use crate::fetch::Fetch;
+use crate::manifest::{ConfigFacts, FilePath, Index, Manifest, Role, kind};
+use crate::name::Name;
+use crate::oci::{OciError, Remote, referrers};
+use crate::pull::{Reason, TransferError};
+
+/// Finds out what a repository of a registry offers under a tag or digest.
+///
+/// `ModelPack` artifacts, and those of Docker and Ollama, are read; archives are not.
+///
+/// # Errors
+///
+/// When the registry does not answer, has no such thing, or it is no model.
+pub fn from_registry<'a>(
+    fetch: &dyn Fetch,
+    remote: &'a Remote,
+    (host, repository, version): (&str, &str, &str),
+) -> Result<Upstream<'a>, TransferError> {
+    let (mut descriptor, mut bytes) = remote.manifest(fetch, version)?;
+    if descriptor.media_type == kind::INDEX {
+        let index = Index::parse(&bytes)?;
+        let [only] = index.manifests.as_slice() else {
+            let message =
+                format!("{remote}:{version} holds {} manifests; name one by digest", index.manifests.len());
+            return Err(TransferError::new(Reason::AmbiguousQuant, message));
+        };
+        (descriptor, bytes) = remote.manifest(fetch, &only.digest.to_string())?;
+    }
+    let manifest = Manifest::parse(&bytes)?;
+    descriptor.artifact_type.clone_from(&manifest.artifact_type);
+    let mut files = Vec::new();
+    for (index, layer) in manifest.layers.iter().enumerate() {
+        if layer.role() == Role::Archive {
+            let message =
+                format!("{remote}:{version} holds an archive ({}), which is not unpacked", layer.media_type);
+            return Err(TransferError::new(Reason::BadAnswer, message));
+        }
+        let path = layer.file_path().unwrap_or_else(|| default_path(layer.role(), index));
+        files.push(file(remote, layer, path)?);
+    }
+    if !manifest.layers.iter().any(|layer| matches!(layer.role(), Role::Weights | Role::SealedPayload)) {
+        return Err(TransferError::new(Reason::BadAnswer, format!("{remote}:{version} holds no weights")));
+    }
+    let config =
+        FilePath::parse("config").map_err(|error| TransferError::new(Reason::BadName, error.to_string()))?;
+    files.push(file(remote, &manifest.config, config)?);
+    let mut bundles = Vec::new();
+    for entry in referrers(remote, fetch, &descriptor.digest, kind::BUNDLE)? {
+        let (_, bytes) = remote.manifest(fetch, &entry.digest.to_string())?;
+        let referrer = Manifest::parse(&bytes)?;
+        let about = referrer.subject.as_ref().is_some_and(|subject| subject.digest == descriptor.digest);
+        if let Some(layer) = referrer.layers.first().filter(|layer| about && layer.role() == Role::Bundle) {
+            bundles.push(remote.small_blob(fetch, layer)?);
+        }
+    }
+    let tag = Some(version).filter(|version| !version.contains(':'));
+    Ok(Upstream {
+        name: Name::from_upstream(&[host].into_iter().chain(repository.split('/')).collect::<Vec<_>>(), tag)?,
+        origin: format!("{remote}@{}", descriptor.digest),
+        commit: Some(descriptor.digest.to_string()),
+        manifest: Some((descriptor, bytes)),
+        facts: ConfigFacts::default(),
+        files,
+        bundles,
+    })
+}
+
+fn file<'a>(
+    remote: &'a Remote,
+    layer: &crate::manifest::Descriptor,
+    path: FilePath,
+) -> Result<UpstreamFile<'a>, OciError> {
+    let mut digests = vec![layer.digest];
+    digests.extend(layer.blake3());
+    Ok(UpstreamFile {
+        path,
+        media_type: layer.media_type.clone(),
+        size: layer.size,
+        digests,
+        git_blob: None,
+        key: layer.digest,
+        source: Box::new(remote.blob(&layer.digest)?),
+    })
+}
+
+/// Names a file of an artifact that does not.
+fn default_path(role: Role, index: usize) -> FilePath {
+    let name = match role {
+        Role::Weights => format!("model-{index}.gguf"),
+        _ => format!("file-{index}"),
+    };
+    FilePath::parse(&name).expect("letters, a number and a dot are a path")
+}

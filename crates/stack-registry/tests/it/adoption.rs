@@ -1,0 +1,90 @@
+//! Models that lie on this machine already.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use stack_registry::adopt::{AdoptError, Found, How, Kept, adopt, hub_models, path_models};
+use stack_registry::model::{FileBytes, StoredModel};
+use stack_registry::store::{Rebind, Store, StoreError};
+
+use crate::store::{name, sweep};
+
+fn found(path: &Path, bytes: &[u8]) -> Found {
+    fs::write(path, bytes).unwrap();
+    path_models(path).unwrap().remove(0)
+}
+
+fn take(store: &Store, found: &Found, how: How) -> Result<Kept, AdoptError> {
+    let adopted = adopt(store, found, &found.name, how, Rebind::Never, 7, &|_| {})?;
+    Ok(adopted.files[0].2)
+}
+
+#[test]
+fn a_file_serves_where_it_lies_until_it_is_gone() {
+    let dir = crate::scratch();
+    let store = Store::open(&dir.path().join("home")).unwrap();
+    let path = dir.path().join("Tiny.gguf");
+    let kept = take(&store, &found(&path, b"GGUF tiny"), How::Share).unwrap();
+    let model = StoredModel::open(&store, &name("tiny")).unwrap();
+    let FileBytes::Plain(blob) = &model.files[0].bytes else { panic!("the file is not sealed") };
+    assert_eq!(fs::read(&blob.path).unwrap(), b"GGUF tiny");
+    assert_eq!(model.entry.record.named_at, Some(7));
+    if kept == Kept::Cloned {
+        return;
+    }
+    assert_eq!(blob.path, path.canonicalize().unwrap());
+    drop(model);
+    sweep(&store);
+    StoredModel::open(&store, &name("tiny")).unwrap();
+    fs::write(&path, b"GGUF another").unwrap();
+    let error = StoredModel::open(&store, &name("tiny")).err().unwrap();
+    assert_eq!(error.code(), "length-mismatch");
+    fs::remove_file(&path).unwrap();
+    let error = StoredModel::open(&store, &name("tiny")).err().unwrap();
+    assert!(
+        matches!(&error, StoreError::Vanished { path: gone } if *gone == path.canonicalize().unwrap_or(path))
+    );
+    assert_eq!(error.code(), "no-such-file");
+}
+
+#[test]
+fn a_copy_needs_the_file_no_more() {
+    let dir = crate::scratch();
+    let store = Store::open(&dir.path().join("home")).unwrap();
+    let path = dir.path().join("tiny.gguf");
+    let tiny = found(&path, b"GGUF tiny");
+    assert_eq!(take(&store, &tiny, How::Copy).unwrap(), Kept::Copied);
+    fs::remove_file(&path).unwrap();
+    StoredModel::open(&store, &name("tiny")).unwrap();
+    assert_eq!(store.path().join("tmp").read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn the_hubs_links_are_followed_once() {
+    let dir = crate::scratch();
+    let store = Store::open(&dir.path().join("home")).unwrap();
+    let snapshot = dir.path().join("hub/models--O--R/snapshots/c0ffee");
+    fs::create_dir_all(&snapshot).unwrap();
+    fs::write(dir.path().join("blob"), b"GGUF hub").unwrap();
+    symlink(dir.path().join("blob"), snapshot.join("r-Q8_0.gguf")).unwrap();
+    let found = hub_models(&dir.path().join("hub")).unwrap().remove(0);
+    take(&store, &found, How::Share).unwrap();
+    let model = StoredModel::open(&store, &name("o/r:q8_0")).unwrap();
+    assert_eq!(model.entry.record.commit.as_deref(), Some("c0ffee"));
+    // The link may go; the file that it led to counts.
+    fs::remove_dir_all(dir.path().join("hub")).unwrap();
+    StoredModel::open(&store, &name("o/r:q8_0")).unwrap();
+}
+
+#[test]
+fn only_gguf_files_are_adopted() {
+    let dir = crate::scratch();
+    let store = Store::open(&dir.path().join("home")).unwrap();
+    for bytes in [&b"PK\x03\x04"[..], b"", b"GGU"] {
+        let error = take(&store, &found(&dir.path().join("a.gguf"), bytes), How::Share).unwrap_err();
+        assert_eq!(error.code(), "not-gguf");
+    }
+    assert!(store.entries().unwrap().is_empty());
+    assert!(path_models(&dir.path().join("none.gguf")).is_err());
+}

@@ -1,0 +1,215 @@
+//! `stack adopt`: uses models that lie on this machine already.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::adopt::{
+    Found, How, Kept, adopt, hub_models, lm_studio_models, ollama_models, path_models,
+};
+use stack_registry::name::Name;
+use stack_registry::store::{Rebind, StoreError};
+
+use crate::command_error::{CommandError, Kind};
+use crate::machine::environment;
+use crate::output::{Data, harmless, talk};
+use crate::progress::ByteBar;
+use crate::store_access::StoreArguments;
+use crate::{machine, quantity};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Where to look: `hf`, `ollama`, `lmstudio`, or a file or folder; without it, in all three
+    #[arg(value_name = "hf|ollama|lmstudio|PATH")]
+    source: Option<PathBuf>,
+    /// Only list what is there
+    #[arg(long)]
+    list: bool,
+    /// Share the bytes on disk, or fail
+    #[arg(long, conflicts_with = "copy")]
+    clone: bool,
+    /// Copy the files, so that what happens to them there matters no more
+    #[arg(long)]
+    copy: bool,
+    /// Name the model so, where only one is found
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+    /// Let names that mean something else mean these models
+    #[arg(long)]
+    update: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Serialize)]
+struct Report {
+    models: Vec<Model>,
+}
+
+#[derive(Serialize)]
+struct Model {
+    name: String,
+    /// The digest of the manifest, once it is adopted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<String>,
+    origin: String,
+    bytes: u64,
+    files: Vec<File>,
+}
+
+#[derive(Serialize)]
+struct File {
+    path: String,
+    at: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<&'static str>,
+}
+
+/// Adopts what is found, or lists it.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let name = arguments.name.as_deref().map(Name::parse).transpose()?;
+    let found = find(arguments.source.as_deref())?;
+    if found.is_empty() {
+        return Err(CommandError::new(Kind::Missing, "no GGUF model is there to be adopted")
+            .reason("no-such-file")
+            .hint("name a file or a folder: `stack adopt PATH`"));
+    }
+    if name.is_some() && found.len() > 1 {
+        let message = format!("{} models are found, and only one can have the name", found.len());
+        return Err(CommandError::new(Kind::Usage, message)
+            .hint("name the file of one: `stack adopt PATH --as NAME`"));
+    }
+    let mut report = Report { models: Vec::new() };
+    if arguments.list {
+        report.models.extend(found.iter().map(Model::found));
+    } else {
+        for model in &found {
+            report.models.push(adopt_one(arguments, model, name.as_ref().unwrap_or(&model.name))?);
+        }
+    }
+    let mut data = Data::new();
+    if arguments.store.json {
+        return data.json(&report);
+    }
+    for model in &report.models {
+        let what = model.digest.as_deref().unwrap_or(&model.origin);
+        data.line(&harmless(&format!("{} {what} {}", model.name, quantity::bytes(model.bytes))))?;
+        for file in &model.files {
+            let kept = file.kept.unwrap_or("found");
+            data.line(&harmless(&format!("  {kept} {}", file.at.display())))?;
+        }
+    }
+    Ok(())
+}
+
+fn adopt_one(arguments: &Arguments, found: &Found, name: &Name) -> Result<Model, CommandError> {
+    let store = arguments.store.open()?;
+    let how = match (arguments.clone, arguments.copy) {
+        (true, _) => How::Clone,
+        (_, true) => How::Copy,
+        _ => How::Share,
+    };
+    let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
+    if rebind == Rebind::Never
+        && let Ok(entry) = store.resolve(name)
+        && entry.record.origin.as_deref() != Some(&*found.origin)
+    {
+        // Said before gigabytes are read for nothing.
+        return Err(StoreError::NameTaken { name: name.clone(), digest: entry.manifest.digest }.into());
+    }
+    let bytes = found.files.iter().map(|file| file.bytes).sum();
+    if !arguments.store.quiet {
+        talk(format!("adopting {}, {}", name.short(), quantity::bytes(bytes)));
+    }
+    let bar = ByteBar::new("reading", bytes, arguments.store.quiet);
+    let now = machine::now().seconds();
+    let adopted = adopt(&store, found, name, how, rebind, now, &|done| bar.show(done))?;
+    let kept = adopted.files.iter().map(|(file, _, kept)| File {
+        path: file.path.to_string(),
+        at: file.at.clone(),
+        kept: Some(match kept {
+            Kept::Cloned => "cloned",
+            Kept::Copied => "copied",
+            Kept::InPlace => "in place",
+            Kept::Present => "present",
+        }),
+    });
+    Ok(Model {
+        name: name.short(),
+        digest: Some(adopted.entry.manifest.digest.to_string()),
+        origin: found.origin.clone(),
+        bytes,
+        files: kept.collect(),
+    })
+}
+
+impl Model {
+    fn found(found: &Found) -> Self {
+        let file = |file: &stack_registry::adopt::FoundFile| File {
+            path: file.path.to_string(),
+            at: file.at.clone(),
+            kept: None,
+        };
+        Self {
+            name: found.name.short(),
+            digest: None,
+            origin: found.origin.clone(),
+            bytes: found.files.iter().map(|file| file.bytes).sum(),
+            files: found.files.iter().map(file).collect(),
+        }
+    }
+}
+
+/// Looks where the arguments say.
+fn find(source: Option<&Path>) -> Result<Vec<Found>, CommandError> {
+    let caches = [("hf", hub()), ("ollama", ollama()), ("lmstudio", lm_studio())];
+    let look = |name: &str, path: &Path| {
+        let found = match name {
+            "hf" => hub_models(path),
+            "ollama" => ollama_models(path),
+            _ => lm_studio_models(path),
+        };
+        found.map_err(|error| unreadable(path, error))
+    };
+    let named = source.and_then(|source| caches.iter().find(|(name, _)| source == Path::new(name)));
+    match (source, named) {
+        (None, _) => {
+            let mut found = Vec::new();
+            for (name, path) in &caches {
+                if let Some(path) = path {
+                    found.extend(look(name, path)?);
+                }
+            }
+            Ok(found)
+        }
+        (Some(_), Some((name, Some(path)))) => look(name, path),
+        (Some(_), Some((name, None))) => {
+            let message = format!("where {name} keeps its models is not known here");
+            Err(CommandError::new(Kind::Missing, message).reason("no-such-file").hint("set HOME"))
+        }
+        (Some(path), None) => path_models(path).map_err(|error| unreadable(path, error)),
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> CommandError {
+    let error_is_missing = error.kind() == io::ErrorKind::NotFound;
+    CommandError::reading(path.display(), error).reason(if error_is_missing { "no-such-file" } else { "io" })
+}
+
+/// The Hugging Face hub's cache.
+fn hub() -> Option<PathBuf> {
+    let path = |name| environment(name).map(PathBuf::from);
+    path("HF_HUB_CACHE").or_else(|| Some(path("HF_HOME")?.join("hub"))).or_else(|| {
+        Some(path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")))?.join("huggingface/hub"))
+    })
+}
+
+fn ollama() -> Option<PathBuf> {
+    let home = || Some(PathBuf::from(environment("HOME")?).join(".ollama/models"));
+    environment("OLLAMA_MODELS").map(PathBuf::from).or_else(home)
+}
+
+fn lm_studio() -> Option<PathBuf> {
+    Some(PathBuf::from(environment("HOME")?).join(".lmstudio/models"))
+}

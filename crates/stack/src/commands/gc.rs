@@ -1,0 +1,78 @@
+//! `stack gc`: frees what nothing needs, and says why.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::gc::{self, GcOptions};
+
+use crate::command_error::CommandError;
+use crate::output::{Data, harmless};
+use crate::store_access::StoreArguments;
+use crate::{amounts, machine, quantity};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Only say what would be freed
+    #[arg(long)]
+    dry_run: bool,
+    /// Keep blobs that are younger than this
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = amounts::duration)]
+    grace: Duration,
+    /// Keep interrupted downloads that are younger than this
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = amounts::duration)]
+    parts_older: Duration,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Serialize)]
+struct Report {
+    blobs: Vec<Blob>,
+    freed_bytes: u64,
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct Blob {
+    digest: String,
+    bytes: u64,
+    freed: bool,
+    reason: String,
+}
+
+/// Collects the garbage.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let now = UNIX_EPOCH + Duration::from_secs(machine::now().seconds());
+    let Arguments { dry_run, grace, parts_older, .. } = *arguments;
+    let swept = match arguments.store.existing()? {
+        Some(store) => gc::collect(&store, &GcOptions { now, grace, parts_older, dry_run })?,
+        None => Vec::new(),
+    };
+    let blobs: Vec<_> = swept
+        .iter()
+        .map(|item| Blob {
+            digest: item.digest.to_string(),
+            bytes: item.bytes,
+            freed: item.fate.frees(),
+            reason: item.fate.to_string(),
+        })
+        .collect();
+    let freed_bytes = blobs.iter().filter(|blob| blob.freed).map(|blob| blob.bytes).sum();
+    let report = Report { blobs, freed_bytes, dry_run };
+    let mut data = Data::new();
+    if arguments.store.json {
+        return data.json(&report);
+    }
+    let free = if dry_run { "would free" } else { "freed" };
+    for blob in &report.blobs {
+        let fate = if blob.freed { free } else { "kept" };
+        data.line(&harmless(&format!(
+            "{fate} {} {}: {}",
+            blob.digest,
+            quantity::bytes(blob.bytes),
+            blob.reason
+        )))?;
+    }
+    data.line(&format!("{free} {}", quantity::bytes(freed_bytes)))
+}

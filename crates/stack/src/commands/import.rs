@@ -1,0 +1,179 @@
+//! `stack import`: reads packages into the store, verified while they are copied.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::name::Name;
+use stack_registry::package::{Import, ImportOptions, Imported, Outcome, Receipt, Source, Volumes};
+use stack_registry::store::{Rebind, Store};
+use stack_seal::age::{Identity, OpenError, UnlockedFile};
+use stack_seal::verified::{Expected, Pass};
+
+use crate::command_error::{CommandError, Kind};
+use crate::output::Data;
+use crate::passphrase::PassphraseArguments;
+use crate::private_file::{self, Existing, Readers};
+use crate::progress::ByteBar;
+use crate::store_access::StoreArguments;
+use crate::{identities, machine, quantity};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The packages; of one in volumes, any of them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Only say what would be copied
+    #[arg(long)]
+    dry_run: bool,
+    /// Name the model so, for a package of one
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+    /// Let names that mean something else here mean the new models
+    #[arg(long)]
+    update: bool,
+    /// Write what was imported into this file, for whoever sent it
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    receipt: Option<PathBuf>,
+    /// Open a sealed package with this identity
+    #[arg(long, value_name = "IDENTITY")]
+    identity: Option<String>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    models: Vec<Model>,
+    copied: Vec<String>,
+    copied_bytes: u64,
+    present: Vec<String>,
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct Model {
+    name: String,
+    digest: String,
+}
+
+/// Imports the packages, one after the other.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let name = arguments.name.as_deref().map(Name::parse).transpose()?;
+    if arguments.files.len() > 1 && (name.is_some() || arguments.receipt.is_some()) {
+        let message = "--as and --receipt are for one package, and several are given";
+        return Err(CommandError::new(Kind::Usage, message).hint("import them one by one"));
+    }
+    let mut report = Report { dry_run: arguments.dry_run, ..Report::default() };
+    for file in &arguments.files {
+        let source = open(arguments, file)?;
+        let import = Import::open(&*source)?;
+        if arguments.dry_run {
+            report.would_import(arguments, &import)?;
+            continue;
+        }
+        let store = arguments.store.open()?;
+        let now = machine::now();
+        let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
+        let options = ImportOptions { name: name.clone(), rebind, now: now.seconds() };
+        let bar = ByteBar::new("importing", source.length(), arguments.store.quiet);
+        let imported = import.run(&store, &options, &|done| bar.show(done))?;
+        drop(bar);
+        if let Some(path) = &arguments.receipt {
+            write_receipt(path, &Receipt::new(&imported, now.to_string()))?;
+        }
+        report.imported(&imported);
+    }
+    let mut data = Data::new();
+    if arguments.store.json {
+        return data.json(&report);
+    }
+    for model in &report.models {
+        data.line(&format!("{} {}", model.name, model.digest))?;
+    }
+    let copied = if report.dry_run { "would copy" } else { "copied" };
+    let (bytes, blobs) = (quantity::bytes(report.copied_bytes), report.copied.len());
+    data.line(&format!("{copied} {bytes} in {blobs} blobs; {} were there", report.present.len()))
+}
+
+/// Opens a package. What is sealed is opened chunk by chunk, as it is read.
+fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandError> {
+    let volumes = Volumes::open(path)?;
+    if !volumes.is_sealed() {
+        return Ok(Box::new(volumes));
+    }
+    let identity =
+        identities::open(&arguments.store.home()?, arguments.identity.as_deref(), &arguments.passphrase)?;
+    let file = volumes.into_file().ok_or_else(|| {
+        CommandError::new(Kind::Usage, "a sealed package cannot be read in volumes")
+            .hint("put the volumes together with `cat` first")
+    })?;
+    let opened = UnlockedFile::open(file, &[Identity::X25519(identity.into_opening())])
+        .map_err(|error| cannot_open(path, error))?;
+    let pass = Pass::open_sealed(opened, Expected::first_seen(), None).map_err(|error| {
+        CommandError::new(Kind::Malformed, format!("{} cannot be opened", path.display()))
+            .reason("bad-package")
+            .caused(error)
+    })?;
+    Ok(Box::new(pass))
+}
+
+fn cannot_open(path: &Path, error: OpenError) -> CommandError {
+    let (kind, code, hint) = match &error {
+        OpenError::Io(_) => (Kind::Machine, "io", "look at who may read the file"),
+        OpenError::NoIdentity => (Kind::Closed, "no-identity", "name the one it is for with --identity"),
+        _ => (Kind::Malformed, "bad-package", "copy it again, or ask for it again"),
+    };
+    CommandError::new(kind, format!("{} cannot be opened", path.display()))
+        .reason(code)
+        .hint(hint)
+        .caused(error)
+}
+
+impl Report {
+    fn would_import(&mut self, arguments: &Arguments, import: &Import<'_>) -> Result<(), CommandError> {
+        let store: Option<Store> = arguments.store.existing()?;
+        let missing = match &store {
+            Some(store) => import.missing(store)?,
+            None => import.blobs().copied().collect(),
+        };
+        self.models.extend(
+            import.models().map(|(name, digest)| Model { name: name.short(), digest: digest.to_string() }),
+        );
+        for member in import.blobs() {
+            if missing.contains(member) {
+                self.copied.push(member.sha256.to_string());
+                self.copied_bytes += member.size;
+            } else {
+                self.present.push(member.sha256.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    fn imported(&mut self, imported: &Imported) {
+        for (name, digest) in &imported.models {
+            self.models.push(Model { name: name.short(), digest: digest.to_string() });
+        }
+        for (member, outcome) in &imported.blobs {
+            match outcome {
+                Outcome::Copied => {
+                    self.copied.push(member.sha256.to_string());
+                    self.copied_bytes += member.size;
+                }
+                Outcome::Present => self.present.push(member.sha256.to_string()),
+            }
+        }
+    }
+}
+
+fn write_receipt(path: &Path, receipt: &Receipt) -> Result<(), CommandError> {
+    private_file::write(path, &receipt.to_bytes(), Readers::Everyone, Existing::Replace).map_err(|error| {
+        CommandError::new(Kind::Machine, format!("the receipt {} cannot be written", path.display()))
+            .reason("io")
+            .caused(error)
+            .hint("the models are imported; run the same command again for another receipt")
+    })
+}

@@ -1,0 +1,256 @@
+//! `stack list`: the models of the store.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::attached::unchecked_claims;
+use stack_registry::manifest::{Index, Manifest, Role};
+use stack_registry::store::{Entry, Store};
+
+use crate::command_error::CommandError;
+use crate::output::{Data, harmless};
+use crate::store_access::StoreArguments;
+use crate::{machine, quantity};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// List only names with this text in them; `*` stands for anything
+    pattern: Option<String>,
+    /// Also say where each model came from, and list what refers to models
+    #[arg(long)]
+    all: bool,
+    /// Print the digests of all blobs, one a line, for `stack export --for`
+    #[arg(long, conflicts_with_all = ["all", "pattern"])]
+    inventory: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Serialize)]
+struct Report {
+    models: Vec<Model>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    referrers: Option<Vec<Referrer>>,
+}
+
+#[derive(Serialize)]
+struct Model {
+    name: String,
+    /// The digest of the manifest.
+    digest: String,
+    size_bytes: u64,
+    format: Option<String>,
+    /// Who was accepted as the signer, or who claims to be one.
+    signers: Vec<String>,
+    tier: Option<&'static str>,
+    sealed: bool,
+    /// Whether a file lies outside the store.
+    adopted: bool,
+    origin: Option<String>,
+    commit: Option<String>,
+    /// Seconds since 1970.
+    last_used: Option<u64>,
+    /// What is wrong with it.
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Referrer {
+    digest: String,
+    subject: String,
+    artifact_type: Option<String>,
+}
+
+/// Prints the models.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let mut data = Data::new();
+    let store = arguments.store.existing()?;
+    if arguments.inventory {
+        let digests = store.as_ref().map(inventory).transpose()?.unwrap_or_default();
+        if arguments.store.json {
+            return data.json(&digests);
+        }
+        return digests.iter().try_for_each(|digest| data.line(digest));
+    }
+    let mut report = Report { models: Vec::new(), referrers: arguments.all.then(Vec::new) };
+    if let Some(store) = &store {
+        let index = store.index()?;
+        for entry in store.entries()? {
+            if arguments.pattern.as_deref().is_none_or(|pattern| matches(pattern, &entry.name.to_string())) {
+                report.models.push(Model::of(store, &index, &entry));
+            }
+        }
+        if let Some(referrers) = &mut report.referrers {
+            for entry in &index.manifests {
+                if let Some(subject) = entry.annotations.get(stack_registry::manifest::key::SUBJECT) {
+                    referrers.push(Referrer {
+                        digest: entry.digest.to_string(),
+                        subject: subject.to_owned(),
+                        artifact_type: entry.artifact_type.clone(),
+                    });
+                }
+            }
+        }
+    }
+    if arguments.store.json {
+        return data.json(&report);
+    }
+    print(&report, arguments.all, &mut data)
+}
+
+fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError> {
+    let now = machine::now().seconds();
+    let width = report.models.iter().map(|model| model.name.len()).max().unwrap_or(0).max(4);
+    if !report.models.is_empty() {
+        data.line(&format!(
+            "{:width$}  {:>9}  {:8} {:10} {:6} {:24} LAST USED",
+            "NAME", "SIZE", "FORMAT", "TIER", "SEALED", "SIGNER"
+        ))?;
+    }
+    for model in &report.models {
+        let sealed = if model.sealed { "yes" } else { "no" };
+        let signers = if model.signers.is_empty() { "none".to_owned() } else { model.signers.join(", ") };
+        let line = format!(
+            "{:width$}  {:>9}  {:8} {:10} {:6} {:24} {}",
+            model.name,
+            quantity::bytes(model.size_bytes),
+            model.format.as_deref().unwrap_or("other"),
+            model.tier.unwrap_or("none"),
+            sealed,
+            shortened(&signers),
+            model.last_used.map_or("never".to_owned(), |used| ago(now.saturating_sub(used))),
+        );
+        data.line(&harmless(&line))?;
+        if let Some(problem) = &model.problem {
+            data.line(&harmless(&format!("  {problem}")))?;
+        }
+        if all {
+            let origin = model.origin.as_deref().unwrap_or("nowhere that is known");
+            data.line(&harmless(&format!("  {} from {origin}", model.digest)))?;
+        }
+    }
+    for referrer in report.referrers.iter().flatten() {
+        let what = referrer.artifact_type.as_deref().unwrap_or("something");
+        data.line(&harmless(&format!("{what} {} refers to {}", referrer.digest, referrer.subject)))?;
+    }
+    Ok(())
+}
+
+impl Model {
+    fn of(store: &Store, index: &Index, entry: &Entry) -> Self {
+        let mut model = Self {
+            name: entry.name.short(),
+            digest: entry.manifest.digest.to_string(),
+            size_bytes: 0,
+            format: None,
+            signers: entry.record.signer.iter().cloned().collect(),
+            tier: None,
+            sealed: false,
+            adopted: false,
+            origin: entry.record.origin.clone(),
+            commit: entry.record.commit.clone(),
+            last_used: last_used(store, entry),
+            problem: None,
+        };
+        match store.manifest(&entry.manifest.digest) {
+            Ok(manifest) => model.look_into(store, index, entry, &manifest),
+            Err(error) => model.problem = Some(error.to_string()),
+        }
+        model
+    }
+
+    fn look_into(&mut self, store: &Store, index: &Index, entry: &Entry, manifest: &Manifest) {
+        self.size_bytes = manifest.total_bytes();
+        let paths = || manifest.layers.iter().filter_map(|layer| layer.file_path());
+        self.format = ["gguf", "safetensors"]
+            .into_iter()
+            .find(|format| paths().any(|path| path.as_str().to_ascii_lowercase().ends_with(format)))
+            .map(str::to_owned);
+        self.sealed = manifest.layers.iter().any(|layer| layer.role() == Role::SealedPayload);
+        for layer in &manifest.layers {
+            match store.blob(&layer.digest) {
+                Ok(blob) => self.adopted |= !blob.own,
+                Err(error) => self.problem = Some(error.to_string()),
+            }
+        }
+        let claims = unchecked_claims(store, index, &entry.manifest.digest).unwrap_or_default();
+        self.tier = claims.iter().map(|claim| claim.tier).min().map(|tier| tier.name());
+        if self.signers.is_empty() {
+            let signers = claims.iter().flat_map(|claim| &claim.signers).map(ToString::to_string);
+            self.signers = signers.collect::<BTreeSet<_>>().into_iter().collect();
+        }
+    }
+}
+
+/// A model was last used when its manifest was last touched.
+fn last_used(store: &Store, entry: &Entry) -> Option<u64> {
+    let modified = store.blob(&entry.manifest.digest).ok()?.file.metadata().ok()?.modified().ok()?;
+    modified.duration_since(UNIX_EPOCH).ok().as_ref().map(Duration::as_secs)
+}
+
+/// Lists every blob that is really here. What was adopted may vanish, and is not promised to anybody.
+fn inventory(store: &Store) -> Result<Vec<String>, CommandError> {
+    let mut digests = BTreeSet::new();
+    for entry in &store.index()?.manifests {
+        digests.insert(entry.digest);
+        digests.extend(store.manifest(&entry.digest)?.needs().map(|needed| needed.digest));
+    }
+    let mut inventory = Vec::new();
+    for digest in digests {
+        if store.has(&digest)? && store.blob(&digest)?.own {
+            inventory.push(digest.to_string());
+        }
+    }
+    Ok(inventory)
+}
+
+/// Whether a name has the pattern in it, in which `*` stands for anything.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut rest = name;
+    for piece in pattern.split('*') {
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+/// Cuts a key, which is long, so that its beginning still tells it from others.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= SIGNER_CHARS {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(SIGNER_CHARS - 1).collect();
+    start + "…"
+}
+
+/// Says how long ago something was.
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..60 => "now".to_owned(),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+const SIGNER_CHARS: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_found_anywhere() {
+        assert!(matches("qwen", "a/qwen3:latest") && matches("a/*:latest", "a/qwen3:latest"));
+        assert!(!matches("3*qwen", "a/qwen3:latest"));
+    }
+
+    #[test]
+    fn times_are_told_in_the_unit_that_suits() {
+        assert_eq!([5, 90, 7200, 200_000].map(ago), ["now", "1 min ago", "2 h ago", "2 d ago"]);
+    }
+}

@@ -1,0 +1,333 @@
+//! `stack pull`: brings a model in.
+
+use clap::{Args, value_parser};
+use serde::Serialize;
+use stack_registry::fetch::{Authorization, Cancel};
+use stack_registry::hub::{Glob, Hub, Wanted};
+use stack_registry::name::{HubChoice, Name, Reference};
+use stack_registry::oci::{Remote, Scope};
+use stack_registry::plan::Limits;
+use stack_registry::pull::{
+    Pulled, Puller, Reason, TransferError, Upstream, from_address, from_hub, from_registry,
+};
+use stack_registry::store::{Entry, Rebind, Store};
+use stack_registry::throttle::SharedThrottle;
+use stack_registry::url::Url;
+use stack_seal::digest::Digest;
+
+use crate::command_error::{CommandError, Kind};
+use crate::machine::{self, environment};
+use crate::output::Data;
+use crate::transfer::{self, TransferArguments};
+use crate::transport::Transport;
+use crate::{amounts, quantity};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[arg(
+        value_name = "REF",
+        value_parser = Reference::parse,
+        help = "hf://owner/repo[@rev][:quant|/file], oci://host/repo[:tag], or https://…"
+    )]
+    reference: Reference,
+    /// Give the model this name
+    #[arg(long = "as", value_name = "NAME", value_parser = Name::parse)]
+    name: Option<Name>,
+    /// Take the files of the repository that match
+    #[arg(long, value_name = "GLOB")]
+    file: Option<String>,
+    /// Take this branch, tag or commit of the repository
+    #[arg(long, value_name = "R")]
+    revision: Option<String>,
+    /// Take nothing but the file, or the manifest, that has this digest
+    #[arg(long, value_name = "D")]
+    digest: Option<Digest>,
+    /// Open this many connections at most
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=16))]
+    jobs: Option<u8>,
+    /// Take no more bytes per second than this, such as 500KB or 10MiB
+    #[arg(long, value_name = "B/s", value_parser = amounts::bytes)]
+    limit_rate: Option<u64>,
+    /// Let an existing name mean what upstream has now
+    #[arg(long)]
+    update: bool,
+    /// Say what would be fetched, and fetch nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    pub(crate) transfer: TransferArguments,
+}
+
+/// What a pull prints.
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    manifest: String,
+    origin: Option<String>,
+    commit: Option<String>,
+    signer: Option<String>,
+    changed: bool,
+}
+
+/// What a dry run prints.
+#[derive(Serialize)]
+struct Offer {
+    name: String,
+    origin: String,
+    commit: Option<String>,
+    files: Vec<OfferedFile>,
+}
+
+#[derive(Serialize)]
+struct OfferedFile {
+    path: String,
+    size_bytes: u64,
+    digest: Option<String>,
+}
+
+/// Fetches a model and names it.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let home = arguments.transfer.home.home()?;
+    let transport = arguments.transfer.transport(&home)?;
+    refuse_meaningless(arguments)?;
+    if let Reference::Name(name) = &arguments.reference {
+        return known(arguments, &home, name);
+    }
+    let remote = remote(arguments, transport.interrupt())?;
+    let offered = offer(arguments, &transport, remote.as_ref());
+    let upstream = match offered {
+        Err(error)
+            if matches!(error.reason, Reason::Refused(_)) && !arguments.update && !arguments.dry_run =>
+        {
+            return local_copy(arguments, &home, error);
+        }
+        offered => promised(arguments, offered.map_err(transfer::failed)?)?,
+    };
+    let name = arguments.name.clone().unwrap_or_else(|| upstream.name.clone());
+    if arguments.dry_run {
+        return print_offer(arguments, &upstream, &name);
+    }
+    home.make(&home.store())?;
+    let store = Store::open(home.root()).map_err(|error| transfer::failed(error.into()))?;
+    let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
+    let show = arguments.transfer.show();
+    let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
+    let mut seed = [0; 8];
+    machine::random()?(&mut seed);
+    let puller = Puller {
+        store: &store,
+        fetch: &transport,
+        watch: &watch,
+        cancel: transport.interrupt(),
+        limits: limits(arguments.jobs),
+        throttle: arguments.limit_rate.map(SharedThrottle::new),
+        seed: u64::from_le_bytes(seed),
+        now: machine::now().seconds(),
+    };
+    let pulled = puller.pull(&upstream, &name, rebind);
+    show.end();
+    let pulled = pulled.map_err(transfer::failed)?;
+    if upstream.files.iter().any(|file| file.digests.is_empty() && file.git_blob.is_none()) {
+        arguments.transfer.say("nobody vouches for these bytes: what came is pinned");
+    }
+    print(arguments, &pulled, &upstream)
+}
+
+/// Refuses options that say nothing about the kind of source at hand.
+fn refuse_meaningless(arguments: &Arguments) -> Result<(), CommandError> {
+    let (hub, registry) = (
+        matches!(arguments.reference, Reference::Hub { .. }),
+        matches!(arguments.reference, Reference::Oci { .. }),
+    );
+    let option = if arguments.file.is_some() && !hub {
+        "--file"
+    } else if arguments.revision.is_some() && !hub && !registry {
+        "--revision"
+    } else {
+        return Ok(());
+    };
+    Err(CommandError::new(Kind::Usage, format!("{option} means nothing for this source"))
+        .hint("leave it out; it chooses within a repository"))
+}
+
+/// Asks the source what it has.
+fn offer<'a>(
+    arguments: &Arguments,
+    transport: &Transport,
+    remote: Option<&'a Remote>,
+) -> Result<Upstream<'a>, TransferError> {
+    let cancel = transport.interrupt();
+    match &arguments.reference {
+        Reference::Hub { owner, repository, revision, choice } => {
+            let wanted = match (&arguments.file, choice) {
+                (Some(glob), _) => Wanted::Glob(Glob::new(glob)),
+                (None, Some(HubChoice::Quantization(name))) => Wanted::Quantization(name.clone()),
+                (None, Some(HubChoice::File(path))) => Wanted::File(path.clone()),
+                (None, None) => Wanted::Default,
+            };
+            let revision = arguments.revision.as_deref().or(revision.as_deref());
+            from_hub(transport, &hub()?, (owner, repository), revision, &wanted, cancel)
+        }
+        Reference::Oci { host, repository, version } => {
+            let remote = remote.expect("made for references of this kind");
+            let version = arguments.revision.as_deref().unwrap_or(version);
+            from_registry(transport, remote, (host, repository, version))
+        }
+        Reference::Url(address) => from_address(transport, address, cancel),
+        Reference::Path(path) => Err(TransferError::new(
+            Reason::BadName,
+            format!("{} is on this machine already; `stack adopt` uses it where it lies", path.display()),
+        )),
+        Reference::Name(name) => Err(TransferError::new(Reason::BadName, format!("{name} names no source"))),
+    }
+}
+
+/// Names the registry that the reference means, if it means one. On this machine, registries speak http.
+fn remote(arguments: &Arguments, cancel: &Cancel) -> Result<Option<Remote>, CommandError> {
+    let Reference::Oci { host, repository, .. } = &arguments.reference else { return Ok(None) };
+    transfer::registry(host, repository, Scope::Pull, transfer::Clear::OnLoopback, cancel).map(Some)
+}
+
+fn hub() -> Result<Hub, TransferError> {
+    let endpoint = environment("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
+    let endpoint = Url::parse(&endpoint)
+        .map_err(|error| TransferError::new(Reason::BadName, "HF_ENDPOINT is no address").caused(error))?;
+    Ok(Hub { endpoint, token: environment("HF_TOKEN").map(|token| Authorization::bearer(&token)) })
+}
+
+/// Adds the digest that was asked for to what the source promises.
+fn promised<'a>(arguments: &Arguments, mut upstream: Upstream<'a>) -> Result<Upstream<'a>, CommandError> {
+    let Some(digest) = arguments.digest else { return Ok(upstream) };
+    if upstream.manifest.as_ref().is_some_and(|(manifest, _)| manifest.digest == digest) {
+        return Ok(upstream);
+    }
+    if upstream.files.iter().any(|file| file.digests.contains(&digest)) {
+        return Ok(upstream);
+    }
+    match upstream.files.as_mut_slice() {
+        [only] if only.sha256().is_none() || digest.algorithm == stack_seal::digest::Algorithm::Blake3 => {
+            only.promise(digest);
+            Ok(upstream)
+        }
+        _ => {
+            Err(CommandError::new(Kind::Differs, format!("{} offers nothing with {digest}", upstream.origin))
+                .reason("digest-mismatch")
+                .hint("`stack pull REF --dry-run` shows what it offers"))
+        }
+    }
+}
+
+/// A complete local copy wins over a network that may not be asked.
+fn local_copy(
+    arguments: &Arguments,
+    home: &crate::home::Home,
+    error: TransferError,
+) -> Result<(), CommandError> {
+    let store = Store::existing(home.root()).map_err(|error| transfer::failed(error.into()))?;
+    let entries =
+        store.map(|store| store.entries()).transpose().map_err(|error| transfer::failed(error.into()))?;
+    let mut fitting = entries.into_iter().flatten().filter(|entry| is_copy(arguments, entry));
+    match (fitting.next(), fitting.next()) {
+        (Some(entry), None) => {
+            arguments.transfer.say(&format!("{error}; the local copy stays"));
+            report(arguments, &entry, false)
+        }
+        _ => Err(transfer::failed(error)),
+    }
+}
+
+/// Whether an entry is what the reference meant when it was pulled.
+fn is_copy(arguments: &Arguments, entry: &Entry) -> bool {
+    let origin = entry.record.origin.as_deref().unwrap_or_default();
+    let same_source = match &arguments.reference {
+        Reference::Hub { owner, repository, choice, .. } => {
+            let label = match choice {
+                Some(HubChoice::Quantization(name)) => Some(name.to_ascii_lowercase()),
+                _ => None,
+            };
+            origin.starts_with(&format!("hf://{owner}/{repository}@"))
+                && (arguments.name.is_some() || label.is_none_or(|label| label == entry.name.tag()))
+        }
+        Reference::Oci { host, repository, version } => {
+            origin.starts_with(&format!("oci://{host}/{repository}@"))
+                && (arguments.name.is_some() || version.to_ascii_lowercase() == entry.name.tag())
+        }
+        Reference::Url(address) => origin == address,
+        Reference::Path(_) | Reference::Name(_) => false,
+    };
+    same_source && arguments.name.as_ref().is_none_or(|name| *name == entry.name)
+}
+
+/// A name that the store has needs no network; one that it does not have leads nowhere.
+fn known(arguments: &Arguments, home: &crate::home::Home, name: &Name) -> Result<(), CommandError> {
+    let store = Store::existing(home.root()).map_err(|error| transfer::failed(error.into()))?;
+    match store.map(|store| store.resolve(name)) {
+        Some(Ok(entry)) => report(arguments, &entry, false),
+        _ => Err(CommandError::new(Kind::Missing, format!("{} is not in the store", name.short()))
+            .reason("not-in-store")
+            .hint("say where it is: hf://owner/repo, oci://host/repo or https://…")),
+    }
+}
+
+fn print(arguments: &Arguments, pulled: &Pulled, upstream: &Upstream<'_>) -> Result<(), CommandError> {
+    match pulled {
+        Pulled::Named(entry) => report(arguments, entry, true),
+        Pulled::Unchanged(entry) => {
+            arguments.transfer.say("it is there already");
+            report(arguments, entry, false)
+        }
+        Pulled::Kept(entry) => {
+            let now = upstream.commit.as_deref().unwrap_or("something else");
+            let name = entry.name.short();
+            arguments.transfer.say(&format!("{name} stays as it is; upstream has {now}: --update takes it"));
+            report(arguments, entry, false)
+        }
+    }
+}
+
+fn report(arguments: &Arguments, entry: &Entry, changed: bool) -> Result<(), CommandError> {
+    let mut data = Data::new();
+    if arguments.transfer.json {
+        return data.json(&Report {
+            name: entry.name.short(),
+            manifest: entry.manifest.digest.to_string(),
+            origin: entry.record.origin.clone(),
+            commit: entry.record.commit.clone(),
+            signer: entry.record.signer.clone(),
+            changed,
+        });
+    }
+    data.line(&format!("{} {}", entry.name.short(), entry.manifest.digest))
+}
+
+fn print_offer(arguments: &Arguments, upstream: &Upstream<'_>, name: &Name) -> Result<(), CommandError> {
+    let mut data = Data::new();
+    if arguments.transfer.json {
+        let file = |file: &stack_registry::pull::UpstreamFile<'_>| OfferedFile {
+            path: file.path.to_string(),
+            size_bytes: file.size,
+            digest: file.digests.first().map(ToString::to_string),
+        };
+        return data.json(&Offer {
+            name: name.short(),
+            origin: upstream.origin.clone(),
+            commit: upstream.commit.clone(),
+            files: upstream.files.iter().map(file).collect(),
+        });
+    }
+    for file in &upstream.files {
+        let digest = file.digests.first().map_or_else(|| "no digest".to_owned(), ToString::to_string);
+        data.line(&format!("{}  {}  {digest}", file.path, quantity::bytes(file.size)))?;
+    }
+    data.line(&format!("{} from {}", name.short(), upstream.origin))
+}
+
+fn limits(jobs: Option<u8>) -> Limits {
+    let default = Limits::default();
+    match jobs.map(usize::from) {
+        Some(jobs) => Limits { connections: jobs.min(default.connections), connections_max: jobs, ..default },
+        None => default,
+    }
+}
+
+const HUB: &str = "https://huggingface.co";

@@ -1,0 +1,94 @@
+//! `stack push`: sends a model to a registry.
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::name::{Name, Reference};
+use stack_registry::oci::Scope;
+use stack_registry::push::{Pusher, Weights};
+use stack_registry::store::Store;
+
+use crate::command_error::{CommandError, Kind};
+use crate::output::Data;
+use crate::quantity;
+use crate::transfer::{self, Clear, TransferArguments};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A model of the store
+    #[arg(value_name = "NAME", value_parser = Name::parse)]
+    name: Name,
+    #[arg(value_name = "REF", value_parser = Reference::parse, help = "oci://host/repo[:tag]")]
+    reference: Reference,
+    /// Send weights only if they are sealed
+    #[arg(long)]
+    sealed_only: bool,
+    /// Speak http, which only a registry on this machine may
+    #[arg(long)]
+    plain_http: bool,
+    #[command(flatten)]
+    pub(crate) transfer: TransferArguments,
+}
+
+/// What a push prints.
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    to: String,
+    manifest: String,
+    files_sent: usize,
+    bytes_sent: u64,
+    referrers: usize,
+}
+
+/// Sends what the registry lacks.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let home = arguments.transfer.home.home()?;
+    let transport = arguments.transfer.transport(&home)?;
+    let Reference::Oci { host, repository, version } = &arguments.reference else {
+        return Err(
+            CommandError::new(Kind::Usage, "models are pushed to oci://host/repo[:tag]").reason("bad-name")
+        );
+    };
+    if version.contains(':') {
+        return Err(
+            CommandError::new(Kind::Usage, "a model is pushed to a tag, not to a digest").reason("bad-name")
+        );
+    }
+    let clear = if arguments.plain_http { Clear::Asked } else { Clear::Never };
+    let remote = transfer::registry(host, repository, Scope::Push, clear, transport.interrupt())?;
+    let store = Store::existing(home.root()).map_err(|error| transfer::failed(error.into()))?;
+    let missing = || {
+        CommandError::new(Kind::Missing, format!("{} is not in the store", arguments.name.short()))
+            .reason("not-in-store")
+            .hint("`stack list` shows what is")
+    };
+    let store = store.ok_or_else(missing)?;
+    let (entry, _lease) = store.hold(&arguments.name).map_err(|error| transfer::failed(error.into()))?;
+    let show = arguments.transfer.show();
+    let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
+    let weights = if arguments.sealed_only { Weights::Sealed } else { Weights::Any };
+    let pusher = Pusher { store: &store, fetch: &transport, remote: &remote, watch: &watch, weights };
+    let sent = pusher.push(&entry, version);
+    show.end();
+    let sent = sent.map_err(transfer::failed)?;
+    let to = format!("{remote}:{version}");
+    let mut data = Data::new();
+    if arguments.transfer.json {
+        return data.json(&Report {
+            name: arguments.name.short(),
+            to,
+            manifest: entry.manifest.digest.to_string(),
+            files_sent: sent.files,
+            bytes_sent: sent.bytes,
+            referrers: sent.referrers,
+        });
+    }
+    arguments.transfer.say(&format!(
+        "{} of {} files were new there, {}; {} signatures",
+        sent.files,
+        store.manifest(&entry.manifest.digest).map_or(0, |manifest| manifest.needs().count()),
+        quantity::bytes(sent.bytes),
+        sent.referrers,
+    ));
+    data.line(&format!("{to} {}", entry.manifest.digest))
+}

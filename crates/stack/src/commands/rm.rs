@@ -1,0 +1,53 @@
+//! `stack rm`: drops names, and frees what nothing else needs.
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::gc::{self, Removed};
+use stack_registry::name::Name;
+
+use crate::command_error::CommandError;
+use crate::output::Data;
+use crate::quantity;
+use crate::store_access::StoreArguments;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The models
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Only say what would be removed
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Serialize)]
+struct Report {
+    removed: Vec<String>,
+    freed: Vec<String>,
+    freed_bytes: u64,
+    dry_run: bool,
+}
+
+/// Removes the models.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let names = arguments.names.iter().map(|name| Name::parse(name)).collect::<Result<Vec<_>, _>>()?;
+    let store = arguments.store.needed(&names[0])?;
+    let Removed { names, freed } = gc::remove(&store, &names, arguments.dry_run)?;
+    let report = Report {
+        removed: names.iter().map(Name::short).collect(),
+        freed_bytes: freed.iter().map(|blob| blob.bytes).sum(),
+        freed: freed.iter().map(|blob| blob.digest.to_string()).collect(),
+        dry_run: arguments.dry_run,
+    };
+    let mut data = Data::new();
+    if arguments.store.json {
+        return data.json(&report);
+    }
+    let (removed, would) = if report.dry_run { ("would remove", "would free") } else { ("removed", "freed") };
+    for name in &report.removed {
+        data.line(&format!("{removed} {name}"))?;
+    }
+    data.line(&format!("{would} {} in {} blobs", quantity::bytes(report.freed_bytes), report.freed.len()))
+}

@@ -1,0 +1,66 @@
+//! The body of a reply, read by a thread that waits.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stack_registry::fetch::{Cancel, FetchError, Trouble};
+use tokio::runtime::Runtime;
+
+use super::engine::{of_reqwest, wait};
+
+/// Reads a reply piece by piece; each may take as long as patience lasts.
+pub(super) struct Body {
+    response: reqwest::Response,
+    /// What came and did not fit yet.
+    rest: Vec<u8>,
+    /// How much of the rest was taken.
+    taken: usize,
+    host: String,
+    cancels: [Cancel; 2],
+    patience: Duration,
+    runtime: Arc<Runtime>,
+}
+
+impl Body {
+    pub(super) fn new(
+        response: reqwest::Response,
+        host: String,
+        cancels: [Cancel; 2],
+        patience: Duration,
+        runtime: Arc<Runtime>,
+    ) -> Self {
+        Self { response, rest: Vec::new(), taken: 0, host, cancels, patience, runtime }
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.taken == self.rest.len() {
+            let waiting = wait(&self.cancels, self.patience, self.response.chunk());
+            let piece = match self.runtime.block_on(waiting) {
+                Ok(Ok(Some(piece))) => piece,
+                Ok(Ok(None)) => return Ok(0),
+                Ok(Err(error)) => return Err(io::Error::other(of_reqwest(&self.host, error))),
+                Err(trouble) => {
+                    let message =
+                        if trouble == Trouble::Stalled { "nothing comes" } else { "it was interrupted" };
+                    return Err(io::Error::other(FetchError::new(trouble, &self.host, message)));
+                }
+            };
+            // Most pieces fit, and are copied once.
+            let fits = piece.len().min(buffer.len());
+            buffer[..fits].copy_from_slice(&piece[..fits]);
+            self.rest.clear();
+            self.rest.extend_from_slice(&piece[fits..]);
+            self.taken = 0;
+            if fits > 0 {
+                return Ok(fits);
+            }
+        }
+        let count = buffer.len().min(self.rest.len() - self.taken);
+        buffer[..count].copy_from_slice(&self.rest[self.taken..][..count]);
+        self.taken += count;
+        Ok(count)
+    }
+}

@@ -1,0 +1,35 @@
+//! Names into addresses, all of which the gate must admit. The connection is made to these addresses and no others.
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::privacy::Gate;
+
+/// The system's resolver behind the gate.
+pub(super) struct Resolver(pub(super) Arc<Gate>);
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let gate = Arc::clone(&self.0);
+        Box::pin(async move {
+            let addresses = look_up(name.as_str()).await?;
+            let hosts: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+            gate.admits(name.as_str(), &hosts)?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+async fn look_up(host: &str) -> Result<Vec<SocketAddr>, Box<dyn Error + Send + Sync>> {
+    if host == "localhost" {
+        // Nobody is asked who this machine is.
+        let here = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        return Ok(here.map(|address| SocketAddr::new(address, 0)).into());
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the transport")]
+    let found = tokio::net::lookup_host((host, 0)).await?;
+    Ok(found.collect())
+}

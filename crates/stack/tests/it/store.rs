@@ -1,0 +1,269 @@
+//! `list`, `show NAME`, `rm`, `gc`, `export`, `import` and `adopt`, on stores of their own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::stack::{Ran, stack};
+use crate::tiny_model;
+
+/// A machine with a home and a model file that was not adopted yet.
+struct Machine {
+    dir: TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("files")).unwrap();
+        let machine = Self { dir };
+        fs::rename(tiny_model::write(machine.dir.path()), machine.file()).unwrap();
+        machine
+    }
+
+    /// A machine whose store has the model as `med/tiny:v1`, copied.
+    fn with_model() -> Self {
+        let machine = Self::new();
+        machine.run(&["adopt", machine.file().to_str().unwrap(), "--copy", "--as", "med/tiny:v1"]).output();
+        machine
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.path().join("files/Tiny-F32.gguf")
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn blobs(&self) -> usize {
+        self.dir.path().join("home/store/blobs/sha256").read_dir().unwrap().count()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let home = self.path("home");
+        stack(&[arguments, &["--home", &home]].concat())
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        self.run(&[arguments, &["--json"]].concat()).json()
+    }
+}
+
+#[test]
+fn an_empty_store_lists_nothing_and_is_not_made() {
+    let machine = Machine::new();
+    assert_eq!(machine.run(&["list"]).output(), "");
+    assert_eq!(machine.json(&["list"]), serde_json::json!({"models": []}));
+    assert_eq!(machine.run(&["list", "--inventory"]).output(), "");
+    machine.run(&["gc"]).output();
+    assert!(!Path::new(&machine.path("home")).exists());
+    for command in [&["show", "med/tiny"][..], &["rm", "med/tiny"], &["export", "med/tiny", "-o", "x"]] {
+        machine.run(command).fails(3, &["med/tiny", "hint: "]);
+    }
+}
+
+#[test]
+fn an_adopted_file_is_listed_shown_and_found_by_its_name() {
+    let machine = Machine::new();
+    let file = machine.file();
+    let adopted = machine.json(&["adopt", file.to_str().unwrap()]);
+    assert_eq!(adopted["models"][0]["name"], "tiny-f32");
+    let listed = machine.json(&["list"]);
+    let model = &listed["models"][0];
+    assert_eq!((&model["name"], &model["format"]), (&"tiny-f32".into(), &"gguf".into()));
+    assert_eq!(model["size_bytes"].as_u64().map(|size| size > 1000), Some(true));
+    assert_eq!((&model["sealed"], &model["tier"]), (&false.into(), &Value::Null));
+    assert!(machine.run(&["list", "nothing"]).output().is_empty());
+    let table = machine.run(&["list", "tin*32"]).output();
+    assert!(table.starts_with("NAME") && table.contains("tiny-f32") && table.contains("gguf"));
+    let shown = machine.json(&["show", "tiny-f32"]);
+    assert_eq!((&shown["id"], &shown["runs"]), (&"tiny-f32".into(), &true.into()));
+    assert_eq!(shown["stored"]["digest"], model["digest"]);
+    let text = machine.run(&["show", "tiny-f32"]).output();
+    assert!(text.contains("signed        by nobody") && text.contains("architecture"));
+    let manifest: Value =
+        serde_json::from_str(&machine.run(&["show", "tiny-f32", "--manifest"]).output()).unwrap();
+    assert_eq!(manifest["layers"][0]["annotations"]["org.cncf.model.filepath"], "Tiny-F32.gguf");
+    assert_eq!(machine.run(&["show", "tiny-f32", "--lineage"]).output(), "");
+    // The file by its path is the same as ever.
+    machine.run(&["show", file.to_str().unwrap()]).output();
+    machine.run(&["show", file.to_str().unwrap(), "--manifest"]).fails(2, &["no model of the store"]);
+}
+
+#[test]
+fn adopted_files_that_vanish_or_change_are_told() {
+    let machine = Machine::new();
+    machine.run(&["adopt", machine.file().to_str().unwrap()]).output();
+    if machine.json(&["list"])["models"][0]["adopted"] == false {
+        // This disk shares bytes, and the file is needed no more.
+        return;
+    }
+    fs::write(machine.file(), b"GGUF").unwrap();
+    machine.run(&["show", "tiny-f32"]).fails(5, &["error[length-mismatch]", "Tiny-F32.gguf"]);
+    fs::remove_file(machine.file()).unwrap();
+    machine.run(&["show", "tiny-f32"]).fails(3, &["error[no-such-file]", "Tiny-F32.gguf", "hint: "]);
+    assert!(machine.run(&["list"]).output().contains("is gone"));
+}
+
+#[test]
+fn what_is_no_model_is_not_adopted() {
+    let machine = Machine::new();
+    fs::write(machine.path("fake.gguf"), b"PK\x03\x04").unwrap();
+    machine.run(&["adopt", &machine.path("fake.gguf")]).fails(4, &["error[not-gguf]"]);
+    machine.run(&["adopt", &machine.path("none.gguf")]).fails(3, &["error[no-such-file]"]);
+    machine.run(&["adopt", machine.file().to_str().unwrap(), "--as", "../x"]).fails(2, &["error[bad-name]"]);
+    let listed = machine.json(&["adopt", &machine.path("files"), "--list"]);
+    assert_eq!(listed["models"][0]["name"], "tiny-f32");
+    assert!(!Path::new(&machine.path("home")).exists(), "a list adopts nothing");
+}
+
+#[test]
+fn rm_frees_what_nothing_else_needs() {
+    let machine = Machine::with_model();
+    let second =
+        ["adopt", machine.file().to_str().unwrap(), "--copy", "--as", "med/other"].map(str::to_owned);
+    machine.run(&second.iter().map(String::as_str).collect::<Vec<_>>()).output();
+    assert_eq!(machine.blobs(), 3, "both names share everything");
+    let dry = machine.json(&["rm", "med/tiny:v1", "med/other", "--dry-run"]);
+    assert_eq!((dry["freed"].as_array().unwrap().len(), machine.blobs()), (3, 3));
+    assert_eq!(machine.json(&["rm", "med/tiny:v1"])["freed_bytes"], 0);
+    machine.run(&["rm", "med/tiny:v1"]).fails(3, &["error[not-in-store]"]);
+    assert!(machine.run(&["rm", "med/other"]).output().contains("removed med/other"));
+    assert_eq!(machine.blobs(), 0);
+}
+
+#[test]
+fn gc_says_why() {
+    let machine = Machine::with_model();
+    let kept = machine.json(&["gc", "--grace", "0"]);
+    let reasons: Vec<_> =
+        kept["blobs"].as_array().unwrap().iter().map(|blob| blob["reason"].clone()).collect();
+    assert_eq!(reasons, ["med/tiny:v1 needs it"; 3]);
+    fs::remove_file(machine.path("home/store/index.json")).unwrap();
+    assert_eq!(machine.json(&["gc"])["freed_bytes"], 0, "young blobs are kept");
+    assert!(machine.run(&["gc", "--grace", "0", "--dry-run"]).output().contains("would free"));
+    assert_eq!(machine.blobs(), 3);
+    assert!(machine.run(&["gc", "--grace", "0"]).output().contains("nothing needs it"));
+    assert_eq!(machine.blobs(), 0);
+    machine.run(&["gc", "--grace", "soon"]).fails(2, &["units"]);
+}
+
+#[test]
+fn a_model_crosses_the_gap_in_volumes() {
+    let (from, to) = (Machine::with_model(), Machine::new());
+    let package = from.path("out.stackpkg");
+    from.run(&["export", "med/tiny:v1", "-o", &package, "--split", "4KB"]).output();
+    let written =
+        from.dir.path().read_dir().unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    assert!(written.filter(|name| name.starts_with("out.stackpkg.")).count() > 2);
+    let dry = to.json(&["import", &package, "--dry-run"]);
+    assert_eq!(dry["copied"].as_array().unwrap().len(), 3);
+    assert!(!Path::new(&to.path("home")).exists());
+    let receipt = to.path("receipt.json");
+    let imported = to.json(&["import", &package, "--receipt", &receipt]);
+    let shown = from.json(&["show", "med/tiny:v1"]);
+    assert_eq!(imported["models"][0]["digest"], shown["stored"]["digest"]);
+    let receipt: Value = serde_json::from_str(&fs::read_to_string(receipt).unwrap()).unwrap();
+    assert_eq!(receipt["blobs"].as_array().unwrap().len(), 3);
+    assert_eq!(to.json(&["import", &package])["copied_bytes"], 0, "once more copies nothing");
+    assert_eq!(to.json(&["show", "med/tiny:v1"])["runs"], true);
+    fs::remove_file(from.path("out.stackpkg.002")).unwrap();
+    to.run(&["import", &package]).fails(3, &["error[no-such-file]", "out.stackpkg.002"]);
+}
+
+#[test]
+fn what_the_other_side_has_stays_here() {
+    let (from, to) = (Machine::with_model(), Machine::with_model());
+    let inventory = to.run(&["list", "--inventory"]).output();
+    assert_eq!(inventory.lines().count(), 3);
+    fs::write(from.path("inventory"), inventory).unwrap();
+    let package = from.path("out.stackpkg");
+    let report = from.json(&["export", "med/tiny:v1", "-o", &package, "--for", &from.path("inventory")]);
+    assert_eq!(report["left_out"].as_array().unwrap().len(), 2, "only the manifest goes");
+    to.run(&["import", &package]).output();
+    let empty = Machine::new();
+    empty.run(&["import", &package]).fails(3, &["error[not-in-store]"]);
+    from.run(&["export", "med/tiny:v1", "-o", &package]).fails(2, &["error[exists]"]);
+    fs::write(from.path("inventory"), "sha256:xyz\n").unwrap();
+    let other = from.path("other.stackpkg");
+    from.run(&["export", "med/tiny:v1", "-o", &other, "--for", &from.path("inventory")])
+        .fails(4, &["error[bad-inventory]", "line 1"]);
+}
+
+#[test]
+fn damaged_packages_are_refused_by_name() {
+    let (from, to) = (Machine::with_model(), Machine::new());
+    let package = from.path("out.stackpkg");
+    from.run(&["export", "med/tiny:v1", "-o", &package]).output();
+    let good = fs::read(&package).unwrap();
+    let weights = good.len() - 2048;
+    for (spoiled, code, reason) in [
+        (good[..good.len() - 1].to_vec(), 4, "error[bad-package]"),
+        ([&good[..], b"x"].concat(), 4, "error[bad-package]"),
+        (
+            {
+                let mut bytes = good.clone();
+                bytes[weights] ^= 1;
+                bytes
+            },
+            5,
+            "error[digest-mismatch]",
+        ),
+        (b"not a package".to_vec(), 4, "error[bad-package]"),
+    ] {
+        fs::write(&package, spoiled).unwrap();
+        to.run(&["import", &package]).fails(code, &[reason, "hint: "]);
+        assert_eq!(to.run(&["list"]).output(), "", "nothing has a name");
+    }
+    fs::write(&package, &good).unwrap();
+    to.run(&["import", &package]).output();
+    let other = Machine::new();
+    fs::write(other.file(), [&fs::read(other.file()).unwrap()[..], b"more"].concat()).unwrap();
+    other.run(&["adopt", other.file().to_str().unwrap(), "--copy", "--as", "med/tiny:v1"]).output();
+    other.run(&["import", &package]).fails(7, &["error[name-taken]", "--as", "--update"]);
+    other.run(&["import", &package, "--as", "med/tiny:v2"]).output();
+    other.run(&["import", &package, "--update"]).output();
+}
+
+#[test]
+fn names_that_are_paths_reach_nothing() {
+    let machine = Machine::with_model();
+    fs::write(machine.path("secret"), b"secret").unwrap();
+    for name in ["../secret", "a/../../secret", "/etc/passwd", "a//b", "A/B", "x:y:z", "..", "%2e%2e/x"] {
+        machine.run(&["rm", name]).fails(2, &["error[bad-name]"]);
+        machine.run(&["export", name, "-o", &machine.path("o")]).fails(2, &["error[bad-name]"]);
+        machine
+            .run(&["adopt", machine.file().to_str().unwrap(), "--as", name])
+            .fails(2, &["error[bad-name]"]);
+    }
+    assert_eq!(fs::read(machine.path("secret")).unwrap(), b"secret");
+}
+
+#[test]
+fn a_sealed_package_opens_for_whom_it_is_meant() {
+    let (from, to) = (Machine::with_model(), Machine::new());
+    for name in ["bob", "eve"] {
+        to.run(&["keygen", "--identity", name, "--no-passphrase"]).output();
+    }
+    let public = to.path("home/keys/bob.pub");
+    let package = from.path("out.stackpkg");
+    from.run(&["export", "med/tiny:v1", "-o", &package, "--recipient", &public]).output();
+    let sealed = fs::read(&package).unwrap();
+    assert!(sealed.starts_with(b"age-encryption.org/v1\n"));
+    let plain = fs::read(from.file()).unwrap();
+    assert!(!sealed.windows(64).any(|window| window == &plain[..64]), "no weights in clear");
+    to.run(&["import", &package, "--identity", "eve"]).fails(10, &["error[no-identity]"]);
+    from.run(&["import", &package]).fails(10, &["error[no-identity]"]);
+    let mut spoiled = sealed.clone();
+    let middle = sealed.len() / 2;
+    spoiled[middle] ^= 1;
+    fs::write(&package, &spoiled).unwrap();
+    let ran = to.run(&["import", &package, "--identity", "bob"]);
+    assert!(ran.code != 0 && to.run(&["list"]).output().is_empty(), "{}", ran.stderr);
+    fs::write(&package, &sealed).unwrap();
+    to.run(&["import", &package, "--identity", "bob"]).output();
+    assert_eq!(to.json(&["show", "med/tiny:v1"])["runs"], true);
+}
