@@ -28,6 +28,7 @@
 pub mod adopt;
 pub mod attached;
 pub mod gc;
+mod json;
 pub mod lease;
 pub mod manifest;
 pub mod model;

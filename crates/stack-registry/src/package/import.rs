@@ -201,7 +201,7 @@ impl<'a> Import<'a> {
             }
             let mut descriptor = Descriptor::new(&entry.media_type, entry.digest, entry.size)
                 .with(key::SUBJECT, subject.digest.to_string());
-            descriptor.artifact_type = manifest.artifact_type.clone();
+            descriptor.artifact_type.clone_from(&manifest.artifact_type);
             referrers.push(descriptor);
         }
         Ok(store.update_index(|index| {
