@@ -45,11 +45,6 @@ impl PassphraseArguments {
         Ok(Passphrase::new(text))
     }
 
-    /// Whether a variable was named.
-    pub(crate) fn is_given(&self) -> bool {
-        self.password_env.is_some()
-    }
-
     fn from_environment(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
         let Some(name) = &self.password_env else { return Ok(None) };
         let value = environment(name).ok_or_else(|| {

@@ -73,10 +73,11 @@ fn beside(path: &Path) -> Result<Vec<PathBuf>, CommandError> {
         let ending = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_suffix(".sig"));
         let is_signature = ending.is_some_and(|ending| ending.is_empty() || is_hint(ending));
         if is_signature {
-            found.push(entry.path());
+            found.push(path.with_file_name(name));
         }
     }
-    found.sort();
+    // The first signer has the shortest name.
+    found.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
     if found.len() > BUNDLES_MAX {
         return Err(CommandError::new(
             Kind::Malformed,

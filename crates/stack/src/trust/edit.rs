@@ -4,6 +4,7 @@ use std::fmt;
 
 use stack_registry::trust::Level;
 use stack_seal::key::PublicKey;
+use stack_seal::revocation::Revoked;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::file::BadTrustFile;
@@ -85,15 +86,18 @@ impl Document {
         }
     }
 
-    /// Declares that a key no longer counts.
-    pub(crate) fn revoke(&mut self, key: &PublicKey, reason: Option<&str>) {
-        let key = key.to_string();
+    /// Declares that a key or a model no longer counts.
+    pub(crate) fn revoke(&mut self, what: &Revoked, reason: Option<&str>) {
+        let (field, text) = match what {
+            Revoked::Key(key) => ("key", key.to_string()),
+            Revoked::Root(root) => ("root", root.to_string()),
+        };
         let revoked = self.tables("revoked");
-        if position(revoked, "key", &key).is_some() {
+        if position(revoked, field, &text).is_some() {
             return;
         }
         let mut table = Table::new();
-        table["key"] = value(key);
+        table[field] = value(text);
         if let Some(reason) = reason {
             table["reason"] = value(reason);
         }
@@ -169,8 +173,8 @@ mod tests {
             level: Some(Level::Audit),
             threshold: None,
         });
-        document.revoke(&key(1), Some("lost"));
-        document.revoke(&key(1), Some("again"));
+        document.revoke(&Revoked::Key(key(1)), Some("lost"));
+        document.revoke(&Revoked::Key(key(1)), Some("again"));
         document.remove_key(&key(1));
         let policy = super::super::file::parse(&document.to_string()).unwrap();
         assert_eq!(policy.identities[0].keys, [key(2)]);

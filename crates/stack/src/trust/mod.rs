@@ -8,17 +8,17 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use stack_registry::trust::{Marks, Policy, Verdict};
+use stack_registry::trust::{Marks, Policy};
 use stack_seal::bundle::{Bundle, Signed};
+use stack_seal::digest::{Digest, Root};
 use stack_seal::revocation::Revocation;
-use stack_seal::statement::Claim;
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
 use crate::private_file::{self, Existing, Readers};
 
 pub(crate) use edit::{Document, RuleChange};
-pub(crate) use refusal::{error as refused, refusal};
+pub(crate) use refusal::refused;
 
 /// The folder, of which nothing need exist: then nobody is trusted, and everything is audited.
 #[derive(Clone, Debug)]
@@ -76,14 +76,14 @@ impl TrustFolder {
         self.home.trust().join("trust.toml")
     }
 
-    /// Remembers what was accepted, so that nothing older comes back.
-    pub(crate) fn accept(&self, verdict: &Verdict, claim: &Claim) -> Result<(), CommandError> {
-        let before = self.marks()?;
-        let mut marks = before.clone();
-        for key in &verdict.keys {
-            marks.accept(key, claim);
-        }
-        if marks == before { Ok(()) } else { self.replace(&self.marks_file(), &marks.to_json()) }
+    /// Keeps a signed revocation, and says where. It takes effect wherever its signer is trusted.
+    pub(crate) fn keep_revocation(&self, bundle: &Bundle) -> Result<PathBuf, CommandError> {
+        let bytes = bundle.to_json();
+        let folder = self.revoked_folder();
+        self.home.make(&folder)?;
+        let path = folder.join(format!("{}.json", &Digest::from(Root::of(&bytes)).hex()[..NAME_DIGITS]));
+        self.replace(&path, &bytes)?;
+        Ok(path)
     }
 
     fn text(&self) -> Result<Option<String>, CommandError> {
@@ -105,7 +105,7 @@ impl TrustFolder {
 
     /// Reads the signed revocations. A damaged one stops everything: it may be the one that matters.
     fn revocations(&self) -> Result<Vec<Signed<Revocation>>, CommandError> {
-        let folder = self.home.trust().join("revoked");
+        let folder = self.revoked_folder();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -113,6 +113,10 @@ impl TrustFolder {
         };
         let entries = entries.map_err(|error| CommandError::reading(folder.display(), error))?;
         entries.iter().map(|entry| revocation(&entry.path())).collect()
+    }
+
+    fn revoked_folder(&self) -> PathBuf {
+        self.home.trust().join("revoked")
     }
 
     fn marks_file(&self) -> PathBuf {
@@ -164,3 +168,5 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, CommandError> {
 
 /// No file of trust is longer; a longer one fails to parse.
 const BYTES_MAX: u64 = 16 << 20;
+/// Digits of a revocation's digest in its file's name.
+const NAME_DIGITS: usize = 16;

@@ -1,17 +1,11 @@
-//! A refusal of the policy as an error of a command.
+//! Reasons of the policy as errors of a command.
 
-use stack_registry::trust::{Reason, Verdict};
+use stack_registry::trust::Reason;
 
 use crate::command_error::{CommandError, Kind};
 
-/// Makes the error for the first check that refused `what`, if one did.
-pub(crate) fn refusal(what: &str, verdict: &Verdict) -> Result<(), CommandError> {
-    let Some((check, reason)) = verdict.refusal() else { return Ok(()) };
-    Err(error(what, reason, &check.detail))
-}
-
 /// Makes the error for a reason.
-pub(crate) fn error(what: &str, reason: Reason, detail: &str) -> CommandError {
+pub(crate) fn refused(what: &str, reason: Reason, detail: &str) -> CommandError {
     CommandError::new(kind(reason), format!("{what}: {detail}")).reason(reason.code()).hint(hint(reason))
 }
 
@@ -20,6 +14,7 @@ fn kind(reason: Reason) -> Kind {
     match reason {
         Reason::NoSignature => Kind::Missing,
         Reason::UnknownSigner
+        | Reason::WrongName
         | Reason::Revoked
         | Reason::BelowThreshold
         | Reason::Expired
@@ -38,6 +33,7 @@ fn hint(reason: Reason) -> &'static str {
         Reason::UnknownSigner => {
             "if you know whose key that is, `stack trust add NAME --key KEY --for PATTERN`; or check with --key KEY"
         }
+        Reason::WrongName => "give the model the name that it was signed for",
         Reason::Revoked => "get it signed by a key that was not revoked; `stack trust list` shows which were",
         Reason::BelowThreshold => "another signer adds a signature with `stack sign --cosign`",
         Reason::Expired => "ask the signer for a new signature",

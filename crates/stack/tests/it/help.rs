@@ -2,8 +2,21 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 9] =
-    ["run", "serve", "show", "tokenize", "render", "logits", "bench", "doctor", "completions"];
+const COMMANDS: [&str; 13] = [
+    "run",
+    "serve",
+    "show",
+    "tokenize",
+    "render",
+    "logits",
+    "bench",
+    "keygen",
+    "sign",
+    "verify",
+    "trust",
+    "doctor",
+    "completions",
+];
 
 #[test]
 fn every_command_explains_itself() {
@@ -17,7 +30,9 @@ fn every_command_explains_itself() {
 
 #[test]
 fn every_reading_command_speaks_json() {
-    for command in ["run", "show", "tokenize", "render", "logits", "bench", "doctor"] {
+    for command in
+        ["run", "show", "tokenize", "render", "logits", "bench", "doctor", "keygen", "sign", "verify"]
+    {
         assert!(stack(&[command, "--help"]).output().contains("--json"), "{command}");
     }
 }

@@ -4,6 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use stack_registry::manifest::{ConfigFacts, FilePath, kind};
+use stack_registry::model::{describe_file, put_model};
+use stack_registry::name::Name;
+use stack_registry::store::{Entry, Hashed, Rebind, Record, Store};
+use stack_seal::digest::Root;
 use stack_testkit::reference_data;
 use tempfile::TempDir;
 
@@ -172,6 +177,43 @@ fn only_the_right_keys_count() {
 }
 
 #[test]
+fn a_signed_revocation_counts_where_its_signer_is_trusted() {
+    let site = Site::new();
+    site.trust("alice");
+    let file = site.signed("m.bin", &[]);
+    let alice = site.key("alice");
+    let elsewhere = Site::new();
+    let revoke = ["trust", "remove", &alice, "--revoke", "--reason", "lost", "--identity", "bob"];
+    fs::create_dir_all(elsewhere.home().join("keys")).unwrap();
+    for file in ["bob.key", "bob.pub"] {
+        fs::copy(site.home().join("keys").join(file), elsewhere.home().join("keys").join(file)).unwrap();
+    }
+    elsewhere.stack(&revoke).output();
+    let revoked = site.home().join("trust/revoked");
+    fs::create_dir_all(&revoked).unwrap();
+    for entry in fs::read_dir(elsewhere.home().join("trust/revoked")).unwrap() {
+        fs::copy(entry.unwrap().path(), revoked.join("from-bob.json")).unwrap();
+    }
+    site.stack(&["verify", &file]).output();
+    site.trust("bob");
+    refused(&site.stack(&["verify", &file]), 6, "revoked");
+    fs::write(revoked.join("from-bob.json"), "{}").unwrap();
+    refused(&site.stack(&["verify", &file]), 4, "bad-bundle");
+}
+
+#[test]
+fn one_model_can_be_revoked() {
+    let site = Site::new();
+    site.trust("alice");
+    let file = site.signed("m.bin", &[]);
+    let root =
+        site.stack(&["verify", &file, "--json"]).json()["statement"]["root"].as_str().unwrap().to_owned();
+    refused(&site.stack(&["trust", "remove", &root]), 3, "no-key");
+    site.stack(&["trust", "remove", &root, "--revoke"]).output();
+    refused(&site.stack(&["verify", &file]), 6, "revoked");
+}
+
+#[test]
 fn two_people_sign_one_statement() {
     let site = Site::new();
     site.trust("alice");
@@ -306,6 +348,29 @@ fn missing_things_are_named() {
 }
 
 #[test]
+fn a_model_of_the_store_keeps_its_signature_there() {
+    let site = Site::new();
+    let name = "med/tiny:1";
+    let blob = site.put_into_store(name, "weights.bin", b"weights");
+    refused(&site.stack(&["verify", name]), 3, "no-signature");
+    site.sign(name, &[]);
+    refused(&site.stack(&["verify", name]), 6, "unknown-signer");
+    site.stack(&["trust", "add", "alice", "--key", &site.key("alice"), "--for", "med/*"]).output();
+    let json = site.stack(&["verify", name, "--json"]).json();
+    assert_eq!(json["statement"]["name"], name);
+    assert!(site.stack(&["verify", "--all"]).output().contains("ok    model       med/tiny:1: 1 files"));
+    let renamed = "med/renamed:1";
+    site.put_into_store(renamed, "other.bin", b"others");
+    site.sign(renamed, &["--name", name]);
+    refused(&site.stack(&["verify", renamed]), 6, "wrong-name");
+    fs::set_permissions(&blob, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::write(&blob, b"weightz").unwrap();
+    refused(&site.stack(&["verify", name]), 5, "digest-mismatch");
+    refused(&site.stack(&["verify", "--all"]), 5, "digest-mismatch");
+    refused(&site.stack(&["verify", "med/other:1"]), 3, "not-in-store");
+}
+
+#[test]
 fn signatures_of_other_tools_are_verified() {
     let Some(oms) = reference_data("vectors").map(|path| path.join("oms")) else { return };
     let site = Site::new();
@@ -369,6 +434,20 @@ impl Site {
         let file = self.file(name, b"weights");
         self.sign(&file, arguments);
         file
+    }
+
+    /// Puts a model of one file into the store, and returns where the file lies.
+    fn put_into_store(&self, name: &str, file: &str, bytes: &[u8]) -> PathBuf {
+        let store = Store::open(&self.home()).unwrap();
+        let lease = store.lease().unwrap();
+        let sha256 = store.put(&lease, bytes).unwrap();
+        let hashed = Hashed { sha256, blake3: Root::of(bytes).into(), length: bytes.len() as u64 };
+        let path = FilePath::parse(file).unwrap();
+        let layer = describe_file(kind::WEIGHTS, &path, &hashed);
+        let manifest = put_model(&store, &lease, &ConfigFacts::default(), vec![layer]).unwrap();
+        let entry = Entry { name: Name::parse(name).unwrap(), manifest, record: Record::default() };
+        store.bind(&lease, &entry, Rebind::Never).unwrap();
+        store.blob(&sha256).unwrap().path
     }
 
     fn sign(&self, target: &str, arguments: &[&str]) {

@@ -1,61 +1,94 @@
 //! `stack trust remove`.
 
 use clap::Args;
+use stack_registry::trust::Policy;
+use stack_seal::bundle::Bundle;
+use stack_seal::digest::Digest;
 use stack_seal::key::PublicKey;
+use stack_seal::revocation::{Revocation, Revoked};
 
 use super::list;
 use crate::command_error::{CommandError, Kind};
 use crate::options::CommonArguments;
-use crate::trust::TrustFolder;
+use crate::passphrase::PassphraseArguments;
+use crate::trust::{Document, TrustFolder};
+use crate::{identities, machine};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The name of an identity, or one key
-    #[arg(value_name = "NAME|KEY")]
+    /// The name of an identity, one key, or, to revoke it, the digest of a model or file
+    #[arg(value_name = "NAME|KEY|DIGEST")]
     what: String,
-    /// Declare that its signatures never count again, whoever brings them
+    /// Declare that it never counts again, whoever brings it
     #[arg(long)]
     revoke: bool,
     /// Say why
     #[arg(long, value_name = "TEXT", requires = "revoke")]
     reason: Option<String>,
+    /// Sign the revocation as this identity, so that it counts wherever that identity is trusted
+    #[arg(long, value_name = "NAME", requires = "revoke")]
+    identity: Option<String>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
     #[command(flatten)]
     pub(super) common: CommonArguments,
 }
 
-/// Changes `trust.toml`.
+/// Changes `trust.toml`, and writes a signed revocation if somebody is to sign it.
 pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let folder = TrustFolder::new(&arguments.common.home()?);
-    let policy = folder.policy()?;
+    let home = arguments.common.home()?;
+    let folder = TrustFolder::new(&home);
     let mut document = folder.document()?;
-    let named = policy.identities.iter().find(|identity| identity.name == arguments.what);
-    let keys = match (named, arguments.what.parse::<PublicKey>()) {
-        (Some(identity), _) => {
-            // A revoked key stays with its name, so that what it signed is called revoked and not unknown.
-            if !arguments.revoke {
-                document.remove_identity(&identity.name);
-            }
-            identity.keys.clone()
-        }
-        (None, Ok(key)) if arguments.revoke || policy.identity(&key).is_some() => {
-            if !arguments.revoke {
-                document.remove_key(&key);
-            }
-            vec![key]
-        }
-        (None, _) => {
-            let message = format!("{} is neither the name nor a key of an identity", arguments.what);
-            return Err(CommandError::new(Kind::Missing, message)
-                .reason("no-key")
-                .hint("`stack trust list` shows them"));
-        }
-    };
+    let gone = gone(arguments, &folder.policy()?, &mut document)?;
     if arguments.revoke {
-        for key in &keys {
-            document.revoke(key, arguments.reason.as_deref());
+        for what in &gone {
+            document.revoke(what, arguments.reason.as_deref());
+        }
+    }
+    if let Some(name) = &arguments.identity {
+        let identity = identities::open(&home, Some(name), &arguments.passphrase)?;
+        for revoked in gone {
+            let revocation = Revocation {
+                revoked,
+                since: None,
+                reason: arguments.reason.clone(),
+                issued: machine::now(),
+                signer: identity.signing().public(),
+            };
+            let bundle = Bundle::sign(revocation.to_payload(), identity.signing());
+            let path = folder.keep_revocation(&bundle)?;
+            arguments.common.talk(format!("give to others: {}", path.display()));
         }
     }
     let policy = folder.write(&document)?;
     arguments.common.talk(format!("written: {}", folder.file().display()));
     list::print(&policy, arguments.common.json)
+}
+
+/// Finds what is meant, and takes it out of the document. What is only revoked stays with its name, so that its
+/// signatures are called revoked and not unknown.
+fn gone(
+    arguments: &Arguments,
+    policy: &Policy,
+    document: &mut Document,
+) -> Result<Vec<Revoked>, CommandError> {
+    if let Some(identity) = policy.identities.iter().find(|identity| identity.name == arguments.what) {
+        if !arguments.revoke {
+            document.remove_identity(&identity.name);
+        }
+        return Ok(identity.keys.iter().cloned().map(Revoked::Key).collect());
+    }
+    if let Ok(key) = arguments.what.parse::<PublicKey>()
+        && (arguments.revoke || policy.identity(&key).is_some())
+    {
+        if !arguments.revoke {
+            document.remove_key(&key);
+        }
+        return Ok(vec![Revoked::Key(key)]);
+    }
+    if let (true, Ok(root)) = (arguments.revoke, arguments.what.parse::<Digest>()) {
+        return Ok(vec![Revoked::Root(root)]);
+    }
+    let message = format!("{} is neither the name nor a key of an identity", arguments.what);
+    Err(CommandError::new(Kind::Missing, message).reason("no-key").hint("`stack trust list` shows them"))
 }

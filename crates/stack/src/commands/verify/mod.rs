@@ -1,5 +1,6 @@
 //! `stack verify`: checks who vouches for a model, and that it is what they signed. It writes nothing.
 
+mod everything;
 mod files;
 mod policy;
 mod report;
@@ -7,7 +8,7 @@ mod report;
 use std::path::PathBuf;
 
 use clap::Args;
-use stack_registry::trust::{Case, Level, Moment, Outcome, Verdict, judge};
+use stack_registry::trust::{Case, Level, Moment, Outcome, Step, Verdict, judge};
 use stack_seal::bundle::{Bundle, Signed};
 use stack_seal::digest::Digest;
 use stack_seal::statement::Statement;
@@ -26,7 +27,11 @@ pub(crate) use files::{Depth, Extra, check_files};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A file, a folder, or the name of a model in the store
+    #[arg(default_value = "", hide_default_value = true, required_unless_present = "all")]
     target: String,
+    /// Check that every model of the store is whole, whoever signed it
+    #[arg(long, conflicts_with_all = ["target", "signature", "key", "signer", "digest"])]
+    all: bool,
     /// Take the signature from this file instead of from beside the target
     #[arg(long, value_name = "FILE")]
     signature: Vec<PathBuf>,
@@ -56,7 +61,11 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut report = Report::new(arguments.explain);
     // Whoever stopped has written down why.
-    let _stopped = examine(arguments, &mut report);
+    let _stopped = if arguments.all {
+        everything::examine(arguments, &mut report)
+    } else {
+        examine(arguments, &mut report)
+    };
     let mut data = Data::new();
     if arguments.common.json {
         report.print_json(&arguments.target, &mut data)?
@@ -86,7 +95,9 @@ fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
     }
     let facts = ModelFacts::look(&inputs.target);
     let verdict = judged(&inputs, &signatures, facts.as_ref());
-    for check in &verdict.checks {
+    // What the signature step passes has a line for each signature already.
+    let checks = verdict.checks.iter().filter(|check| check.step != Step::Signature || signatures.is_empty());
+    for check in checks {
         let outcome = match check.outcome {
             Outcome::Passed => Ok(check.detail.clone()),
             Outcome::Recorded(reason) | Outcome::Refused(reason) => {
