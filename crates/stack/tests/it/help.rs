@@ -2,10 +2,16 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 19] = [
     "run",
     "serve",
+    "list",
     "show",
+    "rm",
+    "gc",
+    "export",
+    "import",
+    "adopt",
     "tokenize",
     "render",
     "logits",
