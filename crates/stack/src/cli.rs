@@ -88,9 +88,9 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if json {
-                error.report_json()
+                error.report_json();
             } else {
-                error.report()
+                error.report();
             }
             ExitCode::from(error.kind().exit_code())
         }
