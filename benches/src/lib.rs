@@ -1,1 +1,11 @@
-//! Benchmarks, and the side-by-side harness against other engines. Each is a binary of its own, behind the feature of its peer.
+//! Benchmarks, and the side-by-side harnesses against other engines.
+//!
+//! `versus` measures against a build of llama.cpp, `versus-candle` (behind the feature `candle`) against
+//! candle-transformers. Both run the shipped binary and the peer in turns, in processes of their own, and report
+//! medians. This library holds what they share.
+
+mod machine;
+mod median;
+
+pub use machine::Machine;
+pub use median::median;

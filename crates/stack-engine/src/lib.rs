@@ -9,10 +9,11 @@
 //! use std::path::Path;
 //! use stack_chat::{ChatModel, ChatRequest, Message, Prompt};
 //! use stack_engine::engine::{Engine, EngineOptions};
+//! use stack_engine::weights::Files;
 //!
 //! let path = Path::new("model.gguf");
-//! let source = stack_engine::weights::open(path)?;
-//! let engine = Engine::load(path, source.as_ref(), &EngineOptions::default(), &|_, _| {})?;
+//! let source = stack_engine::weights::open(Files::at(path)?)?;
+//! let engine = Engine::load(source.as_ref(), &EngineOptions::default(), &|_, _| {})?;
 //! let stream = engine.chat(ChatRequest::new(Prompt::Messages(vec![Message::user("Hello")])))?;
 //! # drop(stream);
 //! # Ok(())

@@ -1,15 +1,18 @@
 //! Loads whatever a path holds: a decoder or an encoder.
 
-use std::path::Path;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread;
 
 use stack_chat::{ChatModel, Embedder, ModelCard};
+use stack_seal::verified::Verified;
 
 use crate::encoder::{BertDirectory, Encoder};
 use crate::engine::{Engine, EngineOptions};
-use crate::executor::Progress;
+use crate::executor::{Executor, Placement, Progress};
+use crate::spec::DecoderSpec;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{self, LoadError, WeightSource};
+use crate::weights::{self, Files, LoadError, WeightSource};
 
 /// A loaded model, as what it can be used for.
 pub struct Loaded {
@@ -28,11 +31,11 @@ pub struct Loaded {
 /// # Errors
 ///
 /// When there is no model, or not one that this program knows.
-pub fn open(path: &Path) -> Result<Box<dyn WeightSource>, LoadError> {
-    if BertDirectory::recognises(path) {
-        return Ok(Box::new(BertDirectory::open(path)?));
+pub fn open(files: Files) -> Result<Box<dyn WeightSource>, LoadError> {
+    if BertDirectory::recognises(&files) {
+        return Ok(Box::new(BertDirectory::open(files)?));
     }
-    weights::open(path)
+    weights::open(files)
 }
 
 /// Opens and loads a model. `progress` is called with bytes loaded and bytes in all.
@@ -40,49 +43,93 @@ pub fn open(path: &Path) -> Result<Box<dyn WeightSource>, LoadError> {
 /// # Errors
 ///
 /// Names the file, key or tensor that is at fault.
-pub fn load(path: &Path, options: &EngineOptions, progress: Progress<'_>) -> Result<Loaded, LoadError> {
-    load_source(path, &*open(path)?, options, progress)
+pub fn load(
+    files: Files,
+    options: &EngineOptions,
+    progress: Progress<'_>,
+) -> Result<Verified<Loaded>, LoadError> {
+    load_source(open(files)?, options, progress)
 }
 
-/// Loads a model that is open already. `path` names it; where it is a directory, companion files are looked for there.
+/// Loads a model that is open already. What it returns has been checked against what its files should be.
 ///
 /// # Errors
 ///
 /// Names the file, key or tensor that is at fault.
 pub fn load_source(
-    path: &Path,
-    source: &dyn WeightSource,
+    source: Box<dyn WeightSource>,
     options: &EngineOptions,
     progress: Progress<'_>,
-) -> Result<Loaded, LoadError> {
-    if Encoder::recognises(source) {
-        let encoder = Encoder::load(path, source, options, progress)?;
-        return Ok(Loaded {
+) -> Result<Verified<Loaded>, LoadError> {
+    let loaded = if Encoder::recognises(&*source) {
+        Loaded::from(Encoder::load(&*source, options, progress)?)
+    } else {
+        Loaded::from(Engine::load(&*source, options, progress)?)
+    };
+    source.into_files().verify(loaded, workers())
+}
+
+/// Loads a decoder alone, to be asked for logits, with the same checks.
+///
+/// # Errors
+///
+/// Names the file, key or tensor that is at fault.
+pub fn load_executor(
+    source: Box<dyn WeightSource>,
+    spec: DecoderSpec,
+    placement: &Placement,
+    context: usize,
+    progress: Progress<'_>,
+) -> Result<Verified<Box<dyn Executor>>, LoadError> {
+    let executor = placement.load(&*source, spec, context, progress)?;
+    source.into_files().verify(executor, workers())
+}
+
+/// Threads that read what loading did not ask for.
+fn workers() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+impl From<Encoder> for Loaded {
+    fn from(encoder: Encoder) -> Self {
+        Self {
             card: encoder.card().clone(),
             chat: None,
             tokenizer: encoder.tokenizer().cloned(),
             embedder: Some(Arc::new(encoder)),
-        });
+        }
     }
-    let engine = Arc::new(Engine::load(path, source, options, progress)?);
-    Ok(Loaded {
-        card: engine.card().clone(),
-        tokenizer: engine.tokenizer().cloned(),
-        embedder: Some(Arc::clone(&engine) as Arc<dyn Embedder>),
-        chat: Some(engine),
-    })
+}
+
+impl From<Engine> for Loaded {
+    fn from(engine: Engine) -> Self {
+        let engine = Arc::new(engine);
+        Self {
+            card: engine.card().clone(),
+            tokenizer: engine.tokenizer().cloned(),
+            embedder: Some(Arc::clone(&engine) as Arc<dyn Embedder>),
+            chat: Some(engine),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::fs::{self, File};
+
     use stack_chat::Ability;
+    use stack_seal::digest::Root;
+    use stack_seal::verified::{Expected, Pass};
 
     use super::*;
+    use crate::weights::Opener;
 
     #[test]
     fn a_decoder_answers_and_embeds() {
         let Some(path) = stack_testkit::reference_data("stories260K/stories260K.gguf") else { return };
-        let loaded = load(&path, &EngineOptions::default(), &|_, _| ()).unwrap();
+        let loaded =
+            load(Files::at(&path).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap().into_inner();
         assert_eq!(loaded.card.architecture, "llama");
         assert!(loaded.card.abilities.contains(&Ability::Completes));
         assert!(loaded.chat.is_some() && loaded.embedder.is_some());
@@ -90,10 +137,36 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_differs_from_what_was_expected_never_answers() {
+        let Some(path) = stack_testkit::reference_data("stories260K/stories260K.gguf") else { return };
+        let bytes = fs::read(&path).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        // One in the metadata that loading does not look at, one in a tensor, one in the last byte.
+        for at in [200, bytes.len() / 2, bytes.len() - 1] {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            let copy = dir.path().join("copy.gguf");
+            fs::write(&copy, &changed).unwrap();
+            let expected = Expected::pinned(Root::of(&bytes), bytes.len() as u64);
+            let opener: Opener =
+                Box::new(move || Pass::open(File::open(&copy).unwrap(), expected.clone(), None));
+            let files = Files::listed("model", BTreeMap::from([("stories260K.gguf".to_owned(), opener)]));
+            let Err(error) = load(files, &EngineOptions::default(), &|_, _| ()) else {
+                panic!("byte {at} was changed and nobody noticed")
+            };
+            assert!(
+                error.source.is_some_and(|cause| cause.to_string().contains("was expected")),
+                "byte {at}"
+            );
+        }
+    }
+
+    #[test]
     fn a_path_without_a_model_is_named() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().to_owned(), dir.path().join("none.gguf")] {
-            let error = load(&path, &EngineOptions::default(), &|_, _| ()).err().unwrap();
+            let error = Files::at(&path).and_then(|files| load(files, &EngineOptions::default(), &|_, _| ()));
+            let error = error.err().unwrap();
             assert_eq!(error.subject, path.display().to_string());
         }
     }

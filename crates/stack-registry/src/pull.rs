@@ -187,6 +187,7 @@ impl Puller<'_> {
             commit: upstream.commit.clone(),
             signer,
             named_at: Some(self.now),
+            sealed_here: false,
         };
         let entry = Entry { name: name.clone(), manifest, record };
         match self.store.bind(lease, &entry, rebind) {

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{
@@ -69,8 +69,10 @@ enum Command {
 
 /// Parses the arguments, runs the command and reports its error.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let parsed =
+        Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version come this way too. If they cannot be printed, nobody is there to be told.
             let _unheard = error.print();
@@ -78,7 +80,6 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logs::start();
-    let json = cli.command.reports_json();
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
@@ -87,7 +88,7 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            if json {
+            if wants_json(&matches) {
                 error.report_json();
             } else {
                 error.report();
@@ -97,26 +98,13 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-impl Command {
-    /// Whether errors are for programs, too.
-    fn reports_json(&self) -> bool {
-        match self {
-            Self::Keygen(arguments) => arguments.common.json,
-            Self::Sign(arguments) => arguments.common.json,
-            Self::Verify(arguments) => arguments.common.json,
-            Self::Trust(arguments) => arguments.json(),
-            Self::Pull(arguments) => arguments.transfer.json,
-            Self::Push(arguments) => arguments.transfer.json,
-            Self::List(arguments) => arguments.store.json,
-            Self::Rm(arguments) => arguments.store.json,
-            Self::Gc(arguments) => arguments.store.json,
-            Self::Export(arguments) => arguments.store.json,
-            Self::Import(arguments) => arguments.store.json,
-            Self::Adopt(arguments) => arguments.store.json,
-            _ => false,
-        }
-    }
+/// Whether a program reads the output: then errors are JSON, too.
+fn wants_json(matches: &ArgMatches) -> bool {
+    let flag = |matches: &ArgMatches| matches!(matches.try_get_one::<bool>("json"), Ok(Some(true)));
+    std::iter::successors(Some(matches), |matches| Some(matches.subcommand()?.1)).any(flag)
+}
 
+impl Command {
     fn run(self) -> Result<(), CommandError> {
         let computing = match &self {
             Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
@@ -126,7 +114,7 @@ impl Command {
             _ => None,
         };
         if let Some((compute, load)) = computing {
-            compute.device()?;
+            compute.placement()?;
             threads::settle(compute.threads, load)?;
         }
         match self {
@@ -160,8 +148,6 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMI
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -10,6 +10,7 @@ use stack_engine::executor::ExecutorError;
 use stack_engine::template::TemplateError;
 use stack_engine::weights::LoadError;
 use stack_registry::store::StoreError;
+use stack_seal::verified::Breach;
 
 use crate::output;
 
@@ -207,7 +208,22 @@ impl fmt::Display for CommandError {
 
 impl From<LoadError> for CommandError {
     fn from(error: LoadError) -> Self {
-        let kind = io_error(&error).map_or(Kind::Malformed, kind_of);
+        if let Some(breach) = cause::<Breach>(&error)
+            && cause::<io::Error>(&error).is_none()
+        {
+            let code =
+                if matches!(breach, Breach::Length { .. }) { "length-mismatch" } else { "digest-mismatch" };
+            let message = error.to_string();
+            return Self {
+                kind: Kind::Differs,
+                reason: Some(code),
+                message,
+                cause: error.source,
+                hint: None,
+            }
+            .hint("fetch it again with `stack pull --update`, or from where it came from");
+        }
+        let kind = cause::<io::Error>(&error).map_or(Kind::Malformed, kind_of);
         let hint = match kind {
             Kind::Missing => {
                 "MODEL is the path of a GGUF file, or of a folder with config.json and model.safetensors"
@@ -296,11 +312,11 @@ impl From<ExecutorError> for CommandError {
     }
 }
 
-/// Finds the system's error among the causes.
-fn io_error(error: &LoadError) -> Option<&io::Error> {
+/// Finds an error of this type among the causes.
+fn cause<E: Error + 'static>(error: &LoadError) -> Option<&E> {
     let mut cause = error.source.as_deref().map(|cause| cause as &(dyn Error + 'static));
     while let Some(current) = cause {
-        if let Some(found) = current.downcast_ref::<io::Error>() {
+        if let Some(found) = current.downcast_ref::<E>() {
             return Some(found);
         }
         cause = current.source();

@@ -8,6 +8,8 @@ use stack_seal::time::UnixTime;
 
 use crate::command_error::{CommandError, Kind};
 
+use stack_engine::executor::{DeviceKind, Placement};
+
 /// Returns a variable of the environment that is set, not empty, and text.
 pub(crate) fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the binary reads the environment, here and nowhere else")]
@@ -72,8 +74,12 @@ pub(crate) fn features() -> Vec<&'static str> {
     features.into_iter().filter(|&(_, present)| present).map(|(name, _)| name).collect()
 }
 
-/// The instruction set that the kernels of quantized weights use: candle chooses it when it is compiled.
-pub(crate) fn instruction_set() -> String {
+/// The instruction set that kernels use: on the processor a level of this program's own, elsewhere what candle was
+/// compiled for.
+pub(crate) fn instruction_set(placement: &Placement) -> String {
+    if placement.device == DeviceKind::Cpu {
+        return placement.level.to_string();
+    }
     macro_rules! compiled {
         ($($feature:tt)*) => {
             [$(($feature, cfg!(target_feature = $feature))),*]

@@ -4,11 +4,13 @@
 //! The modules, in reading order: [`cli`] lists the commands, each of which is one file of [`commands`];
 //! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
 //! [`input`], [`output`] and [`load_bar`] talk to the terminal. [`answer`] asks a model; [`chat`] is the
-//! conversation on top. [`home`] is where models, keys and trust are kept: [`identities`] sign, [`trust`] says who
-//! may, and [`signing`] knows what is signed. [`config`] and [`privacy`] decide what may leave the machine,
-//! [`transport`] sends it, and [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and [`logs`]
-//! deal with the process itself.
+//! conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
+//! [`trust`] says who may, and [`signing`] knows what is signed. [`config`] and [`privacy`] decide what may leave the
+//! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
+//! [`logs`] deal with the process itself.
 
+mod access;
+mod admission;
 mod amounts;
 mod answer;
 mod chat;
@@ -31,6 +33,7 @@ mod privacy;
 mod private_file;
 mod progress;
 mod quantity;
+mod sealed;
 mod signing;
 mod store_access;
 mod threads;

@@ -5,18 +5,24 @@ use std::path::{Path, PathBuf};
 
 use stack_engine::encoder::Encoder;
 use stack_engine::engine::{self, EngineOptions};
+use stack_engine::executor::{Executor, Placement};
 use stack_engine::load::{self, Loaded};
+use stack_engine::spec::DecoderSpec;
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
-use stack_engine::weights::{LoadError, WeightSource};
+use stack_engine::weights::{Files, LoadError, WeightSource};
 use stack_registry::model::StoredModel;
 use stack_registry::name::Reference;
 use stack_registry::store::{Store, StoreError};
+use stack_seal::verified::Verified;
 
+use crate::access::AccessArguments;
+use crate::admission::{Admission, Applicant};
 use crate::command_error::{CommandError, Kind};
 use crate::default_model;
 use crate::home::Home;
 use crate::load_bar::LoadBar;
+use crate::signing::Target;
 
 /// The MODEL of a command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +30,7 @@ pub(crate) enum ModelPath {
     /// The model that is part of the program, also called `default`.
     #[default]
     BuiltIn,
-    /// A GGUF file, or a directory with a model.
+    /// A name of the store, a GGUF file, or a folder with a model.
     Path(PathBuf),
 }
 
@@ -34,7 +40,7 @@ pub(crate) struct OpenModel {
     pub(crate) id: String,
     /// Metadata and tensors.
     pub(crate) source: Box<dyn WeightSource>,
-    path: PathBuf,
+    admission: Option<Admission>,
 }
 
 impl From<OsString> for ModelPath {
@@ -62,27 +68,53 @@ impl ModelPath {
         Ok(Some((store, model)))
     }
 
-    /// Fails where there is nothing at the path.
-    pub(crate) fn check(&self) -> Result<(), CommandError> {
+    /// Fails where there is no such model.
+    pub(crate) fn check(&self, access: &AccessArguments) -> Result<(), CommandError> {
         match self {
             Self::BuiltIn => Ok(()),
-            Self::Path(path) => match path.metadata() {
-                Ok(_) => Ok(()),
-                Err(error) => {
-                    Err(LoadError::caused(path.display().to_string(), "cannot be opened", error).into())
-                }
-            },
+            Self::Path(_) => self.target(access).map(|_| ()),
         }
     }
 
-    /// Reads the header of the model.
-    pub(crate) fn open(&self) -> Result<OpenModel, CommandError> {
-        let (path, source): (_, Box<dyn WeightSource>) = match self {
-            // Nothing lies beside the built-in model, and the empty path is one that has nothing beside it.
-            Self::BuiltIn => (PathBuf::new(), Box::new(default_model::open()?)),
-            Self::Path(path) => (path.clone(), load::open(path)?),
+    /// Reads the header of what lies at the path, to show it; the policy is not asked, and nothing may run it.
+    pub(crate) fn inspect(&self) -> Result<OpenModel, CommandError> {
+        let files = match self {
+            Self::BuiltIn => default_model::files(),
+            Self::Path(path) => Files::at(path)?,
         };
-        Ok(OpenModel { id: self.id(), source, path })
+        Ok(OpenModel { id: self.id(), source: load::open(files)?, admission: None })
+    }
+
+    /// Reads the header of the model, if the policy lets it pass.
+    pub(crate) fn open(&self, access: &AccessArguments) -> Result<OpenModel, CommandError> {
+        let Self::Path(_) = self else {
+            let source = load::open(default_model::files())?;
+            return Ok(OpenModel { id: self.id(), source, admission: None });
+        };
+        let target = self.target(access)?;
+        let id = match &target {
+            Target::Stored(model) => model.entry.name.short(),
+            Target::File(_) | Target::Folder(_) => self.id(),
+        };
+        let applicant = Applicant::find(target, access)?;
+        let source = load::open(applicant.files()?)?;
+        let admission = Some(applicant.admit(&*source)?);
+        Ok(OpenModel { id, source, admission })
+    }
+
+    /// Finds the model of the store, or what lies at the path.
+    fn target(&self, access: &AccessArguments) -> Result<Target, CommandError> {
+        if let Some((_, model)) = self.stored(&access.home()?)? {
+            return Ok(Target::Stored(Box::new(model)));
+        }
+        let Self::Path(path) = self else { unreachable!("the model in the program is no target") };
+        match path.metadata() {
+            Ok(found) if found.is_dir() => Ok(Target::Folder(path.clone())),
+            Ok(_) => Ok(Target::File(path.clone())),
+            Err(error) => {
+                Err(LoadError::caused(path.display().to_string(), "cannot be opened", error).into())
+            }
+        }
     }
 
     /// Names the model after its file or folder.
@@ -112,12 +144,12 @@ impl OpenModel {
     /// Whether the model has a vocabulary, as far as a look tells.
     pub(crate) fn has_vocabulary(&self) -> bool {
         let tokens = self.source.metadata().value("tokenizer.ggml.tokens");
-        tokens.is_some() || self.path.join("tokenizer.json").is_file()
+        tokens.is_some() || self.source.files().has_companion("tokenizer.json")
     }
 
     /// Reads the vocabulary.
     pub(crate) fn tokenizer(&self) -> Result<Option<Tokenizer>, CommandError> {
-        Ok(engine::tokenizer(&self.path, &*self.source)?)
+        Ok(engine::tokenizer(&*self.source)?)
     }
 
     /// Reads the vocabulary of a model that is useless without one.
@@ -130,14 +162,36 @@ impl OpenModel {
 
     /// Finds the chat template.
     pub(crate) fn template(&self, options: &EngineOptions) -> Result<Option<ChatTemplate>, CommandError> {
-        Ok(options.template_for(&self.path, &*self.source)?)
+        Ok(options.template_for(&*self.source)?)
     }
 
     /// Loads the weights, showing a bar if it takes a while.
-    pub(crate) fn load(&self, options: &EngineOptions) -> Result<Loaded, CommandError> {
+    pub(crate) fn load(self, options: &EngineOptions) -> Result<Loaded, CommandError> {
         let bar = LoadBar::new(&self.id);
-        Ok(load::load_source(&self.path, &*self.source, options, &|done, total| bar.show(done, total))?)
+        let show = |done, total| bar.show(done, total);
+        verified(self.admission.as_ref(), load::load_source(self.source, options, &show)?)
     }
+
+    /// Loads the decoder alone.
+    pub(crate) fn load_executor(
+        self,
+        spec: DecoderSpec,
+        placement: &Placement,
+        context: usize,
+    ) -> Result<Box<dyn Executor>, CommandError> {
+        let bar = LoadBar::new(&self.id);
+        let show = |done, total| bar.show(done, total);
+        let loaded = load::load_executor(self.source, spec, placement, context, &show)?;
+        verified(self.admission.as_ref(), loaded)
+    }
+}
+
+/// Remembers what was accepted, now that its bytes were verified, and hands it out.
+fn verified<T>(admission: Option<&Admission>, loaded: Verified<T>) -> Result<T, CommandError> {
+    if let Some(admission) = admission {
+        admission.remember()?;
+    }
+    Ok(loaded.into_inner())
 }
 
 /// Whether a prompt is more likely meant as `-m`: an existing GGUF file, or a folder with a model in it.

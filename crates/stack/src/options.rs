@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, value_parser};
 use stack_chat::Sampling;
 use stack_engine::engine::EngineOptions;
-use stack_engine::executor::DeviceKind;
+use stack_engine::executor::{DeviceKind, Level, Placement};
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::{Home, HomeArguments};
 use crate::output::harmless;
-use crate::{input, output};
+use crate::{input, machine, output, threads};
 
 /// What every command takes that deals with models as things to keep, sign and trust.
 #[derive(Clone, Debug, Args)]
@@ -45,7 +45,7 @@ pub(crate) struct Compute {
     /// Compute with this many threads instead of one per core
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Compute on cpu, cuda or metal
+    /// Compute on cpu, cuda or metal, or through candle to compare
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceKind::Cpu)]
     device: DeviceKind,
 }
@@ -60,7 +60,25 @@ impl Compute {
         let hint = format!("build it with `cargo install --path crates/stack --features {}`", self.device);
         Err(CommandError::new(Kind::Usage, message).hint(hint))
     }
+
+    /// Returns the device, the instruction set and the threads that are computed with.
+    pub(crate) fn placement(&self) -> Result<Placement, CommandError> {
+        Ok(Placement { device: self.device()?, level: level()?, threads: threads::count() })
+    }
 }
+
+/// Returns the instruction set that kernels run with: the best one, unless the environment names another.
+pub(crate) fn level() -> Result<Level, CommandError> {
+    let Some(name) = machine::environment(LEVEL_VARIABLE) else { return Ok(Level::detect()) };
+    Level::named(&name).map_err(|error| {
+        CommandError::new(Kind::Usage, format!("{LEVEL_VARIABLE}={name} cannot be used"))
+            .caused(error)
+            .hint(format!("unset {LEVEL_VARIABLE} to use the best one"))
+    })
+}
+
+/// Forces kernels to a lower instruction set than the machine has.
+const LEVEL_VARIABLE: &str = "STACK_ISA";
 
 /// How a model is loaded to answer.
 #[derive(Clone, Debug, Args)]
@@ -79,7 +97,7 @@ impl EngineArguments {
     /// Reads what the options name.
     pub(crate) fn options(&self) -> Result<EngineOptions, CommandError> {
         Ok(EngineOptions {
-            device: self.compute.device()?,
+            placement: self.compute.placement()?,
             context: self.ctx.map(|tokens| tokens as usize),
             template: self.template.as_deref().map(input::text).transpose()?,
             ..EngineOptions::default()

@@ -1,6 +1,9 @@
 //! How many threads compute.
 //!
-//! candle and rayon read `RAYON_NUM_THREADS` once, when they first compute. To set a variable of the own process is
+//! This program's own kernels are told when a model is loaded. candle, which computes encoders and on other devices, is
+//! not:
+//!
+//! It and rayon read `RAYON_NUM_THREADS` once, when they first compute. To set a variable of the own process is
 //! `unsafe`, because other threads may read it, and this program has no unsafe code. So the program starts itself
 //! again, in the same process and before anything else happened, with the variable set.
 //!

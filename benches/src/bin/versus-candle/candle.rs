@@ -11,7 +11,7 @@ use candle_transformers::models::quantized_qwen3::ModelWeights;
 use serde_json::{Value, json};
 
 use crate::Work;
-use crate::median::median;
+use stack_benches::median;
 
 /// Loads the model and measures it as candle's example runs it: the prompt in one forward pass, then token by token.
 ///

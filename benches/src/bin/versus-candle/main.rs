@@ -10,8 +10,6 @@
 #![expect(clippy::print_stdout, reason = "a measurement prints its figures")]
 
 mod candle;
-mod machine;
-mod median;
 mod report;
 mod turn;
 
@@ -20,6 +18,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use stack_benches::Machine;
 
 use crate::report::Report;
 use crate::turn::{Side, Turn};
@@ -71,7 +70,7 @@ fn main() -> Result<()> {
     let own = env::current_exe().context("finding this program")?;
     let stack =
         options.stack.unwrap_or_else(|| own.with_file_name(format!("stack{}", env::consts::EXE_SUFFIX)));
-    let mut report = Report::new(machine::Machine::read(), &options.model, options.work);
+    let mut report = Report::new(Machine::read(), &options.model, options.work);
     for _ in 0..options.rounds {
         report.add(Turn::run(Side::Stack, &stack, &options.model, options.work)?);
         report.add(Turn::run(Side::Candle, &own, &options.model, options.work)?);

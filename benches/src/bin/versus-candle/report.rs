@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::Work;
-use crate::machine::Machine;
-use crate::median::median;
 use crate::turn::{Side, Turn};
+use stack_benches::Machine;
+use stack_benches::median;
 
 /// All turns of one comparison, and what they were run on.
 pub(crate) struct Report {

@@ -1,7 +1,6 @@
 //! A BERT model in a `SafeTensors` directory, under the names that llama.cpp's conversion to GGUF would give it.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -9,7 +8,9 @@ use serde_json::Value as Json;
 use super::sentence::{Sentence, optional_json};
 use super::spec::{ARCHITECTURE, LOWERCASE_KEY};
 use crate::engine::Pooling;
-use crate::weights::{LoadError, Metadata, SafeTensorsDir, TensorInfo, Value, WeightSource};
+use crate::weights::{
+    Files, LoadError, Metadata, SafeTensorsDir, TensorData, TensorInfo, Value, WeightSource,
+};
 
 /// A directory with `config.json` of model type `bert`, as a source of weights.
 #[derive(Debug)]
@@ -22,10 +23,9 @@ pub struct BertDirectory {
 }
 
 impl BertDirectory {
-    /// Whether a path is a directory whose `config.json` says that it holds a BERT model.
-    pub fn recognises(path: &Path) -> bool {
-        let config = path.join("config.json");
-        let json = config.is_file().then(|| optional_json::<Json>(&config).ok().flatten()).flatten();
+    /// Whether there is a folder whose `config.json` says that it holds a BERT model.
+    pub fn recognises(files: &Files) -> bool {
+        let json = optional_json::<Json>(files, "config.json").ok().flatten();
         json.is_some_and(|json| json["model_type"] == "bert")
     }
 
@@ -34,9 +34,9 @@ impl BertDirectory {
     /// # Errors
     ///
     /// Names the file, setting or tensor that is missing, wrong or not known.
-    pub fn open(path: &Path) -> Result<Self, LoadError> {
-        let dir = SafeTensorsDir::open(path)?;
-        let metadata = metadata(&dir, &Sentence::read(path)?)?;
+    pub fn open(files: Files) -> Result<Self, LoadError> {
+        let dir = SafeTensorsDir::read_from(files)?;
+        let metadata = metadata(&dir, &Sentence::read(dir.files())?)?;
         let mut tensors = Vec::new();
         let mut places = HashMap::new();
         for source in dir.names() {
@@ -77,11 +77,19 @@ impl WeightSource for BertDirectory {
         self.places.get(name).map(|(index, _)| &self.tensors[*index])
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+    fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError> {
         let Some((_, source)) = self.places.get(name) else {
             return Err(LoadError::new(format!("tensor {name}"), "is not in the model"));
         };
-        self.dir.read(source)
+        Ok(TensorData::from_bytes(self.dir.read(source)?))
+    }
+
+    fn files(&self) -> &Files {
+        self.dir.files()
+    }
+
+    fn into_files(self: Box<Self>) -> Files {
+        self.dir.into_files()
     }
 
     fn size_bytes(&self) -> u64 {
@@ -112,8 +120,7 @@ struct Config {
 }
 
 fn metadata(dir: &SafeTensorsDir, sentence: &Sentence) -> Result<Metadata, LoadError> {
-    let wrong =
-        |problem: String| LoadError::new(dir.path().join("config.json").display().to_string(), problem);
+    let wrong = |problem: String| LoadError::new(dir.files().subject("config.json"), problem);
     let config = Config::deserialize(dir.config())
         .map_err(|error| wrong(format!("does not describe a BERT encoder: {error}")))?;
     if config.model_type != "bert" {

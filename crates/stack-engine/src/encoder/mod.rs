@@ -16,7 +16,6 @@ mod reference;
 mod tiny;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,7 +57,6 @@ impl Encoder {
     ///
     /// Names the file, key or tensor that is at fault.
     pub fn load(
-        path: &Path,
         source: &dyn WeightSource,
         options: &EngineOptions,
         progress: Progress<'_>,
@@ -69,14 +67,14 @@ impl Encoder {
             return Err(LoadError::new("metadata key general.architecture", problem));
         }
         let mut spec = EncoderSpec::read(source.metadata())?;
-        let tokenizer = engine::tokenizer(path, source)?;
-        let device = options.device.open().map_err(|error| {
-            LoadError::caused(format!("device {}", options.device), "cannot be used", error)
+        let tokenizer = engine::tokenizer(source)?;
+        let device = options.placement.device.open().map_err(|error| {
+            LoadError::caused(format!("device {}", options.placement.device), "cannot be used", error)
         })?;
         let network = load::network(source, &mut spec, device, progress)?;
         let context_trained = spec.context;
         spec.context = options.context.map_or(spec.context, |most| spec.context.min(most));
-        let card = Arc::new(card(path, source, &spec, context_trained));
+        let card = Arc::new(card(source, &spec, context_trained));
         let worker = Worker {
             spec,
             network,
@@ -149,13 +147,14 @@ impl fmt::Debug for Encoder {
     }
 }
 
-fn card(path: &Path, source: &dyn WeightSource, spec: &EncoderSpec, context_trained: usize) -> ModelCard {
+fn card(source: &dyn WeightSource, spec: &EncoderSpec, context_trained: usize) -> ModelCard {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     // The dots in a directory's name belong to it: bge-small-en-v1.5.
-    let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
+    let files = source.files();
+    let name = if files.is_folder() { files.path().file_name() } else { files.path().file_stem() };
     ModelCard {
         id: name.map_or_else(|| "model".to_owned(), |name| name.to_string_lossy().into_owned()),
-        created_s: engine::modified_s(path),
+        created_s: files.modified_s(),
         context: count(spec.context),
         context_trained: count(context_trained),
         parameters: source.tensors().iter().map(|tensor| tensor.elements() as u64).sum(),
@@ -183,6 +182,7 @@ mod tests {
     use super::tiny::{POSITIONS, Tiny, WIDTH, wait};
     use super::*;
     use crate::load;
+    use crate::weights::Files;
 
     /// A model's file or directory, which vanishes with it.
     struct Written {
@@ -205,7 +205,7 @@ mod tests {
         }
 
         fn load_with(&self, options: &EngineOptions) -> Result<Encoder, LoadError> {
-            Encoder::load(&self.path, &*load::open(&self.path)?, options, &|_, _| ())
+            Encoder::load(&*load::open(Files::at(&self.path)?)?, options, &|_, _| ())
         }
 
         fn load(&self) -> Result<Encoder, LoadError> {
@@ -438,12 +438,12 @@ mod tests {
     #[test]
     fn other_architectures_are_not_encoders() {
         let written = Written::gguf(&stack_testkit::GgufBuilder::new("nomic-bert").build());
-        assert!(!Encoder::recognises(&*load::open(&written.path).unwrap()));
+        assert!(!Encoder::recognises(&*load::open(Files::at(&written.path).unwrap()).unwrap()));
         assert!(
             written.load().unwrap_err().to_string().contains("\"nomic-bert\"; the known encoder is \"bert\"")
         );
         let options = EngineOptions::default();
-        let error = load::load(&written.path, &options, &|_, _| ()).err().unwrap();
+        let error = load::load(Files::at(&written.path).unwrap(), &options, &|_, _| ()).err().unwrap();
         assert!(error.to_string().contains("nomic-bert"), "{error}");
     }
 }

@@ -9,6 +9,7 @@ use stack_chat::{EmbedInput, EmbedRequest};
 use super::tiny::wait;
 use crate::engine::EngineOptions;
 use crate::load::load;
+use crate::weights::Files;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -33,7 +34,8 @@ fn embeddings_of_minilm_are_those_of_sentence_transformers() {
     };
     let golden: Golden = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
     assert!(!golden.rows.is_empty());
-    let loaded = load(&model, &EngineOptions::default(), &|_, _| ()).unwrap();
+    let loaded =
+        load(Files::at(&model).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap().into_inner();
     assert_eq!((loaded.card.context, loaded.card.embedding, loaded.chat.is_none()), (256, 384, true));
     let embedder = loaded.embedder.unwrap();
     let embed =

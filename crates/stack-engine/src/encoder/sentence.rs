@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use crate::engine::{Pooling, read_bounded};
-use crate::weights::LoadError;
+use crate::engine::Pooling;
+use crate::weights::{Files, LoadError};
 
 /// The settings that matter here; all absent in a plain directory.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,15 +25,14 @@ impl Sentence {
     /// # Errors
     ///
     /// When a file is malformed, or asks for a module or a pooling that this program does not know.
-    pub(super) fn read(dir: &Path) -> Result<Self, LoadError> {
-        let pooling = match pooling_folder(dir)? {
+    pub(super) fn read(files: &Files) -> Result<Self, LoadError> {
+        let pooling = match pooling_folder(files)? {
             None => None,
-            Some(folder) => pooling(&dir.join(folder).join("config.json"))?,
+            Some(folder) => pooling(files, &format!("{folder}/config.json"))?,
         };
-        let file = dir.join("sentence_bert_config.json");
-        let limits: Limits = optional_json(&file)?.unwrap_or_default();
+        let limits: Limits = optional_json(files, LIMITS)?.unwrap_or_default();
         if limits.max_seq_length == Some(0) {
-            return Err(wrong(&file, "max_seq_length is zero"));
+            return Err(wrong(files, LIMITS, "max_seq_length is zero"));
         }
         Ok(Self { pooling, tokens_max: limits.max_seq_length, lowercase: limits.do_lower_case == Some(true) })
     }
@@ -56,29 +55,32 @@ struct Module {
 }
 
 /// Finds the folder of the pooling module among the modules that a model is made of.
-fn pooling_folder(dir: &Path) -> Result<Option<String>, LoadError> {
-    let file = dir.join("modules.json");
-    let Some(modules) = optional_json::<Vec<Module>>(&file)? else { return Ok(None) };
+fn pooling_folder(files: &Files) -> Result<Option<String>, LoadError> {
+    let Some(modules) = optional_json::<Vec<Module>>(files, MODULES)? else { return Ok(None) };
     let mut folder = None;
     for Module { path, class } in modules {
         match class.rsplit('.').next() {
             Some("Transformer") if path.is_empty() => {}
             Some("Transformer") => {
                 let problem = format!("says that the transformer is in {path:?}; only {:?} is read", "");
-                return Err(wrong(&file, problem));
+                return Err(wrong(files, MODULES, problem));
             }
             // A path that leads elsewhere would let a model read any file.
             Some("Pooling") if Path::new(&path).file_name().is_some_and(|name| name == path.as_str()) => {
                 folder = Some(path);
             }
             Some("Pooling") => {
-                return Err(wrong(&file, format!("names the folder {path:?}, which is not beside it")));
+                return Err(wrong(
+                    files,
+                    MODULES,
+                    format!("names the folder {path:?}, which is not beside it"),
+                ));
             }
             // Vectors are always brought to length 1.
             Some("Normalize") => {}
             _ => {
                 let problem = format!("has a module {class}; known are Transformer, Pooling and Normalize");
-                return Err(wrong(&file, problem));
+                return Err(wrong(files, MODULES, problem));
             }
         }
     }
@@ -86,8 +88,8 @@ fn pooling_folder(dir: &Path) -> Result<Option<String>, LoadError> {
 }
 
 /// Reads which one of the poolings is switched on.
-fn pooling(file: &Path) -> Result<Option<Pooling>, LoadError> {
-    let Some(settings) = optional_json::<Map<String, Json>>(file)? else { return Ok(None) };
+fn pooling(files: &Files, name: &str) -> Result<Option<Pooling>, LoadError> {
+    let Some(settings) = optional_json::<Map<String, Json>>(files, name)? else { return Ok(None) };
     let mut chosen = Vec::new();
     for (name, value) in &settings {
         if let Some(mode) = name.strip_prefix("pooling_mode_")
@@ -105,24 +107,27 @@ fn pooling(file: &Path) -> Result<Option<Pooling>, LoadError> {
             let problem = format!(
                 "switches on the poolings {other:?}; one of mean_tokens, cls_token and lasttoken is known"
             );
-            Err(wrong(file, problem))
+            Err(wrong(files, name, problem))
         }
     }
 }
 
 /// Reads a JSON file, if there is one.
-pub(super) fn optional_json<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, LoadError> {
-    if !file.exists() {
+pub(super) fn optional_json<T: DeserializeOwned>(files: &Files, name: &str) -> Result<Option<T>, LoadError> {
+    if !files.has_companion(name) {
         return Ok(None);
     }
-    serde_json::from_slice(&read_bounded(file)?)
+    serde_json::from_slice(&files.read(name)?)
         .map(Some)
-        .map_err(|error| wrong(file, format!("cannot be understood: {error}")))
+        .map_err(|error| wrong(files, name, format!("cannot be understood: {error}")))
 }
 
-fn wrong(file: &Path, problem: impl Into<String>) -> LoadError {
-    LoadError::new(file.display().to_string(), problem)
+fn wrong(files: &Files, name: &str, problem: impl Into<String>) -> LoadError {
+    LoadError::new(files.subject(name), problem)
 }
+
+const LIMITS: &str = "sentence_bert_config.json";
+const MODULES: &str = "modules.json";
 
 #[cfg(test)]
 mod tests {
@@ -140,13 +145,13 @@ mod tests {
         fs::write(dir.path().join("modules.json"), modules).unwrap();
         fs::write(dir.path().join("1_Pooling/config.json"), pooling).unwrap();
         fs::write(dir.path().join("sentence_bert_config.json"), limits).unwrap();
-        Sentence::read(dir.path())
+        Sentence::read(&Files::at(dir.path()).unwrap())
     }
 
     #[test]
     fn a_plain_directory_says_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Sentence::read(dir.path()).unwrap(), Sentence::default());
+        assert_eq!(Sentence::read(&Files::at(dir.path()).unwrap()).unwrap(), Sentence::default());
     }
 
     #[test]

@@ -1,30 +1,17 @@
 //! How much fits.
 
-use crate::executor::resident_bytes;
-use crate::spec::{DecoderSpec, Mixer};
+use crate::executor::DeviceKind;
+use crate::spec::DecoderSpec;
 use crate::weights::WeightSource;
 
-/// Bytes that the weights take on the processor.
-pub fn weight_bytes(source: &dyn WeightSource) -> u64 {
-    source.tensors().iter().map(resident_bytes).fold(0, u64::saturating_add)
+/// Bytes that the weights take where they are computed with this device.
+pub fn weight_bytes(source: &dyn WeightSource, device: DeviceKind) -> u64 {
+    source.tensors().iter().map(|tensor| device.resident_bytes(tensor)).fold(0, u64::saturating_add)
 }
 
-/// Bytes that one token takes in the cache, as the candle executor stores it.
-///
-/// Caches grow by doubling, so up to twice the tokens held are allocated; this counts the doubled size.
-pub fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
-    let floats: usize = spec
-        .layers
-        .iter()
-        .map(|layer| match &layer.mixer {
-            Mixer::Attention(attention) => {
-                attention.kv_heads * (attention.key_length + attention.value_length)
-            }
-            Mixer::Latent(latent) => latent.kv_rank + latent.rope.dimensions,
-            Mixer::ShortConvolution { .. } | Mixer::Linear | Mixer::None => 0,
-        })
-        .sum();
-    floats as u64 * size_of::<f32>() as u64 * 2
+/// Bytes that one token takes in the cache of a decoder.
+pub fn cache_bytes_per_token(spec: &DecoderSpec, device: DeviceKind) -> u64 {
+    device.cache_bytes_per_token(spec)
 }
 
 /// Bytes that this process may still take: what the machine has available, or what its control group leaves, whichever
@@ -46,8 +33,8 @@ pub fn available_bytes() -> Option<u64> {
 }
 
 /// Tokens that the caches of all sequences may hold together.
-pub(super) fn cache_tokens(spec: &DecoderSpec, available: Option<u64>) -> usize {
-    let per_token = cache_bytes_per_token(spec).max(1);
+pub(super) fn cache_tokens(spec: &DecoderSpec, device: DeviceKind, available: Option<u64>) -> usize {
+    let per_token = cache_bytes_per_token(spec, device).max(1);
     // A fifth stays free for activations and for the rest of the machine.
     let tokens = available.map_or(u64::MAX, |bytes| bytes / 5 * 4 / per_token);
     usize::try_from(tokens).unwrap_or(usize::MAX)

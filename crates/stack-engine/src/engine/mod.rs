@@ -18,7 +18,6 @@ mod prepare;
 mod worker;
 
 use std::fmt;
-use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex};
@@ -35,7 +34,7 @@ use self::channel::Place;
 use self::job::{EmbedJob, Job};
 use self::model::Model;
 use self::worker::Worker;
-use crate::executor::{CandleExecutor, Executor};
+use crate::executor::Executor;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
 use crate::template::{ChatTemplate, ControlTexts};
@@ -65,14 +64,13 @@ impl Engine {
     ///
     /// Names the file, key or tensor that is at fault.
     pub fn load(
-        path: &Path,
         source: &dyn WeightSource,
         options: &EngineOptions,
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<Self, LoadError> {
         let spec = DecoderSpec::read(source)?;
-        let tokenizer = tokenizer(path, source)?;
-        let template = options.template_for(path, source)?;
+        let tokenizer = tokenizer(source)?;
+        let template = options.template_for(source)?;
         let pooling = pooling(source, &spec.architecture);
         let sampling = SamplingDefaults::from_metadata(source.metadata())
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
@@ -80,15 +78,15 @@ impl Engine {
         // Memory is measured before the weights take theirs, so that a full page cache does not count twice.
         let weights = source.size_bytes();
         let available = available_bytes().map(|bytes| bytes.saturating_sub(weights));
-        let cache_tokens = memory::cache_tokens(&spec, available);
+        let cache_tokens = memory::cache_tokens(&spec, options.placement.device, available);
         let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
-        let executor = CandleExecutor::load(source, spec, options.device, context, progress)?;
+        let executor = options.placement.load(source, spec, context, progress)?;
         let context = executor.context();
-        let card = card(path, source, &executor, template.is_some());
+        let card = card(source, executor.as_ref(), template.is_some());
         let control = ControlTexts::new(tokenizer.iter().flat_map(Tokenizer::control_texts));
         let clock = options.clock;
         let model = Arc::new(Model { card, context, tokenizer, template, control, sampling, pooling, clock });
-        Ok(Self::start(model, Box::new(executor), cache_tokens.max(context), options.queue_max))
+        Ok(Self::start(model, executor, cache_tokens.max(context), options.queue_max))
     }
 
     fn start(model: Arc<Model>, executor: Box<dyn Executor>, cache_tokens: usize, queue_max: usize) -> Self {
@@ -193,12 +191,11 @@ impl fmt::Debug for Engine {
 /// # Errors
 ///
 /// When there is a vocabulary, but not one that this program can use.
-pub fn tokenizer(path: &Path, source: &dyn WeightSource) -> Result<Option<Tokenizer>, LoadError> {
-    let json = path.join("tokenizer.json");
-    let built = if path.is_dir() && json.exists() {
-        let bytes = read_bounded(&json)?;
-        let config = path.join("tokenizer_config.json");
-        let config = if config.exists() { Some(read_bounded(&config)?) } else { None };
+pub fn tokenizer(source: &dyn WeightSource) -> Result<Option<Tokenizer>, LoadError> {
+    let files = source.files();
+    let optional = |name| files.has_companion(name).then(|| files.read(name)).transpose();
+    let built = if let Some(bytes) = optional("tokenizer.json")? {
+        let config = optional("tokenizer_config.json")?;
         Tokenizer::from_json(&bytes, config.as_deref())
     } else {
         Tokenizer::from_metadata(source.metadata())
@@ -207,26 +204,11 @@ pub fn tokenizer(path: &Path, source: &dyn WeightSource) -> Result<Option<Tokeni
         Ok(tokenizer) => Ok(Some(tokenizer)),
         Err(TokenizerError::NoVocabulary) => Ok(None),
         Err(error) => Err(LoadError {
-            subject: path.display().to_string(),
+            subject: files.path().display().to_string(),
             problem: "the vocabulary cannot be used".to_owned(),
             source: Some(Box::new(error)),
         }),
     }
-}
-
-/// Reads a small file beside the weights.
-pub(crate) fn read_bounded(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let failed = |error: std::io::Error| LoadError {
-        subject: path.display().to_string(),
-        problem: "cannot be read".to_owned(),
-        source: Some(Box::new(error)),
-    };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    if size > COMPANION_BYTES_MAX {
-        let problem = format!("has {size} bytes; at most {COMPANION_BYTES_MAX} are read");
-        return Err(LoadError::new(path.display().to_string(), problem));
-    }
-    std::fs::read(path).map_err(failed)
 }
 
 fn pooling(source: &dyn WeightSource, architecture: &str) -> Pooling {
@@ -239,16 +221,20 @@ fn pooling(source: &dyn WeightSource, architecture: &str) -> Pooling {
     }
 }
 
-fn card(path: &Path, source: &dyn WeightSource, executor: &CandleExecutor, chats: bool) -> ModelCard {
+fn card(source: &dyn WeightSource, executor: &dyn Executor, chats: bool) -> ModelCard {
     let spec = executor.spec();
+    let files = source.files();
     let elements = |shape: &[usize]| shape.iter().map(|&dimension| dimension as u64).product::<u64>();
     let mut abilities = vec![Ability::Completes, Ability::Embeds];
     if chats {
         abilities.push(Ability::Chats);
     }
     ModelCard {
-        id: path.file_stem().map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned()),
-        created_s: modified_s(path),
+        id: files
+            .path()
+            .file_stem()
+            .map_or_else(|| "model".to_owned(), |stem| stem.to_string_lossy().into_owned()),
+        created_s: files.modified_s(),
         context: u32::try_from(executor.context()).unwrap_or(u32::MAX),
         context_trained: u32::try_from(spec.context_trained).unwrap_or(u32::MAX),
         parameters: source.tensors().iter().map(|tensor| elements(&tensor.shape)).sum(),
@@ -260,18 +246,8 @@ fn card(path: &Path, source: &dyn WeightSource, executor: &CandleExecutor, chats
     }
 }
 
-pub(crate) fn modified_s(path: &Path) -> u64 {
-    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    modified
-        .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-        .map_or(0, |since| since.as_secs())
-}
-
 /// The most answers to one request.
 const CHOICES_MAX: usize = 16;
 
 /// What a caller who found no place is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
-
-/// Bounds tokenizer and template files.
-const COMPANION_BYTES_MAX: u64 = 256 << 20;

@@ -1,19 +1,16 @@
 //! How a model is loaded, and where its chat template comes from.
 
-use std::path::Path;
-
 use jiff::Zoned;
 
-use super::read_bounded;
-use crate::executor::DeviceKind;
+use crate::executor::Placement;
 use crate::template::{ChatTemplate, builtin};
-use crate::weights::{LoadError, WeightSource};
+use crate::weights::{Files, LoadError, WeightSource};
 
 /// How a model is loaded.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     /// Where it runs.
-    pub device: DeviceKind,
+    pub placement: Placement,
     /// Tokens that a sequence may hold; `None` = as many as the model was trained for and memory allows.
     pub context: Option<usize>,
     /// A chat template that replaces the model's own.
@@ -30,18 +27,20 @@ impl Default for EngineOptions {
         reason = "this is where the clock enters; callers may give their own"
     )]
     fn default() -> Self {
-        Self { device: DeviceKind::Cpu, context: None, template: None, queue_max: 512, clock: Zoned::now }
+        Self {
+            placement: Placement::default(),
+            context: None,
+            template: None,
+            queue_max: 512,
+            clock: Zoned::now,
+        }
     }
 }
 
 impl EngineOptions {
     /// Finds the chat template: given here, in the model's metadata, in a file beside it, or built in for its
     /// architecture. A model may have none.
-    pub fn template_for(
-        &self,
-        path: &Path,
-        source: &dyn WeightSource,
-    ) -> Result<Option<ChatTemplate>, LoadError> {
+    pub fn template_for(&self, source: &dyn WeightSource) -> Result<Option<ChatTemplate>, LoadError> {
         let (origin, text) = if let Some(given) = &self.template {
             ("the given chat template".to_owned(), given.clone())
         } else if let Some(stored) = source
@@ -50,7 +49,7 @@ impl EngineOptions {
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?
         {
             ("the model's chat template".to_owned(), stored.to_owned())
-        } else if let Some(found) = beside(path)? {
+        } else if let Some(found) = beside(source.files())? {
             found
         } else {
             let architecture =
@@ -69,23 +68,20 @@ impl EngineOptions {
 }
 
 /// A template in the model's folder: `chat_template.jinja`, or the `chat_template` of `tokenizer_config.json`.
-fn beside(path: &Path) -> Result<Option<(String, String)>, LoadError> {
-    if !path.is_dir() {
+fn beside(files: &Files) -> Result<Option<(String, String)>, LoadError> {
+    if files.has_companion(JINJA) {
+        let subject = files.subject(JINJA);
+        return match String::from_utf8(files.read(JINJA)?) {
+            Ok(text) => Ok(Some((subject, text))),
+            Err(_) => Err(LoadError::new(subject, "is not UTF-8")),
+        };
+    }
+    if !files.has_companion(TOKENIZER_CONFIG) {
         return Ok(None);
     }
-    let jinja = path.join("chat_template.jinja");
-    let name = |path: &Path| path.display().to_string();
-    if jinja.exists() {
-        let text = String::from_utf8(read_bounded(&jinja)?)
-            .map_err(|_| LoadError::new(name(&jinja), "is not UTF-8"))?;
-        return Ok(Some((name(&jinja), text)));
-    }
-    let config = path.join("tokenizer_config.json");
-    if !config.exists() {
-        return Ok(None);
-    }
-    let json: serde_json::Value = serde_json::from_slice(&read_bounded(&config)?)
-        .map_err(|error| LoadError::new(name(&config), format!("is not JSON: {error}")))?;
+    let subject = files.subject(TOKENIZER_CONFIG);
+    let json: serde_json::Value = serde_json::from_slice(&files.read(TOKENIZER_CONFIG)?)
+        .map_err(|error| LoadError::new(subject.as_str(), format!("is not JSON: {error}")))?;
     // Older files list several templates by name.
     let template = match &json["chat_template"] {
         serde_json::Value::Array(named) => {
@@ -93,5 +89,8 @@ fn beside(path: &Path) -> Result<Option<(String, String)>, LoadError> {
         }
         other => Some(other),
     };
-    Ok(template.and_then(|template| template.as_str()).map(|text| (name(&config), text.to_owned())))
+    Ok(template.and_then(|template| template.as_str()).map(|text| (subject, text.to_owned())))
 }
+
+const JINJA: &str = "chat_template.jinja";
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";

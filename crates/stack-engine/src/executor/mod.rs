@@ -4,14 +4,25 @@
 //! tokens of some sequences) and returns one row per position that the caller asked for. It knows nothing of text,
 //! sampling or requests.
 
+mod batch;
 pub(crate) mod candle;
+mod cpu;
+mod placement;
+mod routing;
+mod slots;
+mod tensors;
 
 use std::fmt;
 
 use crate::spec::DecoderSpec;
 
-pub(crate) use candle::resident_bytes;
-pub use candle::{CandleExecutor, DeviceKind, Progress};
+pub use candle::{CandleExecutor, DeviceKind};
+pub use cpu::CpuExecutor;
+pub use placement::Placement;
+pub use stack_kernels::{Level, UnknownLevel};
+
+/// Called with bytes loaded and bytes in all.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
 /// An open sequence of one executor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,6 +4,7 @@
 //! `RoPE` pairs dimensions, where norms stand, what a window pattern means) is a row of [`rows`]; adding a Llama-like
 //! family is adding a row. Nothing after this module branches on an architecture's name.
 
+mod alibi;
 mod read;
 mod rope;
 mod row;
@@ -147,6 +148,14 @@ pub struct Temperature {
     pub floor: usize,
     /// Added to positions.
     pub offset: usize,
+}
+
+impl Temperature {
+    /// What a query at this position is multiplied by.
+    pub fn factor(self, position: usize) -> f32 {
+        let step = (position + self.offset) / self.floor;
+        1.0 + self.scale * ((step + 1) as f32).ln()
+    }
 }
 
 /// Latent attention of one layer: keys and values live in one compressed vector per token.

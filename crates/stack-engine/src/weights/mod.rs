@@ -3,7 +3,9 @@
 //! A GGUF file and a `SafeTensors` directory both become a [`WeightSource`]: metadata under GGUF's key names, tensors
 //! under GGUF's tensor names. Nothing after this module knows which of the two it was.
 
+mod data;
 mod file;
+mod files;
 pub mod gguf;
 mod metadata;
 mod open;
@@ -12,6 +14,8 @@ mod safetensors;
 mod source;
 mod tensor;
 
+pub use data::TensorData;
+pub use files::{Files, Opener};
 pub use gguf::GgufFile;
 pub use metadata::{Metadata, MetadataError, Value};
 pub use open::open;

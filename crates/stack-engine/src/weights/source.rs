@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Metadata, MetadataError, TensorInfo};
+use super::{Files, Metadata, MetadataError, TensorData, TensorInfo};
 
 /// Metadata and tensors of one model, wherever they lie.
 pub trait WeightSource: Send + Sync {
@@ -15,10 +15,21 @@ pub trait WeightSource: Send + Sync {
     /// Returns the description of one tensor.
     fn tensor(&self, name: &str) -> Option<&TensorInfo>;
 
-    /// Reads the data of one tensor into private memory, in the type that [`Self::tensor`] gives.
+    /// Returns the data of one tensor, to be read in parts, in the type that [`Self::tensor`] gives.
     ///
     /// May be called from several threads at once.
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError>;
+    fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError>;
+
+    /// Reads all data of one tensor into private memory.
+    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        self.data(name)?.into_bytes()
+    }
+
+    /// Returns the files that it is made of, and where their companions are.
+    fn files(&self) -> &Files;
+
+    /// Ends reading and returns the files, to be verified.
+    fn into_files(self: Box<Self>) -> Files;
 
     /// Bytes of all files together.
     fn size_bytes(&self) -> u64;

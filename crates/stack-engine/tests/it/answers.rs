@@ -11,7 +11,7 @@ use stack_chat::{
     FinishReason, Logprobs, Message, Prompt, Sampling, Usage,
 };
 use stack_engine::engine::{Engine, EngineOptions};
-use stack_engine::weights;
+use stack_engine::weights::{self, Files};
 use stack_testkit::reference_data;
 
 #[test]
@@ -171,8 +171,8 @@ fn stories(options: &EngineOptions) -> Option<Engine> {
 }
 
 fn load(path: &Path, options: &EngineOptions) -> Engine {
-    let source = weights::open(path).unwrap();
-    Engine::load(path, source.as_ref(), options, &|_, _| {}).unwrap()
+    let source = weights::open(Files::at(path).unwrap()).unwrap();
+    Engine::load(source.as_ref(), options, &|_, _| {}).unwrap()
 }
 
 fn plain(prompt: &str) -> ChatRequest {

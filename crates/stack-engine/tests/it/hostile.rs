@@ -1,10 +1,11 @@
 //! Models that lie: whatever a file says, it gets an error or an answer, never a panic or an absurd allocation.
 
-use stack_engine::executor::{Chunk, Executor, ExecutorError, Output, Wanted};
+use stack_engine::executor::{Chunk, ExecutorError, Level, Output, Placement, Wanted};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::weights::GgufFile;
 use stack_testkit::GgufBuilder;
 
+use crate::placements;
 use crate::tiny::{Key, Tiny, VOCABULARY};
 
 #[test]
@@ -108,14 +109,18 @@ fn what_is_not_a_model_that_can_run_is_refused_by_name() {
 fn a_part_of_a_layer_that_is_not_known_is_refused_by_name() {
     let mut model = Tiny::llama();
     model.tensors.push(("blk.1.ssm_in.weight".to_owned(), vec![2, 2]));
-    let error = model.load(32).err().unwrap().to_string();
-    assert!(error.contains("blk.1.ssm_in.weight"), "{error}");
+    for placement in executors() {
+        let error = model.load(32, &placement).err().unwrap().to_string();
+        assert!(error.contains("blk.1.ssm_in.weight"), "{error}");
+    }
 }
 
 #[test]
 fn impossible_batches_are_errors_and_leave_the_executor_usable() {
-    for model in models() {
-        let mut executor = model.load(32).unwrap();
+    for (model, placement) in
+        models().iter().flat_map(|model| executors().map(move |placement| (model, placement)))
+    {
+        let mut executor = model.load(32, &placement).unwrap();
         assert!(executor.forward(&[], Output::Logits).unwrap().is_empty());
         let sequence = executor.open();
         let all = |tokens| [Chunk { sequence, tokens, wanted: Wanted::All }];
@@ -133,9 +138,18 @@ fn models() -> [Tiny; 5] {
     [Tiny::llama(), Tiny::windowed(), Tiny::experts(), Tiny::latent(), Tiny::convolution()]
 }
 
-/// Whether a model loads and computes.
+/// The executors that must not be harmed.
+fn executors() -> [Placement; 2] {
+    [Placement { threads: 1, ..placements::cpu(Level::detect()) }, placements::candle()]
+}
+
+/// Whether a model loads and computes, on whatever executor.
 fn answers(model: &Tiny) -> bool {
-    let Ok(mut executor) = model.load(32) else { return false };
+    executors().map(|placement| answers_on(model, &placement)).contains(&true)
+}
+
+fn answers_on(model: &Tiny, placement: &Placement) -> bool {
+    let Ok(mut executor) = model.load(32, placement) else { return false };
     let sequence = executor.open();
     let batch = |tokens| [Chunk { sequence, tokens, wanted: Wanted::All }];
     let first = executor.forward(&batch(&[1, 2, 3]), Output::Logits).is_ok();

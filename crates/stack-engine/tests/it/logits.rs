@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use serde_json::Value;
-use stack_engine::executor::{CandleExecutor, Chunk, DeviceKind, Executor, Output, Wanted};
+use stack_engine::executor::{Chunk, Output, Placement, Wanted};
 use stack_engine::spec::{DecoderSpec, known_architectures};
 use stack_engine::weights::{GgufFile, LoadError, WeightSource};
 use stack_testkit::{nmse, reference_data};
+
+use crate::placements;
 
 #[test]
 fn every_architecture_answers_as_the_reference_does() {
@@ -27,17 +29,23 @@ fn further_architectures_answer_as_the_reference_does() {
 fn every_tensor_type_answers_as_the_reference_does() {
     let Some(folder) = reference_data("types") else { return };
     let exact = ["F16", "BF16"];
-    compare_all(&folder, |name| if exact.iter().any(|ty| name.ends_with(ty)) { 1e-4 } else { 6e-4 });
+    compare_all(&folder, |model| {
+        let name = model.file_stem().unwrap().to_str().unwrap();
+        if exact.iter().any(|ty| name.ends_with(ty)) { 1e-4 } else { 6e-4 }
+    });
 }
 
 #[test]
 fn a_real_model_answers_as_the_reference_does() {
     let Some(folder) = reference_data("stories260K") else { return };
-    let rows = worst(&folder.join("stories260K.gguf"), &folder.join("stories260K.json")).unwrap();
-    assert!(rows < 1e-4, "NMSE {rows:e}");
+    for placement in placements::all() {
+        let model = folder.join("stories260K.gguf");
+        let rows = worst(&model, &folder.join("stories260K.json"), &placement).unwrap();
+        assert!(rows < 1e-4, "{}: NMSE {rows:e}", placements::name(&placement));
+    }
 }
 
-fn compare_all(folder: &Path, limit: impl Fn(&str) -> f64) {
+fn compare_all(folder: &Path, limit: impl Fn(&Path) -> f64) {
     let mut failures = Vec::new();
     let mut models: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
@@ -52,14 +60,17 @@ fn compare_all(folder: &Path, limit: impl Fn(&str) -> f64) {
             println!("{name}: refused");
             continue;
         }
-        match worst(&model, &model.with_extension("json")) {
-            Ok(worst) => {
-                println!("{name}: {worst:.2e}");
-                if worst.is_nan() || worst > limit(&name) {
-                    failures.push(format!("{name}: NMSE {worst:.2e}"));
+        for placement in placements::all() {
+            let name = format!("{name}, {}", placements::name(&placement));
+            match worst(&model, &model.with_extension("json"), &placement) {
+                Ok(worst) => {
+                    println!("{name}: {worst:.2e}");
+                    if worst.is_nan() || worst > limit(&model) {
+                        failures.push(format!("{name}: NMSE {worst:.2e}"));
+                    }
                 }
+                Err(error) => failures.push(format!("{name}: {error}")),
             }
-            Err(error) => failures.push(format!("{name}: {error}")),
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
@@ -75,13 +86,13 @@ fn is_known(model: &Path) -> bool {
 }
 
 /// The largest error of any row, over one batch and over 24 tokens followed by single ones.
-fn worst(model: &Path, reference: &Path) -> Result<f64, LoadError> {
+fn worst(model: &Path, reference: &Path, placement: &Placement) -> Result<f64, LoadError> {
     let reference: Value = serde_json::from_slice(&std::fs::read(reference).unwrap()).unwrap();
     let tokens: Vec<u32> = serde_json::from_value(reference["tokens"].clone()).unwrap();
     let expected: Vec<Vec<f32>> = serde_json::from_value(reference["logits"].clone()).unwrap();
     let file = GgufFile::open(model).unwrap();
     let spec = DecoderSpec::read(&file)?;
-    let mut executor = CandleExecutor::load(&file, spec, DeviceKind::Cpu, 64, &|_, _| {})?;
+    let mut executor = placement.load(&file, spec, 64, &|_, _| {})?;
     let mut worst: f64 = 0.0;
     for split in [32, 24, 1] {
         let sequence = executor.open();

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests fail loudly and tell what they measured")]
 
+mod agreement;
 mod answers;
 mod book;
 mod hostile;
 mod logits;
+mod placements;
 mod ragged;
 mod tiny;

@@ -1,19 +1,23 @@
 //! However the tokens of a sequence come in, and whoever else is in the batch, its logits are the same.
 
-use stack_engine::executor::{CandleExecutor, Chunk, DeviceKind, Executor, Output, SequenceId, Wanted};
+use std::path::PathBuf;
+
+use stack_engine::executor::{Chunk, DeviceKind, Executor, Level, Output, Placement, SequenceId, Wanted};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::weights::GgufFile;
 use stack_testkit::{nmse, reference_data};
 
+use crate::placements;
 use crate::tiny::{Tiny, VOCABULARY};
 
 /// A model, and how exactly its logits repeat.
 struct Subject {
     name: String,
-    executor: CandleExecutor,
+    executor: Box<dyn Executor>,
     vocabulary: usize,
-    /// The largest error allowed. Before an F16 matrix activations are rounded to F16, so that a sum taken in another
-    /// order may come out half a thousandth apart; with F32 weights only the last bits differ.
+    /// The largest error allowed. This program's kernels repeat themselves exactly. candle rounds activations to F16
+    /// before an F16 matrix, so that a sum taken in another order may come out half a thousandth apart; with F32 weights
+    /// only the last bits differ.
     error_max: f64,
 }
 
@@ -95,23 +99,68 @@ fn a_truncated_sequence_continues_as_if_the_rest_had_never_been() {
     });
 }
 
-fn for_each_model(check: impl Fn(&mut Subject)) {
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    for level in Level::available() {
+        let mut alone: Vec<Vec<Vec<f32>>> = Vec::new();
+        for threads in 1..=3 {
+            let mut index = 0;
+            for_each_model_on(&Placement { threads, ..placements::cpu(level) }, &mut |subject| {
+                let tokens = subject.tokens(11);
+                let mut rows = subject.fresh(&tokens);
+                let sequence = subject.executor.open();
+                rows.extend(tokens[..8].iter().flat_map(|token| subject.run(sequence, &[*token])));
+                subject.executor.close(sequence);
+                match alone.get(index) {
+                    None => alone.push(rows),
+                    Some(expected) => subject.assert_same(&rows, expected, "with more threads"),
+                }
+                index += 1;
+            });
+        }
+    }
+}
+
+fn for_each_model(mut check: impl FnMut(&mut Subject)) {
+    for placement in placements::all() {
+        for_each_model_on(&placement, &mut check);
+    }
+}
+
+fn for_each_model_on(placement: &Placement, check: &mut impl FnMut(&mut Subject)) {
+    let on = placements::name(placement);
+    let error_max = |candle| if placement.device == DeviceKind::Candle { candle } else { 0.0 };
     let tiny = [Tiny::llama(), Tiny::windowed(), Tiny::experts(), Tiny::latent(), Tiny::convolution()];
     for model in tiny {
         check(&mut Subject {
-            name: format!("a tiny {}", model.architecture),
-            executor: model.load(TOKENS).unwrap(),
+            name: format!("a tiny {}, {on}", model.architecture),
+            executor: model.load(TOKENS, placement).unwrap(),
             vocabulary: VOCABULARY,
-            error_max: 1e-8,
+            error_max: error_max(1e-8),
         });
     }
-    let Some(folder) = reference_data("archs") else { return };
-    for name in ["llama-dense", "gemma3-dense", "lfm2-dense", "deepseek2-moe", "gpt-oss-moe"] {
-        let file = GgufFile::open(&folder.join(format!("{name}.gguf"))).unwrap();
+    for path in references() {
+        let file = GgufFile::open(&path).unwrap();
         let spec = DecoderSpec::read(&file).unwrap();
-        let executor = CandleExecutor::load(&file, spec, DeviceKind::Cpu, TOKENS, &|_, _| {}).unwrap();
-        check(&mut Subject { name: name.to_owned(), executor, vocabulary: 128, error_max: 1e-5 });
+        check(&mut Subject {
+            name: format!("{}, {on}", path.display()),
+            vocabulary: spec.vocabulary,
+            executor: placement.load(&file, spec, TOKENS, &|_, _| {}).unwrap(),
+            error_max: error_max(1e-5),
+        });
     }
+}
+
+/// Models of the reference data that have one peculiarity each, and one of each kind of kernel.
+fn references() -> Vec<PathBuf> {
+    let folder = |folder: &str, names: &[&str]| {
+        let found = reference_data(folder);
+        let paths = found.iter().flat_map(|path| names.iter().map(|name| path.join(format!("{name}.gguf"))));
+        paths.collect::<Vec<_>>()
+    };
+    let archs = ["llama-dense", "gemma3-dense", "lfm2-dense", "deepseek2-moe", "gpt-oss-moe"];
+    let types = ["Q4_0", "Q8_0", "Q4_K", "Q6_K", "IQ4_XS", "BF16"].map(|ty| format!("llama-dense-{ty}"));
+    [folder("archs", &archs), folder("types", &types.each_ref().map(String::as_str))].concat()
 }
 
 impl Subject {
@@ -135,6 +184,11 @@ impl Subject {
     fn assert_same(&self, found: &[Vec<f32>], expected: &[Vec<f32>], what: &str) {
         assert_eq!(found.len(), expected.len(), "{} {what}", self.name);
         for (position, (found, expected)) in found.iter().zip(expected).enumerate() {
+            if self.error_max == 0.0 {
+                let bits = |row: &[f32]| row.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(found), bits(expected), "{} {what}, at {position}", self.name);
+                continue;
+            }
             let error = nmse(found, expected);
             assert!(error < self.error_max, "{} {what}: NMSE {error:.1e} at {position}", self.name);
         }

@@ -1,6 +1,6 @@
 //! Tiny models of several shapes, made in memory, whose keys and tensors a test may change one by one.
 
-use stack_engine::executor::{CandleExecutor, DeviceKind};
+use stack_engine::executor::{Executor, Placement};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::weights::{GgufFile, LoadError};
 use stack_testkit::GgufBuilder;
@@ -165,7 +165,7 @@ impl Tiny {
     }
 
     /// Writes the file and loads the model from it.
-    pub(crate) fn load(&self, context: usize) -> Result<CandleExecutor, LoadError> {
+    pub(crate) fn load(&self, context: usize, placement: &Placement) -> Result<Box<dyn Executor>, LoadError> {
         let mut builder = GgufBuilder::new(self.architecture);
         for (key, value) in &self.keys {
             let key = format!("{}.{key}", self.architecture);
@@ -189,7 +189,7 @@ impl Tiny {
         std::fs::write(file.path(), builder.build()).unwrap();
         let source = GgufFile::open(file.path())?;
         let spec = DecoderSpec::read(&source)?;
-        CandleExecutor::load(&source, spec, DeviceKind::Cpu, context, &|_, _| {})
+        placement.load(&source, spec, context, &|_, _| {})
     }
 }
 

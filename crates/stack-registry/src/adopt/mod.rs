@@ -137,6 +137,7 @@ pub fn adopt(
         commit: found.commit.clone(),
         signer: None,
         named_at: Some(now),
+        sealed_here: false,
     };
     let entry = Entry { name: name.clone(), manifest, record };
     store.bind(&lease, &entry, rebind)?;

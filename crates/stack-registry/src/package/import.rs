@@ -158,6 +158,7 @@ impl<'a> Import<'a> {
                 commit: fact(key::COMMIT),
                 signer: None,
                 named_at: Some(options.now),
+                sealed_here: false,
             };
             let entry = Entry { name, manifest: descriptor.clone(), record };
             store.bind(&lease, &entry, options.rebind)?;

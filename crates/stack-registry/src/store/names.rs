@@ -36,6 +36,9 @@ pub struct Record {
     pub signer: Option<String>,
     /// When, in seconds since 1970.
     pub named_at: Option<u64>,
+    /// Whether the model was sealed in this store, from plain files that had the roots in its manifest. What came from
+    /// elsewhere never is.
+    pub sealed_here: bool,
 }
 
 /// What to do with a name that means something else already.
@@ -250,6 +253,7 @@ impl Entry {
             commit: fact(key::COMMIT),
             signer: fact(key::SIGNER),
             named_at: fact(key::NAMED_AT).and_then(|seconds| seconds.parse().ok()),
+            sealed_here: descriptor.annotations.get(key::SEALED_HERE) == Some("true"),
         };
         Self { name, manifest: descriptor.clone(), record }
     }
@@ -270,6 +274,9 @@ impl Record {
             if let Some(value) = value {
                 descriptor.annotations.set(key, value);
             }
+        }
+        if self.sealed_here {
+            descriptor.annotations.set(key::SEALED_HERE, "true");
         }
         descriptor
     }

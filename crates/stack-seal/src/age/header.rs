@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::stanza::{self, COLUMNS, Stanza};
-use super::{FileKey, OpenError};
+use super::{FileKey, OpenError, passphrase};
 
 /// Tells from the first bytes of a file whether it is meant to be an age file, of whatever version.
 pub fn is_sealed(start: &[u8]) -> bool {
@@ -57,6 +57,11 @@ impl Header {
     /// Writes the header.
     pub fn to_bytes(&self) -> Vec<u8> {
         format!("{} {}\n", self.before_mac(), stanza::encode(&self.mac)).into_bytes()
+    }
+
+    /// Whether it was sealed with a passphrase, so that no identity opens it.
+    pub fn wants_passphrase(&self) -> bool {
+        self.stanzas.iter().any(|stanza| stanza.args.first().is_some_and(|kind| kind == passphrase::KIND))
     }
 
     /// Checks the MAC under the file key that was found.

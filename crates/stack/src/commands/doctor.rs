@@ -7,11 +7,11 @@ use clap::Args;
 use serde::Serialize;
 use stack_engine::engine::available_bytes;
 use stack_engine::executor::DeviceKind;
-use stack_engine::weights::WeightSource;
+use stack_engine::load;
 
 use crate::command_error::CommandError;
 use crate::output::Data;
-use crate::{default_model, machine, quantity, threads};
+use crate::{default_model, machine, options, quantity, threads};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -36,7 +36,7 @@ struct Report {
 struct Processor {
     name: Option<String>,
     features: Vec<&'static str>,
-    /// What the kernels of quantized weights were compiled for.
+    /// The instruction set that kernels use.
     isa: String,
     physical_cores: Option<usize>,
     usable_threads: usize,
@@ -72,14 +72,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 fn examine() -> Result<Report, CommandError> {
-    let model = default_model::open()?;
+    let model = load::open(default_model::files())?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("STACK_COMMIT"),
         processor: Processor {
             name: machine::processor(),
             features: machine::features(),
-            isa: machine::instruction_set(),
+            isa: options::level()?.to_string(),
             physical_cores: machine::physical_cores(),
             usable_threads: available_parallelism().map_or(1, NonZero::get),
         },
@@ -116,7 +116,7 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
         "           {cores} cores, {} threads usable; has {features}",
         processor.usable_threads
     ))?;
-    data.line(&format!("           kernels compiled for {}", processor.isa))?;
+    data.line(&format!("           kernels for {}", processor.isa))?;
     data.line(&format!("threads    {} would compute", report.threads))?;
     let (total, available) = (bytes(memory.total_bytes), bytes(memory.available_bytes));
     data.line(&format!("memory     {total}, {available} of it available"))?;

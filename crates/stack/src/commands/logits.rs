@@ -2,11 +2,11 @@
 
 use clap::Args;
 use serde::Serialize;
-use stack_engine::executor::{CandleExecutor, Chunk, Executor, Output, Wanted};
+use stack_engine::executor::{Chunk, Output, Wanted};
 use stack_engine::spec::DecoderSpec;
 
+use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
-use crate::load_bar::LoadBar;
 use crate::model_path::ModelPath;
 use crate::options::Compute;
 use crate::output::Data;
@@ -22,6 +22,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     split: Option<usize>,
     #[command(flatten)]
+    access: AccessArguments,
+    #[command(flatten)]
     pub(crate) compute: Compute,
     /// Print one JSON object with the tokens and the logits
     #[arg(long)]
@@ -36,7 +38,7 @@ struct Report<'a> {
 
 /// Prints one row of logits for each position.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let model = arguments.model.open()?;
+    let model = arguments.model.open(&arguments.access)?;
     let spec = DecoderSpec::read(&*model.source)?;
     if arguments.tokens.len() > spec.context_trained {
         let (tokens, context) = (arguments.tokens.len(), spec.context_trained);
@@ -44,11 +46,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return Err(CommandError::new(Kind::Limit, message).hint("give fewer tokens"));
     }
     let context = spec.context_trained;
-    let bar = LoadBar::new(&model.id);
-    let show = |done, total| bar.show(done, total);
-    let mut executor =
-        CandleExecutor::load(&*model.source, spec, arguments.compute.device()?, context, &show)?;
-    drop(bar);
+    let placement = arguments.compute.placement()?;
+    let mut executor = model.load_executor(spec, &placement, context)?;
     let sequence = executor.open();
     let mut data = Data::new();
     let mut logits = Vec::new();

@@ -10,6 +10,7 @@ use stack_engine::engine::EngineOptions;
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
 
+use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::input;
 use crate::model_path::ModelPath;
@@ -28,6 +29,8 @@ pub(crate) struct Arguments {
     /// Render as if it were this time, such as 2025-07-26T12:00:00
     #[arg(long, value_name = "TIME", value_parser = moment)]
     now: Option<Zoned>,
+    #[command(flatten)]
+    access: AccessArguments,
     /// Print one JSON object with the text
     #[arg(long)]
     json: bool,
@@ -51,7 +54,7 @@ impl Arguments {
         if let (Some(text), None) = (&given, &self.model) {
             return Ok((ChatTemplate::compile(text)?, Map::new()));
         }
-        let model = self.model.clone().unwrap_or_default().open()?;
+        let model = self.model.clone().unwrap_or_default().open(&self.access)?;
         let options = EngineOptions { template: given, ..EngineOptions::default() };
         let template = model.template(&options)?.ok_or_else(|| {
             CommandError::new(Kind::Missing, format!("the model {} has no chat template", model.id))

@@ -11,6 +11,7 @@ use stack_chat::{ChatModel, ChatRequest, FinishReason, Message, Prompt, Role};
 use stack_engine::spec::DecoderSpec;
 use tokio::runtime::{self, Runtime};
 
+use crate::access::AccessArguments;
 use crate::answer::{Answer, answer, speed};
 use crate::chat::Chat;
 use crate::command_error::{CommandError, Kind};
@@ -43,6 +44,8 @@ pub(crate) struct Arguments {
     sampling: SamplingArguments,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
+    #[command(flatten)]
+    access: AccessArguments,
     /// Print one JSON object with the answer, why it ended, tokens and times
     #[arg(long)]
     json: bool,
@@ -110,10 +113,11 @@ impl Arguments {
 
     /// Loads the model. What it lacks to answer is found before its weights are read.
     fn load(&self) -> Result<Ready, CommandError> {
-        let model = self.model.clone().unwrap_or_default().open()?;
+        let model = self.model.clone().unwrap_or_default().open(&self.access)?;
         let options = self.engine.options()?;
+        let id = model.id.clone();
         let cannot = |why: &str, hint: &str| {
-            CommandError::new(Kind::Usage, format!("the model {} {why}", model.id)).hint(hint)
+            CommandError::new(Kind::Usage, format!("the model {id} {why}")).hint(hint)
         };
         if model.is_encoder() {
             return Err(cannot(
@@ -135,7 +139,7 @@ impl Arguments {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
         })?;
-        Ok(Ready { id: model.id, chat, load: started.elapsed(), runtime })
+        Ok(Ready { id, chat, load: started.elapsed(), runtime })
     }
 
     fn answer_once(&self, ready: Ready, prompt: String) -> Result<(), CommandError> {

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::model_path::ModelPath;
 use crate::options::EngineArguments;
@@ -35,6 +36,8 @@ pub(crate) struct Arguments {
     port: u16,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
+    #[command(flatten)]
+    access: AccessArguments,
 }
 
 impl Arguments {
@@ -51,6 +54,12 @@ struct Wanted {
     path: ModelPath,
 }
 
+/// How models are loaded.
+struct Loading {
+    options: EngineOptions,
+    access: AccessArguments,
+}
+
 /// Serves until a signal comes, or until no model could be loaded.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if !arguments.host.is_loopback() {
@@ -64,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let paths = if arguments.model.is_empty() { vec![ModelPath::BuiltIn] } else { arguments.model.clone() };
     for path in &paths {
         // A wrong name should not have to wait for the models before it.
-        path.check()?;
+        path.check(&arguments.access)?;
     }
     let wanted = ids(&paths).into_iter().zip(paths).map(|(id, path)| Wanted { id, path }).collect();
     let address = SocketAddr::new(arguments.host, arguments.port);
@@ -74,14 +83,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
         })?
-        .block_on(listen(address, wanted, options))
+        .block_on(listen(address, wanted, Loading { options, access: arguments.access.clone() }))
 }
 
-async fn listen(
-    address: SocketAddr,
-    wanted: Vec<Wanted>,
-    options: EngineOptions,
-) -> Result<(), CommandError> {
+async fn listen(address: SocketAddr, wanted: Vec<Wanted>, loading: Loading) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -103,7 +108,7 @@ async fn listen(
     let (give_up, hopeless) = oneshot::channel();
     thread::Builder::new()
         .name("stack-load".to_owned())
-        .spawn(move || load_all(&models, &wanted, &options, give_up))
+        .spawn(move || load_all(&models, &wanted, &loading, give_up))
         .map_err(failed)?;
 
     let mut problem = None;
@@ -125,16 +130,11 @@ async fn listen(
 }
 
 /// Loads one model after the other. A server without any model is of no use, so then it is told to give up.
-fn load_all(
-    models: &Models,
-    wanted: &[Wanted],
-    options: &EngineOptions,
-    give_up: oneshot::Sender<CommandError>,
-) {
+fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: oneshot::Sender<CommandError>) {
     let mut failures = Vec::new();
     for Wanted { id, path } in wanted {
         let started = Instant::now();
-        match load(id, path, options) {
+        match loading.load(id, path) {
             Ok(served) => {
                 models.ready(served);
                 talk(format!("the model {id} is ready after {:.1} s", started.elapsed().as_secs_f64()));
@@ -153,9 +153,11 @@ fn load_all(
     }
 }
 
-fn load(id: &str, path: &ModelPath, options: &EngineOptions) -> Result<Served, CommandError> {
-    let Loaded { card, chat, embedder, .. } = path.open()?.load(options)?;
-    Ok(Served { id: id.to_owned(), card: ModelCard { id: id.to_owned(), ..card }, chat, embedder })
+impl Loading {
+    fn load(&self, id: &str, path: &ModelPath) -> Result<Served, CommandError> {
+        let Loaded { card, chat, embedder, .. } = path.open(&self.access)?.load(&self.options)?;
+        Ok(Served { id: id.to_owned(), card: ModelCard { id: id.to_owned(), ..card }, chat, embedder })
+    }
 }
 
 /// Names models so that no two names are equal: by file, then by folder and file, then with a number.

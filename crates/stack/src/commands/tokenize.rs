@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use stack_engine::tokenizer::{Control, Specials};
 
+use crate::access::AccessArguments;
 use crate::command_error::CommandError;
 use crate::input;
 use crate::model_path::ModelPath;
@@ -18,6 +19,8 @@ pub(crate) struct Arguments {
     /// Add no BOS or EOS, and read control tokens as plain text
     #[arg(long)]
     no_special: bool,
+    #[command(flatten)]
+    access: AccessArguments,
     /// Print one JSON object with ids and pieces
     #[arg(long)]
     json: bool,
@@ -31,7 +34,7 @@ struct Report {
 
 /// Prints the tokens.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let tokenizer = arguments.model.open()?.needed_tokenizer()?;
+    let tokenizer = arguments.model.open(&arguments.access)?.needed_tokenizer()?;
     let text = match &arguments.text {
         Some(text) => text.clone(),
         None => input::stdin()?,

@@ -1,10 +1,7 @@
 //! What a model is: its format and its chat template.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::Path;
-
 use stack_engine::load;
+use stack_engine::weights::{Files, WeightSource};
 use stack_registry::trust::Template;
 use stack_seal::digest::Root;
 
@@ -23,11 +20,18 @@ impl ModelFacts {
     /// Looks at the header; `None` where it is encrypted.
     pub(crate) fn look(target: &Target) -> Option<Self> {
         let path = target.model_path()?;
-        let Ok(source) = load::open(&path) else { return Some(Self { format: "other", template: None }) };
+        match Files::at(&path).and_then(load::open) {
+            Ok(source) => Some(Self::of(&*source)),
+            Err(_) => Some(Self { format: "other", template: None }),
+        }
+    }
+
+    /// Takes the facts of a model that is open.
+    pub(crate) fn of(source: &dyn WeightSource) -> Self {
         let stored = source.metadata().text("tokenizer.chat_template").ok().flatten().map(str::to_owned);
-        let template = stored.or_else(|| beside(&path)).map(|text| Root::of(text.as_bytes()));
-        let is_safetensors = path.is_dir() && path.join("config.json").is_file();
-        Some(Self { format: if is_safetensors { "safetensors" } else { "gguf" }, template })
+        let template = stored.or_else(|| beside(source.files())).map(|text| Root::of(text.as_bytes()));
+        let is_safetensors = source.files().has_companion("config.json");
+        Self { format: if is_safetensors { "safetensors" } else { "gguf" }, template }
     }
 
     /// The template, for a policy.
@@ -41,19 +45,13 @@ impl ModelFacts {
 }
 
 /// Finds the template that a folder has in a file of its own.
-fn beside(folder: &Path) -> Option<String> {
+fn beside(files: &Files) -> Option<String> {
     let read = |name: &str| {
-        let mut text = String::new();
-        File::open(folder.join(name)).ok()?.take(TEXT_MAX).read_to_string(&mut text).ok()?;
-        Some(text)
+        let bytes = files.has_companion(name).then(|| files.read(name).ok()).flatten()?;
+        String::from_utf8(bytes).ok()
     };
-    if !fs::metadata(folder).ok()?.is_dir() {
-        return None;
-    }
     read("chat_template.jinja").or_else(|| {
         let settings: serde_json::Value = serde_json::from_str(&read("tokenizer_config.json")?).ok()?;
         Some(settings.get("chat_template")?.as_str()?.to_owned())
     })
 }
-
-const TEXT_MAX: u64 = 16 << 20;

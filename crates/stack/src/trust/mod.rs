@@ -8,10 +8,11 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use stack_registry::trust::{Marks, Policy};
+use stack_registry::trust::{Marks, Policy, Verdict};
 use stack_seal::bundle::{Bundle, Signed};
 use stack_seal::digest::{Digest, Root};
 use stack_seal::revocation::Revocation;
+use stack_seal::statement::Claim;
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
@@ -74,6 +75,16 @@ impl TrustFolder {
     /// The path of `trust.toml`.
     pub(crate) fn file(&self) -> PathBuf {
         self.home.trust().join("trust.toml")
+    }
+
+    /// Remembers what was accepted, so that nothing older comes back.
+    pub(crate) fn accept(&self, verdict: &Verdict, claim: &Claim) -> Result<(), CommandError> {
+        let before = self.marks()?;
+        let mut marks = before.clone();
+        for key in &verdict.keys {
+            marks.accept(key, claim);
+        }
+        if marks == before { Ok(()) } else { self.replace(&self.marks_file(), &marks.to_json()) }
     }
 
     /// Keeps a signed revocation, and says where. It takes effect wherever its signer is trusted.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use stack_testkit::{nmse, reference_data};
 
-use crate::stack::{stack, stack_with_stdin};
+use crate::stack::{Ran, command, stack, stack_with_stdin};
 use crate::tiny_model;
 
 #[test]
@@ -182,6 +182,9 @@ fn bench_reports_what_its_contract_says() {
         let speed = |name: &str| report[part]["tokens_per_second"][name].as_f64().unwrap();
         assert!(0.0 < speed("min") && speed("min") <= speed("median") && speed("median") <= speed("max"));
     }
+    let by_candle = bench(&["--prompt", "2", "--generate", "1", "--device", "candle"]);
+    assert_eq!(by_candle["device"], "candle");
+    assert_ne!(by_candle["isa"], report["isa"]);
     assert!(bench(&["--prompt", "0", "--generate", "1"]).get("prefill").is_none());
     assert!(bench(&["--prompt", "1", "--generate", "0"]).get("decode").is_none());
 }
@@ -195,6 +198,8 @@ fn the_doctor_says_what_would_be_used() {
         json!({"name": "cpu", "built_in": true, "usable": true, "problem": null})
     );
     assert_eq!(report["default_model"]["id"], "default");
+    let scalar = Ran::from(command(&["doctor", "--json"]).env("STACK_ISA", "scalar").output().unwrap());
+    assert_eq!(scalar.json()["processor"]["isa"], "scalar");
     assert!(stack(&["doctor"]).output().contains("threads"));
 }
 

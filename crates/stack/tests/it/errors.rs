@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::stack::{command, stack, stack_with_stdin};
+use crate::stack::{Ran, command, stack, stack_with_stdin};
 use crate::tiny_model;
 
 #[test]
@@ -28,6 +28,14 @@ fn wrong_arguments_are_usage_errors() {
         &[],
     ] {
         stack(arguments).fails(2, &[]);
+    }
+}
+
+#[test]
+fn an_instruction_set_that_is_not_there_is_a_usage_error() {
+    for arguments in [&["doctor"][..], &["run", "Hello"], &["bench", "default"]] {
+        let output = command(arguments).env("STACK_ISA", "abacus").output().unwrap();
+        Ran::from(output).fails(2, &["STACK_ISA=abacus", "abacus", "hint: "]);
     }
 }
 

@@ -12,3 +12,4 @@ mod signing;
 mod stack;
 mod store;
 mod tiny_model;
+mod walk;

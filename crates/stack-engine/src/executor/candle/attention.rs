@@ -5,10 +5,11 @@ use std::sync::Arc;
 use candle_core::{D, DType, Result, Tensor};
 use candle_nn::attention::{AttnMask, flash_attn};
 
+use super::Caches;
 use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
-use super::{Caches, Span};
+use crate::executor::batch::Span;
 use crate::spec::{AttentionSpec, GateFunction, Temperature, Window};
 
 /// Attention of one layer.
@@ -160,7 +161,7 @@ impl Attention {
             return mixed.squeeze(0)?.transpose(0, 1)?.contiguous()?.flatten_from(1);
         }
         let mask = Mask { tokens, first_key: hidden, keys: keys.dim(0)?, position, window: spec.window };
-        let scores = ScoreRules { scale: spec.scale, softcap: spec.softcap, alibi_max: spec.alibi_max };
+        let scores = ScoreRules { scale: spec.scale, softcap: spec.softcap, slopes: spec.slopes() };
         attend_with_mask(query, &keys, &values, &mask, &scores, self.sinks.as_ref())
     }
 }
@@ -180,7 +181,8 @@ pub(super) struct Mask {
 pub(super) struct ScoreRules {
     pub(super) scale: f32,
     pub(super) softcap: Option<f32>,
-    pub(super) alibi_max: f32,
+    /// One for each head.
+    pub(super) slopes: Option<Vec<f32>>,
 }
 
 impl Mask {
@@ -229,8 +231,8 @@ pub(super) fn attend_with_mask(
         scores = ((scores / cap)?.tanh()? * cap)?;
     }
     let mut scores = scores.reshape((heads, tokens, total))?;
-    if rules.alibi_max > 0.0 {
-        let slopes = Tensor::from_vec(alibi_slopes(heads, rules.alibi_max), (heads, 1, 1), scores.device())?;
+    if let Some(slopes) = &rules.slopes {
+        let slopes = Tensor::from_slice(slopes, (heads, 1, 1), scores.device())?;
         let distances = Tensor::from_vec(mask.distances(), (1, tokens, total), scores.device())?;
         scores = (scores + slopes.broadcast_mul(&distances)?)?;
     }
@@ -255,22 +257,6 @@ pub(super) fn attend_with_mask(
         .flatten_from(1)
 }
 
-/// The slope of each head (`ALiBi`, arXiv:2108.12409): a geometric series, interleaved with a finer one for the heads
-/// beyond the last power of two.
-fn alibi_slopes(heads: usize, max: f32) -> Vec<f32> {
-    let even = 1usize << heads.ilog2();
-    (0..heads)
-        .map(|head| {
-            let exponent = if head < even {
-                (head + 1) as f32 / even as f32
-            } else {
-                (2 * (head - even) + 1) as f32 / (2 * even) as f32
-            };
-            (-max * exponent).exp2()
-        })
-        .collect()
-}
-
 impl GateFunction {
     fn apply(self, x: &Tensor) -> Result<Tensor> {
         match self {
@@ -284,14 +270,8 @@ impl GateFunction {
 impl Temperature {
     /// Scales queries, `[tokens, …]`, by their positions.
     pub(super) fn apply(self, query: &Tensor, spans: &[Span]) -> Result<Tensor> {
-        let factors: Vec<f32> = spans
-            .iter()
-            .flat_map(|span| span.position..span.position + span.len)
-            .map(|position| {
-                let step = (position + self.offset) / self.floor;
-                1.0 + self.scale * ((step + 1) as f32).ln()
-            })
-            .collect();
+        let factors: Vec<f32> =
+            spans.iter().flat_map(Span::positions).map(|position| self.factor(position)).collect();
         let mut shape = vec![1; query.rank()];
         shape[0] = factors.len();
         query.broadcast_mul(&Tensor::from_vec(factors, shape, query.device())?)
@@ -305,26 +285,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slopes_of_eight_heads_are_powers_of_two() {
-        let expected: Vec<f32> = (1..=8).map(|n| 2f32.powi(-n)).collect();
-        assert_eq!(alibi_slopes(8, 8.0), expected);
-    }
-
-    #[test]
-    fn slopes_beyond_a_power_of_two_lie_between_the_others() {
-        let slopes = alibi_slopes(12, 8.0);
-        assert_eq!(slopes[8], 2f32.powf(-0.5));
-        assert_eq!(slopes[9], 2f32.powf(-1.5));
-    }
-
-    #[test]
     fn the_fused_and_the_plain_path_agree() -> Result<()> {
         let device = Device::Cpu;
         let query = Tensor::randn(0f32, 1.0, (5, 4, 8), &device)?;
         let keys = Tensor::randn(0f32, 1.0, (9, 2, 8), &device)?;
         let values = Tensor::randn(0f32, 1.0, (9, 2, 8), &device)?;
         let mask = Mask { tokens: 5, first_key: 0, keys: 9, position: 4, window: None };
-        let rules = ScoreRules { scale: 0.3, softcap: None, alibi_max: 0.0 };
+        let rules = ScoreRules { scale: 0.3, softcap: None, slopes: None };
         let plain = attend_with_mask(&query, &keys, &values, &mask, &rules, None)?;
         let lifted = (query.unsqueeze(0)?, keys.unsqueeze(0)?, values.unsqueeze(0)?);
         let causal = AttnMask::causal_with_offset(4);

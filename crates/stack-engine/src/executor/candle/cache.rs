@@ -2,6 +2,8 @@
 
 use candle_core::{Device, Result, Tensor};
 
+use crate::spec::{DecoderSpec, Mixer};
+
 /// What the executor remembers of one sequence.
 pub(super) struct Sequence {
     /// Tokens held.
@@ -135,6 +137,24 @@ impl Growing {
         }
         Ok(Self { data, length: self.length })
     }
+}
+
+/// Bytes that one token takes in the cache.
+///
+/// Caches grow by doubling, so up to twice the tokens held are allocated; this counts the doubled size.
+pub(in crate::executor) fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
+    let floats: usize = spec
+        .layers
+        .iter()
+        .map(|layer| match &layer.mixer {
+            Mixer::Attention(attention) => {
+                attention.kv_heads * (attention.key_length + attention.value_length)
+            }
+            Mixer::Latent(latent) => latent.kv_rank + latent.rope.dimensions,
+            Mixer::ShortConvolution { .. } | Mixer::Linear | Mixer::None => 0,
+        })
+        .sum();
+    floats as u64 * size_of::<f32>() as u64 * 2
 }
 
 /// Allocates room for at least `rows` rows, growing geometrically so that appending is linear in total.

@@ -2,9 +2,10 @@
 
 use candle_core::{Result, Tensor};
 
+use super::Caches;
 use super::cache::LayerCache;
 use super::linear::Linear;
-use super::{Caches, Span};
+use crate::executor::batch::Span;
 
 /// A short convolution over each channel, gated before and after.
 pub(super) struct ShortConvolution {

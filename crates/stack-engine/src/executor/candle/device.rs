@@ -8,9 +8,11 @@ use candle_core::Device;
 /// A kind of device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// The processor.
+    /// The processor, through this program's own kernels.
     #[default]
     Cpu,
+    /// The processor, through candle's kernels: to compare.
+    Candle,
     /// The first NVIDIA GPU.
     Cuda,
     /// The first Apple GPU.
@@ -25,7 +27,7 @@ impl DeviceKind {
     /// When there is none, or this program was built without support for it.
     pub fn open(self) -> candle_core::Result<Device> {
         match self {
-            Self::Cpu => Ok(Device::Cpu),
+            Self::Cpu | Self::Candle => Ok(Device::Cpu),
             Self::Cuda => Device::new_cuda(0),
             Self::Metal => Device::new_metal(0),
         }
@@ -34,7 +36,7 @@ impl DeviceKind {
     /// Whether this program was built with support for it.
     pub fn supported(self) -> bool {
         match self {
-            Self::Cpu => true,
+            Self::Cpu | Self::Candle => true,
             Self::Cuda => cfg!(feature = "cuda"),
             Self::Metal => cfg!(feature = "metal"),
         }
@@ -45,6 +47,7 @@ impl fmt::Display for DeviceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Cpu => "cpu",
+            Self::Candle => "candle",
             Self::Cuda => "cuda",
             Self::Metal => "metal",
         })
@@ -57,9 +60,10 @@ impl FromStr for DeviceKind {
     fn from_str(name: &str) -> Result<Self, Self::Err> {
         match name {
             "cpu" => Ok(Self::Cpu),
+            "candle" => Ok(Self::Candle),
             "cuda" => Ok(Self::Cuda),
             "metal" => Ok(Self::Metal),
-            other => Err(format!("{other:?} is not a device; known are cpu, cuda and metal")),
+            other => Err(format!("{other:?} is not a device; known are cpu, candle, cuda and metal")),
         }
     }
 }

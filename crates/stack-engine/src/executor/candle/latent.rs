@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
+use super::Caches;
 use super::attention::{Mask, ScoreRules, attend_with_mask};
 use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
-use super::{Caches, Span};
+use crate::executor::batch::Span;
 use crate::spec::LatentSpec;
 
 /// Latent attention of one layer.
@@ -74,7 +75,7 @@ impl Latent {
         let latent = self.compressed_norm.forward(&compressed.narrow(1, 0, spec.kv_rank)?)?.unsqueeze(1)?;
         let keys = Tensor::cat(&[&latent, &shared], 2)?;
 
-        let rules = ScoreRules { scale: spec.scale, softcap: None, alibi_max: 0.0 };
+        let rules = ScoreRules { scale: spec.scale, softcap: None, slopes: None };
         let mut outputs = Vec::with_capacity(spans.len());
         for span in spans.iter().filter(|span| span.len > 0) {
             let all = caches.of(span).append_shared(&keys.narrow(0, span.start, span.len)?)?;

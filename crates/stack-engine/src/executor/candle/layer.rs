@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Result, Tensor};
 
+use super::Caches;
 use super::attention::Attention;
 use super::convolution::ShortConvolution;
 use super::experts::Experts;
@@ -12,7 +13,7 @@ use super::latent::Latent;
 use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
-use super::{Caches, Span};
+use crate::executor::batch::Span;
 use crate::spec::Residual;
 
 /// One layer. Norms that the model does not have are `None`.

@@ -9,23 +9,22 @@ mod mixers;
 mod networks;
 mod parts;
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use candle_core::Device;
 use rayon::prelude::*;
 
-pub(crate) use self::matrices::{Raw, resident_bytes};
+pub(crate) use self::matrices::Raw;
+pub(in crate::executor) use self::matrices::resident_bytes;
 use super::linear::{Embedding, Linear, Matrix};
 use super::norm::NormLayer;
 use super::rope::Rope;
 use super::{CandleExecutor, DeviceKind};
-use crate::spec::{DecoderSpec, FeedForward, RopeSpec};
+use crate::executor::Progress;
+use crate::executor::slots::Slots;
+use crate::executor::tensors::Tensors;
+use crate::spec::{DecoderSpec, RopeSpec};
 use crate::weights::{LoadError, WeightSource};
-
-/// Called with bytes loaded and bytes in all.
-pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
 impl CandleExecutor {
     /// Loads a model.
@@ -45,26 +44,17 @@ impl CandleExecutor {
             problem: "cannot be used".to_owned(),
             source: Some(Box::new(error)),
         })?;
-        let total = source.tensors().iter().map(|tensor| tensor.bytes).sum();
-        let loader = Loader {
-            source,
-            device: &device,
-            spec: &spec,
-            context,
-            loaded: AtomicU64::new(0),
-            used: Mutex::default(),
-            total,
-            progress,
-        };
+        let tensors = Tensors::new(source, &spec, progress);
+        let loader = Loader { tensors, device: &device, spec: &spec, context };
         let embedding = loader.matrix("token_embd.weight", None)?;
-        let vocabulary = loader.rows("token_embd.weight")?;
-        let output = if loader.has("output.weight") {
+        let vocabulary = loader.tensors.rows("token_embd.weight")?;
+        let output = if loader.tensors.has("output.weight") {
             loader.linear("output", Some((spec.vocabulary, spec.embedding)), None, false)?
         } else {
             Linear { matrix: embedding.clone(), bias: None, scale: None, scale_after_bias: None }
         };
-        loader.expect_shape("token_embd.weight", &[vocabulary, spec.embedding])?;
-        let positions = if loader.has("position_embd.weight") {
+        loader.tensors.expect_shape("token_embd.weight", &[vocabulary, spec.embedding])?;
+        let positions = if loader.tensors.has("position_embd.weight") {
             Some(loader.dense("position_embd.weight")?)
         } else {
             None
@@ -86,8 +76,8 @@ impl CandleExecutor {
             .into_par_iter()
             .map(|index| loader.layer(index, &ropes))
             .collect::<Result<_, _>>()?;
-        loader.refuse_unused()?;
-        let weight_bytes = loader.loaded.into_inner();
+        loader.tensors.refuse_unused()?;
+        let weight_bytes = loader.tensors.loaded();
         Ok(Self {
             device: device.clone(),
             context,
@@ -99,73 +89,25 @@ impl CandleExecutor {
             layers,
             output_norm,
             output,
-            sequences: Vec::new(),
+            sequences: Slots::new(),
             spec,
         })
     }
 }
 
 struct Loader<'a> {
-    source: &'a dyn WeightSource,
+    tensors: Tensors<'a>,
     device: &'a Device,
     spec: &'a DecoderSpec,
     context: usize,
-    loaded: AtomicU64,
-    /// The names of the tensors that were read.
-    used: Mutex<HashSet<String>>,
-    total: u64,
-    progress: Progress<'a>,
 }
 
 impl Loader<'_> {
-    fn has(&self, name: &str) -> bool {
-        self.source.tensor(name).is_some() && !self.is_ignored(name)
-    }
-
-    fn is_ignored(&self, name: &str) -> bool {
-        let part = split_layer(name).map_or(name, |(_, part)| part);
-        self.spec.ignored.contains(&part)
-    }
-
-    fn rows(&self, name: &str) -> Result<usize, LoadError> {
-        let tensor = self.source.tensor(name).ok_or_else(|| missing(name))?;
-        Ok(tensor.shape[0])
-    }
-
-    fn expect_shape(&self, name: &str, shape: &[usize]) -> Result<(), LoadError> {
-        let tensor = self.source.tensor(name).ok_or_else(|| missing(name))?;
-        if tensor.shape == shape {
-            return Ok(());
-        }
-        Err(LoadError::new(name, format!("the tensor has shape {:?}; expected {shape:?}", tensor.shape)))
-    }
-
     fn raw(&self, name: &str) -> Result<Raw, LoadError> {
-        let raw = Raw::read(self.source, name)?;
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
-        let bytes = raw.bytes.len() as u64;
-        let loaded = self.loaded.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.progress)(loaded, self.total);
+        let raw = Raw::read(self.tensors.source(), name)?;
+        self.tensors.claim(name);
+        self.tensors.count(raw.bytes.len() as u64);
         Ok(raw)
-    }
-
-    /// Refuses tensors of the layers that nothing has read: the model has a part that this program does not know.
-    fn refuse_unused(&self) -> Result<(), LoadError> {
-        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        for tensor in self.source.tensors() {
-            let Some((layer, part)) = split_layer(&tensor.name) else { continue };
-            // Layers beyond the last only predict further tokens.
-            let Some(layer) = self.spec.layers.get(layer) else { continue };
-            // Where there are experts, the reference implementation does not use a dense network.
-            let dense = matches!(layer.feed_forward, FeedForward::Experts(_))
-                && ["ffn_gate.", "ffn_up.", "ffn_down."].iter().any(|prefix| part.starts_with(prefix));
-            let spare = SPARE.iter().any(|prefix| part.starts_with(prefix)) || part.ends_with("scale");
-            if !dense && !spare && !self.is_ignored(&tensor.name) && !used.contains(&tensor.name) {
-                let problem = format!("is not a part of {} that is known here", self.spec.architecture);
-                return Err(LoadError::new(&tensor.name, problem));
-            }
-        }
-        Ok(())
     }
 
     /// A norm of `width` elements, if the model has it.
@@ -183,12 +125,7 @@ impl Loader<'_> {
 
     /// The rotation of each layer; equal ones are shared.
     fn ropes(&self) -> Result<Vec<Option<Arc<Rope>>>, LoadError> {
-        let stretched = self.context > self.spec.context_original;
-        let by_context = if stretched { "rope_factors_long.weight" } else { "rope_factors_short.weight" };
-        let divisors = match ["rope_freqs.weight", by_context].into_iter().find(|name| self.has(name)) {
-            Some(name) => Some(self.floats(name)?),
-            None => None,
-        };
+        let divisors = self.tensors.rope_divisors(self.context)?;
         let mut known: Vec<Arc<Rope>> = Vec::new();
         let mut share = |spec: &RopeSpec| {
             let frequencies = spec.frequencies(divisors.as_deref());
@@ -202,20 +139,6 @@ impl Loader<'_> {
         };
         Ok(self.spec.layers.iter().map(|layer| layer.mixer.rope().map(&mut share)).collect())
     }
-}
-
-/// Parts of layers that files carry though the reference implementation does not use them for text: tables that are
-/// computed instead, and the experts for images of `CogVLM`.
-const SPARE: &[&str] = &["rope_freqs", "attn_rot_embd", "attn.rotary_emb", "vis_"];
-
-/// Splits `blk.3.ffn_up.weight` into 3 and `ffn_up.weight`.
-fn split_layer(name: &str) -> Option<(usize, &str)> {
-    let (layer, part) = name.strip_prefix("blk.")?.split_once('.')?;
-    Some((layer.parse().ok()?, part))
-}
-
-fn missing(name: &str) -> LoadError {
-    LoadError::new(name, "the tensor is missing")
 }
 
 /// The order that brings rows 2i and 2i + 1 of each head to i and i + r/2, for the `rotated` rows from `offset` on.

@@ -21,12 +21,14 @@ use candle_core::{DType, Device, Tensor};
 
 use self::cache::{LayerCache, Sequence};
 use self::layer::Layer;
-use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId, Wanted};
+use super::batch::{Limits, Span, admit, wanted_rows};
+use super::slots::Slots;
+use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
+pub(super) use cache::cache_bytes_per_token;
 pub use device::DeviceKind;
-pub use load::Progress;
-pub(crate) use load::resident_bytes;
+pub(super) use load::resident_bytes;
 
 pub(crate) use attention::Projections;
 pub(crate) use linear::{Embedding, Linear};
@@ -46,20 +48,7 @@ pub struct CandleExecutor {
     layers: Vec<Layer>,
     output_norm: NormLayer,
     output: Linear,
-    sequences: Vec<Option<Sequence>>,
-}
-
-/// Where the tokens of one chunk lie in the batch.
-#[derive(Clone, Copy)]
-struct Span {
-    /// The slot of the sequence.
-    sequence: usize,
-    /// The first row in the batch.
-    start: usize,
-    /// Rows in the batch.
-    len: usize,
-    /// The position of the first token in its sequence.
-    position: usize,
+    sequences: Slots<Sequence>,
 }
 
 impl Executor for CandleExecutor {
@@ -72,34 +61,32 @@ impl Executor for CandleExecutor {
     }
 
     fn open(&mut self) -> SequenceId {
-        self.insert(Sequence::new(self.layers.len()))
+        self.sequences.insert(Sequence::new(self.layers.len()))
     }
 
     fn fork(&mut self, sequence: SequenceId) -> Result<SequenceId, ExecutorError> {
-        let copy = self.sequence(sequence).copy()?;
-        Ok(self.insert(copy))
+        let copy = self.sequences.get(sequence).copy()?;
+        Ok(self.sequences.insert(copy))
     }
 
     fn close(&mut self, sequence: SequenceId) {
-        self.sequences[sequence.0] = None;
+        self.sequences.remove(sequence);
     }
 
     fn length(&self, sequence: SequenceId) -> usize {
-        self.sequence(sequence).length
+        self.sequences.get(sequence).length
     }
 
     fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
-        self.sequences[sequence.0]
-            .as_mut()
-            .expect("a sequence is used only while it is open")
-            .truncate(length)
+        self.sequences.get_mut(sequence).truncate(length)
     }
 
     fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {
-        let spans = self.admit(batch)?;
+        let limits = Limits { vocabulary: self.embedding.rows(), context: self.context };
+        let spans = admit(batch, limits, |sequence| self.length(sequence))?;
         let result = self.compute(batch, &spans, output);
         for span in &spans {
-            let sequence = self.sequences[span.sequence].as_mut().expect("admitted above");
+            let sequence = self.sequences.get_mut(span.sequence);
             match result {
                 Ok(_) => sequence.length = span.position + span.len,
                 Err(_) => *sequence = Sequence::new(sequence.layers.len()),
@@ -114,45 +101,13 @@ impl Executor for CandleExecutor {
 }
 
 impl CandleExecutor {
-    fn insert(&mut self, sequence: Sequence) -> SequenceId {
-        if let Some(free) = self.sequences.iter().position(Option::is_none) {
-            self.sequences[free] = Some(sequence);
-            return SequenceId(free);
-        }
-        self.sequences.push(Some(sequence));
-        SequenceId(self.sequences.len() - 1)
-    }
-
-    fn sequence(&self, id: SequenceId) -> &Sequence {
-        self.sequences[id.0].as_ref().expect("a sequence is used only while it is open")
-    }
-
-    fn admit(&self, batch: &[Chunk<'_>]) -> Result<Vec<Span>, ExecutorError> {
-        let vocabulary = self.embedding.rows();
-        let mut spans = Vec::with_capacity(batch.len());
-        let mut start = 0;
-        for chunk in batch {
-            if let Some(&token) = chunk.tokens.iter().find(|&&token| token as usize >= vocabulary) {
-                return Err(ExecutorError::UnknownToken { token, vocabulary });
-            }
-            let position = self.length(chunk.sequence);
-            let tokens = position + chunk.tokens.len();
-            if tokens > self.context {
-                return Err(ExecutorError::ContextFull { tokens, context: self.context });
-            }
-            spans.push(Span { sequence: chunk.sequence.0, start, len: chunk.tokens.len(), position });
-            start += chunk.tokens.len();
-        }
-        Ok(spans)
-    }
-
     fn compute(&mut self, batch: &[Chunk<'_>], spans: &[Span], output: Output) -> candle_core::Result<Rows> {
         let tokens: Vec<u32> = batch.iter().flat_map(|chunk| chunk.tokens).copied().collect();
         if tokens.is_empty() {
             return Ok(Rows::default());
         }
         let positions: Vec<u32> =
-            spans.iter().flat_map(|span| span.position as u32..(span.position + span.len) as u32).collect();
+            spans.iter().flat_map(Span::positions).map(|position| position as u32).collect();
         let rotations =
             rope::Rotations::new(self.layers.iter().filter_map(Layer::rope), &positions, &self.device)?;
         let positions = Tensor::new(positions, &self.device)?;
@@ -206,27 +161,12 @@ impl CandleExecutor {
 
 /// The caches of one layer, over all sequences.
 struct Caches<'a> {
-    sequences: &'a mut [Option<Sequence>],
+    sequences: &'a mut Slots<Sequence>,
     layer: usize,
 }
 
 impl Caches<'_> {
     fn of(&mut self, span: &Span) -> &mut LayerCache {
-        let sequence = self.sequences[span.sequence].as_mut().expect("a batch names only open sequences");
-        &mut sequence.layers[self.layer]
+        &mut self.sequences.get_mut(span.sequence).layers[self.layer]
     }
-}
-
-/// The rows of the batch that the caller asked for.
-fn wanted_rows(batch: &[Chunk<'_>], spans: &[Span]) -> Vec<u32> {
-    let mut rows = Vec::new();
-    for (chunk, span) in batch.iter().zip(spans) {
-        let end = span.start + span.len;
-        match chunk.wanted {
-            Wanted::None => {}
-            Wanted::Last => rows.extend(end.checked_sub(1).filter(|_| span.len > 0).map(|row| row as u32)),
-            Wanted::All => rows.extend(span.start as u32..end as u32),
-        }
-    }
-    rows
 }

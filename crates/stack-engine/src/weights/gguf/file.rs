@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::super::file::{ModelFile, subject};
-use super::super::{LoadError, Metadata, TensorInfo, WeightSource};
+use super::super::{Files, LoadError, Metadata, TensorData, TensorInfo, WeightSource};
 use super::{Header, header, shards};
 
 /// A GGUF model that is open for reading.
 #[derive(Debug)]
 pub struct GgufFile {
-    files: Vec<ModelFile>,
+    files: Files,
+    parts: Vec<ModelFile>,
     metadata: Metadata,
     tensors: Vec<TensorInfo>,
     places: HashMap<String, Place>,
@@ -30,15 +31,27 @@ impl GgufFile {
     ///
     /// Names the file, and what is wrong with it.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
-        let (file, header) = open(path)?;
-        let Some(split) = shards::split(path, &header)? else {
-            return Self::join(vec![(file, header)]);
+        let files = Files::at(path)?;
+        let Some(name) = files.only() else {
+            return Err(LoadError::new(subject(path), "is a directory, not a model file"));
         };
-        // The file that was named is opened once more among its siblings; it is only a header.
-        drop(file);
-        let parts = split.paths.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
-        split.check(parts.iter().map(|(_, header)| header))?;
-        Self::join(parts)
+        Self::read_from(files, &name)
+    }
+
+    /// Reads the header of a file, and of the other parts if it is one of several.
+    pub(in super::super) fn read_from(files: Files, name: &str) -> Result<Self, LoadError> {
+        let first = parse(files.open(name)?)?;
+        let Some(split) = shards::split(&files, name, &first.1)? else {
+            return Self::join(files, vec![first]);
+        };
+        let mut named = Some(first);
+        let parts = split.names.iter().map(|part| match named.take_if(|_| part == name) {
+            Some(first) => Ok(first),
+            None => parse(files.open(part)?),
+        });
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        split.check(&files, parts.iter().map(|(_, header)| header))?;
+        Self::join(files, parts)
     }
 
     /// Reads a model from bytes that are part of the program; `name` stands for its path in messages.
@@ -47,18 +60,19 @@ impl GgufFile {
     ///
     /// Says what is wrong with the bytes.
     pub fn from_bytes(name: &str, bytes: &'static [u8]) -> Result<Self, LoadError> {
-        Self::join(vec![parse(ModelFile::memory(name, bytes))?])
+        Self::read_from(Files::memory(name, bytes), name)
     }
 
     /// The files of the model, in order.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        self.files.iter().map(ModelFile::path)
+        self.parts.iter().map(ModelFile::path)
     }
 
     /// Takes the metadata of the first part and the tensors of all.
-    fn join(parts: Vec<(ModelFile, Header)>) -> Result<Self, LoadError> {
+    fn join(files: Files, parts: Vec<(ModelFile, Header)>) -> Result<Self, LoadError> {
         let mut joined = Self {
-            files: Vec::with_capacity(parts.len()),
+            files,
+            parts: Vec::with_capacity(parts.len()),
             metadata: Metadata::default(),
             tensors: Vec::new(),
             places: HashMap::new(),
@@ -75,7 +89,7 @@ impl GgufFile {
                 }
                 joined.tensors.push(entry.info);
             }
-            joined.files.push(file);
+            joined.parts.push(file);
         }
         Ok(joined)
     }
@@ -94,7 +108,7 @@ impl WeightSource for GgufFile {
         self.places.get(name).map(|place| &self.tensors[place.index])
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+    fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError> {
         let Some(place) = self.places.get(name) else {
             return Err(LoadError::new(format!("tensor {name}"), "is not in the file"));
         };
@@ -103,16 +117,22 @@ impl WeightSource for GgufFile {
             let problem = format!("is stored in type {id}, which this program does not know");
             return Err(LoadError::new(format!("tensor {name}"), problem));
         }
-        self.files[place.file].read(place.offset, info.bytes)
+        let file = &self.parts[place.file];
+        file.check(place.offset, info.bytes)?;
+        Ok(TensorData::default().with_file(file, place.offset, info.bytes))
+    }
+
+    fn files(&self) -> &Files {
+        &self.files
+    }
+
+    fn into_files(self: Box<Self>) -> Files {
+        self.files
     }
 
     fn size_bytes(&self) -> u64 {
-        self.files.iter().map(ModelFile::len).sum()
+        self.parts.iter().map(ModelFile::len).sum()
     }
-}
-
-fn open(path: &Path) -> Result<(ModelFile, Header), LoadError> {
-    parse(ModelFile::open(path)?)
 }
 
 fn parse(file: ModelFile) -> Result<(ModelFile, Header), LoadError> {
@@ -145,7 +165,8 @@ mod tests {
         assert!(file.read("odd").unwrap_err().to_string().contains("tensor odd: is stored in type 99"));
         assert!(file.read("b").unwrap_err().to_string().contains("tensor b"));
         fs::write(&path, &bytes[..64]).unwrap();
-        assert!(file.read("a").unwrap_err().problem.contains("was cut since"));
+        let error = Box::new(file).into_files().verify((), 1).unwrap_err();
+        assert!(error.source.unwrap().to_string().contains("changed while it was read"));
     }
 
     #[test]

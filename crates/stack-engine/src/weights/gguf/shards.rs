@@ -1,66 +1,64 @@
 //! Models in several files, `name-00001-of-0000N.gguf`.
 
-use std::path::{Path, PathBuf};
-
-use super::super::file::subject;
-use super::super::{LoadError, Metadata};
+use super::super::{Files, LoadError, Metadata};
 use super::Header;
 
 /// The files of a split model.
 pub(super) struct Split {
-    /// Where they are, in order.
-    pub(super) paths: Vec<PathBuf>,
+    /// What they are called, in order.
+    pub(super) names: Vec<String>,
 }
 
 /// Finds the siblings of a file that says it is one of several.
-pub(super) fn split(path: &Path, header: &Header) -> Result<Option<Split>, LoadError> {
-    let wrong = |problem: String| LoadError::new(subject(path), problem);
-    let Some(count) = number(&header.metadata, "split.count", path)? else { return Ok(None) };
+pub(super) fn split(files: &Files, name: &str, header: &Header) -> Result<Option<Split>, LoadError> {
+    let subject = files.subject(name);
+    let wrong = |problem: String| LoadError::new(subject.as_str(), problem);
+    let Some(count) = number(&header.metadata, "split.count", &subject)? else { return Ok(None) };
     if count <= 1 {
         return Ok(None);
     }
     if count > SHARDS_MAX {
         return Err(wrong(format!("claims to be one of {count} files; at most {SHARDS_MAX} are allowed")));
     }
-    let place = number(&header.metadata, "split.no", path)?.unwrap_or(0);
+    let place = number(&header.metadata, "split.no", &subject)?.unwrap_or(0);
     let ending = format!("-{:05}-of-{count:05}.gguf", place.saturating_add(1));
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Some(stem) = name.strip_suffix(&ending) else {
         return Err(wrong(format!(
             "is one of {count} files of a split model, so its name should end in {ending}"
         )));
     };
-    let paths: Vec<PathBuf> =
-        (1..=count).map(|part| path.with_file_name(format!("{stem}-{part:05}-of-{count:05}.gguf"))).collect();
-    if let Some(missing) = paths.iter().find(|path| !path.exists()) {
+    let names: Vec<String> = (1..=count).map(|part| format!("{stem}-{part:05}-of-{count:05}.gguf")).collect();
+    if let Some(missing) = names.iter().find(|name| !files.has(name)) {
         return Err(LoadError::new(
-            subject(missing),
+            files.subject(missing),
             format!("is missing: the model is split into {count} files"),
         ));
     }
-    Ok(Some(Split { paths }))
+    Ok(Some(Split { names }))
 }
 
 impl Split {
     /// Checks that the files agree about being one model.
     pub(super) fn check<'a>(
         &self,
+        files: &Files,
         headers: impl Iterator<Item = &'a Header> + Clone,
     ) -> Result<(), LoadError> {
         let total: usize = headers.clone().map(|header| header.tensors.len()).sum();
-        for (index, (path, header)) in self.paths.iter().zip(headers).enumerate() {
+        for (index, (name, header)) in self.names.iter().zip(headers).enumerate() {
+            let subject = files.subject(name);
             let expected = [
                 ("split.no", index, "is missing or wrong"),
-                ("split.count", self.paths.len(), "differs from the other files'"),
+                ("split.count", self.names.len(), "differs from the other files'"),
                 ("split.tensors.count", total, "differs from what the files have together"),
             ];
             for (key, value, problem) in expected {
-                let found = number(&header.metadata, key, path)?;
+                let found = number(&header.metadata, key, &subject)?;
                 // Only the place is needed in every file; the rest must be right where it is.
                 if found.map_or(key == "split.no", |found| found != value) {
                     let found = found.map_or_else(|| "absent".to_owned(), |found| found.to_string());
                     return Err(LoadError::new(
-                        subject(path),
+                        subject,
                         format!("metadata key {key} {problem}: {found}, expected {value}"),
                     ));
                 }
@@ -70,8 +68,8 @@ impl Split {
     }
 }
 
-fn number(metadata: &Metadata, key: &str, path: &Path) -> Result<Option<usize>, LoadError> {
-    metadata.integer(key).map_err(|error| LoadError::new(subject(path), error.to_string()))
+fn number(metadata: &Metadata, key: &str, subject: &str) -> Result<Option<usize>, LoadError> {
+    metadata.integer(key).map_err(|error| LoadError::new(subject, error.to_string()))
 }
 
 /// As many as five digits can number.
@@ -80,12 +78,12 @@ const SHARDS_MAX: usize = 99_999;
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::{Path, PathBuf};
 
     use stack_testkit::GgufBuilder;
 
     use super::super::super::WeightSource;
     use super::super::GgufFile;
-    use super::*;
 
     fn shard(part: u32, count: u32, total: u32) -> GgufBuilder {
         let first = if part == 0 { GgufBuilder::new("llama") } else { GgufBuilder::bare() };

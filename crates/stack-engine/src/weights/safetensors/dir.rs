@@ -1,20 +1,20 @@
 //! A directory with `config.json` and one or more `.safetensors` files, under its own names.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::super::file::{ModelFile, subject};
-use super::super::{LoadError, TensorType, dequantize};
+use super::super::file::ModelFile;
+use super::super::{Files, LoadError, TensorData, TensorType, dequantize};
 use super::header::{self, Entry};
 
 /// A `SafeTensors` directory that is open for reading.
 #[derive(Debug)]
 pub struct SafeTensorsDir {
-    path: PathBuf,
+    files: Files,
     config: Json,
-    files: Vec<ModelFile>,
+    parts: Vec<ModelFile>,
     /// Which file each tensor is in, and what it says of it.
     tensors: Vec<(usize, Entry)>,
     by_name: HashMap<String, usize>,
@@ -27,26 +27,29 @@ impl SafeTensorsDir {
     ///
     /// When `config.json` or a file of the model is missing or wrong; says which.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
-        let config = json(&path.join("config.json"), CONFIG_BYTES_MAX)?;
-        let index = path.join("model.safetensors.index.json");
-        let mut dir = Self {
-            path: path.to_owned(),
-            config,
-            files: Vec::new(),
-            tensors: Vec::new(),
-            by_name: HashMap::new(),
-        };
-        if index.exists() {
-            dir.add_shards(&index)?;
+        Self::read_from(Files::at(path)?)
+    }
+
+    /// Reads the headers of a folder's files.
+    pub(crate) fn read_from(files: Files) -> Result<Self, LoadError> {
+        let config = json(&files, "config.json", CONFIG_BYTES_MAX)?;
+        let mut dir = Self { files, config, parts: Vec::new(), tensors: Vec::new(), by_name: HashMap::new() };
+        if dir.files.has(INDEX) {
+            dir.add_shards()?;
         } else {
-            dir.add_file(&path.join("model.safetensors"), |_| true)?;
+            dir.add_file("model.safetensors", |_| true)?;
         }
         Ok(dir)
     }
 
-    /// The directory's path.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The files of the folder.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Ends reading and returns the files.
+    pub(crate) fn into_files(self) -> Files {
+        self.files
     }
 
     /// What `config.json` says.
@@ -79,6 +82,17 @@ impl SafeTensorsDir {
         file.read(entry.offset, entry.bytes)
     }
 
+    /// Returns the data of tensors one after the other, as stored, to be read in parts.
+    pub(super) fn data<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<TensorData<'_>, LoadError> {
+        let mut data = TensorData::default();
+        for name in names {
+            let (file, entry) = self.entry(name).ok_or_else(|| self.missing(name))?;
+            file.check(entry.offset, entry.bytes)?;
+            data = data.with_file(file, entry.offset, entry.bytes);
+        }
+        Ok(data)
+    }
+
     /// Reads a tensor as f32, with its shape.
     ///
     /// # Errors
@@ -100,48 +114,50 @@ impl SafeTensorsDir {
 
     /// Bytes of all files together.
     pub fn size_bytes(&self) -> u64 {
-        self.files.iter().map(ModelFile::len).sum()
+        self.parts.iter().map(ModelFile::len).sum()
     }
 
     fn entry(&self, name: &str) -> Option<(&ModelFile, &Entry)> {
         let (file, entry) = &self.tensors[*self.by_name.get(name)?];
-        Some((&self.files[*file], entry))
+        Some((&self.parts[*file], entry))
     }
 
     fn missing(&self, name: &str) -> LoadError {
-        LoadError::new(format!("tensor {name}"), format!("is not in {}", self.path.display()))
+        LoadError::new(format!("tensor {name}"), format!("is not in {}", self.files.path().display()))
     }
 
     /// Adds the files that an index names, and of each the tensors that the index gives it.
-    fn add_shards(&mut self, index: &Path) -> Result<(), LoadError> {
+    fn add_shards(&mut self) -> Result<(), LoadError> {
         #[derive(serde::Deserialize)]
         struct Index {
             weight_map: BTreeMap<String, String>,
         }
-        let Index { weight_map } = serde_json::from_value(json(index, INDEX_BYTES_MAX)?)
-            .map_err(|error| LoadError::caused(subject(index), "is not an index of tensors", error))?;
+        let Index { weight_map } = serde_json::from_value(json(&self.files, INDEX, INDEX_BYTES_MAX)?)
+            .map_err(|error| {
+                LoadError::caused(self.files.subject(INDEX), "is not an index of tensors", error)
+            })?;
         for name in weight_map.values().collect::<BTreeSet<_>>() {
             // A name that leads elsewhere would let a model read any file.
             if Path::new(name).file_name().is_none_or(|file| file != name.as_str()) {
                 return Err(LoadError::new(
-                    subject(index),
+                    self.files.subject(INDEX),
                     format!("names the file {name:?}, which is not beside it"),
                 ));
             }
-            let path = self.path.join(name);
-            self.add_file(&path, |tensor| weight_map.get(tensor) == Some(name))?;
+            self.add_file(name, |tensor| weight_map.get(tensor) == Some(name))?;
         }
         match weight_map.iter().find(|(tensor, _)| !self.by_name.contains_key(*tensor)) {
             Some((tensor, file)) => {
-                Err(LoadError::new(subject(index), format!("puts {tensor} in {file}; it is not")))
+                Err(LoadError::new(self.files.subject(INDEX), format!("puts {tensor} in {file}; it is not")))
             }
             None => Ok(()),
         }
     }
 
-    fn add_file(&mut self, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), LoadError> {
-        let file = ModelFile::open(path)?;
-        let wrong = |problem: String| LoadError::new(subject(path), problem);
+    fn add_file(&mut self, name: &str, wanted: impl Fn(&str) -> bool) -> Result<(), LoadError> {
+        let file = self.files.open(name)?;
+        let subject = self.files.subject(name);
+        let wrong = |problem: String| LoadError::new(subject.as_str(), problem);
         if file.len() < 8 {
             return Err(wrong(format!("has only {} bytes", file.len())));
         }
@@ -153,24 +169,22 @@ impl SafeTensorsDir {
         for entry in header::parse(&json, data_start, file.len() - data_start).map_err(wrong)? {
             if wanted(&entry.name) {
                 self.by_name.insert(entry.name.clone(), self.tensors.len());
-                self.tensors.push((self.files.len(), entry));
+                self.tensors.push((self.parts.len(), entry));
             }
         }
-        self.files.push(file);
+        self.parts.push(file);
         Ok(())
     }
 }
 
 /// Reads a JSON file of bounded size.
-fn json(path: &Path, bytes_max: u64) -> Result<Json, LoadError> {
-    let file = ModelFile::open(path)?;
-    if file.len() > bytes_max {
-        let problem = format!("has {} bytes; at most {bytes_max} are allowed", file.len());
-        return Err(LoadError::new(subject(path), problem));
-    }
-    let bytes = file.read(0, file.len())?;
-    serde_json::from_slice(&bytes).map_err(|error| LoadError::caused(subject(path), "is not JSON", error))
+fn json(files: &Files, name: &str, bytes_max: u64) -> Result<Json, LoadError> {
+    let bytes = files.read_bounded(name, bytes_max)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| LoadError::caused(files.subject(name), "is not JSON", error))
 }
+
+const INDEX: &str = "model.safetensors.index.json";
 
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
 const INDEX_BYTES_MAX: u64 = 64 << 20;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::super::{LoadError, Metadata, TensorInfo, WeightSource};
+use super::super::{Files, LoadError, Metadata, TensorData, TensorInfo, WeightSource};
 use super::SafeTensorsDir;
 use super::config::Config;
 use super::family::Family;
@@ -28,7 +28,12 @@ impl SafeTensorsModel {
     ///
     /// Names the file, setting or tensor that is missing or wrong; for an unknown family, lists the known ones.
     pub fn open(path: &Path) -> Result<Self, LoadError> {
-        Self::new(SafeTensorsDir::open(path)?)
+        Self::read_from(Files::at(path)?)
+    }
+
+    /// Reads the model of a folder.
+    pub(in super::super) fn read_from(files: Files) -> Result<Self, LoadError> {
+        Self::new(SafeTensorsDir::read_from(files)?)
     }
 
     fn new(dir: SafeTensorsDir) -> Result<Self, LoadError> {
@@ -40,7 +45,7 @@ impl SafeTensorsModel {
         }
         let family = Family::of(&config)?;
         let rope = Rope::new(&config)?;
-        let metadata = keys::metadata(dir.path(), family, &config, &rope)?;
+        let metadata = keys::metadata(dir.files().path(), family, &config, &rope)?;
         let recipes = plan::plan(&dir, family, &config, &rope)?;
         let tensors: Vec<TensorInfo> = recipes.iter().map(|recipe| recipe.info.clone()).collect();
         let by_name = tensors.iter().enumerate().map(|(index, info)| (info.name.clone(), index)).collect();
@@ -61,11 +66,19 @@ impl WeightSource for SafeTensorsModel {
         self.by_name.get(name).map(|&index| &self.tensors[index])
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+    fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError> {
         let Some(&index) = self.by_name.get(name) else {
             return Err(LoadError::new(format!("tensor {name}"), "is not in the model"));
         };
-        self.recipes[index].read(&self.dir)
+        self.recipes[index].data(&self.dir)
+    }
+
+    fn files(&self) -> &Files {
+        self.dir.files()
+    }
+
+    fn into_files(self: Box<Self>) -> Files {
+        self.dir.into_files()
     }
 
     fn size_bytes(&self) -> u64 {

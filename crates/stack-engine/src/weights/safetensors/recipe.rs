@@ -1,6 +1,6 @@
 //! How one tensor of GGUF is made from tensors of a directory.
 
-use super::super::{LoadError, TensorInfo, TensorType, dequantize};
+use super::super::{LoadError, TensorData, TensorInfo, TensorType, dequantize};
 use super::SafeTensorsDir;
 
 /// A tensor to be made when it is asked for.
@@ -37,17 +37,21 @@ pub(super) enum Change {
 }
 
 impl Recipe {
-    /// Reads the data in the type that the description gives.
-    pub(super) fn read(&self, dir: &SafeTensorsDir) -> Result<Vec<u8>, LoadError> {
+    /// Returns the data in the type that the description gives. What is stored as it is needed stays in the file; the
+    /// rest is made in memory.
+    pub(super) fn data<'a>(&self, dir: &'a SafeTensorsDir) -> Result<TensorData<'a>, LoadError> {
         let (parts, stored, change) = match &self.content {
-            Content::Computed(values) => return Ok(to_bytes(values)),
+            Content::Computed(values) => return Ok(TensorData::from_bytes(to_bytes(values))),
             Content::Stored { parts, ty, change } => (parts, *ty, *change),
         };
-        let mut bytes = dir.read(&parts[0])?;
-        bytes.reserve_exact(bytes.len() * (parts.len() - 1));
-        for part in &parts[1..] {
-            bytes.extend(dir.read(part)?);
+        let data = dir.data(parts.iter().map(String::as_str))?;
+        if change == Change::None && Ok(stored) == self.info.ty {
+            return Ok(data);
         }
+        Ok(TensorData::from_bytes(self.changed(data.into_bytes()?, stored, change)?))
+    }
+
+    fn changed(&self, bytes: Vec<u8>, stored: TensorType, change: Change) -> Result<Vec<u8>, LoadError> {
         let elements = self.info.elements();
         let (rows, element) = (self.info.shape.first().copied().unwrap_or(1), stored.block_bytes());
         let bytes = match change {

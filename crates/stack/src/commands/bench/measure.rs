@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use stack_engine::executor::{CandleExecutor, Chunk, Executor, Output, SequenceId, Wanted};
+use stack_engine::executor::{Chunk, Executor, Output, SequenceId, Wanted};
 
 use crate::command_error::CommandError;
 
 /// A model, ready to be measured.
 pub(super) struct Bench {
-    executor: CandleExecutor,
+    executor: Box<dyn Executor>,
     /// A sequence that holds what every measurement starts with.
     start: SequenceId,
 }
@@ -16,10 +16,12 @@ pub(super) struct Bench {
 /// What is done between two looks at the clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Work {
-    /// Compute a prompt up to its last logits.
+    /// Compute prompts up to their last logits.
     Prefill {
-        /// Its length.
+        /// The length of each.
         tokens: u32,
+        /// How many sequences at once.
+        sequences: u32,
     },
     /// Compute one token after the other, each with its logits.
     Decode {
@@ -34,22 +36,40 @@ impl Work {
     /// Tokens of each sequence.
     pub(super) fn tokens(self) -> u32 {
         match self {
-            Self::Prefill { tokens } | Self::Decode { tokens, .. } => tokens,
+            Self::Prefill { tokens, .. } | Self::Decode { tokens, .. } => tokens,
+        }
+    }
+
+    /// Sequences that are computed together.
+    pub(super) fn sequences(self) -> u32 {
+        match self {
+            Self::Prefill { sequences, .. } | Self::Decode { sequences, .. } => sequences,
         }
     }
 
     /// Tokens of all sequences together.
     pub(super) fn tokens_in_all(self) -> u32 {
+        self.tokens().saturating_mul(self.sequences())
+    }
+
+    /// Tokens of one sequence in each step.
+    fn step(self) -> usize {
         match self {
-            Self::Prefill { tokens } => tokens,
-            Self::Decode { tokens, sequences } => tokens.saturating_mul(sequences),
+            // As in the engine, prompts share what a step may compute.
+            Self::Prefill { sequences, .. } => (STEP_TOKENS / sequences.max(1) as usize).max(1),
+            Self::Decode { .. } => 1,
         }
+    }
+
+    /// Whether each token's logits are needed, and not only the last one's.
+    fn wants_each(self) -> bool {
+        matches!(self, Self::Decode { .. })
     }
 }
 
 impl Bench {
     /// Fills the cache to `depth` tokens.
-    pub(super) fn new(mut executor: CandleExecutor, depth: usize) -> Result<Self, CommandError> {
+    pub(super) fn new(mut executor: Box<dyn Executor>, depth: usize) -> Result<Self, CommandError> {
         let start = executor.open();
         let tokens = tokens(depth, executor.spec().vocabulary);
         for tokens in tokens.chunks(STEP_TOKENS) {
@@ -60,25 +80,17 @@ impl Bench {
 
     /// Does the work on copies of the start and returns how long it took. Copying is not measured.
     pub(super) fn seconds(&mut self, work: Work) -> Result<f64, CommandError> {
-        let count = match work {
-            Work::Prefill { .. } => 1,
-            Work::Decode { sequences, .. } => sequences,
-        };
-        let sequences = (0..count).map(|_| self.executor.fork(self.start)).collect::<Result<Vec<_>, _>>()?;
+        let sequences =
+            (0..work.sequences()).map(|_| self.executor.fork(self.start)).collect::<Result<Vec<_>, _>>()?;
         let tokens = tokens(work.tokens() as usize, self.executor.spec().vocabulary);
-        let step = match work {
-            Work::Prefill { .. } => STEP_TOKENS,
-            Work::Decode { .. } => 1,
-        };
         let started = Instant::now();
         let mut done = 0;
-        for tokens in tokens.chunks(step) {
-            done += tokens.len();
+        for part in tokens.chunks(work.step()) {
+            done += part.len();
             // As in an answer: of a prompt only the last position needs logits.
-            let wanted =
-                if step == 1 || done == work.tokens() as usize { Wanted::Last } else { Wanted::None };
+            let wanted = if work.wants_each() || done == tokens.len() { Wanted::Last } else { Wanted::None };
             let batch: Vec<Chunk<'_>> =
-                sequences.iter().map(|&sequence| Chunk { sequence, tokens, wanted }).collect();
+                sequences.iter().map(|&sequence| Chunk { sequence, tokens: part, wanted }).collect();
             self.executor.forward(&batch, Output::Logits)?;
         }
         let seconds = started.elapsed().as_secs_f64();
@@ -106,6 +118,13 @@ const STEP_TOKENS: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prompts_share_a_step() {
+        assert_eq!(Work::Prefill { tokens: 512, sequences: 16 }.step(), 32);
+        assert_eq!(Work::Prefill { tokens: 1, sequences: 1000 }.step(), 1);
+        assert_eq!(Work::Decode { tokens: 8, sequences: 4 }.tokens_in_all(), 32);
+    }
 
     #[test]
     fn tokens_are_always_the_same_and_in_the_vocabulary() {

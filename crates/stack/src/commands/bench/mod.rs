@@ -7,13 +7,12 @@ use std::time::Instant;
 
 use clap::{Args, value_parser};
 use serde::Serialize;
-use stack_engine::executor::CandleExecutor;
 use stack_engine::spec::DecoderSpec;
 
 use self::measure::{Bench, Work};
 use self::spread::Spread;
+use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
-use crate::load_bar::LoadBar;
 use crate::model_path::ModelPath;
 use crate::options::Compute;
 use crate::output::Data;
@@ -32,12 +31,14 @@ pub(crate) struct Arguments {
     /// Start with this many tokens in the cache
     #[arg(long, value_name = "TOKENS", default_value_t = 0, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     depth: u32,
-    /// Generate for this many sequences together; their speeds add up
+    /// Compute this many sequences together; their speeds add up
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=256))]
     batch: u32,
     /// Measure this many times, after once to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
     reps: u32,
+    #[command(flatten)]
+    access: AccessArguments,
     #[command(flatten)]
     pub(crate) compute: Compute,
     /// Print one JSON object
@@ -71,26 +72,25 @@ struct Speed {
 /// Measures.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let started = Instant::now();
-    let model = arguments.model.open()?;
+    let model = arguments.model.open(&arguments.access)?;
     let spec = DecoderSpec::read(&*model.source)?;
     let context = arguments.context(&spec)?;
-    let device = arguments.compute.device()?;
-    let bar = LoadBar::new(&model.id);
-    let show = |done, total| bar.show(done, total);
-    let executor = CandleExecutor::load(&*model.source, spec, device, context, &show)?;
-    drop(bar);
+    let placement = arguments.compute.placement()?;
+    let (id, size_bytes) = (model.id.clone(), model.source.size_bytes());
+    let executor = model.load_executor(spec, &placement, context)?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     let mut bench = Bench::new(executor, arguments.depth as usize)?;
-    let prefill = arguments.speed(&mut bench, Work::Prefill { tokens: arguments.prompt })?;
+    let prefill = arguments
+        .speed(&mut bench, Work::Prefill { tokens: arguments.prompt, sequences: arguments.batch })?;
     let decode = Work::Decode { tokens: arguments.generate, sequences: arguments.batch };
     let decode = arguments.speed(&mut bench, decode)?;
     let report = Report {
-        model: model.id,
-        size_bytes: model.source.size_bytes(),
+        model: id,
+        size_bytes,
         threads: threads::count(),
-        device: device.to_string(),
-        isa: machine::instruction_set(),
+        device: placement.device.to_string(),
+        isa: machine::instruction_set(&placement),
         commit: env!("STACK_COMMIT"),
         load_seconds,
         peak_rss_bytes: machine::peak_memory_bytes(),

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use stack_engine::engine::{EngineOptions, cache_bytes_per_token, weight_bytes};
+use stack_engine::executor::DeviceKind;
 use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
@@ -79,7 +80,7 @@ pub(super) struct Memory {
 impl Facts {
     /// Reads the facts of a model, with the memory for a context of so many tokens.
     pub(super) fn read(path: &ModelPath, context: Option<u32>) -> Result<Self, CommandError> {
-        match (path.open(), path) {
+        match (path.inspect(), path) {
             (Ok(model), _) => Ok(Self::of(&model, context)),
             // A family that is not known still has tensors.
             (Err(error), ModelPath::Path(path)) if path.join("config.json").is_file() => {
@@ -166,13 +167,15 @@ impl Facts {
 
 /// Says what memory a model takes, if it can be run.
 fn memory(model: &OpenModel, context: Option<u32>) -> Result<Memory, LoadError> {
-    let weights_bytes = weight_bytes(&*model.source);
+    // Encoders are computed by candle wherever they run.
+    let device = if model.is_encoder() { DeviceKind::Candle } else { DeviceKind::Cpu };
+    let weights_bytes = weight_bytes(&*model.source, device);
     // An encoder keeps nothing from one text to the next.
     let (context_trained, cache_bytes_per_token) = if model.is_encoder() {
         (0, 0)
     } else {
         let spec = DecoderSpec::read(&*model.source)?;
-        (spec.context_trained as u64, cache_bytes_per_token(&spec))
+        (spec.context_trained as u64, cache_bytes_per_token(&spec, device))
     };
     let context = context.map_or(context_trained, u64::from);
     let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));

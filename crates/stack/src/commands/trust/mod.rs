@@ -24,17 +24,6 @@ enum Action {
     Remove(remove::Arguments),
 }
 
-impl Arguments {
-    /// Whether JSON was asked for.
-    pub(crate) fn json(&self) -> bool {
-        match &self.action {
-            Action::Add(arguments) => arguments.common.json,
-            Action::List(arguments) => arguments.common.json,
-            Action::Remove(arguments) => arguments.common.json,
-        }
-    }
-}
-
 /// Does what was asked.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     match &arguments.action {

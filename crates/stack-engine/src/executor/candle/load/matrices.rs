@@ -7,7 +7,8 @@ use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{DType, Device, Tensor};
 
 use super::super::linear::{Linear, Matrix};
-use super::{Loader, Part, device_error, missing};
+use super::{Loader, Part, device_error};
+use crate::executor::tensors::missing;
 use crate::weights::{LoadError, TensorInfo, TensorType, WeightSource, dequantize};
 
 /// A tensor as it lies in the file.
@@ -95,11 +96,6 @@ impl Raw {
 }
 
 impl Loader<'_> {
-    /// All elements of a tensor.
-    pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>, LoadError> {
-        self.raw(name)?.to_f32()
-    }
-
     /// A tensor of any shape as f32.
     pub(super) fn dense(&self, name: &str) -> Result<Tensor, LoadError> {
         let raw = self.raw(name)?;
@@ -109,7 +105,7 @@ impl Loader<'_> {
 
     /// A tensor of `length` elements, if there is one.
     pub(super) fn vector(&self, name: &str, length: usize) -> Result<Option<Tensor>, LoadError> {
-        match self.vector_values(name, length)? {
+        match self.tensors.vector(name, length)? {
             None => Ok(None),
             Some(values) => Tensor::from_vec(values, length, self.device)
                 .map(Some)
@@ -117,25 +113,10 @@ impl Loader<'_> {
         }
     }
 
-    /// The elements of a tensor of `length` elements, if there is one.
-    pub(super) fn vector_values(&self, name: &str, length: usize) -> Result<Option<Vec<f32>>, LoadError> {
-        if !self.has(name) {
-            return Ok(None);
-        }
-        let values = self.floats(name)?;
-        if values.len() != length {
-            return Err(LoadError::new(
-                name,
-                format!("the tensor has {} elements; expected {length}", values.len()),
-            ));
-        }
-        Ok(Some(values))
-    }
-
     /// A matrix alone.
     pub(super) fn matrix(&self, name: &str, shape: Option<(usize, usize)>) -> Result<Matrix, LoadError> {
         if let Some((rows, columns)) = shape {
-            self.expect_shape(name, &[rows, columns])?;
+            self.tensors.expect_shape(name, &[rows, columns])?;
         }
         self.raw(name)?.place(self.device)
     }
@@ -165,12 +146,12 @@ impl Loader<'_> {
     ) -> Result<Part, LoadError> {
         let weight = format!("{name}.weight");
         if let Some((rows, columns)) = shape {
-            self.expect_shape(&weight, &[rows, columns])?;
+            self.tensors.expect_shape(&weight, &[rows, columns])?;
         }
         let raw = self.raw(&weight)?;
-        let bias = self.vector_values(&format!("{name}.bias"), raw.rows())?;
+        let bias = self.tensors.vector(&format!("{name}.bias"), raw.rows())?;
         let scale = if scaled || raw.ty == TensorType::NVFP4 {
-            self.vector_values(&format!("{name}.scale"), 1)?.map(|scale| scale[0])
+            self.tensors.vector(&format!("{name}.scale"), 1)?.map(|scale| scale[0])
         } else {
             None
         };
@@ -220,7 +201,7 @@ impl Loader<'_> {
 }
 
 /// Bytes that a tensor takes on the processor: types with which candle cannot compute become f32.
-pub(crate) fn resident_bytes(tensor: &TensorInfo) -> u64 {
+pub(in crate::executor) fn resident_bytes(tensor: &TensorInfo) -> u64 {
     match tensor.ty.map(candle_type) {
         Ok(None) => tensor.elements() as u64 * size_of::<f32>() as u64,
         _ => tensor.bytes,

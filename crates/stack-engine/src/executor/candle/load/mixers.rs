@@ -8,7 +8,8 @@ use super::super::convolution::ShortConvolution;
 use super::super::latent::{Latent, LatentQuery};
 use super::super::norm::NormLayer;
 use super::super::rope::Rope;
-use super::{Loader, device_error, halves_order, missing};
+use super::{Loader, device_error, halves_order};
+use crate::executor::tensors::missing;
 use crate::spec::{LatentSpec, Norm, NormKind, Rotation};
 use crate::weights::LoadError;
 
@@ -84,9 +85,9 @@ impl Loader<'_> {
         let (heads, rank) = (spec.heads, spec.kv_rank);
         let turn = |x: &Tensor| x.transpose(1, 2)?.contiguous();
         let both = format!("{prefix}.attn_kv_b.weight");
-        if self.has(&both) {
+        if self.tensors.has(&both) {
             let rows = unrotated + spec.value_length;
-            self.expect_shape(&both, &[heads * rows, rank])?;
+            self.tensors.expect_shape(&both, &[heads * rows, rank])?;
             let parts = self.dense(&both)?;
             return (|| {
                 let parts = parts.reshape((heads, rows, rank))?;
@@ -102,7 +103,7 @@ impl Loader<'_> {
             (format!("{prefix}.attn_k_b.weight"), format!("{prefix}.attn_v_b.weight"));
         let three = |name: &str, shape: [usize; 3]| {
             // A tensor whose outermost dimension is 1 may lack it.
-            let found = self.source.tensor(name).ok_or_else(|| missing(name))?.shape.clone();
+            let found = self.tensors.get(name)?.shape.clone();
             if found != shape && !(shape[0] == 1 && found == shape[1..]) {
                 return Err(LoadError::new(
                     name,
@@ -121,11 +122,11 @@ impl Loader<'_> {
     pub(super) fn short_convolution(&self, prefix: &str, taps: usize) -> Result<ShortConvolution, LoadError> {
         let width = self.spec.embedding;
         let name = format!("{prefix}.shortconv.conv.weight");
-        self.expect_shape(&name, &[width, taps])?;
+        self.tensors.expect_shape(&name, &[width, taps])?;
         if taps < 2 {
             return Err(LoadError::new(name, "a convolution needs at least two taps"));
         }
-        let kernel = self.floats(&name)?;
+        let kernel = self.tensors.floats(&name)?;
         let tap = |tap: usize| {
             let column: Vec<f32> = kernel.iter().skip(tap).step_by(taps).copied().collect();
             Tensor::from_vec(column, width, self.device).map_err(|error| device_error(&name, error))

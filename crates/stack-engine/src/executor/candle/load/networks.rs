@@ -3,7 +3,7 @@
 use super::super::experts::Experts;
 use super::super::feed_forward::{Dense, Up};
 use super::super::linear::{Linear, Matrix};
-use super::{Loader, Part, device_error, missing};
+use super::{Loader, Part, device_error};
 use crate::spec::{Activation, ExpertsSpec};
 use crate::weights::{LoadError, TensorType};
 
@@ -19,10 +19,10 @@ impl Loader<'_> {
         let width = self.spec.embedding;
         let name = |part: &str| format!("{prefix}.ffn_{part}{suffix}");
         let down_name = format!("{}.weight", name("down"));
-        let inner = self.source.tensor(&down_name).ok_or_else(|| missing(&down_name))?.shape.last().copied();
+        let inner = self.tensors.get(&down_name)?.shape.last().copied();
         let inner = inner.unwrap_or(0);
-        let gated = self.has(&format!("{}.weight", name("gate")));
-        let up_rows = self.rows(&format!("{}.weight", name("up")))?;
+        let gated = self.tensors.has(&format!("{}.weight", name("gate")));
+        let up_rows = self.tensors.rows(&format!("{}.weight", name("up")))?;
         let up = if gated {
             let part = |part: &str| self.part(&name(part), Some((inner, width)), scaled);
             let parts = vec![part("gate")?, part("up")?];
@@ -59,8 +59,8 @@ impl Loader<'_> {
     pub(super) fn experts(&self, prefix: &str, spec: &ExpertsSpec) -> Result<Experts, LoadError> {
         let width = self.spec.embedding;
         let name = |part: &str| format!("{prefix}.ffn_{part}");
-        let merged = self.has(&format!("{}.weight", name("gate_up_exps")));
-        let gated = self.has(&format!("{}.weight", name("gate_exps")));
+        let merged = self.tensors.has(&format!("{}.weight", name("gate_up_exps")));
+        let gated = self.tensors.has(&format!("{}.weight", name("gate_exps")));
         let mut down = self.expert_parts(&name("down_exps"), spec.count)?.into_iter();
         let mut up = self
             .expert_parts(&name(if merged { "gate_up_exps" } else { "up_exps" }), spec.count)?
@@ -107,12 +107,12 @@ impl Loader<'_> {
         Ok(Experts {
             router: self.linear(&name("gate_inp"), Some((spec.count, width)), None, false)?,
             // Hunyuan 3 names it without a suffix.
-            choice_bias: match self.vector_values(&format!("{prefix}.exp_probs_b.bias"), spec.count)? {
-                None => self.vector_values(&format!("{prefix}.exp_probs_b"), spec.count)?,
+            choice_bias: match self.tensors.vector(&format!("{prefix}.exp_probs_b.bias"), spec.count)? {
+                None => self.tensors.vector(&format!("{prefix}.exp_probs_b"), spec.count)?,
                 found => found,
             },
             networks: experts,
-            shared: if self.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
+            shared: if self.tensors.has(&format!("{prefix}.ffn_up{}.weight", spec.shared_suffix)) {
                 Some(self.dense_network(
                     prefix,
                     spec.shared_suffix,
@@ -141,9 +141,9 @@ impl Loader<'_> {
             return Err(LoadError::new(&raw.name, problem));
         }
         let rows = raw.shape[1];
-        let biases = self.vector_values(&format!("{name}.bias"), count * rows)?;
+        let biases = self.tensors.vector(&format!("{name}.bias"), count * rows)?;
         let scaled = self.spec.companion_scales.experts || raw.ty == TensorType::NVFP4;
-        let scales = if scaled { self.vector_values(&format!("{name}.scale"), count)? } else { None };
+        let scales = if scaled { self.tensors.vector(&format!("{name}.scale"), count)? } else { None };
         Ok(raw
             .split()
             .enumerate()

@@ -10,7 +10,8 @@ use super::super::layer::{Layer, MixerLayer};
 use super::super::linear::Linear;
 use super::super::norm::NormLayer;
 use super::super::rope::Rope;
-use super::{Loader, Part, device_error, halves_order, missing};
+use super::{Loader, Part, device_error, halves_order};
+use crate::executor::tensors::missing;
 use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer, Residual, Rotation};
 use crate::weights::LoadError;
 
@@ -84,14 +85,18 @@ impl Loader<'_> {
 
     /// A norm that exists only where it has weights, even in models whose norms have none.
     pub(super) fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
-        if self.has(&format!("{name}.weight")) || self.has(name) { self.norm(name, width) } else { Ok(None) }
+        if self.tensors.has(&format!("{name}.weight")) || self.tensors.has(name) {
+            self.norm(name, width)
+        } else {
+            Ok(None)
+        }
     }
 
     /// The gate of what the heads return: one number for each head, or for each of their elements.
     fn gate(&self, prefix: &str, spec: &AttentionSpec) -> Result<Option<(Linear, GateFunction)>, LoadError> {
         let Some(function) = spec.gate else { return Ok(None) };
         let name = format!("{prefix}.attn_gate");
-        let rows = match self.rows(&format!("{name}.weight"))? {
+        let rows = match self.tensors.rows(&format!("{name}.weight"))? {
             rows if rows == spec.heads => rows,
             _ => spec.heads * spec.value_length,
         };
@@ -114,7 +119,7 @@ impl Loader<'_> {
             _ => None,
         };
         let (query_order, key_order) = (order(spec.heads), order(spec.kv_heads));
-        let projections = if self.has(&format!("{prefix}.attn_qkv.weight")) {
+        let projections = if self.tensors.has(&format!("{prefix}.attn_qkv.weight")) {
             let joined = query_order.as_ref().zip(key_order.as_ref()).map(|(query, key)| {
                 let shifted = key.iter().map(|row| queries + row);
                 query
@@ -182,7 +187,7 @@ impl Loader<'_> {
     fn separate_biases(&self, prefix: &str, lengths: [usize; 3]) -> Result<Option<Vec<f32>>, LoadError> {
         let mut joined = Vec::new();
         for (name, length) in ["attn_q", "attn_k", "attn_v"].into_iter().zip(lengths) {
-            match self.vector_values(&format!("{prefix}.{name}.bias"), length)? {
+            match self.tensors.vector(&format!("{prefix}.{name}.bias"), length)? {
                 Some(bias) => joined.extend(bias),
                 None => return Ok(None),
             }
@@ -199,7 +204,7 @@ impl Loader<'_> {
         order: Option<&[usize]>,
     ) -> Result<Option<HeadNorm>, LoadError> {
         let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
-        let Some(tensor) = self.source.tensor(&weight_name) else { return Ok(None) };
+        let Some(tensor) = self.tensors.source().tensor(&weight_name) else { return Ok(None) };
         let (length, all) = (spec.key_length, heads * spec.key_length);
         let (elements, whole) = match tensor.shape.as_slice() {
             [elements] if *elements == length => (length, false),
@@ -210,7 +215,7 @@ impl Loader<'_> {
             }
         };
         let place = |name: &str| -> Result<Option<Tensor>, LoadError> {
-            let Some(values) = self.vector_values(name, elements)? else { return Ok(None) };
+            let Some(values) = self.tensors.vector(name, elements)? else { return Ok(None) };
             let values: Vec<f32> = match order {
                 Some(order) => order[..elements].iter().map(|&row| values[row]).collect(),
                 None => values,

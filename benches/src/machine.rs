@@ -7,16 +7,20 @@ use std::thread;
 use serde_json::{Value, json};
 
 /// The machine and the source that were measured.
-pub(crate) struct Machine {
-    pub(crate) processor: String,
-    pub(crate) threads: usize,
-    pub(crate) system: String,
-    pub(crate) commit: String,
+pub struct Machine {
+    /// The processor's name.
+    pub processor: String,
+    /// Threads that run at once.
+    pub threads: usize,
+    /// The operating system and its version.
+    pub system: String,
+    /// The commit of the working tree, with a mark if it was changed.
+    pub commit: String,
 }
 
 impl Machine {
     /// Asks the system; what it does not say is "unknown".
-    pub(crate) fn read() -> Self {
+    pub fn read() -> Self {
         let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let processor = processors
             .lines()
@@ -30,7 +34,8 @@ impl Machine {
         }
     }
 
-    pub(crate) fn to_json(&self) -> Value {
+    /// Returns everything but the commit.
+    pub fn to_json(&self) -> Value {
         json!({ "processor": self.processor, "threads": self.threads, "system": self.system })
     }
 }

@@ -1,7 +1,7 @@
 //! The one statistic that is used here.
 
 /// Returns the median of figures, which it sorts; there must be at least one.
-pub(crate) fn median(figures: &mut [f64]) -> f64 {
+pub fn median(figures: &mut [f64]) -> f64 {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
     if figures.len() % 2 == 1 { figures[middle] } else { f64::midpoint(figures[middle - 1], figures[middle]) }

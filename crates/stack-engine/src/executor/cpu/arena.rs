@@ -1,0 +1,78 @@
+//! Memory that one batch after the other computes in.
+
+use stack_kernels::Activations;
+
+use super::linear::Inputs;
+
+/// Numbers that are overwritten by every batch. They grow to the largest batch and stay, so that later ones allocate
+/// nothing.
+#[derive(Debug, Default)]
+pub(super) struct Buffer(Vec<f32>);
+
+impl Buffer {
+    /// The first `length` numbers, whatever they are.
+    pub(super) fn take(&mut self, length: usize) -> &mut [f32] {
+        if self.0.len() < length {
+            self.0.resize(length, 0.0);
+        }
+        &mut self.0[..length]
+    }
+
+    /// The first `length` numbers, which were written before.
+    pub(super) fn get(&self, length: usize) -> &[f32] {
+        &self.0[..length]
+    }
+}
+
+/// The residual stream and what a layer keeps beside it, `[rows, embedding]` each.
+#[derive(Default)]
+pub(super) struct Stream {
+    /// The residual stream.
+    pub(super) hidden: Buffer,
+    /// What the layer was given, where a part of it still needs that after the mixer.
+    pub(super) origin: Buffer,
+    /// What the mixer reads.
+    pub(super) mixer_input: Buffer,
+    /// What the feed-forward reads, where that is something else.
+    pub(super) network_input: Buffer,
+    /// What a part of the layer returns, where it cannot be added at once.
+    pub(super) returned: Buffer,
+    /// The same, normalized.
+    pub(super) normalized: Buffer,
+}
+
+/// What the parts of a layer compute in. Each part uses it alone, and leaves its result where its doc says.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub(super) inputs: Inputs,
+    pub(super) query: Buffer,
+    pub(super) key: Buffer,
+    pub(super) value: Buffer,
+    pub(super) heads: Buffer,
+    pub(super) gate: Buffer,
+    pub(super) up: Buffer,
+    pub(super) inner: Buffer,
+    pub(super) spare: Buffer,
+    /// Inputs of matrices that each see other rows: one for each expert or head.
+    pub(super) parts: Vec<Activations>,
+}
+
+/// Rows of `width` numbers that are worth handing to another thread.
+pub(super) fn grain(width: usize) -> usize {
+    (GRAIN_NUMBERS / width.max(1)).max(1)
+}
+
+const GRAIN_NUMBERS: usize = 1 << 14;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_keeps_what_a_smaller_batch_does_not_use() {
+        let mut buffer = Buffer::default();
+        buffer.take(4).copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
+        buffer.take(1)[0] = 9.0;
+        assert_eq!(buffer.get(4), [9.0, 2.0, 3.0, 4.0]);
+    }
+}

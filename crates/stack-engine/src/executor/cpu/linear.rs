@@ -1,0 +1,167 @@
+//! Matrices with what surrounds them, several at once.
+
+use stack_kernels::{Activations, Cpu, Input, Matrix, Product, Store};
+
+use super::arena::grain;
+
+/// An affine map: the matrix, times a number, plus a bias.
+pub(super) struct Linear {
+    pub(super) matrix: Matrix,
+    scale: f32,
+    bias: Option<Vec<f32>>,
+}
+
+/// What a file may say about a matrix beside its elements.
+#[derive(Default)]
+pub(super) struct Companions {
+    /// One number for each row.
+    pub(super) bias: Option<Vec<f32>>,
+    /// One number for all of it.
+    pub(super) scale: Option<f32>,
+    /// Whether the scale multiplies the bias, too.
+    pub(super) scales_bias: bool,
+}
+
+impl Linear {
+    pub(super) fn new(matrix: Matrix, companions: Companions) -> Self {
+        let Companions { mut bias, scale, scales_bias } = companions;
+        let scale = scale.unwrap_or(1.0);
+        if scales_bias {
+            bias.iter_mut().flatten().for_each(|bias| *bias *= scale);
+        }
+        Self { matrix, scale, bias }
+    }
+
+    /// The same map, and what it returns multiplied by `factor`.
+    pub(super) fn times(mut self, factor: f32) -> Self {
+        self.scale *= factor;
+        self.bias.iter_mut().flatten().for_each(|bias| *bias *= factor);
+        self
+    }
+
+    /// Length of what it returns.
+    pub(super) fn rows(&self) -> usize {
+        self.matrix.rows()
+    }
+
+    /// Whether what it returns may be added up row by row while it is computed.
+    pub(super) fn adds_in_place(&self) -> bool {
+        self.scale == 1.0
+    }
+
+    /// Multiplies rows of `x` by the matrix and stores what comes out.
+    pub(super) fn apply(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
+        apply(cpu, inputs, x, [(self, out)]);
+    }
+
+    /// Multiplies rows of `x` by the matrix and adds what comes out, which must be allowed by
+    /// [`Self::adds_in_place`].
+    pub(super) fn add(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
+        debug_assert!(self.adds_in_place(), "a sum cannot be scaled in part");
+        let input = inputs.read(cpu, x, self.matrix.cols(), [self.input()]).of(self.input());
+        cpu.multiply(&mut [Product { weights: &self.matrix, input, output: out, store: Store::Add }]);
+        self.finish(cpu, out);
+    }
+
+    pub(super) fn input(&self) -> Input {
+        self.matrix.format().input()
+    }
+
+    /// Applies scale and bias to what the matrix has returned.
+    pub(super) fn finish(&self, cpu: &Cpu, out: &mut [f32]) {
+        let (scale, width) = (self.scale, self.rows());
+        match &self.bias {
+            None if scale == 1.0 => {}
+            None => {
+                cpu.for_rows(out, width, grain(width), |_, rows| rows.iter_mut().for_each(|y| *y *= scale))
+            }
+            Some(bias) => cpu.for_rows(out, width, grain(width), |_, rows| {
+                for row in rows.chunks_exact_mut(width) {
+                    row.iter_mut().zip(bias).for_each(|(y, bias)| *y = *y * scale + bias);
+                }
+            }),
+        }
+    }
+}
+
+/// Multiplies rows of `x` by several matrices in one parallel region, and stores what each returns.
+pub(super) fn apply<const N: usize>(
+    cpu: &Cpu,
+    inputs: &mut Inputs,
+    x: &[f32],
+    jobs: [(&Linear, &mut [f32]); N],
+) {
+    let linears = jobs.each_ref().map(|job| job.0);
+    let Some(first) = linears.first() else { return };
+    inputs.read(cpu, x, first.matrix.cols(), linears.map(Linear::input));
+    let mut products = jobs.map(|(linear, output)| Product {
+        weights: &linear.matrix,
+        input: inputs.of(linear.input()),
+        output,
+        store: Store::Set,
+    });
+    cpu.multiply(&mut products);
+    for (linear, product) in linears.into_iter().zip(products) {
+        linear.finish(cpu, product.output);
+    }
+}
+
+/// Multiplies rows of `x` by a matrix alone.
+pub(super) fn project(cpu: &Cpu, inputs: &mut Inputs, matrix: &Matrix, x: &[f32], out: &mut [f32]) {
+    let form = matrix.format().input();
+    let input = inputs.read(cpu, x, matrix.cols(), [form]).of(form);
+    cpu.multiply(&mut [Product { weights: matrix, input, output: out, store: Store::Set }]);
+}
+
+/// Rows that matrices are multiplied with, in each form that one of them asks for.
+#[derive(Default)]
+pub(super) struct Inputs {
+    float: Activations,
+    bf16: Activations,
+    block32: Activations,
+    block256: Activations,
+}
+
+impl Inputs {
+    /// Takes in rows of `x`, of `width` numbers each, in these forms.
+    pub(super) fn read(
+        &mut self,
+        cpu: &Cpu,
+        x: &[f32],
+        width: usize,
+        forms: impl IntoIterator<Item = Input>,
+    ) -> &Self {
+        let mut done = [false; 4];
+        for form in forms {
+            let place = match form {
+                Input::Float => 0,
+                Input::Bf16 => 1,
+                Input::Block32 => 2,
+                Input::Block256 => 3,
+            };
+            if !std::mem::replace(&mut done[place], true) {
+                cpu.quantize(form, x, width, self.of_mut(form));
+            }
+        }
+        self
+    }
+
+    /// The rows in a form in which they were taken in.
+    pub(super) fn of(&self, form: Input) -> &Activations {
+        match form {
+            Input::Float => &self.float,
+            Input::Bf16 => &self.bf16,
+            Input::Block32 => &self.block32,
+            Input::Block256 => &self.block256,
+        }
+    }
+
+    fn of_mut(&mut self, form: Input) -> &mut Activations {
+        match form {
+            Input::Float => &mut self.float,
+            Input::Bf16 => &mut self.bf16,
+            Input::Block32 => &mut self.block32,
+            Input::Block256 => &mut self.block256,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The executor on this program's own kernels.
+//!
+//! Weights are packed once, when they are loaded, and are the only copy. A forward pass is a fixed row of parallel
+//! regions over the threads of one pool, in memory that is kept from one batch to the next. A row's result does not
+//! depend on what else is in the batch, on how its sequence was cut into batches, or on the number of threads.
+
+mod activation;
+mod arena;
+mod assignment;
+mod attention;
+mod convolution;
+mod experts;
+mod feed_forward;
+mod latent;
+mod layer;
+mod linear;
+mod load;
+mod norm;
+mod rope;
+mod sequence;
+
+use std::sync::Arc;
+
+use stack_kernels::{Cpu, KvLayout, Matrix};
+
+use self::arena::{Scratch, Stream, grain};
+use self::layer::Layer;
+use self::linear::Linear;
+use self::norm::NormLayer;
+use self::rope::Tables;
+use self::sequence::Sequence;
+use super::batch::{Limits, Span, admit, wanted_rows};
+use super::slots::Slots;
+use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
+use crate::spec::DecoderSpec;
+
+pub(super) use load::{cache_bytes_per_token, resident_bytes};
+
+/// A decoder on the processor.
+pub struct CpuExecutor {
+    spec: DecoderSpec,
+    cpu: Cpu,
+    context: usize,
+    weight_bytes: u64,
+    embedding: Matrix,
+    /// What is added to the embeddings by position, `[positions, embedding]`.
+    positions: Option<Vec<f32>>,
+    weightless_embedding_norm: Option<NormLayer>,
+    embedding_norm: Option<NormLayer>,
+    layers: Vec<Layer>,
+    output_norm: NormLayer,
+    /// The output matrix, if it is not the embedding's.
+    output: Option<Linear>,
+    tables: Tables,
+    layout: Arc<KvLayout>,
+    convolutions: usize,
+    sequences: Slots<Sequence>,
+    stream: Stream,
+    scratch: Scratch,
+}
+
+/// One batch on its way through the layers.
+struct Pass<'a> {
+    cpu: &'a Cpu,
+    /// The chunks that have tokens.
+    spans: &'a [Span],
+    /// Tokens of all chunks.
+    rows: usize,
+    /// Length of the residual stream's vectors.
+    width: usize,
+    tables: &'a Tables,
+    sequences: &'a mut Slots<Sequence>,
+}
+
+impl Executor for CpuExecutor {
+    fn spec(&self) -> &DecoderSpec {
+        &self.spec
+    }
+
+    fn context(&self) -> usize {
+        self.context
+    }
+
+    fn open(&mut self) -> SequenceId {
+        self.sequences.insert(Sequence::new(&self.layout, self.convolutions))
+    }
+
+    fn fork(&mut self, sequence: SequenceId) -> Result<SequenceId, ExecutorError> {
+        let copy = self.sequences.get(sequence).clone();
+        Ok(self.sequences.insert(copy))
+    }
+
+    fn close(&mut self, sequence: SequenceId) {
+        self.sequences.remove(sequence);
+    }
+
+    fn length(&self, sequence: SequenceId) -> usize {
+        self.sequences.get(sequence).length
+    }
+
+    fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
+        self.sequences.get_mut(sequence).truncate(length)
+    }
+
+    fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {
+        let limits = Limits { vocabulary: self.embedding.rows(), context: self.context };
+        let mut spans = admit(batch, limits, |sequence| self.length(sequence))?;
+        let wanted = wanted_rows(batch, &spans);
+        spans.retain(|span| span.len > 0);
+        let tokens = batch.iter().flat_map(|chunk| chunk.tokens).copied();
+        Ok(self.compute(&spans, tokens, &wanted, output))
+    }
+
+    fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
+    }
+}
+
+impl CpuExecutor {
+    fn compute(
+        &mut self,
+        spans: &[Span],
+        tokens: impl Iterator<Item = u32>,
+        wanted: &[u32],
+        output: Output,
+    ) -> Rows {
+        let rows = spans.iter().map(|span| span.len).sum::<usize>();
+        if rows == 0 {
+            return Rows::default();
+        }
+        self.tables.fill(&self.cpu, spans, rows);
+        self.embed(spans, tokens, rows);
+        let width = self.spec.embedding;
+        let Self { cpu, tables, sequences, stream, scratch, .. } = self;
+        let mut pass = Pass { cpu, spans, rows, width, tables, sequences };
+        for layer in &self.layers {
+            layer.forward(&mut pass, stream, scratch);
+        }
+        for span in spans {
+            self.sequences.get_mut(span.sequence).length = span.position + span.len;
+        }
+        self.finish(wanted, rows, output)
+    }
+
+    /// Leaves the embeddings of tokens in `stream.hidden`.
+    fn embed(&mut self, spans: &[Span], tokens: impl Iterator<Item = u32>, rows: usize) {
+        let width = self.spec.embedding;
+        let Self { cpu, embedding, stream, .. } = self;
+        let hidden = stream.hidden.take(rows * width);
+        for (row, token) in hidden.chunks_exact_mut(width).zip(tokens) {
+            embedding.row(token as usize, row);
+        }
+        if let Some(norm) = &self.weightless_embedding_norm {
+            norm.apply_in_place(cpu, hidden);
+        }
+        let scale = self.spec.embedding_scale;
+        if scale != 1.0 {
+            hidden.iter_mut().for_each(|x| *x *= scale);
+        }
+        if let Some(table) = &self.positions {
+            let positions = spans.iter().flat_map(Span::positions);
+            for (row, position) in hidden.chunks_exact_mut(width).zip(positions) {
+                row.iter_mut().zip(&table[position * width..]).for_each(|(x, place)| *x += place);
+            }
+        }
+        if let Some(norm) = &self.embedding_norm {
+            norm.apply_in_place(cpu, hidden);
+        }
+    }
+
+    /// Returns the rows that were asked for.
+    fn finish(&mut self, wanted: &[u32], rows: usize, output: Output) -> Rows {
+        if wanted.is_empty() {
+            return Rows::default();
+        }
+        let width = self.spec.embedding;
+        let Self { cpu, stream, scratch, .. } = self;
+        let hidden = stream.hidden.get(rows * width);
+        let chosen = stream.returned.take(wanted.len() * width);
+        for (chosen, &row) in chosen.chunks_exact_mut(width).zip(wanted) {
+            chosen.copy_from_slice(&hidden[row as usize * width..][..width]);
+        }
+        let normalized = stream.normalized.take(wanted.len() * width);
+        self.output_norm.apply(cpu, chosen, normalized);
+        match output {
+            Output::Hidden => Rows::new(width, normalized.to_vec()),
+            Output::Logits => {
+                let vocabulary = self.output.as_ref().map_or(self.embedding.rows(), Linear::rows);
+                let mut logits = vec![0.0; wanted.len() * vocabulary];
+                match &self.output {
+                    Some(output) => output.apply(cpu, &mut scratch.inputs, normalized, &mut logits),
+                    None => {
+                        linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits)
+                    }
+                }
+                bound(cpu, &self.spec, &mut logits);
+                Rows::new(vocabulary, logits)
+            }
+        }
+    }
+}
+
+/// Scales logits and applies their soft cap.
+fn bound(cpu: &Cpu, spec: &DecoderSpec, logits: &mut [f32]) {
+    let (scale, cap) = (spec.logit_scale, spec.logit_softcap);
+    if scale == 1.0 && cap.is_none() {
+        return;
+    }
+    cpu.for_rows(logits, 1, grain(8), |_, logits| {
+        for logit in logits {
+            *logit *= scale;
+            if let Some(cap) = cap {
+                *logit = (*logit / cap).tanh() * cap;
+            }
+        }
+    });
+}

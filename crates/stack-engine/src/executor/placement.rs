@@ -1,0 +1,69 @@
+//! Where a model is computed.
+
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
+use stack_kernels::Level;
+
+use super::{CandleExecutor, CpuExecutor, DeviceKind, Executor, Progress, candle, cpu};
+use crate::spec::DecoderSpec;
+use crate::weights::{LoadError, TensorInfo, WeightSource};
+
+/// Where a model is computed, and with how much.
+#[derive(Clone, Copy, Debug)]
+pub struct Placement {
+    /// The device.
+    pub device: DeviceKind,
+    /// The instruction set, where the processor computes with this program's kernels.
+    pub level: Level,
+    /// The threads, there too.
+    pub threads: usize,
+}
+
+impl Default for Placement {
+    /// The processor, with the best instructions that it has and every thread that this process may use.
+    fn default() -> Self {
+        let threads = available_parallelism().map_or(1, NonZero::get);
+        Self { device: DeviceKind::Cpu, level: Level::detect(), threads }
+    }
+}
+
+impl Placement {
+    /// Loads a decoder. A sequence may hold `context` tokens.
+    ///
+    /// # Errors
+    ///
+    /// Names the tensor or key that is missing, of the wrong shape or of an unknown type, or the device.
+    pub fn load(
+        &self,
+        source: &dyn WeightSource,
+        spec: DecoderSpec,
+        context: usize,
+        progress: Progress<'_>,
+    ) -> Result<Box<dyn Executor>, LoadError> {
+        Ok(match self.device {
+            DeviceKind::Cpu => {
+                Box::new(CpuExecutor::load(source, spec, self.level, self.threads, context, progress)?)
+            }
+            device => Box::new(CandleExecutor::load(source, spec, device, context, progress)?),
+        })
+    }
+}
+
+impl DeviceKind {
+    /// Bytes that a tensor takes where decoders are computed with this device.
+    pub(crate) fn resident_bytes(self, tensor: &TensorInfo) -> u64 {
+        match self {
+            Self::Cpu => cpu::resident_bytes(tensor),
+            Self::Candle | Self::Cuda | Self::Metal => candle::resident_bytes(tensor),
+        }
+    }
+
+    /// Bytes that one token takes in the cache of a decoder.
+    pub(crate) fn cache_bytes_per_token(self, spec: &DecoderSpec) -> u64 {
+        match self {
+            Self::Cpu => cpu::cache_bytes_per_token(spec),
+            Self::Candle | Self::Cuda | Self::Metal => candle::cache_bytes_per_token(spec),
+        }
+    }
+}

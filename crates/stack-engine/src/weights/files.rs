@@ -1,0 +1,212 @@
+//! The files of one model, by the names that they have beside each other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use stack_seal::verified::{Breach, Pass, Verified};
+
+use super::LoadError;
+use super::file::{self, ModelFile, subject};
+
+/// Where the files of one model are, and which of them were read.
+///
+/// What reads a model asks for its files by name and never learns where they lie, so that a model on disk, one in a
+/// store of blobs and one inside the program are read alike. Names are relative, with `/` between parts.
+///
+/// Each file is read through a [`Pass`]; [`Files::verify`] ends them all, and until then nothing made of these files
+/// may answer.
+#[derive(Debug)]
+pub struct Files {
+    path: PathBuf,
+    place: Place,
+    passes: Mutex<BTreeMap<String, Arc<Pass>>>,
+}
+
+/// Opens one file of a model, with what it is expected to be.
+pub type Opener = Box<dyn Fn() -> Result<Pass, Breach> + Send + Sync>;
+
+enum Place {
+    /// One file; what lies beside it belongs to others, except the other parts of a split model.
+    File,
+    /// All files of a folder.
+    Folder,
+    /// Files that are listed, wherever they lie; there are no others.
+    Listed(BTreeMap<String, Opener>),
+    /// Bytes that are part of the program.
+    Memory(&'static [u8]),
+}
+
+impl Files {
+    /// Takes a file, or all files of a folder.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing at the path.
+    pub fn at(path: &Path) -> Result<Self, LoadError> {
+        let kind = fs::metadata(path)
+            .map_err(|error| LoadError::caused(subject(path), "cannot be opened", error))?;
+        let place = if kind.is_dir() { Place::Folder } else { Place::File };
+        Ok(Self::new(path.to_owned(), place))
+    }
+
+    /// Takes bytes for a file of this name.
+    pub fn memory(name: &str, bytes: &'static [u8]) -> Self {
+        Self::new(PathBuf::from(name), Place::Memory(bytes))
+    }
+
+    /// Takes the files that a model is listed to have, by their relative names; `name` is the model's own.
+    pub fn listed(name: &str, files: BTreeMap<String, Opener>) -> Self {
+        Self::new(PathBuf::from(name), Place::Listed(files))
+    }
+
+    fn new(path: PathBuf, place: Place) -> Self {
+        Self { path, place, passes: Mutex::default() }
+    }
+
+    /// What the model is called in messages: the path that was given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there may be files beside the weights.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.place, Place::Folder | Place::Listed(_))
+    }
+
+    /// The name of the only file, unless there may be several.
+    pub(super) fn only(&self) -> Option<String> {
+        let name = || self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
+        (!self.is_folder()).then(name)
+    }
+
+    /// Whether there is a file of this name beside the weights, and it counts.
+    pub fn has_companion(&self, name: &str) -> bool {
+        self.is_folder() && self.has(name)
+    }
+
+    /// Whether there is a file of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        match &self.place {
+            Place::File | Place::Folder => self.path_of(name).is_file(),
+            Place::Listed(files) => files.contains_key(name),
+            Place::Memory(_) => false,
+        }
+    }
+
+    /// Lists the names of a folder's files, sorted.
+    pub(super) fn names(&self) -> Result<Vec<String>, LoadError> {
+        if let Place::Listed(files) = &self.place {
+            return Ok(files.keys().cloned().collect());
+        }
+        let fail = |error| LoadError::caused(subject(&self.path), "cannot be listed", error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(fail)? {
+            names.push(entry.map_err(fail)?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Opens a file.
+    pub(super) fn open(&self, name: &str) -> Result<ModelFile, LoadError> {
+        let path = self.path_of(name);
+        let mut passes = self.passes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pass) = passes.get(name) {
+            return ModelFile::new(&path, Arc::clone(pass));
+        }
+        let pass = Arc::new(match &self.place {
+            Place::File | Place::Folder => file::first_seen(&path)?,
+            Place::Listed(files) => {
+                let open = files
+                    .get(name)
+                    .ok_or_else(|| LoadError::new(subject(&path), "is not part of the model"))?;
+                open().map_err(|breach| file::differs(&path, breach))?
+            }
+            Place::Memory(bytes) => Pass::compiled_in(bytes),
+        });
+        passes.insert(name.to_owned(), Arc::clone(&pass));
+        ModelFile::new(&path, pass)
+    }
+
+    /// Reads what is left of every file that was opened, on up to `workers` threads, and checks that each is what it
+    /// should be. `value` is what was made of them.
+    ///
+    /// # Errors
+    ///
+    /// Names the first file that is another one, and where it differs; `value` is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When a [`super::WeightSource`] still reads the files, or none was read.
+    pub fn verify<T>(self, value: T, workers: usize) -> Result<Verified<T>, LoadError> {
+        let mut verified: Option<Verified<()>> = None;
+        for (name, pass) in self.passes.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let pass =
+                Arc::into_inner(pass).expect("whoever reads the files is gone before they are verified");
+            let file =
+                pass.finish((), workers).map_err(|breach| file::differs(&self.path.join(name), breach))?;
+            verified = Some(match verified {
+                None => file,
+                Some(others) => others.zip(file).map(|((), ())| ()),
+            });
+        }
+        Ok(verified.expect("a model is made of at least one file").map(|()| value))
+    }
+
+    /// Reads a small file beside the weights.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, too long, or cannot be read.
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, LoadError> {
+        self.read_bounded(name, COMPANION_BYTES_MAX)
+    }
+
+    /// Reads a file that may have so many bytes.
+    pub(super) fn read_bounded(&self, name: &str, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
+        let file = self.open(name)?;
+        if file.len() > bytes_max {
+            let problem = format!("has {} bytes; at most {bytes_max} are read", file.len());
+            return Err(LoadError::new(self.subject(name), problem));
+        }
+        file.read(0, file.len())
+    }
+
+    /// Names a file in messages.
+    pub(crate) fn subject(&self, name: &str) -> String {
+        subject(&self.path_of(name))
+    }
+
+    /// When the model was last changed, in seconds since 1970; 0 if that is not known.
+    pub(crate) fn modified_s(&self) -> u64 {
+        let modified = fs::metadata(&self.path).and_then(|metadata| metadata.modified()).ok();
+        modified
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+            .map_or(0, |since| since.as_secs())
+    }
+
+    fn path_of(&self, name: &str) -> PathBuf {
+        match &self.place {
+            Place::Folder | Place::Listed(_) => self.path.join(name),
+            Place::File => self.path.with_file_name(name),
+            Place::Memory(_) => self.path.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("File"),
+            Self::Folder => f.write_str("Folder"),
+            Self::Listed(files) => f.debug_set().entries(files.keys()).finish(),
+            Self::Memory(bytes) => write!(f, "Memory({} bytes)", bytes.len()),
+        }
+    }
+}
+
+/// Bounds tokenizer and template files.
+const COMPANION_BYTES_MAX: u64 = 256 << 20;

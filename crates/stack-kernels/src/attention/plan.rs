@@ -1,0 +1,112 @@
+//! How the work of one call is cut into units.
+
+use std::ops::Range;
+
+use super::{AttendSpan, AttentionRules, CHUNK};
+use crate::lanes::LANES;
+
+/// A piece of work: some query rows of one span, with the query heads of one key head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    pub(super) span: usize,
+    pub(super) kv_head: usize,
+    /// Rows, counted from the first one of the span.
+    pub(super) rows: Range<usize>,
+    /// Chunks of positions.
+    pub(super) chunks: Range<usize>,
+    /// Where the result of the only chunk goes, if the chunks of these rows are spread over several units.
+    pub(super) partial: Option<usize>,
+}
+
+/// The units of one call.
+#[derive(Default)]
+pub(super) struct Plan {
+    units: Vec<Unit>,
+    /// The units of each block of rows whose chunks are spread.
+    split: Vec<Range<usize>>,
+    partial_lines: usize,
+}
+
+impl Plan {
+    /// Plans a call, forgetting the one before.
+    pub(super) fn make(&mut self, rules: &AttentionRules<'_>, spans: &[AttendSpan<'_>], threads: usize) {
+        self.units.clear();
+        self.split.clear();
+        self.partial_lines = 0;
+        let rows_max = (VECTORS_MAX / rules.group()).max(1);
+        let blocks: usize =
+            spans.iter().map(|span| span.rows.len().div_ceil(rows_max) * rules.kv_heads).sum();
+        let spread = threads > 1 && blocks < threads * BLOCKS_PER_THREAD;
+        for (index, span) in spans.iter().enumerate() {
+            // Later rows see more: the longest units first, so that none is left over at the end.
+            for block in (0..span.rows.len().div_ceil(rows_max)).rev() {
+                let rows = block * rows_max..(block * rows_max + rows_max).min(span.rows.len());
+                let first = rows
+                    .clone()
+                    .map(|row| rules.seen(span.position + row).start)
+                    .min()
+                    .expect("a block has a row");
+                let chunks = first / CHUNK..(span.position + rows.end).div_ceil(CHUNK);
+                for kv_head in 0..rules.kv_heads {
+                    let unit = Unit {
+                        span: index,
+                        kv_head,
+                        rows: rows.clone(),
+                        chunks: chunks.clone(),
+                        partial: None,
+                    };
+                    if spread && chunks.len() > 1 {
+                        self.spread(rules, &unit);
+                    } else {
+                        self.units.push(unit);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds one unit for each chunk.
+    fn spread(&mut self, rules: &AttentionRules<'_>, whole: &Unit) {
+        let start = self.units.len();
+        for chunk in whole.chunks.clone() {
+            self.units.push(Unit {
+                chunks: chunk..chunk + 1,
+                partial: Some(self.partial_lines),
+                ..whole.clone()
+            });
+            self.partial_lines += whole.totals_lines(rules);
+        }
+        self.split.push(start..self.units.len());
+    }
+
+    pub(super) fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    pub(super) fn split(&self) -> &[Range<usize>] {
+        &self.split
+    }
+
+    pub(super) fn partial_lines(&self) -> usize {
+        self.partial_lines
+    }
+}
+
+impl Unit {
+    /// How many query vectors it has.
+    pub(super) fn vectors(&self, rules: &AttentionRules<'_>) -> usize {
+        self.rows.len() * rules.group()
+    }
+
+    /// Lines that the totals of its vectors take.
+    pub(super) fn totals_lines(&self, rules: &AttentionRules<'_>) -> usize {
+        let vectors = self.vectors(rules);
+        2 * vectors.div_ceil(LANES) + vectors * rules.value_length.div_ceil(LANES)
+    }
+}
+
+/// Query vectors that go together: enough that keys and values are read from afar rarely, few enough that the vectors
+/// stay near.
+const VECTORS_MAX: usize = 48;
+/// With fewer blocks than this for each thread, the threads would not be equally busy.
+const BLOCKS_PER_THREAD: usize = 2;

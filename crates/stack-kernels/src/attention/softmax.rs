@@ -1,0 +1,111 @@
+//! From the scores of a tile to weights.
+
+use std::ops::Range;
+
+use super::TILE;
+use super::totals::larger;
+use crate::lanes::{LANES, Lanes, exp};
+
+/// The scores of one query vector in one tile, then their weights: sixteen positions at a time.
+pub(super) type Tile = [[f32; LANES]; TILE / LANES];
+
+/// Where a tile lies and what is seen of it.
+#[derive(Clone)]
+pub(super) struct View {
+    /// The position of its first token.
+    pub(super) start: usize,
+    /// The pages whose scores were computed.
+    pub(super) pages: Range<usize>,
+    /// What the query vector sees, counted from the first token.
+    pub(super) seen: Range<usize>,
+}
+
+/// What happens to the scores of one query vector.
+#[derive(Clone, Copy)]
+pub(super) struct Bend {
+    pub(super) softcap: Option<Cap>,
+    /// Multiplies the distance, negated.
+    pub(super) slope: Option<f32>,
+    /// The position of the query.
+    pub(super) position: usize,
+}
+
+/// A bound of scores: c · tanh(x / c).
+#[derive(Clone, Copy)]
+pub(super) struct Cap {
+    cap: f32,
+    /// 2 / c.
+    steepness: f32,
+}
+
+impl Cap {
+    pub(super) fn new(cap: f32) -> Self {
+        Self { cap, steepness: 2.0 / cap }
+    }
+
+    /// With tanh y = 1 − 2 / (1 + e²ʸ).
+    #[inline(always)]
+    fn apply<L: Lanes>(self, lanes: L, scores: L::F32) -> L::F32 {
+        let doubled = exp(lanes, lanes.mul(scores, lanes.splat(self.steepness)));
+        let rest = lanes.div(lanes.splat(-2.0), lanes.add(lanes.splat(1.0), doubled));
+        lanes.fma(rest, lanes.splat(self.cap), lanes.splat(self.cap))
+    }
+}
+
+/// Turns the scores of one query vector into weights relative to the largest score so far, adds them to `weights`, and
+/// returns what sums over earlier tiles are to be multiplied by.
+#[inline(always)]
+pub(super) fn soften<L: Lanes>(
+    lanes: L,
+    tile: &mut Tile,
+    view: &View,
+    bend: Bend,
+    largest: &mut f32,
+    weights: &mut [f32; LANES],
+) -> f32 {
+    let View { start, pages, seen } = view;
+    let hidden = lanes.splat(f32::NEG_INFINITY);
+    let mut top = hidden;
+    for page in pages.clone() {
+        let mut scores = lanes.load(&tile[page]);
+        if let Some(cap) = bend.softcap {
+            scores = cap.apply(lanes, scores);
+        }
+        if let Some(slope) = bend.slope {
+            let distances = lanes
+                .add(lanes.load(&COUNT), lanes.splat((*start + page * LANES) as f32 - bend.position as f32));
+            scores = lanes.fma(lanes.splat(slope), distances, scores);
+        }
+        let (first, end) = (page * LANES, page * LANES + LANES);
+        if seen.start > first || seen.end < end {
+            let places = lanes.add(lanes.load(&COUNT), lanes.splat(first as f32));
+            scores = lanes.select_less(places, lanes.splat(seen.start as f32), hidden, scores);
+            scores = lanes.select_less(places, lanes.splat(seen.end as f32), scores, hidden);
+        }
+        lanes.store(scores, &mut tile[page]);
+        top = lanes.max(top, scores);
+    }
+    let before = *largest;
+    *largest = larger(lanes.largest(top), before);
+    // Finite, so that the difference of two minus infinities is one.
+    let finite = larger(*largest, f32::MIN);
+    let mut sum = lanes.load(weights);
+    let mut factor = 1.0;
+    if *largest > before {
+        let change = exp(lanes, lanes.splat(before - finite));
+        sum = lanes.mul(sum, change);
+        let mut all = [0.0; LANES];
+        lanes.store(change, &mut all);
+        factor = all[0];
+    }
+    for page in pages.clone() {
+        let weight = exp(lanes, lanes.sub(lanes.load(&tile[page]), lanes.splat(finite)));
+        lanes.store(weight, &mut tile[page]);
+        sum = lanes.add(sum, weight);
+    }
+    lanes.store(sum, weights);
+    factor
+}
+
+const COUNT: [f32; LANES] =
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];

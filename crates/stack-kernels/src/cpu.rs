@@ -1,0 +1,89 @@
+//! A processor: what every operation is a method of.
+
+use crate::attention::Scratch;
+use crate::level::Level;
+use crate::pool::Pool;
+
+/// A level and the threads that run it.
+///
+/// Every operation splits itself over the threads, and its result depends on neither their number nor on what else is
+/// in the batch.
+pub struct Cpu {
+    level: Level,
+    pool: Pool,
+    scratch: Scratch,
+}
+
+impl Cpu {
+    /// Starts the threads, the caller's included; at least one.
+    pub fn new(level: Level, threads: usize) -> Self {
+        let pool = Pool::new(threads);
+        let scratch = Scratch::new(pool.threads());
+        Self { level, pool, scratch }
+    }
+
+    /// The level that kernels run at.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// The number of threads, the caller's included.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// The threads.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Memory that attention computes in.
+    pub(crate) fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// Cuts `out`, rows of `width`, into chunks of `grain_rows` and runs `body` for each with its first row's number.
+    ///
+    /// # Panics
+    ///
+    /// When `width` or `grain_rows` is 0 or rows are incomplete.
+    pub fn for_rows(
+        &self,
+        out: &mut [f32],
+        width: usize,
+        grain_rows: usize,
+        body: impl Fn(usize, &mut [f32]) + Sync,
+    ) {
+        assert!(
+            width > 0 && out.len().is_multiple_of(width),
+            "{} numbers are not rows of {width}",
+            out.len()
+        );
+        self.pool.for_chunks(out, width * grain_rows, &|chunk, rows| body(chunk * grain_rows, rows));
+    }
+
+    /// How many rows of `width` are worth a thread's while.
+    pub(crate) fn grain(width: usize) -> usize {
+        (GRAIN / width.max(1)).max(1)
+    }
+}
+
+/// Numbers that take a thread about as long as waking another one.
+const GRAIN: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_know_their_number() {
+        let cpu = Cpu::new(Level::detect(), 2);
+        let mut out = vec![0.0; 7 * 3];
+        cpu.for_rows(&mut out, 3, 2, |first, rows| {
+            for (row, values) in rows.chunks_exact_mut(3).enumerate() {
+                values.fill((first + row) as f32);
+            }
+        });
+        assert!(out.chunks_exact(3).enumerate().all(|(row, values)| values == [row as f32; 3]));
+    }
+}

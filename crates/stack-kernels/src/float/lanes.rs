@@ -1,0 +1,258 @@
+//! What an instruction set must offer to the float kernels.
+
+use crate::tile::LANES;
+
+/// One float for each of the 16 rows of a group.
+///
+/// Whoever makes a value (all makers are unsafe) knows that the processor has the instructions of the implementing
+/// type; that is why the methods on values are safe. Implementations inline always, so that they end up in a function
+/// that was compiled for those instructions.
+pub(crate) trait Lanes: Copy {
+    /// Sums of a tile that the registers hold beside its operands.
+    const SUMS: usize;
+
+    /// Rows of activations that a tile has at most.
+    const ROWS: usize;
+
+    /// Returns zeros.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of this type.
+    unsafe fn zero() -> Self;
+
+    /// Reads 16 floats.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of this type, and 16 floats must be readable at `from`.
+    unsafe fn load(from: *const f32) -> Self;
+
+    /// Reads 16 half-precision floats, which become single-precision ones.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of this type, and 16 elements must be readable at `from`.
+    unsafe fn load_half(from: *const u16) -> Self;
+
+    /// Reads 16 pairs of BF16 values: the first ones, and the second ones.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of this type, and 16 pairs must be readable at `from`.
+    unsafe fn load_pairs(from: *const u32) -> (Self, Self);
+
+    /// Reads one float into all lanes.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of this type, and a float must be readable at `from`.
+    unsafe fn splat(from: *const f32) -> Self;
+
+    /// Reads one pair of BF16 values into all lanes: the first one, and the second one.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of this type, and a pair must be readable at `from`.
+    unsafe fn splat_pair(from: *const u32) -> (Self, Self);
+
+    /// Writes 16 floats.
+    ///
+    /// # Safety
+    ///
+    /// 16 floats must be writable at `to`.
+    unsafe fn store(self, to: *mut f32);
+
+    /// Adds lane by lane.
+    fn plus(self, other: Self) -> Self;
+
+    /// Returns `self + a * b`, rounded once.
+    fn plus_product(self, a: Self, b: Self) -> Self;
+
+    /// Multiplies lane by lane.
+    fn times(self, other: Self) -> Self;
+
+    /// Returns `self - a * b`, rounded once.
+    fn minus_product(self, a: Self, b: Self) -> Self;
+
+    /// Hints that a line will be read soon. The address may be anything.
+    fn prefetch(address: *const u8);
+}
+
+/// How weights and activations of one format enter the sums.
+pub(crate) trait Terms<V> {
+    /// A step of weights of one group, in registers.
+    type Weights: Copy;
+    /// An element of activations, in all lanes.
+    type Activation: Copy;
+    /// Packed bytes of a step of one group.
+    const BYTES: usize;
+    /// Weights of one row in a step.
+    const WEIGHTS: usize = 1;
+
+    /// Reads a step of weights.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of `V`, and [`BYTES`](Self::BYTES) must be readable at `from`.
+    unsafe fn weights(from: *const u8) -> Self::Weights;
+
+    /// Reads an element of activations.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of `V`, and an element must be readable at `from`.
+    unsafe fn activation(from: *const u32) -> Self::Activation;
+
+    /// Adds one step to a sum.
+    fn add(sum: V, weights: Self::Weights, activation: Self::Activation) -> V;
+
+    /// How many rows of activations are multiplied: by the same terms, or by wider ones.
+    type Panel: Terms<V>;
+
+    /// Returns some steps of weights of one group as the panel's terms read them, which may lie in `buffer`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`weights`](Self::weights), for all steps; `buffer` must have room for their weights as floats.
+    unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8;
+
+    /// Returns some elements of `width` rows of activations as the panel's terms read them, which may lie in
+    /// `buffer`. The buffer has room for two elements for each one.
+    fn panel_activations<'a>(elements: &'a [u32], width: usize, buffer: &'a mut [u32]) -> &'a [u32];
+}
+
+/// F32 as it is.
+pub(crate) struct Single;
+
+/// F16, converted in registers.
+pub(crate) struct Half;
+
+/// BF16 pairs, widened in registers.
+pub(crate) struct Pairs;
+
+impl<V: Lanes> Terms<V> for Single {
+    type Weights = V;
+    type Activation = V;
+    const BYTES: usize = 4 * LANES;
+
+    #[inline(always)]
+    unsafe fn weights(from: *const u8) -> V {
+        // SAFETY: the caller vouches for 64 readable bytes, which are 16 floats of any alignment.
+        unsafe { V::load(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn activation(from: *const u32) -> V {
+        // SAFETY: an element of these activations is one float.
+        unsafe { V::splat(from.cast()) }
+    }
+
+    #[inline(always)]
+    fn add(sum: V, weights: V, activation: V) -> V {
+        sum.plus_product(weights, activation)
+    }
+
+    type Panel = Self;
+
+    #[inline(always)]
+    unsafe fn panel_weights(from: *const u8, _steps: usize, _buffer: *mut f32) -> *const u8 {
+        from
+    }
+
+    #[inline(always)]
+    fn panel_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
+        elements
+    }
+}
+
+impl<V: Lanes> Terms<V> for Half {
+    type Weights = V;
+    type Activation = V;
+    const BYTES: usize = 2 * LANES;
+
+    #[inline(always)]
+    unsafe fn weights(from: *const u8) -> V {
+        // SAFETY: the caller vouches for 32 readable bytes, which are 16 halves.
+        unsafe { V::load_half(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn activation(from: *const u32) -> V {
+        // SAFETY: an element of these activations is one float.
+        unsafe { V::splat(from.cast()) }
+    }
+
+    #[inline(always)]
+    fn add(sum: V, weights: V, activation: V) -> V {
+        sum.plus_product(weights, activation)
+    }
+
+    type Panel = Single;
+
+    #[inline(always)]
+    unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
+        let halves: *const u16 = from.cast();
+        for step in 0..steps {
+            // SAFETY: the caller vouches for all steps of weights and for the buffer.
+            unsafe { V::load_half(halves.add(step * LANES)).store(buffer.add(step * LANES)) };
+        }
+        buffer.cast()
+    }
+
+    #[inline(always)]
+    fn panel_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
+        elements
+    }
+}
+
+impl<V: Lanes> Terms<V> for Pairs {
+    type Weights = (V, V);
+    type Activation = (V, V);
+    const BYTES: usize = 4 * LANES;
+    const WEIGHTS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn weights(from: *const u8) -> (V, V) {
+        // SAFETY: the caller vouches for 64 readable bytes, which are 16 pairs.
+        unsafe { V::load_pairs(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn activation(from: *const u32) -> (V, V) {
+        // SAFETY: an element of these activations is one pair.
+        unsafe { V::splat_pair(from) }
+    }
+
+    #[inline(always)]
+    fn add(sum: V, weights: (V, V), activation: (V, V)) -> V {
+        sum.plus_product(weights.1, activation.1).plus_product(weights.0, activation.0)
+    }
+
+    type Panel = Single;
+
+    #[inline(always)]
+    unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
+        let pairs: *const u32 = from.cast();
+        for step in 0..steps {
+            // SAFETY: the caller vouches for all steps of weights and for the buffer.
+            unsafe {
+                let (first, second) = V::load_pairs(pairs.add(step * LANES));
+                second.store(buffer.add(2 * step * LANES));
+                first.store(buffer.add((2 * step + 1) * LANES));
+            }
+        }
+        buffer.cast()
+    }
+
+    #[inline(always)]
+    fn panel_activations<'a>(elements: &'a [u32], width: usize, buffer: &'a mut [u32]) -> &'a [u32] {
+        for (pairs, floats) in elements.chunks_exact(width).zip(buffer.chunks_exact_mut(2 * width)) {
+            let (second, first) = floats.split_at_mut(width);
+            for ((pair, second), first) in pairs.iter().zip(second).zip(first) {
+                (*second, *first) = (pair & 0xFFFF_0000, pair << 16);
+            }
+        }
+        &buffer[..2 * elements.len()]
+    }
+}

@@ -1,0 +1,285 @@
+//! The numbers that keys and values are held as.
+//!
+//! The keys or values of one head in one page are groups of sixteen numbers: the keys of sixteen tokens in one dimension,
+//! or sixteen dimensions of one token's value. Thirty-two dimensions of a token are a block, which may have a scale.
+
+use super::{Line, PAGE_TOKENS};
+use crate::lanes::{LANES, Lanes, load_part};
+
+/// A way to hold numbers.
+pub(crate) trait Element: 'static {
+    /// The keys or values of one head in one page.
+    type Slice<'a>: Copy;
+
+    /// A slice without numbers.
+    fn empty<'a>() -> Self::Slice<'a>;
+    /// Lines that so many groups of so many blocks take.
+    fn lines(groups: usize, blocks: usize) -> usize;
+    fn view(lines: &[Line], groups: usize) -> Self::Slice<'_>;
+    /// Only the first groups, so that what reads them is known to stay inside.
+    fn first<'a>(slice: Self::Slice<'a>, groups: usize) -> Self::Slice<'a>;
+    /// Brings a group near, if there is one.
+    fn prefetch<L: Lanes>(lanes: L, slice: Self::Slice<'_>, group: usize);
+    /// The keys of all tokens in one dimension.
+    fn key<L: Lanes>(lanes: L, slice: Self::Slice<'_>, dimension: usize) -> L::F32;
+    /// One group of a token's value, which has `groups`.
+    fn value<L: Lanes>(lanes: L, slice: Self::Slice<'_>, token: usize, group: usize, groups: usize)
+    -> L::F32;
+    /// Writes one block of a token's key.
+    fn put_key<L: Lanes>(lanes: L, to: &mut [Line], length: usize, token: usize, block: usize, key: &[f32]);
+    /// Writes one block of a token's value, which has `groups`.
+    fn put_value<L: Lanes>(
+        lanes: L,
+        to: &mut [Line],
+        groups: usize,
+        token: usize,
+        block: usize,
+        value: &[f32],
+    );
+}
+
+/// A number that stands for itself.
+pub(crate) trait Plain: Copy + 'static {
+    /// Groups in a line.
+    const PER_LINE: usize;
+    /// Sixteen zeros.
+    const ZEROS: [Self; LANES];
+
+    fn load<L: Lanes>(lanes: L, from: &[Self; LANES]) -> L::F32;
+    fn store<L: Lanes>(lanes: L, x: L::F32, to: &mut [Self; LANES]);
+    fn view(lines: &[Line]) -> &[[Self; LANES]];
+    fn view_mut(lines: &mut [Line]) -> &mut [[Self; LANES]];
+}
+
+/// A whole number of 8 bits, times the scale of its block.
+pub(crate) struct Scaled;
+
+impl<E: Plain> Element for E {
+    type Slice<'a> = &'a [[E; LANES]];
+
+    #[inline(always)]
+    fn empty<'a>() -> &'a [[E; LANES]] {
+        &[]
+    }
+
+    fn lines(groups: usize, _: usize) -> usize {
+        groups.div_ceil(E::PER_LINE)
+    }
+
+    #[inline(always)]
+    fn view(lines: &[Line], groups: usize) -> &[[E; LANES]] {
+        &<E as Plain>::view(lines)[..groups]
+    }
+
+    #[inline(always)]
+    fn first<'a>(slice: Self::Slice<'a>, groups: usize) -> Self::Slice<'a> {
+        &slice[..groups]
+    }
+
+    #[inline(always)]
+    fn prefetch<L: Lanes>(lanes: L, slice: &[[E; LANES]], group: usize) {
+        if let Some(soon) = slice.get(group) {
+            lanes.prefetch(soon);
+        }
+    }
+
+    #[inline(always)]
+    fn key<L: Lanes>(lanes: L, slice: &[[E; LANES]], dimension: usize) -> L::F32 {
+        E::load(lanes, &slice[dimension])
+    }
+
+    #[inline(always)]
+    fn value<L: Lanes>(lanes: L, slice: &[[E; LANES]], token: usize, group: usize, groups: usize) -> L::F32 {
+        E::load(lanes, &slice[token * groups + group])
+    }
+
+    #[inline(always)]
+    fn put_key<L: Lanes>(lanes: L, to: &mut [Line], _: usize, token: usize, block: usize, key: &[f32]) {
+        let to = &mut E::view_mut(to)[block * BLOCK..][..key.len()];
+        for (key, to) in key.chunks(LANES).zip(to.chunks_mut(LANES)) {
+            let mut numbers = E::ZEROS;
+            E::store(lanes, load_part(lanes, key, 0.0), &mut numbers);
+            for dimension in 0..to.len() {
+                to[dimension][token] = numbers[dimension];
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn put_value<L: Lanes>(
+        lanes: L,
+        to: &mut [Line],
+        groups: usize,
+        token: usize,
+        block: usize,
+        value: &[f32],
+    ) {
+        let to = &mut E::view_mut(to)[token * groups + block * (BLOCK / LANES)..];
+        for (value, to) in value.chunks(LANES).zip(to) {
+            E::store(lanes, load_part(lanes, value, 0.0), to);
+        }
+    }
+}
+
+impl Plain for f32 {
+    const PER_LINE: usize = 1;
+    const ZEROS: [Self; LANES] = [0.0; LANES];
+
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, from: &[Self; LANES]) -> L::F32 {
+        lanes.load(from)
+    }
+
+    #[inline(always)]
+    fn store<L: Lanes>(lanes: L, x: L::F32, to: &mut [Self; LANES]) {
+        lanes.store(x, to);
+    }
+
+    #[inline(always)]
+    fn view(lines: &[Line]) -> &[[Self; LANES]] {
+        Line::floats(lines)
+    }
+
+    #[inline(always)]
+    fn view_mut(lines: &mut [Line]) -> &mut [[Self; LANES]] {
+        Line::floats_mut(lines)
+    }
+}
+
+/// Half precision, as its bits. What is beyond its range is held as its largest number, never as infinity: a masked
+/// position takes no weight, but 0 · ∞ would still spoil the rows that may not see it.
+impl Plain for u16 {
+    const PER_LINE: usize = 2;
+    const ZEROS: [Self; LANES] = [0; LANES];
+
+    #[inline(always)]
+    fn load<L: Lanes>(lanes: L, from: &[Self; LANES]) -> L::F32 {
+        lanes.load_f16(from)
+    }
+
+    #[inline(always)]
+    fn store<L: Lanes>(lanes: L, x: L::F32, to: &mut [Self; LANES]) {
+        let bounded = lanes.min(lanes.splat(F16_MAX), lanes.max(lanes.splat(-F16_MAX), x));
+        lanes.store_f16(bounded, to);
+    }
+
+    #[inline(always)]
+    fn view(lines: &[Line]) -> &[[Self; LANES]] {
+        Line::halves(lines)
+    }
+
+    #[inline(always)]
+    fn view_mut(lines: &mut [Line]) -> &mut [[Self; LANES]] {
+        Line::halves_mut(lines)
+    }
+}
+
+/// The whole numbers come first, then the scales: for each block a line with one for each token.
+impl Element for Scaled {
+    type Slice<'a> = (&'a [[i8; LANES]], &'a [[f32; PAGE_TOKENS]]);
+
+    #[inline(always)]
+    fn empty<'a>() -> Self::Slice<'a> {
+        (&[], &[])
+    }
+
+    fn lines(groups: usize, blocks: usize) -> usize {
+        groups.div_ceil(BYTES_PER_LINE) + blocks
+    }
+
+    #[inline(always)]
+    fn view(lines: &[Line], groups: usize) -> Self::Slice<'_> {
+        let (numbers, scales) = lines.split_at(groups.div_ceil(BYTES_PER_LINE));
+        (&Line::bytes(numbers)[..groups], Line::floats(scales))
+    }
+
+    #[inline(always)]
+    fn first<'a>((numbers, scales): Self::Slice<'a>, groups: usize) -> Self::Slice<'a> {
+        (&numbers[..groups], scales)
+    }
+
+    #[inline(always)]
+    fn prefetch<L: Lanes>(lanes: L, (numbers, _): Self::Slice<'_>, group: usize) {
+        if let Some(soon) = numbers.get(group) {
+            lanes.prefetch(soon);
+        }
+    }
+
+    #[inline(always)]
+    fn key<L: Lanes>(lanes: L, (numbers, scales): Self::Slice<'_>, dimension: usize) -> L::F32 {
+        lanes.mul(lanes.load_i8(&numbers[dimension]), lanes.load(&scales[dimension / BLOCK]))
+    }
+
+    #[inline(always)]
+    fn value<L: Lanes>(
+        lanes: L,
+        (numbers, scales): Self::Slice<'_>,
+        token: usize,
+        group: usize,
+        groups: usize,
+    ) -> L::F32 {
+        let scale = scales[group / (BLOCK / LANES)][token];
+        lanes.mul(lanes.load_i8(&numbers[token * groups + group]), lanes.splat(scale))
+    }
+
+    #[inline(always)]
+    fn put_key<L: Lanes>(lanes: L, to: &mut [Line], length: usize, token: usize, block: usize, key: &[f32]) {
+        let (numbers, scales) = to.split_at_mut(length.div_ceil(BYTES_PER_LINE));
+        let (whole, scale) = round_block(lanes, key);
+        Line::floats_mut(scales)[block][token] = scale;
+        let numbers = &mut Line::bytes_mut(numbers)[block * BLOCK..][..key.len()];
+        for dimension in 0..numbers.len() {
+            numbers[dimension][token] = whole[dimension];
+        }
+    }
+
+    #[inline(always)]
+    fn put_value<L: Lanes>(
+        lanes: L,
+        to: &mut [Line],
+        groups: usize,
+        token: usize,
+        block: usize,
+        value: &[f32],
+    ) {
+        let (numbers, scales) = to.split_at_mut((groups * PAGE_TOKENS).div_ceil(BYTES_PER_LINE));
+        let (whole, scale) = round_block(lanes, value);
+        Line::floats_mut(scales)[block][token] = scale;
+        let numbers = Line::bytes_mut(numbers).as_flattened_mut();
+        let start = (token * groups + block * (BLOCK / LANES)) * LANES;
+        numbers[start..start + value.len()].copy_from_slice(&whole[..value.len()]);
+    }
+}
+
+/// Rounds a block to whole numbers from −127 to 127 and returns them and their scale. What is not finite becomes zero.
+#[inline(always)]
+fn round_block<L: Lanes>(lanes: L, block: &[f32]) -> ([i8; BLOCK], f32) {
+    let mut numbers = [0.0; BLOCK];
+    numbers[..block.len()].copy_from_slice(block);
+    let (groups, _) = numbers.as_chunks_mut::<LANES>();
+    let mut largest = lanes.splat(0.0);
+    for group in &*groups {
+        let x = lanes.load(group);
+        largest = lanes.max(lanes.max(largest, x), lanes.sub(lanes.splat(0.0), x));
+    }
+    let largest = lanes.largest(largest);
+    let mut whole = [0; BLOCK];
+    if !(largest.is_normal() && largest < f32::MAX / 127.0) {
+        return (whole, 0.0);
+    }
+    for group in groups {
+        // The product is at most 127 and a little; adding 1.5 · 2²³ rounds it and leaves it in the low bits.
+        let product = lanes.mul(lanes.load(group), lanes.splat(127.0 / largest));
+        lanes.store(lanes.add(product, lanes.splat(ROUND)), group);
+    }
+    for (whole, x) in whole.iter_mut().zip(numbers) {
+        *whole = x.to_bits() as i8;
+    }
+    (whole, largest / 127.0)
+}
+
+/// Dimensions in a block.
+pub(super) const BLOCK: usize = 32;
+const BYTES_PER_LINE: usize = size_of::<Line>() / LANES;
+const F16_MAX: f32 = 65504.0;
+const ROUND: f32 = 12_582_912.0;

@@ -1,0 +1,173 @@
+//! Where keys and values lie in a page.
+
+use std::ops::Range;
+
+use super::element::{BLOCK, Element, Scaled};
+use super::{Line, PAGE_TOKENS};
+use crate::lanes::LANES;
+
+/// How keys and values are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KvType {
+    /// Half precision.
+    F16,
+    /// Single precision.
+    F32,
+    /// Whole numbers of 8 bits with a scale for every 32 dimensions of a token.
+    Q8,
+}
+
+/// What one layer remembers of a token. A layer without attention has no heads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LayerKv {
+    /// Heads of keys and values.
+    pub kv_heads: usize,
+    /// Length of a key.
+    pub key_length: usize,
+    /// Length of a value.
+    pub value_length: usize,
+}
+
+/// Where each layer's keys and values lie in a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvLayout {
+    kind: KvType,
+    layers: Vec<Slices>,
+    /// Lines of a page.
+    lines: usize,
+}
+
+/// Where one layer's keys and values lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slices {
+    pub(crate) shape: LayerKv,
+    /// Line of the first head's keys.
+    keys: usize,
+    /// Lines of a head's keys.
+    key_lines: usize,
+    /// Line of the first head's values.
+    values: usize,
+    /// Lines of a head's values.
+    value_lines: usize,
+}
+
+impl KvLayout {
+    /// Lays out a page for these layers.
+    ///
+    /// # Panics
+    ///
+    /// When a page would not fit the address space.
+    pub fn new(layers: &[LayerKv], kind: KvType) -> Self {
+        let lines_of = match kind {
+            KvType::F16 => u16::lines,
+            KvType::F32 => f32::lines,
+            KvType::Q8 => Scaled::lines,
+        };
+        let mut lines = 0usize;
+        let layers = layers
+            .iter()
+            .map(|&shape| {
+                let groups = shape.value_length.div_ceil(LANES);
+                let value_groups = groups.checked_mul(PAGE_TOKENS).expect("a page fits the address space");
+                let key_lines = lines_of(shape.key_length, shape.key_length.div_ceil(BLOCK));
+                let value_lines = lines_of(value_groups, shape.value_length.div_ceil(BLOCK));
+                let mut take = |per_head: usize| {
+                    let start = lines;
+                    lines = shape
+                        .kv_heads
+                        .checked_mul(per_head)
+                        .and_then(|all| lines.checked_add(all))
+                        .expect("a page fits the address space");
+                    start
+                };
+                let (keys, values) = (take(key_lines), take(value_lines));
+                Slices { shape, keys, key_lines, values, value_lines }
+            })
+            .collect();
+        assert!(lines <= isize::MAX as usize / size_of::<Line>(), "a page fits the address space");
+        Self { kind, layers, lines }
+    }
+
+    /// How keys and values are held.
+    pub fn kind(&self) -> KvType {
+        self.kind
+    }
+
+    /// Bytes of a page, which holds [`PAGE_TOKENS`] tokens.
+    pub fn page_bytes(&self) -> usize {
+        self.lines * size_of::<Line>()
+    }
+
+    /// Bytes that a sequence of this many tokens takes.
+    pub fn bytes(&self, tokens: usize) -> u64 {
+        tokens.div_ceil(PAGE_TOKENS) as u64 * self.page_bytes() as u64
+    }
+
+    /// Number of layers.
+    pub fn layers(&self) -> usize {
+        self.layers.len()
+    }
+
+    pub(crate) fn lines(&self) -> usize {
+        self.lines
+    }
+
+    pub(crate) fn layer(&self, layer: usize) -> &Slices {
+        &self.layers[layer]
+    }
+}
+
+impl Slices {
+    /// Sixteen dimensions at a time: how many times for a value.
+    #[inline(always)]
+    pub(crate) fn value_groups(&self) -> usize {
+        self.shape.value_length.div_ceil(LANES)
+    }
+
+    /// The lines of a head's keys.
+    #[inline(always)]
+    pub(crate) fn keys(&self, head: usize) -> Range<usize> {
+        let start = self.keys + head * self.key_lines;
+        start..start + self.key_lines
+    }
+
+    /// The lines of a head's values.
+    #[inline(always)]
+    pub(crate) fn values(&self, head: usize) -> Range<usize> {
+        let start = self.values + head * self.value_lines;
+        start..start + self.value_lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_takes_its_numbers_and_little_more() {
+        let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128 };
+        let layout = KvLayout::new(&[layer; 28], KvType::F16);
+        assert_eq!(layout.page_bytes(), 28 * 8 * 256 * 2 * PAGE_TOKENS);
+        assert_eq!(layout.bytes(17), 2 * layout.page_bytes() as u64);
+        assert_eq!(KvLayout::new(&[layer; 28], KvType::F32).page_bytes(), 2 * layout.page_bytes());
+    }
+
+    #[test]
+    fn slices_do_not_overlap() {
+        let shapes = [(2, 3, 17), (0, 0, 0), (1, 576, 512)];
+        let shapes =
+            shapes.map(|(kv_heads, key_length, value_length)| LayerKv { kv_heads, key_length, value_length });
+        for kind in [KvType::F16, KvType::F32, KvType::Q8] {
+            let layout = KvLayout::new(&shapes, kind);
+            let mut used = vec![false; layout.lines()];
+            for (layer, shape) in shapes.iter().enumerate() {
+                for head in 0..shape.kv_heads {
+                    for line in layout.layer(layer).keys(head).chain(layout.layer(layer).values(head)) {
+                        assert!(!std::mem::replace(&mut used[line], true));
+                    }
+                }
+            }
+            assert!(used.into_iter().all(|used| used));
+        }
+    }
+}

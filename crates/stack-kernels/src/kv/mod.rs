@@ -1,0 +1,22 @@
+//! Keys and values of sequences, in pages of sixteen tokens.
+//!
+//! A [`Page`] holds what every layer remembers of sixteen consecutive tokens. A [`KvSequence`] is a list of shared
+//! pages: a fork shares them all, and a page is copied when one of those who share it writes to it.
+//!
+//! Keys lie as `[dimension][token]`, so that sixteen scores come from one register without adding across it, and values
+//! as `[token][dimension]`, so that sixteen dimensions of an output do.
+
+mod element;
+mod layout;
+mod page;
+mod sequence;
+mod store;
+
+pub(crate) use element::{Element, Scaled};
+pub use layout::{KvLayout, KvType, LayerKv};
+pub(crate) use page::{Line, Page};
+pub use sequence::KvSequence;
+pub use store::KvSpan;
+
+/// Tokens in a page.
+pub const PAGE_TOKENS: usize = crate::lanes::LANES;

@@ -1,0 +1,72 @@
+//! Memory for sixteen tokens.
+
+use crate::lanes::LANES;
+
+/// A line of the cache: what pages and scratch memory are made of, so that no vector straddles two.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Line([u32; LANES]);
+
+impl Line {
+    pub(crate) const ZERO: Self = Self([0; LANES]);
+
+    #[inline(always)]
+    pub(crate) fn floats(lines: &[Self]) -> &[[f32; LANES]] {
+        // SAFETY: a line is 64 bytes without padding, aligned for f32, and any bits are a float.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len()) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn floats_mut(lines: &mut [Self]) -> &mut [[f32; LANES]] {
+        // SAFETY: as in `floats`; the lines are borrowed mutably for as long as the result, and any float is fit for
+        // a line.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len()) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn halves(lines: &[Self]) -> &[[u16; LANES]] {
+        // SAFETY: a line is two groups of 32 bytes without padding, aligned for u16, and any bits are a u16.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 2) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn halves_mut(lines: &mut [Self]) -> &mut [[u16; LANES]] {
+        // SAFETY: as in `halves`; the lines are borrowed mutably for as long as the result, and any u16 is fit for a
+        // line.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 2) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(lines: &[Self]) -> &[[i8; LANES]] {
+        // SAFETY: a line is four groups of 16 bytes without padding, and any bits are an i8.
+        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 4) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes_mut(lines: &mut [Self]) -> &mut [[i8; LANES]] {
+        // SAFETY: as in `bytes`; the lines are borrowed mutably for as long as the result, and any i8 is fit for a
+        // line.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len() * 4) }
+    }
+}
+
+/// What all layers remember of sixteen consecutive tokens.
+#[derive(Clone)]
+pub(crate) struct Page(Box<[Line]>);
+
+impl Page {
+    pub(crate) fn new(lines: usize) -> Self {
+        let zeroed = Box::<[Line]>::new_zeroed_slice(lines);
+        // SAFETY: a line is plain integers, for which all bits zero is a value.
+        Self(unsafe { zeroed.assume_init() })
+    }
+
+    #[inline(always)]
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.0
+    }
+
+    pub(crate) fn lines_mut(&mut self) -> &mut [Line] {
+        &mut self.0
+    }
+}

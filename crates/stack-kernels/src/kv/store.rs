@@ -1,0 +1,141 @@
+//! Writing keys and values.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::element::{BLOCK, Element, Scaled};
+use super::layout::{KvType, LayerKv, Slices};
+use super::{KvSequence, Line, PAGE_TOKENS};
+use crate::cpu::Cpu;
+use crate::lanes::{self, Kernel, Lanes};
+
+/// The new keys and values of one sequence in one layer.
+pub struct KvSpan<'a> {
+    /// Where they go.
+    pub sequence: &'a mut KvSequence,
+    /// The position of the first one; at most the length of the sequence.
+    pub position: usize,
+    /// Which rows of `k` and `v` they are.
+    pub rows: Range<usize>,
+    /// Rows of all heads' keys.
+    pub k: &'a [f32],
+    /// Rows of all heads' values.
+    pub v: &'a [f32],
+}
+
+impl Cpu {
+    /// Writes new keys and values of one layer; sequences grow as needed.
+    ///
+    /// # Panics
+    ///
+    /// When shapes disagree or a span does not follow what its sequence holds.
+    pub fn store_kv(&self, layer: usize, spans: &mut [KvSpan<'_>]) {
+        let numbers: usize = spans.iter().map(|span| span.numbers(layer)).sum();
+        let parts = spans.iter_mut().flat_map(|span| span.parts(layer));
+        if numbers <= GRAIN {
+            parts.for_each(|mut part| lanes::run(self.level(), &mut part));
+            return;
+        }
+        let mut parts: Vec<_> = parts.collect();
+        let per_task = (parts.len() * GRAIN).div_ceil(numbers).max(1);
+        self.pool().for_chunks(&mut parts, per_task, &|_, parts| {
+            for part in parts {
+                lanes::run(self.level(), part);
+            }
+        });
+    }
+}
+
+impl KvSpan<'_> {
+    /// How many numbers it writes.
+    fn numbers(&self, layer: usize) -> usize {
+        let LayerKv { kv_heads, key_length, value_length } = self.sequence.layout().layer(layer).shape;
+        self.rows.len() * kv_heads * (key_length + value_length)
+    }
+
+    /// Cuts it at the borders of pages.
+    fn parts(&mut self, layer: usize) -> impl Iterator<Item = Part<'_>> {
+        let layout = Arc::clone(self.sequence.layout());
+        let (kind, slices) = (layout.kind(), *layout.layer(layer));
+        let LayerKv { kv_heads, key_length, value_length } = slices.shape;
+        let (key_row, value_row) = (kv_heads * key_length, kv_heads * value_length);
+        let mut keys = &self.k[self.rows.start * key_row..self.rows.end * key_row];
+        let mut values = &self.v[self.rows.start * value_row..self.rows.end * value_row];
+        let (start, mut left) = (self.position, self.rows.len());
+        let mut slot = start % PAGE_TOKENS;
+        self.sequence.pages_mut(start, start + left).map(move |page| {
+            let count = left.min(PAGE_TOKENS - slot);
+            let (key_part, value_part);
+            (key_part, keys) = keys.split_at(count * key_row);
+            (value_part, values) = values.split_at(count * value_row);
+            let part = Part {
+                lines: page.lines_mut(),
+                kind,
+                slices,
+                slot,
+                count,
+                keys: key_part,
+                values: value_part,
+            };
+            (slot, left) = (0, left - count);
+            part
+        })
+    }
+}
+
+/// The new keys and values in one page.
+struct Part<'a> {
+    lines: &'a mut [Line],
+    kind: KvType,
+    slices: Slices,
+    /// The first token's place in the page.
+    slot: usize,
+    /// How many tokens.
+    count: usize,
+    keys: &'a [f32],
+    values: &'a [f32],
+}
+
+impl Kernel for &mut Part<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        match self.kind {
+            KvType::F16 => self.store::<L, u16>(lanes),
+            KvType::F32 => self.store::<L, f32>(lanes),
+            KvType::Q8 => self.store::<L, Scaled>(lanes),
+        }
+    }
+}
+
+impl Part<'_> {
+    #[inline(always)]
+    fn store<L: Lanes, E: Element>(&mut self, lanes: L) {
+        let shape = self.slices.shape;
+        let groups = self.slices.value_groups();
+        for head in 0..shape.kv_heads {
+            let to = &mut self.lines[self.slices.keys(head)];
+            // A block of dimensions at a time, so that the lines of a page are written while they are near.
+            for block in 0..shape.key_length.div_ceil(BLOCK) {
+                let (first, end) = (block * BLOCK, shape.key_length.min((block + 1) * BLOCK));
+                for token in 0..self.count {
+                    let start = (token * shape.kv_heads + head) * shape.key_length;
+                    let key = &self.keys[start + first..start + end];
+                    E::put_key(lanes, to, shape.key_length, self.slot + token, block, key);
+                }
+            }
+            let to = &mut self.lines[self.slices.values(head)];
+            for token in 0..self.count {
+                let start = (token * shape.kv_heads + head) * shape.value_length;
+                let value = &self.values[start..start + shape.value_length];
+                for (block, value) in value.chunks(BLOCK).enumerate() {
+                    E::put_value(lanes, to, groups, self.slot + token, block, value);
+                }
+            }
+        }
+    }
+}
+
+/// Numbers that are worth a thread's while.
+const GRAIN: usize = 16384;

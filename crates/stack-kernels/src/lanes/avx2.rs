@@ -1,0 +1,191 @@
+//! The lanes as two registers of AVX2.
+
+use std::arch::x86_64::{
+    __m256, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_loadl_epi64, _mm_loadu_si128,
+    _mm_prefetch, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_blendv_ps, _mm256_castps_si256,
+    _mm256_castps128_ps256, _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi8_epi32,
+    _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps, _mm256_extractf128_ps,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+};
+
+use super::{Kernel, LANES, Lanes};
+
+/// A witness of AVX2, FMA and F16C: only [`enter`] makes one.
+#[derive(Clone, Copy)]
+pub(super) struct Avx2(());
+
+/// The lower and the upper eight numbers.
+type Pair = [__m256; 2];
+
+/// Runs a kernel with AVX2, FMA and F16C switched on.
+#[inline(never)]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2(()))
+}
+
+/// Calls an intrinsic that touches no memory.
+macro_rules! call {
+    ($intrinsic:ident($($argument:expr),*)) => {
+        // SAFETY: `self` is a witness that the processor has AVX2, FMA and F16C, all that this intrinsic needs.
+        unsafe { $intrinsic($($argument),*) }
+    };
+}
+
+/// Calls an intrinsic on the lower and on the upper halves.
+macro_rules! both {
+    ($intrinsic:ident($($argument:ident),*)) => {
+        [call!($intrinsic($($argument[0]),*)), call!($intrinsic($($argument[1]),*))]
+    };
+}
+
+impl Lanes for Avx2 {
+    type F32 = Pair;
+
+    const REGISTERS: usize = 8;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> Pair {
+        let x = call!(_mm256_set1_ps(x));
+        [x, x]
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Pair {
+        let (low, high) = halves(from);
+        // SAFETY: the halves are 32 readable bytes each; `self` is a witness of AVX2.
+        [unsafe { _mm256_loadu_ps(low.as_ptr()) }, unsafe { _mm256_loadu_ps(high.as_ptr()) }]
+    }
+
+    #[inline(always)]
+    fn store(self, x: Pair, to: &mut [f32; LANES]) {
+        let (low, high) = to.split_at_mut(LANES / 2);
+        // SAFETY: this half is 32 writable bytes; `self` is a witness of AVX2.
+        unsafe { _mm256_storeu_ps(low.as_mut_ptr(), x[0]) };
+        // SAFETY: as above.
+        unsafe { _mm256_storeu_ps(high.as_mut_ptr(), x[1]) };
+    }
+
+    #[inline(always)]
+    fn load_f16(self, from: &[u16; LANES]) -> Pair {
+        let (low, high) = halves(from);
+        // SAFETY: this half is 16 readable bytes; `self` is a witness of AVX2.
+        let low = unsafe { _mm_loadu_si128(low.as_ptr().cast()) };
+        // SAFETY: as above.
+        let high = unsafe { _mm_loadu_si128(high.as_ptr().cast()) };
+        [call!(_mm256_cvtph_ps(low)), call!(_mm256_cvtph_ps(high))]
+    }
+
+    #[inline(always)]
+    fn load_i8(self, from: &[i8; LANES]) -> Pair {
+        let (low, high) = halves(from);
+        // SAFETY: this half is 8 readable bytes; `self` is a witness of AVX2.
+        let low = unsafe { _mm_loadl_epi64(low.as_ptr().cast()) };
+        // SAFETY: as above.
+        let high = unsafe { _mm_loadl_epi64(high.as_ptr().cast()) };
+        let (low, high) = (call!(_mm256_cvtepi8_epi32(low)), call!(_mm256_cvtepi8_epi32(high)));
+        [call!(_mm256_cvtepi32_ps(low)), call!(_mm256_cvtepi32_ps(high))]
+    }
+
+    #[inline(always)]
+    fn store_f16(self, x: Pair, to: &mut [u16; LANES]) {
+        let (low, high) = to.split_at_mut(LANES / 2);
+        for (half, x) in [low, high].into_iter().zip(x) {
+            // SAFETY: `self` is a witness of F16C.
+            let bits = unsafe { _mm256_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x) };
+            // SAFETY: the half is 16 writable bytes; `self` is a witness of AVX2.
+            unsafe { _mm_storeu_si128(half.as_mut_ptr().cast(), bits) };
+        }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Pair, b: Pair) -> Pair {
+        both!(_mm256_add_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn sub(self, a: Pair, b: Pair) -> Pair {
+        both!(_mm256_sub_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn mul(self, a: Pair, b: Pair) -> Pair {
+        both!(_mm256_mul_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn div(self, a: Pair, b: Pair) -> Pair {
+        both!(_mm256_div_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn fma(self, a: Pair, b: Pair, c: Pair) -> Pair {
+        both!(_mm256_fmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
+    fn max(self, a: Pair, b: Pair) -> Pair {
+        both!(_mm256_max_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn min(self, a: Pair, b: Pair) -> Pair {
+        both!(_mm256_min_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn select_less(self, a: Pair, b: Pair, then: Pair, otherwise: Pair) -> Pair {
+        // SAFETY: `self` is a witness of AVX2.
+        let low = unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(a[0], b[0]) };
+        // SAFETY: as above.
+        let high = unsafe { _mm256_cmp_ps::<_CMP_LT_OQ>(a[1], b[1]) };
+        let less = [low, high];
+        both!(_mm256_blendv_ps(otherwise, then, less))
+    }
+
+    #[inline(always)]
+    fn largest(self, x: Pair) -> f32 {
+        let all = call!(_mm256_max_ps(x[0], x[1]));
+        // SAFETY: `self` is a witness of AVX2.
+        let high = unsafe { _mm256_extractf128_ps::<1>(all) };
+        let high = call!(_mm256_castps128_ps256(high));
+        let all = call!(_mm256_max_ps(all, high));
+        let four = call!(_mm256_castps256_ps128(all));
+        let mut numbers = [0.0f32; 4];
+        // SAFETY: the array is 16 writable bytes; `self` is a witness of AVX2.
+        unsafe { std::arch::x86_64::_mm_storeu_ps(numbers.as_mut_ptr(), four) };
+        let [a, b, c, d] = numbers;
+        let larger = |a: f32, b: f32| if a > b { a } else { b };
+        larger(larger(a, b), larger(c, d))
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, x: Pair) -> Pair {
+        let one = call!(_mm256_set1_epi32(1.0f32.to_bits().cast_signed()));
+        let half = |x: __m256| {
+            // SAFETY: `self` is a witness of AVX2.
+            let exponent = unsafe { _mm256_slli_epi32::<23>(_mm256_castps_si256(x)) };
+            let bits = call!(_mm256_add_epi32(exponent, one));
+            call!(_mm256_castsi256_ps(bits))
+        };
+        [half(x[0]), half(x[1])]
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, at: &T) {
+        // SAFETY: a prefetch reads nothing that the program could see; `self` is a witness of more than SSE.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(at).cast()) }
+    }
+
+    #[inline(always)]
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` is a witness of AVX2, FMA and F16C.
+        unsafe { enter(kernel) }
+    }
+}
+
+#[inline(always)]
+fn halves<T>(all: &[T; LANES]) -> (&[T], &[T]) {
+    all.split_at(LANES / 2)
+}

@@ -1,0 +1,146 @@
+//! The lanes as one register of AVX-512.
+
+use std::arch::x86_64::{
+    __m512, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch,
+    _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
+    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps,
+    _mm512_cvtps_ph, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
+    _mm512_storeu_ps, _mm512_sub_ps,
+};
+
+use super::{Kernel, LANES, Lanes};
+
+/// A witness of AVX-512: only [`enter`] makes one.
+#[derive(Clone, Copy)]
+pub(super) struct Avx512(());
+
+/// Runs a kernel with AVX-512 switched on.
+#[inline(never)]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512(()))
+}
+
+/// Calls an intrinsic that touches no memory.
+macro_rules! call {
+    ($intrinsic:ident($($argument:expr),*)) => {
+        // SAFETY: `self` is a witness that the processor has AVX-512, all that this intrinsic needs.
+        unsafe { $intrinsic($($argument),*) }
+    };
+}
+
+impl Lanes for Avx512 {
+    type F32 = __m512;
+
+    const REGISTERS: usize = 32;
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> __m512 {
+        call!(_mm512_set1_ps(x))
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> __m512 {
+        // SAFETY: the array is 64 readable bytes; `self` is a witness of AVX-512.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, x: __m512, to: &mut [f32; LANES]) {
+        // SAFETY: the array is 64 writable bytes; `self` is a witness of AVX-512.
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), x) }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, from: &[u16; LANES]) -> __m512 {
+        // SAFETY: the array is 32 readable bytes; `self` is a witness of AVX-512.
+        let half = unsafe { _mm256_loadu_si256(from.as_ptr().cast()) };
+        call!(_mm512_cvtph_ps(half))
+    }
+
+    #[inline(always)]
+    fn load_i8(self, from: &[i8; LANES]) -> __m512 {
+        // SAFETY: the array is 16 readable bytes; `self` is a witness of AVX-512.
+        let bytes = unsafe { _mm_loadu_si128(from.as_ptr().cast()) };
+        let wide = call!(_mm512_cvtepi8_epi32(bytes));
+        call!(_mm512_cvtepi32_ps(wide))
+    }
+
+    #[inline(always)]
+    fn store_f16(self, x: __m512, to: &mut [u16; LANES]) {
+        // SAFETY: `self` is a witness of AVX-512.
+        let half = unsafe { _mm512_cvtps_ph::<_MM_FROUND_TO_NEAREST_INT>(x) };
+        // SAFETY: the array is 32 writable bytes; `self` is a witness of AVX-512.
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), half) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m512, b: __m512) -> __m512 {
+        call!(_mm512_add_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn sub(self, a: __m512, b: __m512) -> __m512 {
+        call!(_mm512_sub_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        call!(_mm512_mul_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn div(self, a: __m512, b: __m512) -> __m512 {
+        call!(_mm512_div_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        call!(_mm512_fmadd_ps(a, b, c))
+    }
+
+    #[inline(always)]
+    fn max(self, a: __m512, b: __m512) -> __m512 {
+        call!(_mm512_max_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn min(self, a: __m512, b: __m512) -> __m512 {
+        call!(_mm512_min_ps(a, b))
+    }
+
+    #[inline(always)]
+    fn select_less(self, a: __m512, b: __m512, then: __m512, otherwise: __m512) -> __m512 {
+        // SAFETY: `self` is a witness of AVX-512.
+        let less = unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b) };
+        call!(_mm512_mask_blend_ps(less, otherwise, then))
+    }
+
+    #[inline(always)]
+    fn largest(self, x: __m512) -> f32 {
+        call!(_mm512_reduce_max_ps(x))
+    }
+
+    #[inline(always)]
+    fn power_of_two(self, x: __m512) -> __m512 {
+        let bits = call!(_mm512_castps_si512(x));
+        // SAFETY: `self` is a witness of AVX-512.
+        let exponent = unsafe { _mm512_slli_epi32::<23>(bits) };
+        let one = call!(_mm512_set1_epi32(1.0f32.to_bits().cast_signed()));
+        let bits = call!(_mm512_add_epi32(exponent, one));
+        call!(_mm512_castsi512_ps(bits))
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, at: &T) {
+        // SAFETY: a prefetch reads nothing that the program could see; `self` is a witness of more than SSE.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(at).cast()) }
+    }
+
+    #[inline(always)]
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output {
+        // SAFETY: `self` is a witness of AVX-512.
+        unsafe { enter(kernel) }
+    }
+}

@@ -1,0 +1,129 @@
+//! Sixteen floats at a time, at every level.
+//!
+//! The float kernels of this crate are written once, over [`Lanes`]: sixteen numbers that every operation treats alike,
+//! held in one register, in two or in an array. Every operation rounds once and in the same order at every level, so
+//! the levels agree bit for bit, and the scalar one, which is plain Rust, says what the others must compute.
+//!
+//! A kernel is a [`Kernel`]; [`run`] enters it with the instructions of a level switched on. For that to reach the
+//! inner loops, everything between is `#[inline(always)]` and loops do not hide in closures.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod exp;
+mod scalar;
+
+pub(crate) use exp::{exp, sigmoid_inverse};
+
+use crate::level::{Level, Tier};
+
+/// How many numbers the lanes hold.
+pub(crate) const LANES: usize = 16;
+
+/// Operations on sixteen numbers. Values of this type are witnesses that the processor has the instructions.
+pub(crate) trait Lanes: Copy {
+    /// Sixteen numbers.
+    type F32: Copy;
+
+    /// How many times sixteen numbers fit the register file.
+    const REGISTERS: usize;
+
+    fn splat(self, x: f32) -> Self::F32;
+    fn load(self, from: &[f32; LANES]) -> Self::F32;
+    fn store(self, x: Self::F32, to: &mut [f32; LANES]);
+    /// Loads sixteen half-precision numbers.
+    fn load_f16(self, from: &[u16; LANES]) -> Self::F32;
+    /// Loads sixteen whole numbers.
+    fn load_i8(self, from: &[i8; LANES]) -> Self::F32;
+    /// Stores half-precision numbers, rounded to nearest, ties to even.
+    fn store_f16(self, x: Self::F32, to: &mut [u16; LANES]);
+    fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// a · b + c, rounded once.
+    fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// The larger one; `b` if they are unordered.
+    fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// The smaller one; `b` if they are unordered.
+    fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `then` where a < b, else `otherwise`.
+    fn select_less(self, a: Self::F32, b: Self::F32, then: Self::F32, otherwise: Self::F32) -> Self::F32;
+    /// The largest of the sixteen.
+    fn largest(self, x: Self::F32) -> f32;
+    /// 2 to the power of the integer in the low bits of x, as left there by adding 1.5 · 2²³.
+    fn power_of_two(self, x: Self::F32) -> Self::F32;
+
+    /// Asks for the memory at `at` to be brought near. It changes no result.
+    fn prefetch<T>(self, at: &T);
+
+    /// Runs another kernel, compiled apart, at this level.
+    fn enter<K: Kernel>(self, kernel: K) -> K::Output;
+
+    /// Adds the sixteen numbers up, by halves.
+    #[inline(always)]
+    fn sum(self, x: Self::F32) -> f32 {
+        let mut all = [0.0; LANES];
+        self.store(x, &mut all);
+        let mut half = LANES / 2;
+        while half > 0 {
+            for lane in 0..half {
+                all[lane] += all[lane + half];
+            }
+            half /= 2;
+        }
+        all[0]
+    }
+}
+
+/// A computation that is compiled once for each level.
+pub(crate) trait Kernel {
+    type Output;
+
+    /// Computes. Implementations are `#[inline(always)]`.
+    fn run<L: Lanes>(self, lanes: L) -> Self::Output;
+}
+
+/// Runs a kernel with the instructions of a level.
+pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    match level.0 {
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx512 => {
+            // SAFETY: the level is a witness that the processor has these instructions.
+            unsafe { avx512::enter(kernel) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Tier::Avx2 | Tier::AvxVnni => {
+            // SAFETY: the level is a witness that the processor has these instructions.
+            unsafe { avx2::enter(kernel) }
+        }
+        // The compiler turns the loops over sixteen numbers into NEON instructions by itself.
+        _ => kernel.run(scalar::Scalar),
+    }
+}
+
+/// Loads up to sixteen numbers and fills the rest.
+#[inline(always)]
+pub(crate) fn load_part<L: Lanes>(lanes: L, from: &[f32], rest: f32) -> L::F32 {
+    if let Some(all) = from.as_array() {
+        return lanes.load(all);
+    }
+    let mut all = [rest; LANES];
+    all[..from.len()].copy_from_slice(from);
+    lanes.load(&all)
+}
+
+/// Stores the first up to sixteen numbers.
+#[inline(always)]
+pub(crate) fn store_part<L: Lanes>(lanes: L, x: L::F32, to: &mut [f32]) {
+    if let Some(all) = to.as_mut_array() {
+        return lanes.store(x, all);
+    }
+    let mut all = [0.0; LANES];
+    lanes.store(x, &mut all);
+    to.copy_from_slice(&all[..to.len()]);
+}
+
+#[cfg(test)]
+mod tests;

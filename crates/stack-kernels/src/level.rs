@@ -1,0 +1,150 @@
+//! The instruction sets that this machine has.
+
+use std::error::Error;
+use std::fmt;
+
+/// An instruction set that this machine was seen to have: the witness that every vector kernel asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Level(pub(crate) Tier);
+
+/// The instruction sets that kernels are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Tier {
+    /// Plain Rust: the definition of every kernel.
+    Scalar,
+    /// x86: AVX2, FMA and F16C.
+    Avx2,
+    /// x86: as [`Tier::Avx2`], with the integer dot product.
+    AvxVnni,
+    /// x86: AVX-512 F, BW, VL, DQ and VNNI.
+    Avx512,
+    /// Arm: what every 64-bit processor has.
+    Neon,
+    /// Arm: as [`Tier::Neon`], with the integer dot product.
+    DotProd,
+    /// Arm: as [`Tier::DotProd`], with the integer matrix product.
+    I8mm,
+}
+
+impl Level {
+    /// Returns the best level of this machine.
+    pub fn detect() -> Self {
+        Self::available()[0]
+    }
+
+    /// Returns the levels that this machine has, best first; the last one is scalar.
+    pub fn available() -> Vec<Self> {
+        TIERS.into_iter().filter(|tier| tier.is_present()).map(Self).collect()
+    }
+
+    /// Returns the level with this name, if the machine has it.
+    ///
+    /// # Errors
+    ///
+    /// When no level has the name or this machine lacks it.
+    pub fn named(name: &str) -> Result<Self, UnknownLevel> {
+        Self::available()
+            .into_iter()
+            .find(|level| level.name() == name)
+            .ok_or_else(|| UnknownLevel { name: name.to_owned() })
+    }
+
+    /// The name that [`Self::named`] takes.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Tier::Scalar => "scalar",
+            Tier::Avx2 => "avx2",
+            Tier::AvxVnni => "avxvnni",
+            Tier::Avx512 => "avx512",
+            Tier::Neon => "neon",
+            Tier::DotProd => "dotprod",
+            Tier::I8mm => "i8mm",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Tier {
+    #[cfg(target_arch = "x86_64")]
+    fn is_present(self) -> bool {
+        match self {
+            Self::Scalar => true,
+            Self::Avx2 => {
+                is_x86_feature_detected!("avx2")
+                    && is_x86_feature_detected!("fma")
+                    && is_x86_feature_detected!("f16c")
+            }
+            Self::AvxVnni => Self::Avx2.is_present() && is_x86_feature_detected!("avxvnni"),
+            Self::Avx512 => {
+                Self::Avx2.is_present()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512vnni")
+            }
+            Self::Neon | Self::DotProd | Self::I8mm => false,
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn is_present(self) -> bool {
+        use std::arch::is_aarch64_feature_detected;
+
+        match self {
+            Self::Scalar => true,
+            Self::Neon => is_aarch64_feature_detected!("neon"),
+            Self::DotProd => Self::Neon.is_present() && is_aarch64_feature_detected!("dotprod"),
+            Self::I8mm => Self::DotProd.is_present() && is_aarch64_feature_detected!("i8mm"),
+            Self::Avx2 | Self::AvxVnni | Self::Avx512 => false,
+        }
+    }
+
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    fn is_present(self) -> bool {
+        self == Self::Scalar
+    }
+}
+
+/// A level that does not exist or that this machine lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownLevel {
+    name: String,
+}
+
+impl fmt::Display for UnknownLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Level::available().into_iter().map(Level::name).collect();
+        write!(f, "there is no level `{}` on this machine, which has {}", self.name, names.join(", "))
+    }
+}
+
+impl Error for UnknownLevel {}
+
+/// Best first, of each processor family.
+const TIERS: [Tier; 7] =
+    [Tier::Avx512, Tier::AvxVnni, Tier::Avx2, Tier::I8mm, Tier::DotProd, Tier::Neon, Tier::Scalar];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_available_level_is_found_by_its_name() {
+        for level in Level::available() {
+            assert_eq!(Level::named(level.name()), Ok(level));
+        }
+        assert_eq!(Level::available().last().map(|level| level.name()), Some("scalar"));
+    }
+
+    #[test]
+    fn a_level_that_does_not_exist_is_refused() {
+        let error = Level::named("avx1024").unwrap_err().to_string();
+        assert!(error.contains("avx1024") && error.contains("scalar"), "{error}");
+    }
+}

@@ -1,0 +1,72 @@
+//! From tiles to panels and to floats.
+
+use super::codes;
+use super::scales;
+use crate::buffer::Line;
+use crate::float;
+use crate::format::Format;
+use crate::panel::Panel;
+use crate::tile::{self, BLOCK, LANES, TILE};
+
+/// Unpacks a tile of so many blocks.
+pub(crate) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
+    let (lines, scale_bytes) = split(format, tile, blocks);
+    panel.blocks = blocks;
+    for (block, lines) in lines.chunks_exact(tile::code_lines(format)).enumerate() {
+        for lane in 0..LANES {
+            for (line, group) in panel.codes[block].iter_mut().zip(codes::of_lane(format, lines, lane)) {
+                line.set_lane(lane, group);
+            }
+            panel.floors[block][lane] = scales::floor(format, scale_bytes, blocks, block, lane);
+        }
+    }
+    for sub in 0..subs(format, blocks) {
+        for lane in 0..LANES {
+            panel.scales[sub][lane] = scales::scale(format, scale_bytes, sub, lane);
+            let minimum = i32::from(scales::minimum(format, scale_bytes, sub, lane));
+            let pair = &mut panel.minima[sub / 2][lane];
+            *pair = if sub % 2 == 0 { minimum } else { *pair | minimum << 16 };
+        }
+    }
+}
+
+/// Writes one row of a group as floats.
+pub(crate) fn row(format: Format, group: &[Line], lane: usize, out: &mut [f32]) {
+    if tile::code_lines(format) == 0 {
+        return float::pack::row(format, group, lane, out);
+    }
+    for (place, out) in tile::tiles(format, out.len()).zip(out.chunks_mut(TILE)) {
+        let (lines, scale_bytes) = split(format, &group[place.lines.clone()], place.blocks);
+        let blocks = lines.chunks_exact(tile::code_lines(format)).zip(out.as_chunks_mut::<BLOCK>().0);
+        for (block, (lines, out)) in blocks.enumerate() {
+            let groups = codes::of_lane(format, lines, lane);
+            let floor = scales::floor(format, scale_bytes, place.blocks, block, lane);
+            let per_block = if tile::has_halves(format) { 2 } else { 1 };
+            let subs = out.chunks_exact_mut(BLOCK / per_block).zip(groups.chunks_exact(8 / per_block));
+            for (sub, (out, groups)) in subs.enumerate() {
+                let sub = block * per_block + sub;
+                let scale = scales::scale(format, scale_bytes, sub, lane);
+                let minimum = match format {
+                    Format::Q4_1 | Format::Q5_1 => -floor,
+                    _ => floor * f32::from(scales::minimum(format, scale_bytes, sub, lane)),
+                };
+                for (out, group) in out.as_chunks_mut::<4>().0.iter_mut().zip(groups) {
+                    *out = group
+                        .to_le_bytes()
+                        .map(|code| scale * (i32::from(code) - tile::offset(format)) as f32 - minimum);
+                }
+            }
+        }
+    }
+}
+
+/// Splits a tile into the lines of its codes and the bytes of its scales.
+fn split(format: Format, tile: &[Line], blocks: usize) -> (&[Line], &[u8]) {
+    let (codes, scales) = tile.split_at(blocks * tile::code_lines(format));
+    (codes, Line::bytes(scales))
+}
+
+/// The scales of so many blocks.
+fn subs(format: Format, blocks: usize) -> usize {
+    if tile::has_halves(format) { 2 * blocks } else { blocks }
+}

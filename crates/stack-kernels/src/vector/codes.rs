@@ -1,0 +1,206 @@
+//! How the codes of each format are taken out of their lines.
+
+use super::Bytes;
+use crate::buffer::Line;
+use crate::scalar::{FLOATS, UNEVEN};
+
+/// The codes of a block of 32 columns.
+pub(crate) trait Codes {
+    /// Bits of the largest code, where four stands for fewer, too.
+    const BITS: u32;
+
+    /// Returns one group of four columns.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of `B`, `block` must point to the lines of such a block, and `group`
+    /// must be below eight.
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B;
+}
+
+/// Codes that were unpacked to bytes.
+pub(crate) struct Unpacked<const BITS: u32>;
+
+/// `Q4_0`, `Q4_1`, `Q4_K`.
+pub(crate) struct Nibbles;
+
+/// `Q5_0`, `Q5_1`, `Q5_K`.
+pub(crate) struct FiveBits;
+
+/// `Q6_K`.
+pub(crate) struct SixBits;
+
+/// `Q2_K`.
+pub(crate) struct TwoBits;
+
+/// `Q3_K`.
+pub(crate) struct ThreeBits;
+
+/// `IQ4_NL`, `IQ4_XS`.
+pub(crate) struct Uneven;
+
+/// MXFP4.
+pub(crate) struct TinyFloats;
+
+impl<const BITS: u32> Codes for Unpacked<BITS> {
+    const BITS: u32 = BITS;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        // SAFETY: the caller vouches for eight lines.
+        unsafe { B::load(block.add(group)) }
+    }
+}
+
+impl Codes for Nibbles {
+    const BITS: u32 = 4;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        // SAFETY: the caller vouches for four lines.
+        let line = unsafe { B::load(block.add(group / 2)) };
+        if group.is_multiple_of(2) { line.and(0x0F) } else { line.right::<4>().and(0x0F) }
+    }
+}
+
+impl Codes for FiveBits {
+    const BITS: u32 = 5;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        // SAFETY: the caller vouches for five lines, four of which are those of nibbles.
+        let (nibbles, high) = unsafe { (Nibbles::group::<B>(block, group), B::load(block.add(4))) };
+        let high = match group {
+            0 => high.left::<4>(),
+            1 => high.left::<3>(),
+            2 => high.left::<2>(),
+            3 => high.left::<1>(),
+            4 => high,
+            5 => high.right::<1>(),
+            6 => high.right::<2>(),
+            _ => high.right::<3>(),
+        };
+        nibbles.or(high.and(0x10))
+    }
+}
+
+impl Codes for SixBits {
+    const BITS: u32 = 6;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        let first = 3 * (group / 4);
+        if group % 4 < 3 {
+            // SAFETY: the caller vouches for six lines.
+            return unsafe { B::load(block.add(first + group % 4)) }.and(0x3F);
+        }
+        // SAFETY: as above.
+        let lines = unsafe {
+            [B::load(block.add(first)), B::load(block.add(first + 1)), B::load(block.add(first + 2))]
+        };
+        let low = lines[0].right::<6>().and(0x03).or(lines[1].right::<4>().and(0x0C));
+        low.or(lines[2].right::<2>().and(0x30))
+    }
+}
+
+impl Codes for TwoBits {
+    const BITS: u32 = 4;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        // SAFETY: the caller vouches for two lines.
+        let line = unsafe { B::load(block.add(group / 4)) };
+        let line = match group % 4 {
+            0 => line,
+            1 => line.right::<2>(),
+            2 => line.right::<4>(),
+            _ => line.right::<6>(),
+        };
+        line.and(0x03)
+    }
+}
+
+impl Codes for ThreeBits {
+    const BITS: u32 = 4;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        // SAFETY: the caller vouches for three lines, two of which are those of two bits.
+        let (pairs, high) = unsafe { (TwoBits::group::<B>(block, group), B::load(block.add(2))) };
+        let high = match group {
+            0 => high.left::<2>(),
+            1 => high.left::<1>(),
+            2 => high,
+            3 => high.right::<1>(),
+            4 => high.right::<2>(),
+            5 => high.right::<3>(),
+            6 => high.right::<4>(),
+            _ => high.right::<5>(),
+        };
+        pairs.or(high.and(0x04))
+    }
+}
+
+impl Codes for Uneven {
+    const BITS: u32 = 8;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        // SAFETY: the caller vouches for four lines, which are those of nibbles.
+        unsafe { Nibbles::group::<B>(block, group) }.look_up(&UNEVEN)
+    }
+}
+
+impl Codes for TinyFloats {
+    const BITS: u32 = 8;
+
+    #[inline(always)]
+    unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
+        // SAFETY: the caller vouches for four lines, which are those of nibbles.
+        unsafe { Nibbles::group::<B>(block, group) }.look_up(&FLOATS)
+    }
+}
+
+/// Evaluates an expression with the codes of a quantized format, and those that its unpacked bytes are.
+macro_rules! with_codes {
+    ($format:expr, $codes:ident => $body:expr) => {{
+        use $crate::format::Format;
+        use $crate::vector::codes;
+        match $format {
+            Format::Q4_0 | Format::Q4_1 | Format::Q4K => {
+                type $codes = codes::Nibbles;
+                $body
+            }
+            Format::Q5_0 | Format::Q5_1 | Format::Q5K => {
+                type $codes = codes::FiveBits;
+                $body
+            }
+            Format::Q6K => {
+                type $codes = codes::SixBits;
+                $body
+            }
+            Format::Q2K => {
+                type $codes = codes::TwoBits;
+                $body
+            }
+            Format::Q3K => {
+                type $codes = codes::ThreeBits;
+                $body
+            }
+            Format::Q8_0 => {
+                type $codes = codes::Unpacked<8>;
+                $body
+            }
+            Format::Iq4Nl | Format::Iq4Xs => {
+                type $codes = codes::Uneven;
+                $body
+            }
+            Format::Mxfp4 => {
+                type $codes = codes::TinyFloats;
+                $body
+            }
+            Format::F32 | Format::F16 | Format::Bf16 => unreachable!("floats have no codes"),
+        }
+    }};
+}
+pub(super) use with_codes;

@@ -1,0 +1,65 @@
+//! Makes the kernels of a level out of the generic ones.
+
+/// Defines a proof that a machine has some features, and the kernels that it opens. It is named like its tier.
+///
+/// Each function that is compiled for the features calls one generic function, which becomes part of it.
+macro_rules! kernels {
+    ($(#[$doc:meta])* $name:ident, $vectors:ty, $features:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name(());
+
+        impl $name {
+            /// Makes the proof from a level that was detected, if it is this one.
+            pub(crate) fn new(level: $crate::level::Level) -> Option<Self> {
+                (level.0 == $crate::level::Tier::$name).then_some(Self(()))
+            }
+        }
+
+        impl $crate::multiply::Kernels for $name {
+            $crate::vector::kernels! {
+                $features
+                unpack::<$vectors>(
+                    format: $crate::format::Format,
+                    tile: &[$crate::buffer::Line],
+                    blocks: usize,
+                    panel: &mut $crate::panel::Panel,
+                ) -> ();
+                accumulate_256::<$vectors>(
+                    format: $crate::format::Format,
+                    panel: &$crate::panel::Panel,
+                    inputs: &[$crate::activations::Rounded256],
+                    sums: &mut [[f32; $crate::tile::LANES]],
+                ) -> ();
+                accumulate_32::<$vectors>(
+                    format: $crate::format::Format,
+                    panel: &$crate::panel::Panel,
+                    inputs: &[$crate::activations::Rounded32],
+                    sums: &mut [[f32; $crate::tile::LANES]],
+                ) -> ();
+                few_rows::<$vectors>(
+                    work: &$crate::multiply::Work<'_>,
+                    panel: &mut $crate::panel::Panel,
+                    sums: &mut [[f32; $crate::tile::LANES]],
+                ) -> bool;
+                floats::<$vectors>(task: &mut $crate::float::FloatTask<'_>,) -> ();
+                round_256::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::Rounded256,) -> ();
+                round_32::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::Rounded32,) -> ();
+            }
+        }
+    };
+    ($features:literal $($function:ident::<$vectors:ty>($($argument:ident: $type:ty,)*) -> $result:ty;)*) => {
+        $(
+            fn $function(self, $($argument: $type),*) -> $result {
+                #[target_feature(enable = $features)]
+                fn compiled($($argument: $type),*) -> $result {
+                    // SAFETY: this function is compiled for the instructions that the vectors need.
+                    unsafe { $crate::vector::parts::$function::<$vectors>($($argument),*) }
+                }
+                // SAFETY: `self` proves that the machine has the features.
+                unsafe { compiled($($argument),*) }
+            }
+        )*
+    };
+}
+pub(crate) use kernels;

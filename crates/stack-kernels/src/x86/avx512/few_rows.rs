@@ -1,0 +1,128 @@
+//! Few rows of activations: tiles are unpacked in registers, as they come from memory.
+
+use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0, _mm_prefetch};
+
+use super::accumulate::{self, Source};
+use super::scheme::Scheme;
+use super::strips::{in_strips, with_scheme};
+use crate::activations::Held;
+use crate::buffer::Line;
+use crate::multiply::Work;
+use crate::tile::{self, LANES};
+
+/// Computes sums if the rows are few and the weights quantized, and says whether it did.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
+    if work.rows.len() > FEW {
+        return false;
+    }
+    with_scheme!(work.weights.format(), F => rows::<F>(work, sums), else return false);
+    true
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+fn rows<F: Scheme>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
+    let places = tile::tiles(F::FORMAT, work.weights.cols());
+    for (index, place) in places.enumerate() {
+        let tile = Tile::<F>::open(&work.lines()[place.lines], place.blocks);
+        let inputs = work.inputs(index);
+        match &work.input.held {
+            Held::Block256(held) => {
+                in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_256, &tile, &held[inputs], &mut *sums);
+            }
+            Held::Block32(held) => {
+                in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_32, &tile, &held[inputs], &mut *sums);
+            }
+            Held::Float(_) => unreachable!("floats have no tiles"),
+        }
+    }
+}
+
+/// A packed tile as a source of weights.
+struct Tile<'a, F> {
+    codes: &'a [Line],
+    scales: &'a [Line],
+    head: __m512,
+    blocks: usize,
+    scheme: std::marker::PhantomData<F>,
+}
+
+impl<'a, F: Scheme> Tile<'a, F> {
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    fn open(tile: &'a [Line], blocks: usize) -> Self {
+        assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
+        let (codes, scales) = tile.split_at(blocks * F::LINES);
+        // SAFETY: this function has the features of the scheme's, and the tile was just seen to be whole.
+        let head = unsafe { F::head(scales) };
+        Self { codes, scales, head, blocks, scheme: std::marker::PhantomData }
+    }
+}
+
+impl<F: Scheme> Source for Tile<'_, F> {
+    const HALVES: bool = F::HALVES;
+    const MINIMA: bool = F::MINIMA;
+
+    type Block = [__m512i; 8];
+
+    #[inline]
+    fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    #[inline]
+    fn start(&self) -> usize {
+        F::START
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn block(&self, block: usize) -> Self::Block {
+        debug_assert!(block < self.blocks);
+        // SAFETY: `open` saw the lines of all blocks, and the caller asks for one of those.
+        let lines = unsafe { self.codes.get_unchecked(block * F::LINES..(block + 1) * F::LINES) };
+        for line in lines {
+            let ahead = std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES);
+            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+        }
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
+        unsafe { F::codes(lines) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn group(block: &Self::Block, group: usize) -> __m512i {
+        block[group]
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn scale(&self, sub: usize) -> __m512 {
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
+        unsafe { F::scale(self.scales, self.head, sub) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn minima(&self, pair: usize) -> __m512i {
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
+        unsafe { F::minima(self.scales, pair) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn floor(&self, block: usize) -> __m512 {
+        // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
+        unsafe { F::floor(self.scales, self.blocks, block) }
+    }
+}
+
+/// How far ahead of the codes in use memory is asked for more: about as long as it takes to answer.
+///
+/// Intel's own prefetchers stay behind without it (14.8 against 15.7 GB/s per core were measured on Emerald Rapids);
+/// AMD's need none and lose little. Two streams of weights at once gain a twentieth on the former and lose half on the
+/// latter (Zen 4), so there is one.
+const PREFETCH_LINES: usize = 64;
+
+/// Rows from which on it pays to unpack a tile once for all of them.
+const FEW: usize = 24;

@@ -1,0 +1,88 @@
+//! From lengths and formats that are known at run time to kernels for which they are constants.
+
+/// Runs a kernel over strips of rows: as few as there can be, of lengths that differ by one at most.
+///
+/// The first argument lists the lengths that the kernel is compiled for: those from 1 to the longest.
+macro_rules! in_strips {
+    ([$($length:literal)+], $kernel:path, $source:expr, $inputs:expr, $sums:expr) => {{
+        let longest = [$($length),+].len();
+        let (mut inputs, mut sums) = ($inputs, $sums);
+        for strips in (1..=inputs.len().div_ceil(longest)).rev() {
+            match inputs.len().div_ceil(strips) {
+                $($length => {
+                    let (Some((strip, inputs_left)), Some((strip_sums, sums_left))) =
+                        (inputs.split_first_chunk::<$length>(), sums.split_first_chunk_mut::<$length>())
+                    else {
+                        unreachable!("the strips are as long as the rows together")
+                    };
+                    $kernel($source, strip, strip_sums);
+                    (inputs, sums) = (inputs_left, sums_left);
+                })+
+                _ => unreachable!("no strip is longer than the longest"),
+            }
+        }
+    }};
+}
+
+/// Chooses the scheme of a format and evaluates an expression with it.
+macro_rules! with_scheme {
+    ($format:expr, $scheme:ident => $body:expr, else $none:expr) => {{
+        use $crate::x86::avx512::scheme;
+        match $format {
+            $crate::format::Format::Q4_0 => {
+                type $scheme = scheme::Q4_0;
+                $body
+            }
+            $crate::format::Format::Q4_1 => {
+                type $scheme = scheme::Q4_1;
+                $body
+            }
+            $crate::format::Format::Q5_0 => {
+                type $scheme = scheme::Q5_0;
+                $body
+            }
+            $crate::format::Format::Q5_1 => {
+                type $scheme = scheme::Q5_1;
+                $body
+            }
+            $crate::format::Format::Q8_0 => {
+                type $scheme = scheme::Q8_0;
+                $body
+            }
+            $crate::format::Format::Iq4Nl => {
+                type $scheme = scheme::Iq4Nl;
+                $body
+            }
+            $crate::format::Format::Mxfp4 => {
+                type $scheme = scheme::Mxfp4;
+                $body
+            }
+            $crate::format::Format::Q2K => {
+                type $scheme = scheme::Q2K;
+                $body
+            }
+            $crate::format::Format::Q3K => {
+                type $scheme = scheme::Q3K;
+                $body
+            }
+            $crate::format::Format::Q4K => {
+                type $scheme = scheme::Q4K;
+                $body
+            }
+            $crate::format::Format::Q5K => {
+                type $scheme = scheme::Q5K;
+                $body
+            }
+            $crate::format::Format::Q6K => {
+                type $scheme = scheme::Q6K;
+                $body
+            }
+            $crate::format::Format::Iq4Xs => {
+                type $scheme = scheme::Iq4Xs;
+                $body
+            }
+            $crate::format::Format::F32 | $crate::format::Format::F16 | $crate::format::Format::Bf16 => $none,
+        }
+    }};
+}
+pub(super) use {in_strips, with_scheme};

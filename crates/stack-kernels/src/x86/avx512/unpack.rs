@@ -1,0 +1,129 @@
+//! Panels: tiles that are unpacked once for many rows of activations.
+
+use std::arch::x86_64::{__m512, __m512i};
+
+use super::accumulate::{self, Source};
+use super::load;
+use super::scheme::Scheme;
+use super::strips::{in_strips, with_scheme};
+use crate::activations::{Rounded32, Rounded256};
+use crate::buffer::Line;
+use crate::format::Format;
+use crate::panel::Panel;
+use crate::tile::{self, LANES};
+
+/// Unpacks a tile of so many blocks.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+pub(super) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
+    with_scheme!(format, F => unpack_as::<F>(tile, blocks, panel), else unreachable!("floats have no tiles"));
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+fn unpack_as<F: Scheme>(tile: &[Line], blocks: usize, panel: &mut Panel) {
+    assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
+    let (codes, scales) = tile.split_at(blocks * F::LINES);
+    panel.blocks = blocks;
+    for (lines, groups) in codes.chunks_exact(F::LINES).zip(&mut panel.codes) {
+        // SAFETY: this function has the features of this module, and the tile was just seen to be whole.
+        let codes = unsafe { F::codes(lines) };
+        for (line, group) in groups.iter_mut().zip(codes) {
+            load::store_line(line, group);
+        }
+    }
+    // SAFETY: as above.
+    let head = unsafe { F::head(scales) };
+    let subs = if F::HALVES { 2 * blocks } else { blocks };
+    for (sub, out) in panel.scales.iter_mut().enumerate().take(subs) {
+        // SAFETY: as above.
+        load::store_floats(out, unsafe { F::scale(scales, head, sub) });
+    }
+    if F::MINIMA {
+        for (pair, out) in panel.minima.iter_mut().enumerate().take(subs / 2) {
+            // SAFETY: as above.
+            load::store_integers(out, unsafe { F::minima(scales, pair) });
+        }
+        let floors = if F::PER_32 { blocks } else { 1 };
+        for (block, out) in panel.floors.iter_mut().enumerate().take(floors) {
+            // SAFETY: as above.
+            load::store_floats(out, unsafe { F::floor(scales, blocks, block) });
+        }
+    }
+}
+
+/// Adds the products of a panel and rows with a scale per 256.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+pub(super) fn accumulate_256<const HALVES: bool, const MINIMA: bool>(
+    panel: &Panel,
+    start: usize,
+    inputs: &[Rounded256],
+    sums: &mut [[f32; LANES]],
+) {
+    let source = Unpacked::<HALVES, MINIMA> { panel, start: start.min(2) };
+    in_strips!([1 2 3 4 5 6 7 8 9 10 11 12], accumulate::scale_per_256, &source, inputs, sums);
+}
+
+/// Adds the products of a panel and rows with a scale per 32.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+pub(super) fn accumulate_32<const MINIMA: bool>(
+    panel: &Panel,
+    start: usize,
+    inputs: &[Rounded32],
+    sums: &mut [[f32; LANES]],
+) {
+    let source = Unpacked::<false, MINIMA> { panel, start: start.min(2) };
+    in_strips!([1 2 3 4 5 6 7 8 9 10 11 12], accumulate::scale_per_32, &source, inputs, sums);
+}
+
+/// A panel as a source of weights.
+struct Unpacked<'a, const HALVES: bool, const MINIMA: bool> {
+    panel: &'a Panel,
+    start: usize,
+}
+
+impl<'a, const HALVES: bool, const MINIMA: bool> Source for Unpacked<'a, HALVES, MINIMA> {
+    const HALVES: bool = HALVES;
+    const MINIMA: bool = MINIMA;
+
+    type Block = &'a [Line; 8];
+
+    #[inline]
+    fn blocks(&self) -> usize {
+        self.panel.blocks
+    }
+
+    #[inline]
+    fn start(&self) -> usize {
+        self.start
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn block(&self, block: usize) -> Self::Block {
+        &self.panel.codes[block]
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn group(block: &Self::Block, group: usize) -> __m512i {
+        load::line(&block[group])
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn scale(&self, sub: usize) -> __m512 {
+        load::floats(&self.panel.scales[sub])
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn minima(&self, pair: usize) -> __m512i {
+        load::integers(&self.panel.minima[pair])
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
+    unsafe fn floor(&self, block: usize) -> __m512 {
+        load::floats(&self.panel.floors[block])
+    }
+}

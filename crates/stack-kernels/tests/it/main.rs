@@ -1,0 +1,5 @@
+//! Kernels as their users call them.
+
+mod inputs;
+mod packing;
+mod products;

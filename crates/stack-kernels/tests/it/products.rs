@@ -1,0 +1,194 @@
+//! Products are right, and the same on every level and for every batch.
+
+use stack_kernels::{Activations, Cpu, Format, Input, Level, Matrix, Product, Store};
+
+use crate::inputs::{self, Numbers};
+
+/// Multiplies as a user does.
+fn multiply(cpu: &Cpu, weights: &Matrix, x: &[f32]) -> Vec<f32> {
+    let mut input = Activations::new();
+    cpu.quantize(weights.format().input(), x, weights.cols(), &mut input);
+    let mut output = vec![f32::NAN; input.rows() * weights.rows()];
+    cpu.multiply(&mut [Product { weights, input: &input, output: &mut output, store: Store::Set }]);
+    output
+}
+
+/// The product of float weights and activations as the format rounds them, in double precision; and the sum of the
+/// magnitudes of its terms.
+fn expected(weights: &Matrix, x: &[f32]) -> Vec<(f64, f64)> {
+    let cols = weights.cols();
+    let mut row = vec![0.0; cols];
+    let x: Vec<f64> = x.chunks_exact(cols).flat_map(|x| rounded(weights.format().input(), x)).collect();
+    let mut expected = vec![(0.0, 0.0); x.len() / cols * weights.rows()];
+    for index in 0..weights.rows() {
+        weights.row(index, &mut row);
+        for (m, x) in x.chunks_exact(cols).enumerate() {
+            let terms = row.iter().zip(x).map(|(&w, x)| f64::from(w) * x);
+            expected[m * weights.rows() + index] = (terms.clone().sum(), terms.map(f64::abs).sum());
+        }
+    }
+    expected
+}
+
+/// What activations are worth after rounding, computed apart from the kernels.
+fn rounded(input: Input, x: &[f32]) -> Vec<f64> {
+    let block = match input {
+        Input::Float => return x.iter().map(|&x| f64::from(x)).collect(),
+        Input::Bf16 => return x.iter().map(|&x| half::bf16::from_f32(x).to_f64()).collect(),
+        Input::Block32 => 32,
+        Input::Block256 => 256,
+    };
+    let round = |x: &[f32]| {
+        let extreme = x.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).expect("not empty");
+        let (forward, back) = match input {
+            Input::Block32 => (127.0 / extreme.abs(), extreme.abs() / 127.0),
+            _ => (-127.0 / extreme, 1.0 / (-127.0 / extreme)),
+        };
+        let worth = |x: &f32| f64::from(back) * f64::from((forward * x).round_ties_even().min(127.0));
+        x.iter().map(|x| if extreme == 0.0 { 0.0 } else { worth(x) }).collect::<Vec<_>>()
+    };
+    x.chunks_exact(block).flat_map(round).collect()
+}
+
+#[test]
+fn products_are_right_for_every_format_level_and_shape() {
+    for level in Level::available() {
+        let cpu = Cpu::new(level, 2);
+        for format in Format::ALL {
+            let block = format.block();
+            for (rows, blocks, batch) in [(1, 1, 1), (17, 3, 3), (40, 9, 7), (16, 8, 14)] {
+                let cols = blocks * block;
+                let native = inputs::native(format, rows, cols, 7);
+                let weights = Matrix::pack(&cpu, format, rows, cols, &native).unwrap();
+                let x = Numbers::new(3).floats(batch * cols);
+                let found = multiply(&cpu, &weights, &x);
+                for (index, (found, (value, magnitude))) in
+                    found.iter().zip(expected(&weights, &x)).enumerate()
+                {
+                    assert!(
+                        (f64::from(*found) - value).abs() <= 1e-5 * magnitude + 1e-30,
+                        "{format} {level} {rows}×{cols}×{batch} at {index}: {found} instead of {value}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn levels_agree_bit_for_bit() {
+    for format in Format::ALL {
+        let cols = 5 * 256 + if format.block() == 256 { 0 } else { 96 };
+        let native = inputs::native(format, 50, cols, 11);
+        let x = Numbers::new(5).floats(19 * cols);
+        let results = Level::available().into_iter().map(|level| {
+            let cpu = Cpu::new(level, 1);
+            let weights = Matrix::pack(&cpu, format, 50, cols, &native).unwrap();
+            (level, multiply(&cpu, &weights, &x))
+        });
+        let results: Vec<_> = results.collect();
+        let (_, scalar) = results.last().expect("one level at least");
+        for (level, found) in &results {
+            assert_same(found, scalar, &format!("{format} on {level}"));
+        }
+    }
+}
+
+#[test]
+fn a_row_does_not_depend_on_its_batch_or_on_threads() {
+    for level in Level::available() {
+        let cpus = [1, 3].map(|threads| Cpu::new(level, threads));
+        for format in Format::ALL {
+            let (rows, cols) = (75, 3 * 256);
+            let native = inputs::native(format, rows, cols, 13);
+            let weights = Matrix::pack(&cpus[0], format, rows, cols, &native).unwrap();
+            let x = Numbers::new(17).floats(200 * cols);
+            let single: Vec<f32> =
+                x.chunks_exact(cols).take(33).flat_map(|x| multiply(&cpus[0], &weights, x)).collect();
+            for (batch, cpu) in (1..=33).flat_map(|batch| cpus.iter().map(move |cpu| (batch, cpu))) {
+                let found = multiply(cpu, &weights, &x[..batch * cols]);
+                assert_same(&found, &single[..batch * rows], &format!("{format} on {level}, {batch} rows"));
+            }
+            if level == Level::detect() {
+                let found = multiply(&cpus[1], &weights, &x);
+                assert_same(&found[..single.len()], &single, &format!("{format} on {level}, 200 rows"));
+            }
+        }
+    }
+}
+
+#[test]
+fn extreme_codes_scales_and_activations_do_not_overflow() {
+    for level in Level::available() {
+        let cpu = Cpu::new(level, 1);
+        for format in inputs::quantized() {
+            let cols = 2 * 256;
+            for (byte, sign) in [(0x00, 1.0), (0xFF, 1.0), (0x7F, -1.0), (0x80, -1.0), (0xFF, 0.0)] {
+                let native = inputs::native_of(format, 16, cols, 19, || byte);
+                let weights = Matrix::pack(&cpu, format, 16, cols, &native).unwrap();
+                let x = vec![sign * 3e4; 5 * cols];
+                for (found, (value, magnitude)) in
+                    multiply(&cpu, &weights, &x).iter().zip(expected(&weights, &x))
+                {
+                    let error = (f64::from(*found) - value).abs();
+                    assert!(error <= 1e-5 * magnitude, "{format} {level}: {found} instead of {value}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn several_products_share_a_region_and_may_add() {
+    let cpu = Cpu::new(Level::detect(), 2);
+    let cols = 512;
+    let matrices = [(Format::Q4K, 64), (Format::Q6K, 33), (Format::Q4K, 5)].map(|(format, rows)| {
+        Matrix::pack(&cpu, format, rows, cols, &inputs::native(format, rows, cols, 29)).unwrap()
+    });
+    let x = Numbers::new(31).floats(3 * cols);
+    let mut input = Activations::new();
+    cpu.quantize(Input::Block256, &x, cols, &mut input);
+    let mut outputs = [0, 1, 2].map(|index: usize| vec![1.0; 3 * matrices[index].rows()]);
+    let mut products: Vec<_> = matrices
+        .iter()
+        .zip(&mut outputs)
+        .map(|(weights, output)| Product { weights, input: &input, output, store: Store::Add })
+        .collect();
+    cpu.multiply(&mut products);
+    for (weights, output) in matrices.iter().zip(&outputs) {
+        let added: Vec<f32> = multiply(&cpu, weights, &x).iter().map(|sum| 1.0 + sum).collect();
+        assert_same(output, &added, "added");
+    }
+}
+
+#[test]
+fn gathered_rows_are_the_rows() {
+    let cpu = Cpu::new(Level::detect(), 2);
+    for format in [Format::Q4K, Format::Q8_0, Format::F32, Format::Bf16] {
+        let cols = 512;
+        let weights = Matrix::pack(&cpu, format, 20, cols, &inputs::native(format, 20, cols, 37)).unwrap();
+        let x = Numbers::new(41).floats(4 * cols);
+        let all = multiply(&cpu, &weights, &x);
+        let (mut input, mut some) = (Activations::new(), Activations::new());
+        cpu.quantize(format.input(), &x, cols, &mut input);
+        input.gather(&[2, 0, 2], &mut some);
+        let mut output = vec![0.0; 3 * 20];
+        cpu.multiply(&mut [Product {
+            weights: &weights,
+            input: &some,
+            output: &mut output,
+            store: Store::Set,
+        }]);
+        let expected: Vec<f32> =
+            [2, 0, 2].iter().flat_map(|row| all[row * 20..(row + 1) * 20].to_vec()).collect();
+        assert_same(&output, &expected, "gathered");
+    }
+}
+
+#[track_caller]
+fn assert_same(found: &[f32], expected: &[f32], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(found.to_bits() == expected.to_bits(), "{what} at {index}: {found} instead of {expected}");
+    }
+}

@@ -1,0 +1,259 @@
+//! Which models may be loaded.
+//!
+//! The policy decides before a byte is used: [`Applicant::find`] collects signatures, [`Applicant::files`] says what
+//! each file must turn out to be, and [`Applicant::admit`] asks the policy once the header is there. The bytes decide
+//! while they are read, in the engine. What was accepted is remembered at the end, by [`Admission::remember`].
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::{Mutex, PoisonError};
+
+use stack_engine::weights::{Files, Opener, WeightSource};
+use stack_registry::model::{FileBytes, ModelFile, StoredModel};
+use stack_registry::trust::{Case, Level, Moment, Template, Verdict, judge};
+use stack_seal::bundle::{Signed, Unsigned};
+use stack_seal::digest::{LeafList, Root};
+use stack_seal::statement::{Claim, SignedFile, Statement};
+use stack_seal::verified::{Attested, Breach, Expected, Pass};
+
+use crate::access::AccessArguments;
+use crate::command_error::{CommandError, Kind};
+use crate::config::Config;
+use crate::home::Home;
+use crate::machine;
+use crate::privacy::{PrivacyArguments, Tier};
+use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, unsigned};
+use crate::trust::{Trust, TrustFolder, refused};
+
+/// A model that somebody wants to load.
+pub(crate) struct Applicant<'a> {
+    target: Target,
+    access: &'a AccessArguments,
+    folder: TrustFolder,
+    trust: Trust,
+    signatures: Vec<Signed<Statement>>,
+    tier: Tier,
+}
+
+/// A model that the policy lets pass.
+pub(crate) struct Admission {
+    folder: TrustFolder,
+    accepted: Option<(Verdict, Claim)>,
+    _model: Option<StoredModel>,
+}
+
+impl<'a> Applicant<'a> {
+    /// Collects what is signed about a target, and what the operator says.
+    pub(crate) fn find(target: Target, access: &'a AccessArguments) -> Result<Self, CommandError> {
+        let home = access.home()?;
+        let folder = TrustFolder::new(&home);
+        let trust = folder.read()?;
+        let signatures = signatures(&target, &home, &trust)?;
+        let tier = PrivacyArguments::default().settings(&Config::read(home.root())?)?.tier;
+        Ok(Self { target, access, folder, trust, signatures, tier })
+    }
+
+    /// Returns the files, each with what it must turn out to be: what was signed by somebody who is trusted for this
+    /// model, else what the store recorded, else whatever it is.
+    ///
+    /// Of a model that was signed or lies in the store, there are no other files than those listed.
+    pub(crate) fn files(&self) -> Result<Files, CommandError> {
+        let verdict = self.judged(None, Template::Unknown);
+        let trusted = verdict.statement.filter(|_| !verdict.identities.is_empty());
+        let statement = trusted.map(|index| self.signatures[index].payload());
+        let attested = Attested { signers: verdict.identities };
+        match (&self.target, statement) {
+            (Target::Stored(model), statement) => {
+                let files = model.files.iter().map(|file| {
+                    let signed = statement.and_then(|statement| statement.file(file.path.as_str()));
+                    Ok((file.path.as_str().to_owned(), self.stored(file, signed, &attested)?))
+                });
+                let files = files.collect::<Result<BTreeMap<_, _>, CommandError>>()?;
+                Ok(Files::listed(&self.target.title(), files))
+            }
+            (Target::File(path) | Target::Folder(path), None) => Ok(Files::at(path)?),
+            (Target::File(_) | Target::Folder(_), Some(statement)) => {
+                let mut files = BTreeMap::new();
+                for file in self.target.files(statement.ignored())? {
+                    let signed = statement.file(&file.name).or(match statement.files() {
+                        // A file may have been renamed; its digest decides.
+                        [only] if self.target.path().is_some_and(|path| path.is_file()) => Some(only),
+                        _ => None,
+                    });
+                    // What nobody signed is not there for the engine.
+                    if let Some(signed) = signed {
+                        files.insert(file.name.clone(), opener_of_path(file, signed, &attested)?);
+                    }
+                }
+                Ok(Files::listed(&self.target.title(), files))
+            }
+        }
+    }
+
+    /// Asks the policy about a model whose header was read.
+    ///
+    /// # Errors
+    ///
+    /// When it is refused; names the rule and how to satisfy it.
+    pub(crate) fn admit(self, source: &dyn WeightSource) -> Result<Admission, CommandError> {
+        let facts = ModelFacts::of(source);
+        let verdict = self.judged(Some(facts.format), ModelFacts::judged_template(Some(&facts)));
+        if let Some((check, reason)) = verdict.refusal() {
+            let level = verdict.level.name();
+            let rule = match &verdict.rule {
+                Some(rule) => format!("the rule for {rule} is {level}"),
+                None => format!("no rule matches {}, and the level is {level}", self.target.policy_name()),
+            };
+            return Err(refused(&self.target.title(), reason, &check.detail).caused(rule));
+        }
+        let claim = verdict.statement.and_then(|index| self.signatures[index].payload().claim().cloned());
+        let model = match self.target {
+            Target::Stored(model) => Some(*model),
+            Target::File(_) | Target::Folder(_) => None,
+        };
+        let accepted = claim.filter(|_| !verdict.identities.is_empty()).map(|claim| (verdict, claim));
+        Ok(Admission { folder: self.folder, accepted, _model: model })
+    }
+
+    fn judged(&self, format: Option<&str>, template: Template) -> Verdict {
+        let name = self.target.policy_name();
+        // A path is in nobody's hands, so that the signed name may find the rule, too.
+        let claimed = self.signatures.iter().filter_map(|signed| signed.payload().claim());
+        let claimed = claimed.map(|claim| &claim.name).filter(|_| self.target.path().is_some()).next();
+        let names: Vec<&str> = [Some(&name), claimed].into_iter().flatten().map(String::as_str).collect();
+        let Trust { policy, marks, revocations } = &self.trust;
+        let case = Case {
+            names: &names,
+            signatures: &self.signatures,
+            in_catalog: false,
+            digests: &[],
+            format,
+            template,
+            sealed: self.is_sealed(),
+            tier: Some(self.tier),
+            reach: None,
+            level: None,
+        };
+        judge(policy, &case, &Moment { now: machine::now(), marks, revocations })
+    }
+
+    fn is_sealed(&self) -> bool {
+        let Target::Stored(model) = &self.target else { return false };
+        model.files.iter().any(|file| matches!(file.bytes, FileBytes::Sealed { .. }))
+    }
+
+    /// Says what a file of the store must turn out to be.
+    fn stored(
+        &self,
+        file: &ModelFile,
+        signed: Option<&SignedFile>,
+        attested: &Attested,
+    ) -> Result<Opener, CommandError> {
+        let name = self.target.title();
+        let recorded = || file.blake3.and_then(|digest| Root::try_from(digest).ok());
+        let root = signed.and_then(|signed| signed.blake3);
+        match &file.bytes {
+            FileBytes::Plain(blob) => {
+                let expected = match (root, recorded()) {
+                    (Some(root), _) => Expected::signed(root, blob.length, attested.clone()),
+                    (None, Some(root)) => Expected::pinned(root, blob.length),
+                    (None, None) => Expected::first_seen(),
+                };
+                let file = cloned(&blob.file, &name)?;
+                let leaves = leaves_of(signed);
+                Ok(Box::new(move || {
+                    let file = file.try_clone().map_err(Breach::Unusable)?;
+                    Pass::open(file, expected.clone(), leaves.clone())
+                }))
+            }
+            FileBytes::Sealed { .. } => {
+                let unlocked = self.access.unlock(&name, &file.bytes)?;
+                let expected = match (root, recorded().filter(|_| self.was_sealed_here())) {
+                    (Some(root), _) => Expected::signed(root, unlocked.len(), attested.clone()),
+                    (None, Some(root)) => Expected::pinned(root, unlocked.len()),
+                    (None, None) => return Err(unanchored(&name)),
+                };
+                let leaves = leaves_of(signed);
+                let unlocked = Mutex::new(Some(unlocked));
+                Ok(Box::new(move || {
+                    let unlocked = unlocked.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let unlocked = unlocked.expect("each file of a model is opened once");
+                    Pass::open_sealed(unlocked, expected.clone(), leaves.clone())
+                }))
+            }
+        }
+    }
+
+    /// Whether the store itself sealed the model, so that its record of the plain bytes can be believed.
+    fn was_sealed_here(&self) -> bool {
+        let Target::Stored(model) = &self.target else { return false };
+        model.entry.record.sealed_here
+    }
+}
+
+impl Admission {
+    /// Remembers that the model was accepted, so that nothing older is. Call it when its bytes were verified.
+    pub(crate) fn remember(&self) -> Result<(), CommandError> {
+        match &self.accepted {
+            Some((verdict, claim)) if verdict.level > Level::Skip => self.folder.accept(verdict, claim),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Opens the signatures of a target. One that nobody here knows the key of says nothing; a wrong one ends it.
+fn signatures(target: &Target, home: &Home, trust: &Trust) -> Result<Vec<Signed<Statement>>, CommandError> {
+    let known = trust.policy.keys();
+    let mut signatures = Vec::new();
+    for (name, bundle) in target.bundles(home)? {
+        match bundle.open(&known) {
+            Ok(signed) => signatures.push(signed),
+            Err(Unsigned::NoKey) => {}
+            Err(error) => return Err(unsigned(&name, error)),
+        }
+    }
+    Ok(signatures)
+}
+
+/// Says what a signed file of a path must turn out to be.
+fn opener_of_path(
+    file: TargetFile,
+    signed: &SignedFile,
+    attested: &Attested,
+) -> Result<Opener, CommandError> {
+    let (root, length) = match (signed.blake3, signed.size) {
+        (Some(root), Some(length)) => (root, length),
+        // Other tools sign SHA-256 alone. The root of the bytes that have it is what loading then insists on.
+        _ => {
+            let hashed = hash_twice(&file)?;
+            if hashed.sha256 != signed.digest() {
+                let message = format!("{} does not match the signed statement", file.name);
+                return Err(CommandError::new(Kind::Differs, message)
+                    .reason("digest-mismatch")
+                    .hint("fetch it again from where it came from"));
+            }
+            (hashed.file.root, hashed.file.length)
+        }
+    };
+    let expected = Expected::signed(root, length, attested.clone());
+    let leaves = leaves_of(Some(signed));
+    Ok(Box::new(move || {
+        let file = File::open(&file.path).map_err(Breach::Unusable)?;
+        Pass::open(file, expected.clone(), leaves.clone())
+    }))
+}
+
+fn leaves_of(signed: Option<&SignedFile>) -> Option<LeafList> {
+    signed.and_then(|signed| signed.leaves.clone())
+}
+
+fn cloned(file: &File, name: &str) -> Result<File, CommandError> {
+    file.try_clone().map_err(|error| CommandError::reading(name, error))
+}
+
+fn unanchored(name: &str) -> CommandError {
+    let message = format!("{name} is sealed, and nobody who is trusted says what is inside");
+    CommandError::new(Kind::Untrusted, message)
+        .reason("unknown-signer")
+        .hint("whoever can open it could have made it; trust its signer with `stack trust add`")
+}
