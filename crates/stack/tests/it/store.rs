@@ -111,13 +111,13 @@ fn adopted_files_that_vanish_or_change_are_told() {
 #[test]
 fn what_is_no_model_is_not_adopted() {
     let machine = Machine::new();
+    let listed = machine.json(&["adopt", &machine.path("files"), "--list"]);
+    assert_eq!(listed["models"][0]["name"], "tiny-f32");
+    assert!(!Path::new(&machine.path("home")).exists(), "a list adopts nothing");
     fs::write(machine.path("fake.gguf"), b"PK\x03\x04").unwrap();
     machine.run(&["adopt", &machine.path("fake.gguf")]).fails(4, &["error[not-gguf]"]);
     machine.run(&["adopt", &machine.path("none.gguf")]).fails(3, &["error[no-such-file]"]);
     machine.run(&["adopt", machine.file().to_str().unwrap(), "--as", "../x"]).fails(2, &["error[bad-name]"]);
-    let listed = machine.json(&["adopt", &machine.path("files"), "--list"]);
-    assert_eq!(listed["models"][0]["name"], "tiny-f32");
-    assert!(!Path::new(&machine.path("home")).exists(), "a list adopts nothing");
 }
 
 #[test]
