@@ -146,16 +146,6 @@ pub fn remove(store: &Store, names: &[Name], dry_run: bool) -> Result<Removed, S
     }
     let marks = Marks::of(store, &index, &leased)?;
     candidates.extend(index.manifests.iter().filter(|entry| marks.is_orphan(entry)).cloned());
-    let mut digests = Vec::new();
-    for entry in &candidates {
-        digests.push(entry.digest);
-        // One that cannot be read is removed alone; `gc` finds what it left.
-        if let Ok(manifest) = store.manifest(&entry.digest) {
-            digests.extend(manifest.needs().map(|needed| needed.digest));
-        }
-    }
-    digests.sort_unstable();
-    digests.dedup();
     if !dry_run {
         store.update_index(|index| {
             for name in names {
@@ -165,16 +155,57 @@ pub fn remove(store: &Store, names: &[Name], dry_run: bool) -> Result<Removed, S
             Ok(())
         })?;
     }
-    let mut freed = Vec::new();
-    for digest in digests.into_iter().filter(|digest| !marks.fates.contains_key(digest)) {
+    let mut freed = free(store, &marks, &candidates, dry_run)?;
+    freed.retain(|item| item.fate.frees());
+    Ok(Removed { names: names.to_vec(), freed })
+}
+
+/// Frees what a manifest needed that no name means any more, and says of every file why it stays or goes.
+///
+/// # Errors
+///
+/// When the index or one of its manifests cannot be read, `gc` runs already, or the disk refuses.
+pub fn release(store: &Store, manifest: &Descriptor) -> Result<Vec<Swept>, StoreError> {
+    let _lock = store.take_lock(&Place::GcLock, Hold::Alone, "the store")?;
+    let index = store.index()?;
+    let marks = Marks::of(store, &index, &store.leased()?)?;
+    let orphans: Vec<_> = index.manifests.iter().filter(|entry| marks.is_orphan(entry)).cloned().collect();
+    if !orphans.is_empty() {
+        store.update_index(|index| {
+            index.manifests.retain(|entry| !marks.is_orphan(entry));
+            Ok(())
+        })?;
+    }
+    free(store, &marks, &[&[manifest.clone()][..], &orphans].concat(), false)
+}
+
+/// Frees manifests and what they need, as far as nothing else needs it.
+fn free(
+    store: &Store,
+    marks: &Marks,
+    manifests: &[Descriptor],
+    dry_run: bool,
+) -> Result<Vec<Swept>, StoreError> {
+    let mut digests = Vec::new();
+    for entry in manifests {
+        digests.push(entry.digest);
+        // One that cannot be read is removed alone; `gc` finds what it left.
+        if let Ok(manifest) = store.manifest(&entry.digest) {
+            digests.extend(manifest.needs().map(|needed| needed.digest));
+        }
+    }
+    digests.sort_unstable();
+    digests.dedup();
+    let mut swept = Vec::new();
+    for digest in digests {
         for place in [Place::Blob(digest), Place::External(digest)] {
             if let Some((bytes, _)) = look(store, &place, UNIX_EPOCH)? {
-                let item = Swept { digest, bytes, fate: Fate::Unneeded };
-                freed.push(sweep(store, &place, item, dry_run)?);
+                let fate = marks.fates.get(&digest).cloned().unwrap_or(Fate::Unneeded);
+                swept.push(sweep(store, &place, Swept { digest, bytes, fate }, dry_run)?);
             }
         }
     }
-    Ok(Removed { names: names.to_vec(), freed })
+    Ok(swept)
 }
 
 /// What is needed, and why.

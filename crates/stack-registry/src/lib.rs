@@ -36,6 +36,7 @@ mod json;
 pub mod lease;
 pub mod model;
 pub mod package;
+pub mod sealing;
 pub mod trust;
 
 pub mod download;

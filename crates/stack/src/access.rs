@@ -1,13 +1,11 @@
 //! What it takes to open a model: where the store and the trust are, and who opens what is sealed.
 
-use std::fs::File;
-use std::io::Read;
-
 use clap::Args;
 use stack_registry::model::FileBytes;
-use stack_seal::age::{Header, Identity, UnlockedFile};
+use stack_seal::age::{Header, Identity, Passphrase, UnlockedFile};
+use stack_seal::keyfile::IdentityFile;
 
-use crate::command_error::{CommandError, Kind};
+use crate::command_error::CommandError;
 use crate::home::{Home, HomeArguments};
 use crate::identities;
 use crate::passphrase::PassphraseArguments;
@@ -36,32 +34,27 @@ impl AccessArguments {
         let FileBytes::Sealed { header, payload } = bytes else {
             unreachable!("callers ask for sealed files")
         };
-        let io = |error| CommandError::reading(format!("the sealed file of {name}"), error);
-        let mut text = Vec::new();
-        let clone = |file: &File| file.try_clone().map_err(io);
-        read_from_start(&header.file, header.length, &mut text).map_err(io)?;
-        let header = Header::parse(&text).map(|(header, _)| header).map_err(|error| {
-            CommandError::new(Kind::Malformed, format!("the sealed file of {name} has no usable header"))
-                .reason("bad-age-header")
-                .caused(error)
-                .hint("fetch it again with `stack pull --update`")
-        })?;
-        let key = if header.wants_passphrase() {
-            Identity::Passphrase(self.passphrase.existing(name)?)
-        } else {
-            let identity = identities::open(&self.home()?, self.identity.as_deref(), &self.passphrase)?;
-            Identity::X25519(identity.into_opening())
-        };
-        UnlockedFile::open_payload(&header, clone(&payload.file)?, &[key])
-            .map_err(|error| sealed::cannot_open(name, error))
+        let (header, _) = Header::read(&header.file).map_err(|error| sealed::cannot_open(name, error))?;
+        let key = self.key(name, &header)?;
+        let payload = payload.file.try_clone().map_err(|error| CommandError::reading(name, error))?;
+        UnlockedFile::open_payload(&header, payload, &[key]).map_err(|error| sealed::cannot_open(name, error))
     }
-}
 
-/// Reads a whole small file, wherever its position is.
-fn read_from_start(file: &File, length: u64, bytes: &mut Vec<u8>) -> std::io::Result<()> {
-    use std::io::{Seek, SeekFrom};
+    /// Returns what may open a header: a passphrase if it wants one, else an identity.
+    pub(crate) fn key(&self, name: &str, header: &Header) -> Result<Identity, CommandError> {
+        if header.wants_passphrase() {
+            return self.passphrase.existing(name).map(Identity::Passphrase);
+        }
+        self.identity().map(|identity| Identity::X25519(identity.into_opening()))
+    }
 
-    let mut file = file.try_clone()?;
-    file.seek(SeekFrom::Start(0))?;
-    file.take(length).read_to_end(bytes).map(|_| ())
+    /// Opens the identity that is named, or the only one there is.
+    pub(crate) fn identity(&self) -> Result<IdentityFile, CommandError> {
+        identities::open(&self.home()?, self.identity.as_deref(), &self.passphrase)
+    }
+
+    /// Asks for a new passphrase for `name`.
+    pub(crate) fn new_passphrase(&self, name: &str) -> Result<Passphrase, CommandError> {
+        self.passphrase.new_for(name)
+    }
 }

@@ -202,7 +202,11 @@ impl Admission {
 }
 
 /// Opens the signatures of a target. One that nobody here knows the key of says nothing; a wrong one ends it.
-fn signatures(target: &Target, home: &Home, trust: &Trust) -> Result<Vec<Signed<Statement>>, CommandError> {
+pub(crate) fn signatures(
+    target: &Target,
+    home: &Home,
+    trust: &Trust,
+) -> Result<Vec<Signed<Statement>>, CommandError> {
     let known = trust.policy.keys();
     let mut signatures = Vec::new();
     for (name, bundle) in target.bundles(home)? {

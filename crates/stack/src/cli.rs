@@ -7,8 +7,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{
-    adopt, bench, completions, doctor, export, gc, import, keygen, list, logits, pull, push, render, rm, run,
-    serve, show, sign, tokenize, trust, verify,
+    adopt, bench, completions, decrypt, doctor, encrypt, export, gc, import, keygen, list, logits, pull,
+    push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify,
 };
 use crate::threads::Work;
 use crate::{logs, threads};
@@ -59,6 +59,12 @@ enum Command {
     Sign(sign::Arguments),
     /// Check who vouches for a model, and that it is what they signed
     Verify(verify::Arguments),
+    /// Seal weights, so that only those who are chosen can read them
+    Encrypt(encrypt::Arguments),
+    /// Write the plain form of what is sealed
+    Decrypt(decrypt::Arguments),
+    /// Change who can open what is sealed
+    Rekey(rekey::Arguments),
     /// Say whose signatures count
     Trust(trust::Arguments),
     /// Say what this machine has and what would be used
@@ -136,6 +142,9 @@ impl Command {
             Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Sign(arguments) => sign::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments),
+            Self::Encrypt(arguments) => encrypt::run(&arguments),
+            Self::Decrypt(arguments) => decrypt::run(&arguments),
+            Self::Rekey(arguments) => rekey::run(&arguments),
             Self::Trust(arguments) => trust::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),

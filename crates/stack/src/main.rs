@@ -19,6 +19,7 @@ mod command_error;
 mod commands;
 mod config;
 mod default_model;
+mod freed;
 mod home;
 mod identities;
 mod input;
@@ -33,6 +34,7 @@ mod privacy;
 mod private_file;
 mod progress;
 mod quantity;
+mod recipients;
 mod sealed;
 mod signing;
 mod store_access;
@@ -40,6 +42,7 @@ mod threads;
 mod transfer;
 mod transport;
 mod trust;
+mod work;
 
 use std::process::ExitCode;
 

@@ -22,7 +22,7 @@ pub(crate) struct CommonArguments {
     pub(crate) json: bool,
     /// Say nothing but data and errors
     #[arg(short, long)]
-    quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 impl CommonArguments {

@@ -22,21 +22,64 @@ pub(crate) enum Existing {
     Keep,
 }
 
+/// A file that is being written beside its place. It takes the place when it is whole; dropped before, it is removed.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    path: PathBuf,
+    part: PathBuf,
+    file: File,
+    finished: bool,
+}
+
+impl NewFile {
+    /// Opens an empty file for what is to lie at `path`.
+    pub(crate) fn create(path: &Path, readers: Readers) -> io::Result<Self> {
+        let (part, file) = new_part(path, readers)?;
+        Ok(Self { path: path.to_owned(), part, file, finished: false })
+    }
+
+    /// Returns the file, to be written into.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives the file its place, where a crash finds the old file, the new one or none.
+    pub(crate) fn finish(mut self, existing: Existing) -> io::Result<()> {
+        self.file.sync_all()?;
+        match existing {
+            Existing::Replace => fs::rename(&self.part, &self.path)?,
+            // A hard link, unlike a rename, fails where something is.
+            Existing::Keep => match fs::hard_link(&self.part, &self.path) {
+                Ok(()) => fs::remove_file(&self.part)?,
+                // Some file systems, such as those of sticks, have no links.
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    if self.path.symlink_metadata().is_ok() {
+                        return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+                    }
+                    fs::rename(&self.part, &self.path)?;
+                }
+                Err(error) => return Err(error),
+            },
+        }
+        self.finished = true;
+        sync_folder(&folder_of(&self.path))
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Whoever dropped it has an error to tell already.
+            let _gone = fs::remove_file(&self.part);
+        }
+    }
+}
+
 /// Writes a file so that a crash leaves the old one, the new one or none, never a part.
 pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers, existing: Existing) -> io::Result<()> {
-    let folder = folder_of(path);
-    let (part, mut file) = new_part(path, readers)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| match existing {
-        Existing::Replace => fs::rename(&part, path),
-        // A hard link, unlike a rename, fails where something is.
-        Existing::Keep => fs::hard_link(&part, path).and_then(|()| fs::remove_file(&part)),
-    });
-    if let Err(error) = written {
-        // The first error is the one to tell.
-        let _gone = fs::remove_file(&part);
-        return Err(error);
-    }
-    sync_folder(&folder)
+    let new = NewFile::create(path, readers)?;
+    new.file().write_all(bytes)?;
+    new.finish(existing)
 }
 
 /// Makes a folder, and those above it, for the owner alone; one that exists stays as it is.
@@ -115,6 +158,16 @@ mod tests {
             let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    #[test]
+    fn what_is_not_finished_was_never_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let new = NewFile::create(&dir.path().join("weights"), Readers::Owner).unwrap();
+        new.file().write_all(b"half").unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        drop(new);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -1,10 +1,82 @@
-//! Sealed files: why one stays closed, in the terms of a command.
+//! Sealed files: where they lie, how they are written, and why one stays closed, in the terms of a command.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use stack_seal::age::{HeaderError, OpenError, PayloadError};
 
-use crate::command_error::{CommandError, Kind};
+use crate::command_error::{CommandError, Kind, kind_of};
+use crate::private_file::{Existing, NewFile, Readers};
+
+/// What a new file is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holds {
+    /// Sealed bytes, which whoever the system lets may read.
+    Sealed,
+    /// Plain bytes, for their owner alone.
+    Plain,
+}
+
+/// Returns where the sealed form of a file lies if nobody says otherwise.
+pub(crate) fn path_of(plain: &Path) -> PathBuf {
+    let mut path = plain.as_os_str().to_owned();
+    path.push(ENDING);
+    PathBuf::from(path)
+}
+
+/// Returns where the plain form of a sealed file once lay.
+pub(crate) fn plain_path_of(sealed: &Path) -> Option<PathBuf> {
+    let name = sealed.file_name()?.to_str()?.strip_suffix(ENDING)?;
+    Some(sealed.with_file_name(name))
+}
+
+/// Begins a file where none may be: neither a terminal nor anything else that is there is written into.
+pub(crate) fn new_file(path: &Path, holds: Holds) -> Result<NewFile, CommandError> {
+    if path == Path::new("-") || path.symlink_metadata().is_ok() {
+        return Err(exists(path));
+    }
+    let readers = match holds {
+        Holds::Sealed => Readers::Everyone,
+        Holds::Plain => Readers::Owner,
+    };
+    NewFile::create(path, readers).map_err(|error| cannot_write(path, error))
+}
+
+/// Gives a new file its place, if that is still free.
+pub(crate) fn finish(new: NewFile, path: &Path) -> Result<(), CommandError> {
+    new.finish(Existing::Keep).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => exists(path),
+        _ => cannot_write(path, error),
+    })
+}
+
+/// The error for a place that is taken.
+pub(crate) fn exists(path: &Path) -> CommandError {
+    let message = match path == Path::new("-") {
+        true => "the standard output takes no such bytes".to_owned(),
+        false => format!("{} is there already", path.display()),
+    };
+    CommandError::new(Kind::Usage, message).reason("exists").hint("name a new file with -o")
+}
+
+/// The error for a file that cannot be written.
+pub(crate) fn cannot_write(path: &Path, error: io::Error) -> CommandError {
+    CommandError::new(kind_of(&error), format!("{} cannot be written", path.display()))
+        .reason(code_of(&error))
+        .caused(error)
+        .hint("look at the space that is free, and at who may write there")
+}
+
+/// The error for a file that cannot be sealed. Which of the two files failed is in the system's words.
+pub(crate) fn cannot_seal(plain: &Path, sealed: &Path, error: io::Error) -> CommandError {
+    CommandError::new(
+        Kind::Machine,
+        format!("{} cannot be sealed into {}", plain.display(), sealed.display()),
+    )
+    .reason(code_of(&error))
+    .caused(error)
+    .hint("look at the disk, and at the space that is free")
+}
 
 /// The error for a sealed file that does not open, or only to a point. `what` names the file or the model.
 pub(crate) fn cannot_open(what: &str, error: OpenError) -> CommandError {
@@ -39,9 +111,20 @@ fn code_of(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::StorageFull { "disk-full" } else { "io" }
 }
 
+/// What age's own tools call their files.
+const ENDING: &str = ".age";
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_and_sealed_files_lie_side_by_side() {
+        let plain = Path::new("models/m.gguf");
+        assert_eq!(path_of(plain), Path::new("models/m.gguf.age"));
+        assert_eq!(plain_path_of(&path_of(plain)).as_deref(), Some(plain));
+        assert_eq!(plain_path_of(plain), None);
+    }
 
     #[test]
     fn what_is_closed_changed_and_malformed_have_codes_of_their_own() {

@@ -83,6 +83,8 @@ pub mod key {
     pub const SIGNER: &str = "dev.sovereign-stack.signer";
     /// When the name was given, in seconds since 1970.
     pub const NAMED_AT: &str = "dev.sovereign-stack.named-at";
+    /// For whom a header is, as age recipients with blanks between them. Headers themselves do not say.
+    pub const RECIPIENTS: &str = "dev.sovereign-stack.recipients";
     /// Whether a sealed model was sealed in this store.
     pub const SEALED_HERE: &str = "dev.sovereign-stack.sealed-here";
     /// The digest of the manifest that an entry without a name refers to.

@@ -48,6 +48,8 @@ pub enum Rebind {
     Never,
     /// Let it mean the new model.
     Allowed,
+    /// Let it mean the new model if it still means this one.
+    From(Digest),
 }
 
 /// What refers to a manifest, such as a signature.
@@ -135,9 +137,14 @@ impl Store {
             }
         }
         self.update_index(|index| {
+            let allowed = |old: &Descriptor| match rebind {
+                Rebind::Never => false,
+                Rebind::Allowed => true,
+                Rebind::From(digest) => old.digest == digest,
+            };
             if let Some(old) = index.find(&entry.name)
                 && old.digest != entry.manifest.digest
-                && rebind == Rebind::Never
+                && !allowed(old)
             {
                 return Err(StoreError::NameTaken { name: entry.name.clone(), digest: old.digest });
             }

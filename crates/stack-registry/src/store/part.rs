@@ -192,6 +192,20 @@ impl Part {
         Ok(())
     }
 
+    /// Empties the part and lets `write` fill its file, from as many threads as it likes. What was written counts only
+    /// when it is published: a crash forgets it.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses; and what `write` returns.
+    pub(crate) fn fill<T, E: From<StoreError>>(
+        &self,
+        write: impl FnOnce(File) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.restart()?;
+        write(self.file.try_clone().map_err(self.failed())?)
+    }
+
     /// Reads back what was written.
     ///
     /// # Errors

@@ -34,11 +34,14 @@ pub use identity::{Identity, Recipients};
 pub use open::{OpenError, UnlockedFile, open_bytes};
 pub use passphrase::Passphrase;
 pub use payload::PayloadError;
-pub use seal::{Sealing, rekey, seal_bytes};
+pub use seal::{Sealing, add_recipients, rekey, seal_bytes};
 pub use stream::SealingWriter;
 pub use x25519::{KeyTextError, X25519Identity, X25519Recipient};
 
 pub(crate) use argon2id::{Cost, open_identity_file, seal_identity_file};
+
+/// Is told the bytes that each span adds. An error ends the work, and is the work's error.
+pub type Progress<'a> = dyn Fn(u64) -> std::io::Result<()> + Sync + 'a;
 
 /// A source of secure random bytes, which fills what it is given.
 pub type Random<'a> = dyn FnMut(&mut [u8]) + 'a;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::header::HEADER_MAX;
 use super::payload::{self, CHUNK, Cipher, Layout, NONCE, PayloadError, TAG};
-use super::{Header, HeaderError, Identity, identity};
+use super::{Header, HeaderError, Identity, Progress, identity};
 use crate::digest::{HashedFile, SPAN, SpanTree, TooLong};
 use crate::file::PositionedFile;
 use crate::parallel;
@@ -86,12 +86,12 @@ impl UnlockedFile {
     ///
     /// # Errors
     ///
-    /// When a chunk is not authentic, or the system fails.
+    /// When a chunk is not authentic, the system fails, or `progress` wants no more.
     pub fn decrypt_to(
         &self,
         target: File,
         workers: usize,
-        progress: &(dyn Fn(u64) + Sync),
+        progress: &Progress<'_>,
     ) -> Result<HashedFile, OpenError> {
         let target = PositionedFile::empty(target).map_err(OpenError::Target)?;
         let values: Vec<OnceLock<[u8; 32]>> = vec![OnceLock::new(); self.tree.spans()];
@@ -104,8 +104,7 @@ impl UnlockedFile {
                 self.read_span(index, span)?;
                 values[index].get_or_init(|| self.tree.span_value(index, span));
                 target.write_all_at(span, self.tree.range(index).start).map_err(OpenError::Target)?;
-                progress(span.len() as u64);
-                Ok(())
+                progress(span.len() as u64).map_err(OpenError::Target)
             },
         )?;
         let values = values.into_iter().filter_map(OnceLock::into_inner).collect();
@@ -180,6 +179,19 @@ impl UnlockedFile {
 pub fn open_bytes(sealed: &[u8], identities: &[Identity]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
     let (header, len) = Header::parse(sealed)?;
     payload::open_bytes(&identity::unwrap(&header, identities)?, &sealed[len..])
+}
+
+impl Header {
+    /// Reads the header at the start of an age file and returns it with its length, which is where the payload begins.
+    ///
+    /// # Errors
+    ///
+    /// When it is not an age file, or cannot be read.
+    pub fn read(file: &File) -> Result<(Self, u64), OpenError> {
+        let file = file.try_clone().and_then(PositionedFile::new).map_err(OpenError::Io)?;
+        let (header, len) = read_header(&file)?;
+        Ok((header, len as u64))
+    }
 }
 
 /// Reads the header of a file: a little first, and all that a header may have where that was not enough.

@@ -7,7 +7,10 @@ use std::sync::OnceLock;
 use zeroize::Zeroizing;
 
 use super::payload::{self, CHUNK, Cipher, Layout, NONCE, SEALED_CHUNK, TAG};
-use super::{FileKey, Header, Identity, OpenError, Random, Recipients, identity};
+use super::{
+    FileKey, Header, HeaderError, Identity, OpenError, Progress, Random, Recipients, UnlockedFile,
+    X25519Recipient, identity, passphrase,
+};
 use crate::digest::{HashedFile, SPAN, SpanTree};
 use crate::file::PositionedFile;
 use crate::parallel;
@@ -39,18 +42,17 @@ impl Sealing {
     ///
     /// # Errors
     ///
-    /// When the system fails, `plain` is too long, or changed meanwhile. `target` is then of no use.
+    /// When the system fails, `plain` is too long or changed meanwhile, or `progress` wants no more. `target` is then of
+    /// no use.
     pub fn write_file(
         self,
         plain: &File,
         target: File,
         workers: usize,
-        progress: &(dyn Fn(u64) + Sync),
+        progress: &Progress<'_>,
     ) -> io::Result<HashedFile> {
-        let header = self.header.to_bytes();
-        let target = PositionedFile::empty(target)?;
-        target.write_all_at(&header, 0)?;
-        self.write(plain, &target, header.len() as u64, workers, progress)
+        let (target, payload_at) = self.start_file(target)?;
+        self.write_plain(plain, &target, payload_at, workers, progress)
     }
 
     /// Writes the payload alone into an empty file.
@@ -63,47 +65,113 @@ impl Sealing {
         plain: &File,
         target: File,
         workers: usize,
-        progress: &(dyn Fn(u64) + Sync),
+        progress: &Progress<'_>,
     ) -> io::Result<HashedFile> {
-        self.write(plain, &PositionedFile::empty(target)?, 0, workers, progress)
+        self.write_plain(plain, &PositionedFile::empty(target)?, 0, workers, progress)
     }
 
-    /// Encrypts span by span, and hashes the same plain bytes that it encrypts.
-    fn write(
+    /// Encrypts what another sealed file holds: a whole age file. Plain bytes are in memory alone, a span a worker.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`UnlockedFile::decrypt_to`].
+    pub fn rewrite_file(
+        self,
+        sealed: &UnlockedFile,
+        target: File,
+        workers: usize,
+        progress: &Progress<'_>,
+    ) -> Result<HashedFile, OpenError> {
+        let (target, payload_at) = self.start_file(target).map_err(OpenError::Target)?;
+        self.write_sealed(sealed, &target, payload_at, workers, progress)
+    }
+
+    /// Encrypts what another sealed file holds: the payload alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`UnlockedFile::decrypt_to`].
+    pub fn rewrite_payload(
+        self,
+        sealed: &UnlockedFile,
+        target: File,
+        workers: usize,
+        progress: &Progress<'_>,
+    ) -> Result<HashedFile, OpenError> {
+        let target = PositionedFile::empty(target).map_err(OpenError::Target)?;
+        self.write_sealed(sealed, &target, 0, workers, progress)
+    }
+
+    /// Writes the header into an empty file and returns where the payload begins.
+    fn start_file(&self, target: File) -> io::Result<(PositionedFile, u64)> {
+        let header = self.header.to_bytes();
+        let target = PositionedFile::empty(target)?;
+        target.write_all_at(&header, 0)?;
+        Ok((target, header.len() as u64))
+    }
+
+    fn write_plain(
         self,
         plain: &File,
         target: &PositionedFile,
         payload_at: u64,
         workers: usize,
-        progress: &(dyn Fn(u64) + Sync),
+        progress: &Progress<'_>,
     ) -> io::Result<HashedFile> {
         let plain = PositionedFile::new(plain.try_clone()?)?;
         let tree =
             SpanTree::new(plain.len()).map_err(|error| io::Error::new(io::ErrorKind::FileTooLarge, error))?;
-        let layout = Layout::of_plain(plain.len());
+        let read = |index, span: &mut [u8]| plain.read_exact_at(span, tree.range(index).start);
+        let write = |bytes: &[u8], at| target.write_all_at(bytes, payload_at + at);
+        let hashed = self.write(tree, workers, read, write, progress)?;
+        if !plain.unchanged()? {
+            return Err(io::Error::other("the file changed while it was sealed"));
+        }
+        Ok(hashed)
+    }
+
+    fn write_sealed(
+        self,
+        sealed: &UnlockedFile,
+        target: &PositionedFile,
+        payload_at: u64,
+        workers: usize,
+        progress: &Progress<'_>,
+    ) -> Result<HashedFile, OpenError> {
+        let tree = SpanTree::new(sealed.len())?;
+        let read = |index, span: &mut [u8]| sealed.read_span(index, span).map_err(OpenError::Payload);
+        let write = |bytes: &[u8], at| target.write_all_at(bytes, payload_at + at).map_err(OpenError::Target);
+        self.write(tree, workers, read, write, &|bytes| progress(bytes).map_err(OpenError::Target))
+    }
+
+    /// Encrypts span by span, and hashes the same plain bytes that it encrypts. `write` is told where in the payload its
+    /// bytes belong.
+    fn write<E: Send>(
+        self,
+        tree: SpanTree,
+        workers: usize,
+        read: impl Fn(usize, &mut [u8]) -> Result<(), E> + Sync,
+        write: impl Fn(&[u8], u64) -> Result<(), E> + Sync,
+        progress: &(dyn Fn(u64) -> Result<(), E> + Sync),
+    ) -> Result<HashedFile, E> {
+        let layout = Layout::of_plain(tree.length());
         let cipher = Cipher::new(&self.file_key, &self.nonce);
-        let chunks_at = payload_at + NONCE as u64;
-        target.write_all_at(&self.nonce, payload_at)?;
+        write(&self.nonce, 0)?;
         let values: Vec<OnceLock<[u8; 32]>> = vec![OnceLock::new(); tree.spans()];
         parallel::for_each(
             workers,
             tree.spans(),
             || (Zeroizing::new(vec![0; SPAN]), vec![0; SPAN / CHUNK * SEALED_CHUNK]),
-            |(span, sealed), index| -> io::Result<()> {
-                let range = tree.range(index);
+            |(span, sealed), index| {
                 let span = &mut span[..tree.span_len(index)];
-                plain.read_exact_at(span, range.start)?;
+                read(index, span)?;
                 values[index].get_or_init(|| tree.span_value(index, span));
-                let first = range.start / CHUNK as u64;
+                let first = tree.range(index).start / CHUNK as u64;
                 let len = seal_span(&cipher, layout, first, span, sealed);
-                target.write_all_at(&sealed[..len], chunks_at + layout.range(first).start)?;
-                progress(span.len() as u64);
-                Ok(())
+                write(&sealed[..len], NONCE as u64 + layout.range(first).start)?;
+                progress(span.len() as u64)
             },
         )?;
-        if !plain.unchanged()? {
-            return Err(io::Error::other("the file changed while it was sealed"));
-        }
         Ok(HashedFile::new(tree, values.into_iter().filter_map(OnceLock::into_inner).collect()))
     }
 }
@@ -146,4 +214,24 @@ pub fn rekey(
     random: &mut Random<'_>,
 ) -> Result<Header, OpenError> {
     Ok(recipients.header(&identity::unwrap(header, identities)?, random))
+}
+
+/// Adds recipients to a header: all who could open it still can.
+///
+/// # Errors
+///
+/// When no identity opens the header, it was changed, or it was sealed with a passphrase, which is always alone.
+pub fn add_recipients(
+    header: &Header,
+    identities: &[Identity],
+    added: &[X25519Recipient],
+    random: &mut Random<'_>,
+) -> Result<Header, OpenError> {
+    let file_key = identity::unwrap(header, identities)?;
+    if header.wants_passphrase() {
+        return Err(HeaderError::NotAlone { kind: passphrase::KIND.to_owned() }.into());
+    }
+    let stanzas = header.stanzas.iter().cloned();
+    let stanzas = stanzas.chain(added.iter().map(|key| key.wrap(&file_key, random))).collect();
+    Ok(Header::new(stanzas, &file_key))
 }

@@ -39,7 +39,7 @@ fn sealed(plain: &[u8], seed: u64) -> Vec<u8> {
 fn decrypt(sealed: &[u8]) -> Result<Vec<u8>, OpenError> {
     let target = tempfile::tempfile().unwrap();
     let unlocked = UnlockedFile::open(holding(sealed), &alice())?;
-    unlocked.decrypt_to(target.try_clone().unwrap(), 2, &|_| ())?;
+    unlocked.decrypt_to(target.try_clone().unwrap(), 2, &|_| Ok(()))?;
     Ok(content(&target))
 }
 
@@ -53,7 +53,8 @@ fn files_and_memory_have_one_codec() {
         let plain = noise(len);
         let target = tempfile::tempfile().unwrap();
         let sealing = Sealing::new(&for_alice(), &mut random(9));
-        let hashed = sealing.write_file(&holding(&plain), target.try_clone().unwrap(), 3, &|_| ()).unwrap();
+        let hashed =
+            sealing.write_file(&holding(&plain), target.try_clone().unwrap(), 3, &|_| Ok(())).unwrap();
         assert_eq!((hashed.root, hashed.length), (Root::of(&plain), len as u64));
         let bytes = content(&target);
         assert!(bytes == sealed(&plain, 9), "{len} bytes: the same randomness gives the same file");
@@ -67,7 +68,7 @@ fn header_and_payload_may_lie_apart() {
     let sealing = Sealing::new(&for_alice(), &mut random(9));
     let header = sealing.header().to_bytes();
     let payload = tempfile::tempfile().unwrap();
-    sealing.write_payload(&holding(&plain), payload.try_clone().unwrap(), 2, &|_| ()).unwrap();
+    sealing.write_payload(&holding(&plain), payload.try_clone().unwrap(), 2, &|_| Ok(())).unwrap();
     assert!([header.clone(), content(&payload)].concat() == sealed(&plain, 9));
     let (header, _) = Header::parse(&header).unwrap();
     let unlocked = UnlockedFile::open_payload(&header, payload, &alice()).unwrap();
@@ -219,6 +220,46 @@ fn a_new_header_lets_others_in_and_leaves_the_payload() {
     assert!(matches!(age::open_bytes(&rekeyed, &alice()), Err(OpenError::NoIdentity)));
     let stranger = age::rekey(&old, &[Identity::X25519(identity(3))], &bob, &mut random(8));
     assert!(matches!(stranger, Err(OpenError::NoIdentity)));
+}
+
+#[test]
+fn who_is_added_opens_the_same_payload_and_nobody_is_lost() {
+    let plain = noise(1000);
+    let good = sealed(&plain, 5);
+    let (old, len) = Header::read(&holding(&good)).unwrap();
+    let new = age::add_recipients(&old, &alice(), &[identity(2).recipient()], &mut random(7)).unwrap();
+    let more = [&new.to_bytes(), &good[len as usize..]].concat();
+    for seed in [1, 2] {
+        assert_eq!(*age::open_bytes(&more, &[Identity::X25519(identity(seed))]).unwrap(), plain);
+    }
+    let by_a_stranger = age::add_recipients(&old, &[Identity::X25519(identity(3))], &[], &mut random(8));
+    assert!(matches!(by_a_stranger, Err(OpenError::NoIdentity)));
+}
+
+#[test]
+fn what_is_sealed_anew_has_another_key_and_the_same_content() {
+    let plain = noise(2 * SPAN + 3);
+    let bob = Recipients::keys([identity(2).recipient()]).unwrap();
+    let target = tempfile::tempfile().unwrap();
+    let sealing = Sealing::new(&bob, &mut random(9));
+    let hashed =
+        sealing.rewrite_file(&unlocked(&plain), target.try_clone().unwrap(), 2, &|_| Ok(())).unwrap();
+    assert_eq!(hashed.root, Root::of(&plain));
+    assert!(*age::open_bytes(&content(&target), &[Identity::X25519(identity(2))]).unwrap() == plain);
+    let (old, _) = Header::parse(&sealed(&plain, 5)).unwrap();
+    let swapped = [&old.to_bytes(), &content(&target)[header_len(&content(&target))..]].concat();
+    assert!(age::open_bytes(&swapped, &alice()).is_err(), "the old key opens nothing of it");
+}
+
+#[test]
+fn work_ends_when_nobody_wants_its_result() {
+    let plain = noise(5 * SPAN);
+    let stop = |_| Err(std::io::Error::from(std::io::ErrorKind::Interrupted));
+    let target = || tempfile::tempfile().unwrap();
+    let sealing = Sealing::new(&for_alice(), &mut random(9));
+    let error = sealing.write_file(&holding(&plain), target(), 2, &stop).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::Interrupted);
+    assert!(unlocked(&plain).decrypt_to(target(), 2, &stop).is_err());
 }
 
 fn unlocked(plain: &[u8]) -> UnlockedFile {

@@ -3,7 +3,9 @@
 pub(crate) mod adopt;
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod decrypt;
 pub(crate) mod doctor;
+pub(crate) mod encrypt;
 pub(crate) mod export;
 pub(crate) mod gc;
 pub(crate) mod import;
@@ -12,6 +14,7 @@ pub(crate) mod list;
 pub(crate) mod logits;
 pub(crate) mod pull;
 pub(crate) mod push;
+pub(crate) mod rekey;
 pub(crate) mod render;
 pub(crate) mod rm;
 pub(crate) mod run;

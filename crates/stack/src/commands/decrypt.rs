@@ -1,0 +1,200 @@
+//! `stack decrypt`: the only command that writes plain weights, and only where it is told to.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::model::{FileBytes, ModelFile, StoredModel};
+use stack_seal::age::{Header, UnlockedFile};
+use stack_seal::bundle::Signed;
+use stack_seal::digest::{HashedFile, Root};
+use stack_seal::statement::Statement;
+
+use crate::access::AccessArguments;
+use crate::admission::signatures;
+use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
+use crate::output::{Data, harmless, talk};
+use crate::sealed::{self, Holds};
+use crate::signing::Target;
+use crate::trust::TrustFolder;
+use crate::work::{self, Work};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A sealed file, or the name of a sealed model in the store
+    target: String,
+    /// Write the plain file here; of a model in several files, the folder to make for them
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    access: AccessArguments,
+    /// Print data and errors as JSON
+    #[arg(long)]
+    json: bool,
+    /// Say nothing but data and errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// What a file must turn out to be, and who says so.
+#[derive(Debug)]
+struct Known {
+    root: Root,
+    by: String,
+}
+
+#[derive(Serialize)]
+struct Report {
+    files: Vec<PlainFile>,
+}
+
+#[derive(Serialize)]
+struct PlainFile {
+    file: PathBuf,
+    root: String,
+    size_bytes: u64,
+    /// Who says that this is the root; nobody where it is empty.
+    according_to: Vec<String>,
+}
+
+/// Decrypts a file, or the weights of a model.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let home = arguments.access.home()?;
+    let files = match Target::find(&home, &arguments.target)? {
+        Target::File(path) => vec![arguments.decrypt_file(&home, &path)?],
+        Target::Stored(model) => arguments.decrypt_model(&home, model)?,
+        Target::Folder(path) => {
+            let message = format!("{} is a folder, and files are opened one by one", path.display());
+            return Err(CommandError::new(Kind::Usage, message).hint("name a file of it"));
+        }
+    };
+    let mut data = Data::new();
+    if arguments.json {
+        return data.json(&Report { files });
+    }
+    for file in &files {
+        if !arguments.quiet {
+            talk(harmless(&file.describe()));
+        }
+        data.line(&harmless(&file.file.display().to_string()))?;
+    }
+    Ok(())
+}
+
+impl Arguments {
+    fn decrypt_file(&self, home: &Home, path: &Path) -> Result<PlainFile, CommandError> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| CommandError::reading(&name, error).reason("io"))?;
+        let (header, _) = Header::read(&file).map_err(|error| sealed::cannot_open(&name, error))?;
+        let known = match sealed::plain_path_of(path) {
+            Some(plain) => {
+                let file = plain.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+                signed_roots(home, &Target::File(plain), &file)?
+            }
+            None => Vec::new(),
+        };
+        let key = self.access.key(&name, &header)?;
+        let unlocked = UnlockedFile::open(file, &[key]).map_err(|error| sealed::cannot_open(&name, error))?;
+        self.write(&name, &unlocked, &self.output, &known)
+    }
+
+    fn decrypt_model(&self, home: &Home, model: Box<StoredModel>) -> Result<Vec<PlainFile>, CommandError> {
+        let name = model.entry.name.short();
+        let target = Target::Stored(model);
+        let Target::Stored(model) = &target else { unreachable!("it was just made") };
+        let is_sealed = |file: &&ModelFile| matches!(file.bytes, FileBytes::Sealed { .. });
+        let files: Vec<_> = model.files.iter().filter(is_sealed).collect();
+        if files.is_empty() {
+            return Err(CommandError::new(Kind::Usage, format!("{name} is not sealed"))
+                .hint("`stack show` says where its files lie"));
+        }
+        if files.len() > 1 {
+            make_folder(&self.output)?;
+        }
+        let mut written = Vec::with_capacity(files.len());
+        for file in &files {
+            let mut known = signed_roots(home, &target, file.path.as_str())?;
+            let recorded = file.blake3.and_then(|digest| Root::try_from(digest).ok());
+            known.extend(recorded.map(|root| Known { root, by: "the manifest".to_owned() }));
+            let out = match files.len() {
+                1 => self.output.clone(),
+                _ => self.output.join(file.path.file_name()),
+            };
+            let unlocked = self.access.unlock(&name, &file.bytes)?;
+            written.push(self.write(&name, &unlocked, &out, &known)?);
+        }
+        Ok(written)
+    }
+
+    /// Decrypts into a new file, which gets its name once every root that is known for it was found.
+    fn write(
+        &self,
+        what: &str,
+        unlocked: &UnlockedFile,
+        out: &Path,
+        known: &[Known],
+    ) -> Result<PlainFile, CommandError> {
+        let new = sealed::new_file(out, Holds::Plain)?;
+        let work = Work::start("opening", unlocked.len(), self.quiet)?;
+        let target = new.file().try_clone().map_err(|error| sealed::cannot_write(out, error))?;
+        let hashed = unlocked
+            .decrypt_to(target, work::workers(), &|bytes| work.advance(bytes))
+            .map_err(|error| work.failed(sealed::cannot_open(what, error)))?;
+        compare(what, &hashed, known)?;
+        sealed::finish(new, out)?;
+        Ok(PlainFile {
+            file: out.to_owned(),
+            root: hashed.root.to_string(),
+            size_bytes: hashed.length,
+            according_to: known.iter().map(|known| known.by.clone()).collect(),
+        })
+    }
+}
+
+impl PlainFile {
+    fn describe(&self) -> String {
+        match self.according_to.as_slice() {
+            [] => format!("{}, of which nobody who is known here says what it should be", self.root),
+            names => format!("{}, as it should be according to {}", self.root, names.join(" and ")),
+        }
+    }
+}
+
+/// Finds the roots that those whose keys are trusted signed for a file. A signature that is wrong ends it.
+fn signed_roots(home: &Home, target: &Target, file: &str) -> Result<Vec<Known>, CommandError> {
+    let trust = TrustFolder::new(home).read()?;
+    let trusted = trust.policy.keys();
+    let known = |signed: &Signed<Statement>| {
+        let statement = signed.payload();
+        let entry = statement.file(file).or(match statement.files() {
+            // A file may have been renamed; its digest decides.
+            [only] => Some(only),
+            _ => None,
+        })?;
+        Some(Known { root: entry.blake3?, by: signed.key().to_string() })
+    };
+    let signatures = signatures(target, home, &trust)?;
+    Ok(signatures.iter().filter(|signed| trusted.contains(signed.key())).filter_map(known).collect())
+}
+
+fn compare(what: &str, found: &HashedFile, known: &[Known]) -> Result<(), CommandError> {
+    match known.iter().find(|known| known.root != found.root) {
+        None => Ok(()),
+        Some(Known { root, by }) => {
+            let message = format!("what {what} holds has the root {}, and {by} says {root}", found.root);
+            Err(CommandError::new(Kind::Differs, message)
+                .reason("digest-mismatch")
+                .hint("whoever can open it could have made it; ask who sealed it"))
+        }
+    }
+}
+
+/// Makes a folder that is not there.
+fn make_folder(path: &Path) -> Result<(), CommandError> {
+    std::fs::create_dir(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => sealed::exists(path),
+        _ => sealed::cannot_write(path, error),
+    })
+}

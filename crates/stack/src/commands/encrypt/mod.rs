@@ -1,0 +1,83 @@
+//! `stack encrypt`: seals weights, so that only those who are chosen can read them.
+
+mod file;
+mod model;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use stack_seal::age::{Recipients, X25519Recipient};
+
+use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
+use crate::options::CommonArguments;
+use crate::passphrase::PassphraseArguments;
+use crate::recipients;
+use crate::signing::Target;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A file, or the name of a model in the store
+    target: String,
+    /// Let them open it: age1…, an identity on this machine, or @FILE with one a line
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "password_env")]
+    recipient: Vec<String>,
+    #[command(flatten)]
+    passphrase: PassphraseArguments,
+    /// Write the sealed file here instead of beside the plain one
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+}
+
+/// Who can open what was sealed, for programs.
+#[derive(Debug, Serialize)]
+struct Readers {
+    recipients: Vec<String>,
+    passphrase: bool,
+}
+
+/// Seals a file, or the weights of a model.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let home = arguments.common.home()?;
+    match Target::find(&home, &arguments.target)? {
+        Target::File(path) => file::seal(arguments, &home, &path),
+        Target::Stored(model) => model::seal(arguments, &home, *model),
+        Target::Folder(path) => {
+            let message = format!("{} is a folder, and files are sealed one by one", path.display());
+            Err(CommandError::new(Kind::Usage, message).hint("name a file of it"))
+        }
+    }
+}
+
+impl Arguments {
+    /// Finds for whom to seal, or asks for the passphrase.
+    fn recipients(&self, home: &Home) -> Result<(Recipients, Readers), CommandError> {
+        if self.passphrase.is_given() {
+            let passphrase = self.passphrase.new_for(&self.target)?;
+            let readers = Readers { recipients: Vec::new(), passphrase: true };
+            return Ok((Recipients::Passphrase(passphrase), readers));
+        }
+        let keys = recipients::find(home, &self.recipient)?;
+        let readers =
+            Readers { recipients: keys.iter().map(X25519Recipient::to_string).collect(), passphrase: false };
+        let recipients = Recipients::keys(keys).ok_or_else(|| {
+            CommandError::new(Kind::Usage, "nobody could open it")
+                .hint("name those who can with --recipient, or a passphrase with --password-env")
+        })?;
+        Ok((recipients, readers))
+    }
+}
+
+impl Readers {
+    /// Says it to people.
+    fn describe(&self) -> String {
+        match self.recipients.len() {
+            _ if self.passphrase => "with a passphrase".to_owned(),
+            1 => "for one recipient".to_owned(),
+            many => format!("for {many} recipients"),
+        }
+    }
+}

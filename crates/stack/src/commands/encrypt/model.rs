@@ -1,0 +1,82 @@
+//! The weights of a name become sealed layers.
+
+use serde::Serialize;
+use stack_registry::manifest::Role;
+use stack_registry::model::StoredModel;
+use stack_registry::sealing::{Means, NewLayers};
+use stack_registry::store::{Record, Store};
+
+use super::{Arguments, Readers};
+use crate::command_error::{CommandError, Kind};
+use crate::freed::Freed;
+use crate::home::Home;
+use crate::machine;
+use crate::output::Data;
+use crate::work::{self, Work};
+
+#[derive(Serialize)]
+struct Report<'a> {
+    name: String,
+    manifest: String,
+    files: Vec<SealedFile>,
+    #[serde(flatten)]
+    readers: &'a Readers,
+    #[serde(flatten)]
+    freed: Freed,
+}
+
+#[derive(Serialize)]
+struct SealedFile {
+    path: Option<String>,
+    root: String,
+    size_bytes: u64,
+}
+
+/// Seals the weights that are not sealed yet; the name means the sealed form from then on.
+pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Result<(), CommandError> {
+    let name = model.entry.name.short();
+    if arguments.output.is_some() {
+        let message = format!("{name} is a model of the store, which is sealed in place");
+        return Err(CommandError::new(Kind::Usage, message).hint("leave out -o"));
+    }
+    let plain = model.manifest.layers.iter().filter(|layer| layer.role() == Role::Weights);
+    let bytes: u64 = plain.clone().map(|layer| layer.size).sum();
+    if plain.count() == 0 {
+        let message = format!("{name} has no weights that are not sealed already");
+        return Err(CommandError::new(Kind::Usage, message).hint("`stack rekey` changes who can open it"));
+    }
+    let (recipients, readers) = arguments.recipients(home)?;
+    let store = Store::open(home.root())?;
+    let work = Work::start("sealing", bytes, arguments.common.quiet)?;
+    let mut random = machine::random()?;
+    let mut means =
+        Means { workers: work::workers(), random: &mut random, progress: &|bytes| work.advance(bytes) };
+    let mut layers = NewLayers::new(&store, &model)?;
+    let mut files = Vec::new();
+    for layer in &model.manifest.layers {
+        if layer.role() != Role::Weights {
+            layers.keep(layer);
+            continue;
+        }
+        let hashed =
+            layers.seal(layer, &recipients, &mut means).map_err(|error| work.failed(error.into()))?;
+        let path = layer.file_path().map(|path| path.as_str().to_owned());
+        files.push(SealedFile { path, root: hashed.root.to_string(), size_bytes: hashed.length });
+    }
+    let entry = layers.finish(Record { sealed_here: true, ..model.entry.record.clone() })?;
+    let old = model.entry.manifest.clone();
+    // Nothing is freed while it is in use, by this process neither.
+    drop(model);
+    let freed = Freed::of(&store, &old, &store.manifest(&entry.manifest.digest)?)?;
+    drop(work);
+    let manifest = entry.manifest.digest.to_string();
+    let mut data = Data::new();
+    if arguments.common.json {
+        return data.json(&Report { name, manifest, files, readers: &readers, freed });
+    }
+    arguments.common.talk(format!("sealed {}", readers.describe()));
+    for line in freed.lines("plain weights") {
+        arguments.common.talk(line);
+    }
+    data.line(&format!("{name} {manifest}"))
+}

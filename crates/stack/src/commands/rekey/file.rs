@@ -1,0 +1,67 @@
+//! An age file gets another header, and its payload is copied by the system.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use stack_seal::age::{Header, Sealing, UnlockedFile};
+
+use super::wanted::Wanted;
+use super::{Arguments, Report};
+use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
+use crate::machine;
+use crate::private_file::{Existing, NewFile, Readers};
+use crate::sealed;
+use crate::work::{self, Work};
+
+/// Puts a file with the new header in place of the old one, in one step.
+pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<Report, CommandError> {
+    if arguments.sign {
+        return Err(CommandError::new(Kind::Usage, "--sign is for models of the store")
+            .hint("the signature of a file is over its plain bytes, and holds"));
+    }
+    let name = path.display().to_string();
+    let reading = |error| CommandError::reading(&name, error).reason("io");
+    let file = File::open(path).map_err(reading)?;
+    let metadata = file.metadata().map_err(reading)?;
+    let cannot_open = |error| sealed::cannot_open(&name, error);
+    let (header, payload_at) = Header::read(&file).map_err(cannot_open)?;
+    let wanted = Wanted::of(arguments, home, &header, None)?;
+    let key = [arguments.access.key(&name, &header)?];
+    // A file that was cut is told so before anything takes its place.
+    let unlocked = UnlockedFile::open(file.try_clone().map_err(reading)?, &key).map_err(cannot_open)?;
+    let writing = |error| sealed::cannot_write(path, error);
+    let new = NewFile::create(path, Readers::Everyone).map_err(writing)?;
+    new.file().set_permissions(metadata.permissions()).map_err(writing)?;
+    if arguments.rotate {
+        let recipients = wanted.recipients(arguments)?;
+        let work = Work::start("sealing", unlocked.len(), arguments.quiet)?;
+        let target = new.file().try_clone().map_err(writing)?;
+        Sealing::new(&recipients, &mut machine::random()?)
+            .rewrite_file(&unlocked, target, work::workers(), &|bytes| work.advance(bytes))
+            .map_err(|error| work.failed(cannot_open(error)))?;
+    } else {
+        let work = Work::start("copying", metadata.len() - payload_at, arguments.quiet)?;
+        let header = wanted.header(&name, &header, &key)?;
+        copy(&header, &file, payload_at, new.file(), &work).map_err(|error| work.failed(writing(error)))?;
+    }
+    new.finish(Existing::Replace).map_err(writing)?;
+    Ok(Report::new(name, arguments.rotate, wanted.keys(None).as_deref()))
+}
+
+/// Writes the header, and lets the system copy the payload behind it, piece by piece.
+fn copy(header: &Header, from: &File, payload_at: u64, to: &File, work: &Work) -> io::Result<()> {
+    let (mut from, mut to) = (from, to);
+    to.write_all(&header.to_bytes())?;
+    from.seek(SeekFrom::Start(payload_at))?;
+    loop {
+        match io::copy(&mut Read::take(from, PIECE_BYTES), &mut to)? {
+            0 => return Ok(()),
+            bytes => work.advance(bytes)?,
+        }
+    }
+}
+
+/// Ctrl-C is looked for after each.
+const PIECE_BYTES: u64 = 64 << 20;

@@ -1,0 +1,123 @@
+//! `stack rekey`: changes who can open what is sealed.
+//!
+//! The header is written anew and the payload stays, however large it is. Whoever could open it before may have kept the
+//! key to the payload; only `--rotate`, which seals everything anew, makes that key useless for what is kept from now on.
+
+mod file;
+mod model;
+mod signature;
+mod wanted;
+
+use clap::Args;
+use serde::Serialize;
+use stack_seal::age::X25519Recipient;
+
+use crate::access::AccessArguments;
+use crate::command_error::{CommandError, Kind};
+use crate::freed::Freed;
+use crate::output::{Data, harmless, talk};
+use crate::signing::Target;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A sealed file, or the name of a sealed model in the store
+    target: String,
+    /// Let them open it, too: age1…, an identity on this machine, or @FILE with one a line
+    #[arg(long, value_name = "RECIPIENT")]
+    add: Vec<String>,
+    /// Let them no longer open it
+    #[arg(long, value_name = "RECIPIENT")]
+    remove: Vec<String>,
+    /// Let exactly these open it
+    #[arg(long, value_name = "RECIPIENT", conflicts_with_all = ["add", "remove"])]
+    recipient: Vec<String>,
+    /// Seal everything anew, under a key that nobody has kept
+    #[arg(long)]
+    rotate: bool,
+    /// Sign again what this identity signed, with the sealed form and its recipients
+    #[arg(long)]
+    sign: bool,
+    #[command(flatten)]
+    access: AccessArguments,
+    /// Print data and errors as JSON
+    #[arg(long)]
+    json: bool,
+    /// Say nothing but data and errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    /// The file, or the name.
+    target: String,
+    /// Of a model, the manifest that its name means now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest: Option<String>,
+    /// Who can open it; `null` where that is not known, as age files do not say.
+    recipients: Option<Vec<String>>,
+    rotated: bool,
+    /// Of a model, the signature that was added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
+    #[serde(flatten)]
+    freed: Freed,
+}
+
+/// Changes who can open a file, or the weights of a model.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let changes =
+        !(arguments.add.is_empty() && arguments.remove.is_empty() && arguments.recipient.is_empty());
+    if !(changes || arguments.rotate || arguments.sign) {
+        return Err(CommandError::new(Kind::Usage, "there is nothing to change")
+            .hint("say what, with --add, --remove, --recipient, --rotate or --sign"));
+    }
+    let home = arguments.access.home()?;
+    let report = match Target::find(&home, &arguments.target)? {
+        Target::File(path) => file::rekey(arguments, &home, &path)?,
+        Target::Stored(model) => model::rekey(arguments, &home, *model)?,
+        Target::Folder(path) => {
+            let message = format!("{} is a folder, and files are sealed one by one", path.display());
+            return Err(CommandError::new(Kind::Usage, message).hint("name a file of it"));
+        }
+    };
+    let mut data = Data::new();
+    if arguments.json {
+        return data.json(&report);
+    }
+    if !arguments.quiet {
+        for line in report.lines(arguments) {
+            talk(harmless(&line));
+        }
+    }
+    let line = match &report.manifest {
+        Some(manifest) => format!("{} {manifest}", report.target),
+        None => report.target,
+    };
+    data.line(&harmless(&line))
+}
+
+impl Report {
+    fn new(target: String, rotated: bool, recipients: Option<&[X25519Recipient]>) -> Self {
+        let recipients = recipients.map(|keys| keys.iter().map(X25519Recipient::to_string).collect());
+        Self { target, manifest: None, recipients, rotated, signature: None, freed: Freed::default() }
+    }
+
+    fn lines(&self, arguments: &Arguments) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(recipients) = &self.recipients {
+            lines.push(format!("it opens for {}", recipients.join(", ")));
+        }
+        if !arguments.remove.is_empty() || !arguments.recipient.is_empty() {
+            lines.push("whoever could open it before keeps what they copied".to_owned());
+            if !self.rotated {
+                lines.push("and the key of this payload; --rotate seals it under another".to_owned());
+            }
+        }
+        if let Some(signature) = &self.signature {
+            lines.push(format!("signed anew: {signature}"));
+        }
+        lines.extend(self.freed.lines("the former sealed form"));
+        lines
+    }
+}
