@@ -34,16 +34,16 @@ fn main() {
         Shape { name: "llama-3.2-1b", layers: 16, heads: 32, kv_heads: 8, length: 64 },
         Shape { name: "llama-3.1-8b", layers: 8, heads: 32, kv_heads: 8, length: 128 },
     ] {
-        for depth in [512, 4096] {
-            shape.measure(&cpu, depth);
+        for (kind, depth) in [(KvType::F16, 512), (KvType::F16, 4096), (KvType::Q8, 4096)] {
+            shape.measure(&cpu, kind, depth);
         }
     }
 }
 
 impl Shape {
-    fn measure(&self, cpu: &Cpu, depth: usize) {
+    fn measure(&self, cpu: &Cpu, kind: KvType, depth: usize) {
         let kv = LayerKv { kv_heads: self.kv_heads, key_length: self.length, value_length: self.length };
-        let layout = Arc::new(KvLayout::new(&vec![kv; self.layers], KvType::F16));
+        let layout = Arc::new(KvLayout::new(&vec![kv; self.layers], kind));
         let mut sequence = KvSequence::new(&layout);
         let row = self.kv_heads * self.length;
         let rows = depth + PREFILL;
@@ -66,7 +66,7 @@ impl Shape {
             (4 * seen * self.layers * self.heads * self.length) as f64
         };
         println!(
-            "{:13} depth {depth:5}: decode {:6.3} ms {:5.1} GB/s, 4 rows {:6.3} ms, prefill {PREFILL} {:7.1} ms {:6.1} GFLOP/s, \
+            "{:13} {kind:?} depth {depth:4}: decode {:6.3} ms {:5.1} GB/s, 4 rows {:6.3} ms, prefill {PREFILL} {:7.1} ms {:6.1} GFLOP/s, \
              from nothing {:6.1} GFLOP/s, store {store:4.1} GB/s",
             self.name,
             decode * 1e3,

@@ -37,7 +37,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
             region: UnsafeCell::new(Region { body: &|_, _| {}, tasks: 0, lanes: None }),
-            cursor: AtomicUsize::new(0),
+            cursor: Apart(AtomicUsize::new(0)),
             lanes_left: AtomicUsize::new(0),
             opener: Mutex::new(None),
             opener_sleeps: AtomicBool::new(false),
@@ -143,7 +143,7 @@ struct Shared {
     /// Written only while no region is open and no worker is in one.
     region: UnsafeCell<Region<'static>>,
     /// The next task that nobody has taken, where any worker may take any.
-    cursor: AtomicUsize,
+    cursor: Apart<AtomicUsize>,
     /// How many workers have not run their share, where each has its own.
     lanes_left: AtomicUsize,
     /// The thread that opened the region.
@@ -164,6 +164,10 @@ unsafe impl Sync for Shared {}
 // SAFETY: as above; the reference inside points to a body that is `Sync`.
 unsafe impl Send for Shared {}
 
+/// Something on cache lines of its own: those who wait read the state all the time, those who work write the cursor.
+#[repr(align(128))]
+struct Apart<T>(T);
+
 /// The tasks of one parallel region.
 #[derive(Clone, Copy)]
 struct Region<'a> {
@@ -180,7 +184,7 @@ impl Shared {
         // region that is closed, so nobody uses the body after its borrow ends.
         let region = unsafe { std::mem::transmute::<Region<'_>, Region<'static>>(region) };
         *self.opener.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current());
-        self.cursor.store(0, Ordering::Relaxed);
+        self.cursor.0.store(0, Ordering::Relaxed);
         self.lanes_left
             .store(if region.lanes.is_some() { self.sleepers.len() } else { 0 }, Ordering::Relaxed);
         // SAFETY: the caller holds `Pool::turn` and the state is closed and empty, so no other thread reads or writes.
@@ -270,7 +274,7 @@ impl Shared {
         let run = || match region.lanes {
             Some(lanes) => (worker..region.tasks).step_by(lanes).for_each(|task| (region.body)(worker, task)),
             None => loop {
-                let task = self.cursor.fetch_add(1, Ordering::Relaxed);
+                let task = self.cursor.0.fetch_add(1, Ordering::Relaxed);
                 if task >= region.tasks {
                     break;
                 }
@@ -278,7 +282,7 @@ impl Shared {
             },
         };
         if let Err(cause) = panic::catch_unwind(AssertUnwindSafe(run)) {
-            self.cursor.store(region.tasks, Ordering::Relaxed);
+            self.cursor.0.store(region.tasks, Ordering::Relaxed);
             self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(cause);
         }
     }

@@ -352,7 +352,7 @@ fn is_written(store: &Store, digest: Digest) -> Result<bool, StoreError> {
 }
 
 /// No small file takes longer to be written.
-const MOMENT: Duration = Duration::from_secs(3600);
+const MOMENT: Duration = Duration::from_hours(1);
 
 /// Indexes within indexes that are followed.
 const INDEX_DEPTH_MAX: usize = 4;

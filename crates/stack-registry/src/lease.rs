@@ -126,7 +126,11 @@ impl Lease {
         if digests.len() == before {
             return Ok(());
         }
-        let text: String = digests.iter().map(|digest| format!("{digest}\n")).collect();
+        let mut text = String::new();
+        for digest in digests.iter() {
+            text += &digest.to_string();
+            text.push('\n');
+        }
         // While `gc` marks and sweeps, nobody changes a lease: it has seen a digest, or it does not run.
         let _gc = self.store.take_lock(&Place::GcLock, Hold::Shared, "the store, which gc sweeps,")?;
         self.store.disk().write(&self.file, text.as_bytes(), 0).map_err(StoreError::io("taking a lease"))

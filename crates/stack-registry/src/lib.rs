@@ -32,6 +32,7 @@ pub mod store;
 pub mod adopt;
 pub mod attached;
 pub mod gc;
+mod json;
 pub mod lease;
 pub mod model;
 pub mod package;

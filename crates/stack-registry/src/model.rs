@@ -76,9 +76,8 @@ impl StoredModel {
                 }
                 (_, None) => FileBytes::Plain(blob),
             };
-            let numbered = || FilePath::parse(&format!("layer-{position}")).expect("the text is a safe path");
             files.push(ModelFile {
-                path: layer.file_path().unwrap_or_else(numbered),
+                path: layer.file_path().unwrap_or_else(|| FilePath::of_layer(position)),
                 role: layer.role(),
                 blake3: layer.blake3(),
                 bytes,

@@ -13,11 +13,12 @@
 //! Nothing here is trusted: whoever drives the plan checks the digest of what came out.
 
 mod content_range;
+mod event;
+mod give_up;
 mod limits;
 mod pace;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::fetch::{Retry, Trouble};
 use crate::store::Ranges;
 
 pub use content_range::ContentRange;
+pub use event::{Action, Event, Head, Id};
+pub use give_up::{Failure, GiveUp};
 pub use limits::Limits;
 use limits::{Random, full_jitter};
 use pace::Pace;
@@ -45,105 +48,6 @@ pub struct Plan {
     ranges: Support,
     restarts: u32,
     renewal: Renewal,
-}
-
-/// A connection of one plan.
-pub type Id = u32;
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Nothing but time.
-    Tick,
-    /// The server answered a connection.
-    Answered(Id, Head),
-    /// Bytes of a connection were written where they belong.
-    Received(Id, u64),
-    /// The body of a connection has ended, or enough of it was read.
-    Ended(Id),
-    /// A connection failed.
-    Failed(Id, Trouble),
-    /// The address was found again.
-    Renewed,
-}
-
-/// The parts of a reply's head that matter.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Head {
-    /// The status code.
-    pub status: u16,
-    /// `ETag`, as sent.
-    pub etag: Option<String>,
-    /// `Content-Range`, if it makes sense.
-    pub content_range: Option<ContentRange>,
-    /// `Content-Length`.
-    pub length: Option<u64>,
-    /// `Retry-After`.
-    pub retry_after: Option<Duration>,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Ask for bytes on a new connection.
-    Open {
-        /// Its name from here on.
-        id: Id,
-        /// The bytes.
-        range: Range<u64>,
-        /// The strong `ETag` for `If-Range`.
-        if_range: Option<String>,
-    },
-    /// Write the body of a connection to these offsets, and no further.
-    Stream {
-        /// The connection.
-        id: Id,
-        /// Where the body belongs.
-        range: Range<u64>,
-    },
-    /// Close a connection; nothing that it still says counts.
-    Drop(Id),
-    /// Find the address (or a token) again, and say so with [`Event::Renewed`].
-    Renew,
-    /// What was written is of no use any more.
-    Forget,
-    /// Everything is there.
-    Finish,
-    /// It will not get there.
-    GiveUp(GiveUp),
-}
-
-/// Why a download cannot be completed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GiveUp {
-    /// The server's answer is final.
-    Status(u16),
-    /// The server has another length than was promised.
-    Length {
-        /// What was promised.
-        expected: u64,
-        /// What the server says.
-        found: u64,
-    },
-    /// The content changes faster than it can be fetched.
-    Changing,
-    /// A part failed too often; this was its last failure.
-    Exhausted(Failure),
-    /// A failure after which nothing helps.
-    Trouble(Trouble),
-}
-
-/// Why a connection ended before its part did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The server could not, for now.
-    Status(u16),
-    /// The body was shorter than announced.
-    Short,
-    /// The reply holds other bytes than those asked for.
-    Astray,
-    /// The network.
-    Trouble(Trouble),
 }
 
 /// Whether the server answers ranges.
@@ -474,39 +378,6 @@ impl Plan {
 impl Connection {
     fn new(piece: Piece, now: Duration) -> Self {
         Self { piece, progress: 0, window_since: now, window_bytes: 0 }
-    }
-}
-
-impl fmt::Display for GiveUp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => write!(f, "the server answers with status {status}"),
-            Self::Length { expected, found } => {
-                write!(f, "the server has {found} bytes where {expected} were promised")
-            }
-            Self::Changing => f.write_str("the content changes while it is fetched"),
-            Self::Exhausted(failure) => write!(f, "tried again and again; at last, {failure}"),
-            Self::Trouble(trouble) => write!(f, "{}", Failure::Trouble(*trouble)),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Status(status) => write!(f, "the server answered with status {status}"),
-            Self::Short => f.write_str("the reply was shorter than announced"),
-            Self::Astray => f.write_str("the reply held other bytes than those asked for"),
-            Self::Trouble(trouble) => f.write_str(match trouble {
-                Trouble::Refused(_) => "the request may not leave this machine",
-                Trouble::Unreachable => "no connection could be made",
-                Trouble::Broken => "the connection broke",
-                Trouble::Stalled => "nothing came for too long",
-                Trouble::Nonsense => "the reply made no sense",
-                Trouble::Interrupted => "it was interrupted",
-                Trouble::Machine => "this machine could not go on",
-            }),
-        }
     }
 }
 

@@ -123,23 +123,27 @@ impl Revocation {
 
     /// Writes the payload to sign.
     pub fn to_payload(&self) -> Vec<u8> {
-        let name = match &self.revoked {
-            Revoked::Key(key) => key.to_string(),
-            Revoked::Root(root) => root.to_string(),
-        };
-        let wire = Wire {
-            kind: TYPE.to_owned(),
-            predicate_type: PREDICATE.to_owned(),
-            subject: [Subject { name, digest: SubjectDigest::from(&self.revoked) }],
-            predicate: Predicate {
-                since: self.since.map(|time| time.to_string()),
-                reason: self.reason.clone(),
-                issued: self.issued.to_string(),
-                signer: self.signer.to_string(),
-            },
-        };
-        serde_json::to_vec(&wire).expect("structs of strings have a JSON form")
+        write(self)
     }
+}
+
+fn write(revocation: &Revocation) -> Vec<u8> {
+    let name = match &revocation.revoked {
+        Revoked::Key(key) => key.to_string(),
+        Revoked::Root(root) => root.to_string(),
+    };
+    let wire = Wire {
+        kind: TYPE.to_owned(),
+        predicate_type: PREDICATE.to_owned(),
+        subject: [Subject { name, digest: SubjectDigest::from(&revocation.revoked) }],
+        predicate: Predicate {
+            since: revocation.since.map(|time| time.to_string()),
+            reason: revocation.reason.clone(),
+            issued: revocation.issued.to_string(),
+            signer: revocation.signer.to_string(),
+        },
+    };
+    serde_json::to_vec(&wire).expect("structs of strings have a JSON form")
 }
 
 impl From<&Revoked> for SubjectDigest {

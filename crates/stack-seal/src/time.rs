@@ -19,6 +19,7 @@ impl UnixTime {
     }
 
     /// Returns the time this many seconds later.
+    #[must_use]
     pub fn plus(self, seconds: u64) -> Self {
         Self::from_seconds(self.0.saturating_add(seconds))
     }

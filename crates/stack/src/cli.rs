@@ -95,9 +95,9 @@ pub(crate) fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if wants_json(&matches) {
-                error.report_json()
+                error.report_json();
             } else {
-                error.report()
+                error.report();
             }
             ExitCode::from(error.kind().exit_code())
         }

@@ -12,7 +12,7 @@ use crate::private_file;
 /// Where the home is, if not at its usual place.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct HomeArguments {
-    /// Keep models, keys and trust in this folder instead of $STACK_HOME
+    /// Keep models, keys and trust in this folder instead of `$STACK_HOME`
     #[arg(long, value_name = "DIR")]
     home: Option<PathBuf>,
 }

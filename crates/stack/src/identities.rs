@@ -73,9 +73,10 @@ pub(crate) fn open(
         None => only(home)?,
     };
     let bytes = Zeroizing::new(read(&path)?);
-    let passphrase = match keyfile::is_sealed(&bytes) {
-        true => Some(passphrase.existing(&path.display().to_string())?),
-        false => None,
+    let passphrase = if keyfile::is_sealed(&bytes) {
+        Some(passphrase.existing(&path.display().to_string())?)
+    } else {
+        None
     };
     IdentityFile::open(&bytes, passphrase.as_ref()).map_err(|error| cannot_open(&path, error))
 }

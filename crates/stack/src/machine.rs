@@ -32,7 +32,7 @@ pub(crate) fn random() -> Result<impl FnMut(&mut [u8]), CommandError> {
         CommandError::new(Kind::Machine, "the system gives no random numbers").reason("io").caused(error)
     })?;
     Ok(|bytes: &mut [u8]| {
-        getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them")
+        getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them");
     })
 }
 

@@ -20,23 +20,23 @@ pub(crate) struct PassphraseArguments {
 impl PassphraseArguments {
     /// Asks for the passphrase that opens `what`.
     pub(crate) fn existing(&self, what: &str) -> Result<Passphrase, CommandError> {
-        match self.from_environment()? {
-            Some(text) => Ok(Passphrase::new(text)),
-            None => Ok(Passphrase::new(ask(&format!("Passphrase of {what}: "))?)),
-        }
+        let text = match self.named()? {
+            Some(text) => text,
+            None => ask(&format!("Passphrase of {what}: "))?,
+        };
+        Ok(Passphrase::new(text))
     }
 
     /// Asks for a new passphrase, twice on a terminal.
     pub(crate) fn new_for(&self, what: &str) -> Result<Passphrase, CommandError> {
-        let text = match self.from_environment()? {
-            Some(text) => text,
-            None => {
-                let first = ask(&format!("New passphrase for {what}: "))?;
-                if ask("The same again: ")? != first {
-                    return Err(CommandError::new(Kind::Usage, "the two passphrases differ"));
-                }
-                first
+        let text = if let Some(text) = self.named()? {
+            text
+        } else {
+            let first = ask(&format!("New passphrase for {what}: "))?;
+            if ask("The same again: ")? != first {
+                return Err(CommandError::new(Kind::Usage, "the two passphrases differ"));
             }
+            first
         };
         if text.is_empty() {
             return Err(CommandError::new(Kind::Usage, "the passphrase is empty")
@@ -45,7 +45,7 @@ impl PassphraseArguments {
         Ok(Passphrase::new(text))
     }
 
-    fn from_environment(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
+    fn named(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
         let Some(name) = &self.password_env else { return Ok(None) };
         let value = environment(name).ok_or_else(|| {
             CommandError::new(Kind::Usage, format!("the environment variable {name} is empty or not set"))

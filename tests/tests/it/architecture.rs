@@ -33,18 +33,22 @@ enum Use {
 
 /// Lists everything in `packages` that breaks a rule, as sentences for the author of the change.
 ///
-/// `shared` is `[workspace.dependencies]`, where inherited dependencies are renamed.
-fn faults(packages: &[Package], shared: &Table) -> Vec<String> {
+/// `workspace` is the root's table: its dependencies, where inherited ones are renamed, and its lints.
+fn faults(packages: &[Package], workspace: &Table) -> Vec<String> {
     let mut faults = Vec::new();
     for package in packages {
         let Some(name) = name_of(&package.manifest) else {
             faults.push(format!("{}: the manifest has no package name", package.folder));
             continue;
         };
-        if !inherits_lints(&package.manifest) {
+        if name == WITH_UNSAFE {
+            if package.manifest.get("lints") != Some(&lints_with_unsafe(workspace)) {
+                faults.push(format!("{name}: its lints are not the workspace's with `unsafe` allowed"));
+            }
+        } else if !inherits_lints(&package.manifest) {
             faults.push(format!("{name}: the manifest lacks `[lints] workspace = true`"));
         }
-        let dependencies = dependencies(&package.manifest, shared);
+        let dependencies = dependencies(&package.manifest, workspace);
         for (dependency, _) in &dependencies {
             if CRYPTOGRAPHY.contains(&dependency.as_str()) && name != "stack-seal" {
                 faults.push(format!("{name}: only stack-seal may name the crypto crate {dependency}"));
@@ -91,8 +95,22 @@ fn inherits_lints(manifest: &Table) -> bool {
     manifest.get("lints").and_then(|lints| lints.get("workspace")).and_then(Value::as_bool) == Some(true)
 }
 
+/// Returns the lints of the one crate that may hold `unsafe`: the workspace's, but for what they say about it.
+fn lints_with_unsafe(workspace: &Table) -> Value {
+    let mut lints = workspace.get("lints").cloned().unwrap_or(Value::Table(Table::new()));
+    for (tool, lint, level) in
+        [("rust", "unsafe_code", "allow"), ("clippy", "undocumented_unsafe_blocks", "deny")]
+    {
+        if let Some(lints) = lints.get_mut(tool).and_then(Value::as_table_mut) {
+            lints.insert(lint.to_owned(), level.into());
+        }
+    }
+    lints
+}
+
 /// Lists the packages that a manifest depends on, under their real names, for every target.
-fn dependencies(manifest: &Table, shared: &Table) -> Vec<(String, Use)> {
+fn dependencies(manifest: &Table, workspace: &Table) -> Vec<(String, Use)> {
+    let shared = workspace.get("dependencies");
     let per_target = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
     let mut found = Vec::new();
     for tables in per_target.filter_map(Value::as_table).chain([manifest]) {
@@ -103,7 +121,7 @@ fn dependencies(manifest: &Table, shared: &Table) -> Vec<(String, Use)> {
         ];
         for (key, used) in kinds {
             for (alias, entry) in tables.get(key).and_then(Value::as_table).into_iter().flatten() {
-                let inherited = entry.get("workspace").and_then(|_| shared.get(alias));
+                let inherited = entry.get("workspace").and_then(|_| shared?.get(alias));
                 let renamed = inherited.unwrap_or(entry).get("package");
                 let name = renamed.and_then(Value::as_str).unwrap_or(alias);
                 found.push((name.to_owned(), used));
@@ -113,7 +131,7 @@ fn dependencies(manifest: &Table, shared: &Table) -> Vec<(String, Use)> {
     found
 }
 
-/// Reads every manifest of the workspace, and the dependencies that they share.
+/// Reads every manifest of the workspace, and what the root says of all of them.
 fn read_workspace(root: &Path) -> (Vec<Package>, Table) {
     let manifest = read_manifest(root);
     let workspace = manifest["workspace"].as_table().expect("the root manifest describes a workspace");
@@ -129,8 +147,7 @@ fn read_workspace(root: &Path) -> (Vec<Package>, Table) {
             packages.insert(folder.clone(), Package { folder, manifest });
         }
     }
-    let shared = workspace["dependencies"].as_table().expect("shared dependencies are a table").clone();
-    (packages.into_values().collect(), shared)
+    (packages.into_values().collect(), workspace.clone())
 }
 
 /// Lists the folders in `parent` that hold a manifest, relative to the root.
@@ -181,6 +198,9 @@ const CRATES: &[Row] = &[
     },
 ];
 
+/// The crate that holds `unsafe`.
+const WITH_UNSAFE: &str = "stack-kernels";
+
 /// Packages outside `crates/`: they drive, measure or make something, and nobody stands on them.
 const OUTER: &[&str] = &["stack-benches", "stack-e2e", "stack-recipe"];
 
@@ -220,9 +240,9 @@ mod tests {
 
     #[test]
     fn workspace_keeps_its_shape() {
-        let (packages, shared) = read_workspace(&workspace_root());
+        let (packages, workspace) = read_workspace(&workspace_root());
         assert!(packages.len() >= 9, "only {} manifests found", packages.len());
-        let faults = faults(&packages, &shared);
+        let faults = faults(&packages, &workspace);
         assert!(faults.is_empty(), "the workspace lost its shape:\n{}", faults.join("\n"));
     }
 
@@ -299,14 +319,41 @@ mod tests {
         );
     }
 
+    #[test]
+    fn only_the_lint_on_unsafe_may_differ_and_only_in_the_kernels() {
+        let with = |unsafe_code: &str, dbg: &str| {
+            let (rust, clippy) = (
+                format!("unsafe_code = \"{unsafe_code}\""),
+                format!("dbg_macro = \"{dbg}\"\nundocumented_unsafe_blocks = \"deny\""),
+            );
+            format!("[package]\nname = \"{WITH_UNSAFE}\"\n[lints.rust]\n{rust}\n[lints.clippy]\n{clippy}")
+        };
+        assert_eq!(check("crates/stack-kernels", &with("allow", "warn")), [""; 0]);
+        for (unsafe_code, dbg) in [("forbid", "warn"), ("allow", "allow")] {
+            assert_one(&check("crates/stack-kernels", &with(unsafe_code, dbg)), "with `unsafe` allowed");
+        }
+        let elsewhere = with("allow", "warn").replace(WITH_UNSAFE, "stack-wire");
+        assert_one(&check("crates/stack-wire", &elsewhere), "[lints] workspace = true");
+    }
+
+    const WORKSPACE: &str = r#"
+        [dependencies]
+        renamed = { package = "stack-server", path = "x" }
+        [lints.rust]
+        unsafe_code = "forbid"
+        [lints.clippy]
+        dbg_macro = "warn"
+        undocumented_unsafe_blocks = "warn"
+    "#;
+
     fn manifest(name: &str, dependencies: &str) -> String {
         format!("[package]\nname = \"{name}\"\n[lints]\nworkspace = true\n[dependencies]\n{dependencies}")
     }
 
     fn check(folder: &str, manifest: &str) -> Vec<String> {
-        let shared = "renamed = { package = \"stack-server\", path = \"x\" }".parse().expect("valid TOML");
+        let workspace = WORKSPACE.parse().expect("valid TOML");
         let manifest = manifest.parse().expect("valid TOML");
-        faults(&[Package { folder: folder.to_owned(), manifest }], &shared)
+        faults(&[Package { folder: folder.to_owned(), manifest }], &workspace)
     }
 
     fn assert_one(faults: &[String], part: &str) {

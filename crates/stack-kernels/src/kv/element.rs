@@ -17,7 +17,7 @@ pub(crate) trait Element: 'static {
     fn lines(groups: usize, blocks: usize) -> usize;
     fn view(lines: &[Line], groups: usize) -> Self::Slice<'_>;
     /// Only the first groups, so that what reads them is known to stay inside.
-    fn first<'a>(slice: Self::Slice<'a>, groups: usize) -> Self::Slice<'a>;
+    fn first(slice: Self::Slice<'_>, groups: usize) -> Self::Slice<'_>;
     /// Brings a group near, if there is one.
     fn prefetch<L: Lanes>(lanes: L, slice: Self::Slice<'_>, group: usize);
     /// The keys of all tokens in one dimension.
@@ -72,7 +72,7 @@ impl<E: Plain> Element for E {
     }
 
     #[inline(always)]
-    fn first<'a>(slice: Self::Slice<'a>, groups: usize) -> Self::Slice<'a> {
+    fn first(slice: Self::Slice<'_>, groups: usize) -> Self::Slice<'_> {
         &slice[..groups]
     }
 
@@ -194,7 +194,7 @@ impl Element for Scaled {
     }
 
     #[inline(always)]
-    fn first<'a>((numbers, scales): Self::Slice<'a>, groups: usize) -> Self::Slice<'a> {
+    fn first((numbers, scales): Self::Slice<'_>, groups: usize) -> Self::Slice<'_> {
         (&numbers[..groups], scales)
     }
 

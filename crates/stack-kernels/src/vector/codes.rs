@@ -9,6 +9,9 @@ pub(crate) trait Codes {
     /// Bits of the largest code, where four stands for fewer, too.
     const BITS: u32;
 
+    /// Whether all groups are taken alike, so that a loop over them need not be unrolled.
+    const IS_UNIFORM: bool = false;
+
     /// Returns one group of four columns.
     ///
     /// # Safety
@@ -44,6 +47,7 @@ pub(crate) struct TinyFloats;
 
 impl<const BITS: u32> Codes for Unpacked<BITS> {
     const BITS: u32 = BITS;
+    const IS_UNIFORM: bool = true;
 
     #[inline(always)]
     unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {

@@ -97,4 +97,4 @@ unsafe fn packed_32<V: Vectors>(
 }
 
 /// The most rows for which unpacking a tile once does not pay.
-const ROWS: usize = 4;
+const ROWS: usize = 3;

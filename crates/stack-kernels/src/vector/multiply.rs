@@ -1,4 +1,9 @@
 //! Products of codes and rounded activations.
+//!
+//! Loops over blocks hide their counter from the compiler: one that sees that there are at most eight unrolls them all,
+//! runs out of registers and keeps sums in memory.
+
+use std::hint::black_box;
 
 use super::codes::{Codes, Unpacked};
 use super::{Ints, Vectors};
@@ -160,8 +165,8 @@ unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool,
 ) {
     // SAFETY: the caller vouches for the instructions.
     let mut tile_sums = [unsafe { V::Floats::zero() }; ROWS];
-    // There are eight, but a compiler that knows unrolls them all and runs out of registers.
     for block in 0..panel.blocks {
+        let block = black_box(block);
         let lines = codes.block::<V>(block);
         for half in 0..if HALVES { 2 } else { 1 } {
             let (sub, group) = if HALVES { (2 * block + half, 4 * half) } else { (block, 0) };
@@ -231,6 +236,7 @@ unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
         totals[row] = unsafe { V::Floats::load(sums[row].as_ptr()) };
     }
     for block in 0..panel.blocks {
+        let block = black_box(block);
         let lines = codes.block::<V>(block);
         let mut x = [std::ptr::null(); ROWS];
         let mut starts = [0; ROWS];

@@ -1,5 +1,6 @@
 //! Products are right, and the same on every level and for every batch.
 
+use proptest::prelude::*;
 use stack_kernels::{Activations, Cpu, Format, Input, Level, Matrix, Product, Store};
 
 use crate::inputs::{self, Numbers};
@@ -90,6 +91,33 @@ fn levels_agree_bit_for_bit() {
         let (_, scalar) = results.last().expect("one level at least");
         for (level, found) in &results {
             assert_same(found, scalar, &format!("{format} on {level}"));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn levels_agree_for_any_shape(
+        format in prop::sample::select(&Format::ALL[..]),
+        rows in 1usize..70,
+        blocks in 1usize..20,
+        batch in 1usize..34,
+        seed in 0u64..1000,
+        scale in prop::sample::select(vec![1e-30f32, 1e-3, 1.0, 1e4]),
+    ) {
+        let cols = blocks * format.block().max(17);
+        let native = inputs::native(format, rows, cols, seed);
+        let x: Vec<f32> = Numbers::new(seed).floats(batch * cols).iter().map(|x| x * scale).collect();
+        let mut results = Level::available().into_iter().map(|level| {
+            let cpu = Cpu::new(level, 1);
+            let weights = Matrix::pack(&cpu, format, rows, cols, &native).unwrap();
+            (level, multiply(&cpu, &weights, &x))
+        });
+        let (_, best) = results.next().expect("one level at least");
+        for (level, found) in results {
+            assert_same(&found, &best, &format!("{format} on {level}, {rows}×{cols}×{batch}"));
         }
     }
 }

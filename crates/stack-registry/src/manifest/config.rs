@@ -3,6 +3,8 @@
 use serde::Serialize;
 use stack_seal::digest::Digest;
 
+use crate::json;
+
 /// The bytes of OCI's empty configuration.
 pub const EMPTY_CONFIG: &[u8] = b"{}";
 
@@ -24,7 +26,7 @@ pub fn model_config(facts: &ConfigFacts, files: &[Digest]) -> Vec<u8> {
         modelfs: ModelFs { ty: "layers", diff_ids: files.iter().map(Digest::to_string).collect() },
         config: Shape { format: facts.format.as_deref() },
     };
-    serde_json::to_vec(&document).expect("a configuration is plain data, which always becomes JSON")
+    json::to_bytes(&document)
 }
 
 #[derive(Serialize)]

@@ -28,6 +28,11 @@ impl FilePath {
         if safe { Ok(Self(text.to_owned())) } else { Err(BadFilePath(text.chars().take(80).collect())) }
     }
 
+    /// Names a layer that has no path of its own.
+    pub(crate) fn of_layer(position: usize) -> Self {
+        Self(format!("layer-{position}"))
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0

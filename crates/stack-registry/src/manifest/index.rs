@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use stack_seal::digest::Digest;
 
 use super::{Annotations, BadDocument, Descriptor, key, kind, parse, text};
+use crate::json;
 use crate::name::Name;
 
 /// An OCI index, whose order is kept.
@@ -39,7 +40,7 @@ impl Index {
 
     /// Writes the index.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("an index is plain data, which always becomes JSON")
+        json::to_bytes(self)
     }
 
     /// Finds the entry of a name. Where a foreign tool wrote the name twice, the last one counts.

@@ -16,6 +16,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use stack_seal::digest::{Algorithm, Digest, Sha256Hasher};
 
+use crate::json;
+
 pub use annotations::{Annotations, key};
 pub use config::{ConfigFacts, EMPTY_CONFIG, model_config};
 pub use file_path::{BadFilePath, FilePath};
@@ -160,7 +162,7 @@ impl Manifest {
 
     /// Writes the manifest. What is parsed and written again may differ: fields that are not ours are not kept.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a manifest is plain data, which always becomes JSON")
+        json::to_bytes(self)
     }
 
     /// Everything that the manifest needs: the configuration and the layers.

@@ -207,12 +207,11 @@ fn blob(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Member, PackageError> {
     let blob = store.blob(&descriptor.digest)?;
-    let blake3 = match descriptor.blake3() {
-        Some(root) => root,
-        None => {
-            let reading = PackageError::io(format!("reading {}", descriptor.digest));
-            hash_file(&blob.file, progress).map_err(reading)?.blake3
-        }
+    let blake3 = if let Some(root) = descriptor.blake3() {
+        root
+    } else {
+        let reading = PackageError::io(format!("reading {}", descriptor.digest));
+        hash_file(&blob.file, progress).map_err(reading)?.blake3
     };
     Ok(Member { content: Content::Blob, size: blob.length, sha256: descriptor.digest, blake3 })
 }

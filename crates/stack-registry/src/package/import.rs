@@ -202,7 +202,7 @@ impl<'a> Import<'a> {
             }
             let mut descriptor = Descriptor::new(&entry.media_type, entry.digest, entry.size)
                 .with(key::SUBJECT, subject.digest.to_string());
-            descriptor.artifact_type = manifest.artifact_type.clone();
+            descriptor.artifact_type.clone_from(&manifest.artifact_type);
             referrers.push(descriptor);
         }
         Ok(store.update_index(|index| {
@@ -313,10 +313,13 @@ impl<'a> Import<'a> {
 }
 
 fn read(source: &dyn Source, buffer: &mut [u8], offset: u64) -> Result<(), PackageError> {
+    let end = offset.saturating_add(buffer.len() as u64);
+    if end > source.length() {
+        return Err(PackageError::bad(format!("it ends before byte {end}")));
+    }
     source.read_exact_at(buffer, offset).map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            PackageError::bad(format!("it ends before byte {}", offset + buffer.len() as u64))
-        }
+        // A sealed package whose tags do not fit.
+        std::io::ErrorKind::InvalidData => PackageError::bad(format!("near byte {offset}, {error}")),
         _ => PackageError::io(format!("reading byte {offset} of the package"))(error),
     })
 }

@@ -7,6 +7,7 @@ use stack_seal::digest::{Algorithm, Digest};
 
 use super::PackageError;
 use super::ustar::{BLOCK, padding};
+use crate::json;
 use crate::manifest::SIZE_MAX;
 
 /// The members of a package, in the order in which they follow the list.
@@ -108,7 +109,7 @@ impl PackageList {
             blake3: member.blake3.to_string(),
         });
         let document = Document { format: FORMAT.to_owned(), version: 1, members: members.collect() };
-        serde_json::to_vec(&document).expect("a list is plain data, which always becomes JSON")
+        json::to_bytes(&document)
     }
 
     /// The members, in order.

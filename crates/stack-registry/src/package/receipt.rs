@@ -4,6 +4,7 @@ use serde::Serialize;
 use stack_seal::digest::Digest;
 
 use super::import::{Imported, Outcome};
+use crate::json;
 
 /// What was imported, by digests.
 #[derive(Clone, Debug, Serialize)]
@@ -60,9 +61,6 @@ impl Receipt {
 
     /// The receipt as bytes, which may be signed.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes =
-            serde_json::to_vec_pretty(self).expect("a receipt is plain data, which always becomes JSON");
-        bytes.push(b'\n');
-        bytes
+        json::to_pretty_bytes(self)
     }
 }

@@ -29,13 +29,15 @@ impl Source for &[u8] {
     }
 }
 
-/// What a sealed package holds, each byte authenticated before it is handed out.
-impl Source for stack_seal::verified::Pass {
+/// What a sealed package holds, each byte authenticated before it is handed out. Whoever sealed it is not known by that:
+/// its list and its signatures are judged like those of any package.
+impl Source for stack_seal::age::UnlockedFile {
     fn length(&self) -> u64 {
         self.len()
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        Self::read_exact_at(self, buffer, offset).map_err(io::Error::other)
+        Self::read_exact_at(self, buffer, offset)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }

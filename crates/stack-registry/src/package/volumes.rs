@@ -155,7 +155,7 @@ impl VolumeWriter {
         if let Some(Current { file, name, hasher, .. }) = self.current.take() {
             file.sync_all()?;
             // The form that `sha256sum -c` reads.
-            self.sums += &format!("{}  {name}\n", hasher.finish().hex());
+            self.sums.extend([&hasher.finish().hex(), "  ", &name, "\n"]);
         }
         Ok(())
     }

@@ -46,9 +46,8 @@ impl Folders {
                 if make {
                     match mkdirat(&handle, *part, Mode::RWXU) {
                         Ok(()) => fsync(&handle)?,
-                        Err(Errno::EXIST) => {}
                         // A store on a disk that cannot be written may still be read.
-                        Err(Errno::ROFS | Errno::ACCESS) => {}
+                        Err(Errno::EXIST | Errno::ROFS | Errno::ACCESS) => {}
                         Err(error) => return Err(error.into()),
                     }
                 }

@@ -6,10 +6,10 @@ use std::process;
 
 use stack_seal::digest::Digest;
 
+use super::Store;
 use super::error::StoreError;
 use super::lock::{Hold, lock};
 use super::place::Place;
-use super::{Blob, Store};
 use crate::lease::Lease;
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key, kind};
 use crate::name::Name;
@@ -217,16 +217,6 @@ impl Store {
             }
         }
         Ok(found)
-    }
-
-    /// Opens all files of a model that its manifest lists, in its order.
-    ///
-    /// # Errors
-    ///
-    /// When one is not there.
-    pub fn files(&self, manifest: &Manifest) -> Result<Vec<(Descriptor, Blob)>, StoreError> {
-        let open = |layer: &Descriptor| Ok((layer.clone(), self.blob(&layer.digest)?));
-        manifest.layers.iter().map(open).collect()
     }
 
     /// Takes the lock of the index's writers.

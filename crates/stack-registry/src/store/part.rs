@@ -14,6 +14,7 @@ use super::hashing::{Hashed, hash_file};
 use super::lock::{Hold, try_lock};
 use super::place::{Folder, Place};
 use super::ranges::Ranges;
+use crate::json;
 
 /// What became of the wish to write a blob.
 pub enum Begin {
@@ -244,7 +245,7 @@ impl Part {
             validator: state.validator,
             ranges: state.ranges.pairs(),
         };
-        let bytes = serde_json::to_vec(&saved).expect("a state is plain data, which always becomes JSON");
+        let bytes = json::to_bytes(&saved);
         let save = || {
             self.store.disk.sync(&self.file)?;
             // The part's own name must survive before anything speaks of its bytes.

@@ -70,17 +70,7 @@ impl Marks {
 
     /// Writes the bytes of a file of marks.
     pub fn to_json(&self) -> Vec<u8> {
-        let mark = |((key, name), &serial): (&(PublicKey, String), &u64)| WireMark {
-            key: key.to_string(),
-            name: name.clone(),
-            serial,
-        };
-        let wire = Wire {
-            version: VERSION,
-            newest_issued: self.newest_issued.map(|time| time.to_string()),
-            serials: self.serials.iter().map(mark).collect(),
-        };
-        serde_json::to_vec_pretty(&wire).expect("structs of strings and integers have a JSON form")
+        write(self)
     }
 
     /// The highest serial that was accepted from a key for a name.
@@ -108,6 +98,20 @@ impl Marks {
         }
         self.newest_issued = self.newest_issued.max(other.newest_issued);
     }
+}
+
+fn write(marks: &Marks) -> Vec<u8> {
+    let mark = |((key, name), &serial): (&(PublicKey, String), &u64)| WireMark {
+        key: key.to_string(),
+        name: name.clone(),
+        serial,
+    };
+    let wire = Wire {
+        version: VERSION,
+        newest_issued: marks.newest_issued.map(|time| time.to_string()),
+        serials: marks.serials.iter().map(mark).collect(),
+    };
+    serde_json::to_vec_pretty(&wire).expect("structs of strings and integers have a JSON form")
 }
 
 impl fmt::Display for BadMarks {

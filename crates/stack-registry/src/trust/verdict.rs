@@ -77,6 +77,8 @@ pub enum Reason {
     NoSignature,
     /// Whoever signed is not trusted for this name.
     UnknownSigner,
+    /// It was signed under another name.
+    WrongName,
     /// The key or the model was revoked.
     Revoked,
     /// Fewer identities signed than are needed.
@@ -138,6 +140,7 @@ impl Reason {
         match self {
             Self::NoSignature => "no-signature",
             Self::UnknownSigner => "unknown-signer",
+            Self::WrongName => "wrong-name",
             Self::Revoked => "revoked",
             Self::BelowThreshold => "below-threshold",
             Self::Expired => "expired",

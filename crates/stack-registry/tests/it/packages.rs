@@ -278,10 +278,7 @@ fn one_flipped_bit_anywhere_is_named_and_refused() {
         let mut bytes = good.clone();
         bytes[at] ^= 1 << (at % 8);
         let to = Store::open(&home).unwrap();
-        let error = match import(&to, &bytes) {
-            Ok(_) => panic!("a flipped bit in byte {at} is not noticed"),
-            Err(error) => error,
-        };
+        let Err(error) = import(&to, &bytes) else { panic!("a flipped bit in byte {at} is not noticed") };
         let code = error.code();
         assert!(matches!(code, "bad-package" | "digest-mismatch" | "not-in-store"), "byte {at}: {error}");
         assert!(to.entries().unwrap().is_empty(), "byte {at}: no name");

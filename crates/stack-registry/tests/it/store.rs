@@ -148,7 +148,7 @@ fn young_blobs_and_shared_ones_survive() {
     drop(lease);
     #[expect(clippy::disallowed_methods, reason = "a test of the age of real files")]
     let now = SystemTime::now();
-    let hour = Duration::from_secs(3600);
+    let hour = Duration::from_hours(1);
     let options = GcOptions { now, grace: hour, parts_older: hour, dry_run: false };
     assert!(!gc::collect(&store, &options).unwrap().iter().any(|swept| swept.fate.frees()));
     assert!(gc::remove(&store, &[name("a/first")], false).unwrap().freed.is_empty());

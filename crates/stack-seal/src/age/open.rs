@@ -131,6 +131,35 @@ impl UnlockedFile {
         Ok(HashedFile::new(self.tree, values))
     }
 
+    /// Decrypts the plain bytes from `offset` on into `buffer`, every chunk that it touches as a whole.
+    ///
+    /// They are what somebody sealed who knew the recipient, which anybody may; nothing else is known of them.
+    ///
+    /// # Errors
+    ///
+    /// When there are not so many bytes, a chunk is not authentic, or the system fails.
+    pub fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> Result<(), PayloadError> {
+        let end = offset.saturating_add(buffer.len() as u64);
+        if end > self.len() {
+            let source = io::Error::from(io::ErrorKind::UnexpectedEof);
+            return Err(PayloadError::Io { bytes: offset..end, source });
+        }
+        let mut chunk = Zeroizing::new(vec![0; CHUNK]);
+        while !buffer.is_empty() {
+            let index = offset / CHUNK as u64;
+            let start = index * CHUNK as u64;
+            let chunk = &mut chunk[..(self.len() - start).min(CHUNK as u64) as usize];
+            self.read_chunk(index, chunk)?;
+            let wanted = &chunk[(offset - start) as usize..];
+            let count = wanted.len().min(buffer.len());
+            let (now, later) = buffer.split_at_mut(count);
+            now.copy_from_slice(&wanted[..count]);
+            buffer = later;
+            offset += count as u64;
+        }
+        Ok(())
+    }
+
     /// Decrypts span `index` into `buffer`, which has that span's length.
     pub(crate) fn read_span(&self, index: usize, buffer: &mut [u8]) -> Result<(), PayloadError> {
         let first = self.tree.range(index).start / CHUNK as u64;

@@ -86,7 +86,7 @@ impl<W: Write> Write for SealingWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::age::{Identity, Recipients, X25519Identity, open_bytes};
+    use crate::age::{Identity, Recipients, UnlockedFile, X25519Identity, open_bytes};
 
     #[test]
     fn a_stream_of_any_length_opens() {
@@ -107,7 +107,15 @@ mod tests {
             for piece in plain.chunks(1000) {
                 writer.write_all(piece).unwrap();
             }
-            assert_eq!(*open_bytes(&writer.finish().unwrap(), &identities).unwrap(), plain);
+            let sealed = writer.finish().unwrap();
+            assert_eq!(*open_bytes(&sealed, &identities).unwrap(), plain);
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&sealed).unwrap();
+            let unlocked = UnlockedFile::open(file, &identities).unwrap();
+            let mut read = vec![0; len.saturating_sub(300)];
+            unlocked.read_exact_at(&mut read, 200.min(len as u64)).unwrap();
+            assert_eq!(read, plain[200.min(len)..][..read.len()]);
+            assert!(unlocked.read_exact_at(&mut [0; 1], len as u64).is_err());
             let mut short = sealing().writer(Vec::new(), len as u64 + 1).unwrap();
             short.write_all(&plain).unwrap();
             assert!(short.finish().is_err());

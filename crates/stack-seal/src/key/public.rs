@@ -17,7 +17,8 @@ use crate::hex;
 /// Invariant: the point is on its curve, came in its one encoding, and does not have a small order.
 #[derive(Clone)]
 pub struct PublicKey {
-    point: Point,
+    /// Boxed, because a decoded point takes more room than errors and lists of keys should.
+    point: Box<Point>,
     bytes: Box<[u8]>,
 }
 
@@ -83,12 +84,12 @@ impl PublicKey {
             Point::P256(key) => Box::from(key.to_sec1_point(true).as_bytes()),
             Point::P384(key) => Box::from(key.to_sec1_point(true).as_bytes()),
         };
-        Self { point, bytes }
+        Self { point: Box::new(point), bytes }
     }
 
     /// The scheme of the key.
     pub fn kind(&self) -> KeyKind {
-        match self.point {
+        match *self.point {
             Point::Ed25519(_) => KeyKind::Ed25519,
             Point::P256(_) => KeyKind::P256,
             Point::P384(_) => KeyKind::P384,
@@ -102,7 +103,7 @@ impl PublicKey {
 
     /// The key as PEM text, the final newline included.
     pub fn to_pem(&self) -> String {
-        match &self.point {
+        match &*self.point {
             Point::Ed25519(_) => pem::encode(KeyKind::Ed25519, &self.bytes),
             Point::P256(key) => pem::encode(KeyKind::P256, key.to_sec1_point(false).as_bytes()),
             Point::P384(key) => pem::encode(KeyKind::P384, key.to_sec1_point(false).as_bytes()),
@@ -123,7 +124,7 @@ impl PublicKey {
     ///
     /// When the signature is not one of this key over this message, in the one encoding that the scheme has.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
-        let verified = match &self.point {
+        let verified = match &*self.point {
             Point::Ed25519(key) => EdSignature::from_slice(signature)
                 .and_then(|signature| key.verify_strict(message, &signature))
                 .is_ok(),
@@ -223,7 +224,7 @@ mod tests {
         }
         let whole = {
             let key = SigningKey::from_secret(KeyKind::P256, &[1; 32]).unwrap().public();
-            let Point::P256(point) = key.point else { unreachable!("the key is of P-256") };
+            let Point::P256(point) = *key.point else { unreachable!("the key is of P-256") };
             point.to_sec1_point(false).as_bytes().to_vec()
         };
         assert_eq!(PublicKey::from_bytes(KeyKind::P256, &whole), Err(KeyError::NotAPoint));

@@ -19,6 +19,7 @@ use crate::store_access::StoreArguments;
 use crate::{machine, quantity};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Arguments {
     /// Where to look: `hf`, `ollama`, `lmstudio`, or a file or folder; without it, in all three
     #[arg(value_name = "hf|ollama|lmstudio|PATH")]

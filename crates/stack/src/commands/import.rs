@@ -8,7 +8,6 @@ use stack_registry::name::Name;
 use stack_registry::package::{Import, ImportOptions, Imported, Outcome, Receipt, Source, Volumes};
 use stack_registry::store::{Rebind, Store};
 use stack_seal::age::{Identity, OpenError, UnlockedFile};
-use stack_seal::verified::{Expected, Pass};
 
 use crate::command_error::{CommandError, Kind};
 use crate::output::Data;
@@ -112,12 +111,7 @@ fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandEr
     })?;
     let opened = UnlockedFile::open(file, &[Identity::X25519(identity.into_opening())])
         .map_err(|error| cannot_open(path, error))?;
-    let pass = Pass::open_sealed(opened, Expected::first_seen(), None).map_err(|error| {
-        CommandError::new(Kind::Malformed, format!("{} cannot be opened", path.display()))
-            .reason("bad-package")
-            .caused(error)
-    })?;
-    Ok(Box::new(pass))
+    Ok(Box::new(opened))
 }
 
 fn cannot_open(path: &Path, error: OpenError) -> CommandError {

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// Sign with this kind of key; other tools know p256 and p384
     #[arg(long, value_name = "KIND", default_value = "ed25519", value_parser = kinds())]
     kind: KeyKind,
-    /// Write the files into this folder instead of $STACK_HOME/keys
+    /// Write the files into this folder instead of `$STACK_HOME/keys`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -6,8 +6,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use clap::Args;
 use serde::Serialize;
 use stack_registry::attached::unchecked_claims;
-use stack_registry::manifest::{Index, Manifest, Role};
+use stack_registry::manifest::{Descriptor, Index, Manifest, Role};
 use stack_registry::store::{Entry, Store};
+use stack_seal::statement::Tier;
 
 use crate::command_error::CommandError;
 use crate::output::{Data, harmless};
@@ -163,7 +164,7 @@ impl Model {
 
     fn look_into(&mut self, store: &Store, index: &Index, entry: &Entry, manifest: &Manifest) {
         self.size_bytes = manifest.total_bytes();
-        let paths = || manifest.layers.iter().filter_map(|layer| layer.file_path());
+        let paths = || manifest.layers.iter().filter_map(Descriptor::file_path);
         self.format = ["gguf", "safetensors"]
             .into_iter()
             .find(|format| paths().any(|path| path.as_str().to_ascii_lowercase().ends_with(format)))
@@ -176,7 +177,7 @@ impl Model {
             }
         }
         let claims = unchecked_claims(store, index, &entry.manifest.digest).unwrap_or_default();
-        self.tier = claims.iter().map(|claim| claim.tier).min().map(|tier| tier.name());
+        self.tier = claims.iter().map(|claim| claim.tier).min().map(Tier::name);
         if self.signers.is_empty() {
             let signers = claims.iter().flat_map(|claim| &claim.signers).map(ToString::to_string);
             self.signers = signers.collect::<BTreeSet<_>>().into_iter().collect();

@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return print_offer(arguments, &upstream, &name);
     }
     home.make(&home.store())?;
-    let store = Store::open(home.root()).map_err(|error| transfer::failed(error.into()))?;
+    let store = Store::open(home.root())?;
     let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
     let show = arguments.transfer.show();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
@@ -223,9 +223,8 @@ fn local_copy(
     home: &crate::home::Home,
     error: TransferError,
 ) -> Result<(), CommandError> {
-    let store = Store::existing(home.root()).map_err(|error| transfer::failed(error.into()))?;
-    let entries =
-        store.map(|store| store.entries()).transpose().map_err(|error| transfer::failed(error.into()))?;
+    let store = Store::existing(home.root())?;
+    let entries = store.map(|store| store.entries()).transpose()?;
     let mut fitting = entries.into_iter().flatten().filter(|entry| is_copy(arguments, entry));
     match (fitting.next(), fitting.next()) {
         (Some(entry), None) => {
@@ -260,7 +259,7 @@ fn is_copy(arguments: &Arguments, entry: &Entry) -> bool {
 
 /// A name that the store has needs no network; one that it does not have leads nowhere.
 fn known(arguments: &Arguments, home: &crate::home::Home, name: &Name) -> Result<(), CommandError> {
-    let store = Store::existing(home.root()).map_err(|error| transfer::failed(error.into()))?;
+    let store = Store::existing(home.root())?;
     match store.map(|store| store.resolve(name)) {
         Some(Ok(entry)) => report(arguments, &entry, false),
         _ => Err(CommandError::new(Kind::Missing, format!("{} is not in the store", name.short()))

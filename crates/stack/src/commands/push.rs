@@ -56,14 +56,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let clear = if arguments.plain_http { Clear::Asked } else { Clear::Never };
     let remote = transfer::registry(host, repository, Scope::Push, clear, transport.interrupt())?;
-    let store = Store::existing(home.root()).map_err(|error| transfer::failed(error.into()))?;
+    let store = Store::existing(home.root())?;
     let missing = || {
         CommandError::new(Kind::Missing, format!("{} is not in the store", arguments.name.short()))
             .reason("not-in-store")
             .hint("`stack list` shows what is")
     };
     let store = store.ok_or_else(missing)?;
-    let (entry, _lease) = store.hold(&arguments.name).map_err(|error| transfer::failed(error.into()))?;
+    let (entry, _lease) = store.hold(&arguments.name)?;
     let show = arguments.transfer.show();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
     let weights = if arguments.sealed_only { Weights::Sealed } else { Weights::Any };

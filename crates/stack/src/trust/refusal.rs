@@ -14,6 +14,7 @@ fn kind(reason: Reason) -> Kind {
     match reason {
         Reason::NoSignature => Kind::Missing,
         Reason::UnknownSigner
+        | Reason::WrongName
         | Reason::Revoked
         | Reason::BelowThreshold
         | Reason::Expired
@@ -32,6 +33,7 @@ fn hint(reason: Reason) -> &'static str {
         Reason::UnknownSigner => {
             "if you know whose key that is, `stack trust add NAME --key KEY --for PATTERN`; or check with --key KEY"
         }
+        Reason::WrongName => "give the model the name that it was signed for",
         Reason::Revoked => "get it signed by a key that was not revoked; `stack trust list` shows which were",
         Reason::BelowThreshold => "another signer adds a signature with `stack sign --cosign`",
         Reason::Expired => "ask the signer for a new signature",

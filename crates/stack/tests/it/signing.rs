@@ -359,6 +359,10 @@ fn a_model_of_the_store_keeps_its_signature_there() {
     let json = site.stack(&["verify", name, "--json"]).json();
     assert_eq!(json["statement"]["name"], name);
     assert!(site.stack(&["verify", "--all"]).output().contains("ok    model       med/tiny:1: 1 files"));
+    let renamed = "med/renamed:1";
+    site.put_into_store(renamed, "other.bin", b"others");
+    site.sign(renamed, &["--name", name]);
+    refused(&site.stack(&["verify", renamed]), 6, "wrong-name");
     fs::set_permissions(&blob, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     fs::write(&blob, b"weightz").unwrap();
     refused(&site.stack(&["verify", name]), 5, "digest-mismatch");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stack::{Ran, stack};
+use crate::stack::{Ran, command, stack};
 use crate::tiny_model;
 
 /// A machine with a home and a model file that was not adopted yet.
@@ -111,13 +111,13 @@ fn adopted_files_that_vanish_or_change_are_told() {
 #[test]
 fn what_is_no_model_is_not_adopted() {
     let machine = Machine::new();
+    let listed = machine.json(&["adopt", &machine.path("files"), "--list"]);
+    assert_eq!(listed["models"][0]["name"], "tiny-f32");
+    assert!(!Path::new(&machine.path("home")).exists(), "a list adopts nothing");
     fs::write(machine.path("fake.gguf"), b"PK\x03\x04").unwrap();
     machine.run(&["adopt", &machine.path("fake.gguf")]).fails(4, &["error[not-gguf]"]);
     machine.run(&["adopt", &machine.path("none.gguf")]).fails(3, &["error[no-such-file]"]);
     machine.run(&["adopt", machine.file().to_str().unwrap(), "--as", "../x"]).fails(2, &["error[bad-name]"]);
-    let listed = machine.json(&["adopt", &machine.path("files"), "--list"]);
-    assert_eq!(listed["models"][0]["name"], "tiny-f32");
-    assert!(!Path::new(&machine.path("home")).exists(), "a list adopts nothing");
 }
 
 #[test]
@@ -267,3 +267,51 @@ fn a_sealed_package_opens_for_whom_it_is_meant() {
     to.run(&["import", &package, "--identity", "bob"]).output();
     assert_eq!(to.json(&["show", "med/tiny:v1"])["runs"], true);
 }
+
+#[test]
+fn killed_commands_lose_nothing() {
+    let from = Machine::new();
+    let bytes: Vec<u8> = b"GGUF".iter().copied().chain((0..6_000_000u32).map(|i| (i % 251) as u8)).collect();
+    fs::write(from.file(), bytes).unwrap();
+    from.run(&["adopt", from.file().to_str().unwrap(), "--copy", "--as", "big"]).output();
+    let package = from.path("out.stackpkg");
+    from.run(&["export", "big", "-o", &package]).output();
+    let to = Machine::new();
+    let home = to.path("home");
+    let mut killed = 0;
+    for round in 0..KILLS {
+        let arguments: &[&str] = match round % 4 {
+            3 => &["gc", "--grace", "0", "--parts-older", "0", "--home", &home],
+            _ => &["import", &package, "--quiet", "--home", &home],
+        };
+        let mut child = command(arguments).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(round * 13 % 90));
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        check(&to);
+        if round % 8 == 7 {
+            to.run(&["rm", "big"]);
+        }
+    }
+    assert!(killed > 4, "only {killed} of {KILLS} commands were killed in time");
+    to.run(&["import", &package]).output();
+    check(&to);
+    to.run(&["gc", "--grace", "0", "--parts-older", "0"]).output();
+    assert_eq!((to.blobs(), to.json(&["list"])["models"][0]["problem"].clone()), (3, Value::Null));
+}
+
+/// Every blob is what its name says, and every name means a whole model.
+fn check(machine: &Machine) {
+    let Ok(blobs) = machine.dir.path().join("home/store/blobs/sha256").read_dir() else { return };
+    for blob in blobs {
+        let blob = blob.unwrap();
+        let mut hasher = stack_seal::digest::Sha256Hasher::new();
+        hasher.update(&fs::read(blob.path()).unwrap());
+        assert_eq!(hasher.finish().hex(), blob.file_name().to_str().unwrap());
+    }
+    for model in machine.json(&["list"])["models"].as_array().unwrap() {
+        assert_eq!(model["problem"], Value::Null);
+    }
+}
+
+const KILLS: u64 = 40;

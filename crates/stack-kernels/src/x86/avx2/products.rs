@@ -5,6 +5,7 @@ use std::arch::x86_64::{
     _mm256_maddubs_epi16, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256,
     _mm256_sign_epi8, _mm256_xor_si256,
 };
+use std::hint::black_box;
 use std::marker::PhantomData;
 
 use super::float::Floats;
@@ -62,12 +63,16 @@ unsafe fn unsigned<C: Codes, const GROUPS: usize, const ROWS: usize, const TOGET
         let ones = _mm256_set1_epi16(1);
         for first in (0..GROUPS).step_by(TOGETHER) {
             let mut shorts = [(_mm256_setzero_si256(), _mm256_setzero_si256()); ROWS];
-            for step in first..GROUPS.min(first + TOGETHER) {
-                let codes = C::group::<Bytes>(block, group + step);
-                for row in 0..ROWS {
-                    let x = _mm256_set1_epi32(x[row].add(step).read());
-                    shorts[row].0 = _mm256_add_epi16(shorts[row].0, _mm256_maddubs_epi16(codes.0, x));
-                    shorts[row].1 = _mm256_add_epi16(shorts[row].1, _mm256_maddubs_epi16(codes.1, x));
+            let pairs = GROUPS.min(TOGETHER) / 2;
+            // Unrolled further, sums would be reordered until they no longer fit the registers.
+            for pair in 0..if C::IS_UNIFORM && pairs > 1 { black_box(pairs) } else { pairs } {
+                for step in [first + 2 * pair, first + 2 * pair + 1] {
+                    let codes = C::group::<Bytes>(block, group + step);
+                    for row in 0..ROWS {
+                        let x = _mm256_set1_epi32(x[row].add(step).read());
+                        shorts[row].0 = _mm256_add_epi16(shorts[row].0, _mm256_maddubs_epi16(codes.0, x));
+                        shorts[row].1 = _mm256_add_epi16(shorts[row].1, _mm256_maddubs_epi16(codes.1, x));
+                    }
                 }
             }
             for row in 0..ROWS {

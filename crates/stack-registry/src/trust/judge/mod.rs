@@ -13,12 +13,14 @@ use stack_seal::statement::{Claim, Statement, Tier};
 use stack_seal::time::UnixTime;
 
 use super::{Check, Level, Marks, Outcome, Policy, Reason, Rule, Sealing, Step, Verdict};
+use crate::name::Name;
 use ballot::Ballot;
 
 /// A model, and what is known about it.
 #[derive(Clone, Debug)]
 pub struct Case<'a> {
-    /// What it is called. The first of these names that a rule matches finds the rule.
+    /// What it is called. The first of these names that a rule matches finds the rule; what was signed must be signed
+    /// for one of them.
     pub names: &'a [&'a str],
     /// Signatures over statements that the model's bytes match, or are about to be matched with.
     pub signatures: &'a [Signed<Statement>],
@@ -138,7 +140,13 @@ impl Trial<'_> {
     fn signer(&self) -> Finding {
         let ballot = &self.ballot;
         if !ballot.identities.is_empty() {
-            return Ok(ballot.identities.join(", "));
+            // Whoever serves models must not serve one that was signed under the name of another.
+            return match self.claim().map(|claim| claim.name.as_str()) {
+                Some(name) if !self.is_called(name) => {
+                    Err((Reason::WrongName, format!("it was signed as {name}")))
+                }
+                _ => Ok(ballot.identities.join(", ")),
+            };
         }
         // A revoked signer is known, and the next check is about that.
         if let Some((identity, _)) = ballot.dropped.first() {
@@ -287,6 +295,12 @@ impl Trial<'_> {
         self.claim().map_or(rule, |claim| claim.quorum.max(rule))
     }
 
+    /// Whether the model has this name, with or without `:latest`.
+    fn is_called(&self, signed: &str) -> bool {
+        let whole = |name: &str| Name::parse(name).map_or_else(|_| name.to_owned(), |name| name.to_string());
+        self.case.names.iter().any(|name| whole(name) == whole(signed))
+    }
+
     fn missing(&self) -> usize {
         (self.needed() as usize).saturating_sub(self.ballot.identities.len())
     }
@@ -315,6 +329,7 @@ fn refused_from(reason: Reason) -> Level {
         Reason::Expired | Reason::TemplateChanged => Level::Strict,
         Reason::NoSignature
         | Reason::UnknownSigner
+        | Reason::WrongName
         | Reason::BelowThreshold
         | Reason::NotYetValid
         | Reason::RolledBack

@@ -26,16 +26,19 @@ fn a_trusted_signature_passes_every_level() {
 fn the_table_of_levels_holds() {
     use Reason::{
         BelowThreshold, Expired, FormatForbids, NoSignature, NotYetValid, Revoked as Withdrawn, RolledBack,
-        SealingForbids, TemplateChanged, TierForbids, UnknownSigner, WeightsTier,
+        SealingForbids, TemplateChanged, TierForbids, UnknownSigner, WeightsTier, WrongName,
     };
     type Change = fn(&mut Trial) -> Vec<Signed<Statement>>;
-    let cases: [(Reason, Level, Change); 15] = [
+    let cases: [(Reason, Level, Change); 16] = [
         (NoSignature, Level::Permissive, |_| Vec::new()),
         (UnknownSigner, Level::Permissive, |_| vec![signed(9, &claim())]),
         (UnknownSigner, Level::Permissive, |trial| {
             trial.policy.rules[0].pattern = "other".parse().unwrap();
             trial.policy.level = trial.policy.rules[0].level;
             vec![signed(1, &claim())]
+        }),
+        (WrongName, Level::Permissive, |_| {
+            vec![signed(1, &Claim { name: "registry.lan/med/another".to_owned(), ..claim() })]
         }),
         (Withdrawn, Level::Audit, |trial| {
             trial.revoke(Revoked::Key(key(1).public()), None);
@@ -252,7 +255,7 @@ impl Trial {
 
 fn claim() -> Claim {
     Claim {
-        name: "registry.lan/med/model:latest".to_owned(),
+        name: "registry.lan/med/model".to_owned(),
         serial: 7,
         issued: UnixTime::from_seconds(NOW - 100),
         expires: None,

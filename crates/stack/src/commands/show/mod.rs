@@ -17,6 +17,7 @@ use crate::model_path::ModelPath;
 use crate::output::Data;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Arguments {
     /// The model: a name of the store, a GGUF file or a folder, or `default`
     model: ModelPath,

@@ -75,13 +75,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     // Who signs is settled before hours of hashing.
     let identity = identities::open(&home, arguments.identity.as_deref(), &arguments.passphrase)?;
     let key = identity.signing().public();
-    let (statement, payload) = match &arguments.cosign {
-        Some(first) => cosign::check(&home, &target, first, &key)?,
-        None => {
-            let statement = statement::make(arguments, &home, &target, &key)?;
-            let payload = statement.to_payload();
-            (statement, payload)
-        }
+    let (statement, payload) = if let Some(first) = &arguments.cosign {
+        cosign::check(&home, &target, first, &key)?
+    } else {
+        let statement = statement::make(arguments, &home, &target, &key)?;
+        let payload = statement.to_payload();
+        (statement, payload)
     };
     for line in statement::describe(&statement) {
         arguments.common.talk(line);

@@ -197,12 +197,11 @@ fn check_digest(
         (signed.blake3, signed.sha256)
     };
     let what = if file.sealed { "encrypted " } else { "" };
-    let (found, also) = match (blake3, depth) {
-        (Some(_), Depth::Blake3) => (hash_plainly(file)?, None),
-        _ => {
-            let hashed = hash_twice(file)?;
-            (hashed.file, Some(hashed.sha256))
-        }
+    let (found, also) = if blake3.is_some() && depth == Depth::Blake3 {
+        (hash_plainly(file)?, None)
+    } else {
+        let hashed = hash_twice(file)?;
+        (hashed.file, Some(hashed.sha256))
     };
     if let Some(root) = blake3
         && root != found.root

@@ -27,6 +27,7 @@ use crate::{identities, machine};
 pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches of a command line")]
 pub(crate) struct Arguments {
     /// A file, a folder, or the name of a model in the store
     #[arg(default_value = "", hide_default_value = true, required_unless_present = "all")]
@@ -75,9 +76,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     };
     let mut data = Data::new();
     if arguments.common.json {
-        report.print_json(&arguments.target, &mut data)?
+        report.print_json(&arguments.target, &mut data)?;
     } else {
-        report.print(&mut data)?
+        report.print(&mut data)?;
     }
     report.into_result()
 }
@@ -196,7 +197,7 @@ fn judged(inputs: &Inputs, signatures: &[Signed<Statement>], facts: Option<&Mode
     let name = inputs.target.policy_name();
     // A path is in nobody's hands, so that the signed name may find the rule, too.
     let claimed = signatures.iter().filter_map(|signed| signed.payload().claim()).map(|claim| &claim.name);
-    let claimed = claimed.filter(|_| inputs.target.path().is_some()).next();
+    let claimed = claimed.take(usize::from(inputs.target.path().is_some())).next();
     let names: Vec<&str> = [Some(&name), claimed].into_iter().flatten().map(String::as_str).collect();
     let case = Case {
         names: &names,

@@ -130,3 +130,10 @@ fn redirects_without_end_and_to_nowhere_are_refused() {
         ran(home.pull(&[&server.url("/a.gguf")])).fails(4, &["error[bad-answer]", text]);
     }
 }
+
+#[test]
+fn headers_beyond_the_limit_are_refused() {
+    let home = Home::new();
+    let server = HttpServer::start(|_| HttpReply::new(200, "x").header("x-long", "a".repeat(70_000)));
+    ran(home.pull(&[&server.url("/a.gguf")])).fails(4, &["error[bad-answer]", "64 KiB"]);
+}

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use stack_testkit::{HttpReply, HttpRequest, HttpServer};
+
 use super::{Home, content, file_server, ran, sha256};
 
 /// A running registry; it ends when dropped.
@@ -84,6 +86,45 @@ fn a_registry_that_loses_a_byte_is_caught() {
     fs::write(blob, spoiled).unwrap();
     ran(other.pull(&[&reference])).fails(5, &["error[digest-mismatch]"]);
     assert!(!other.blob(&sha256(&bytes)).exists());
+}
+
+/// Serves a registry that has nothing, and says so only to those who show a token from `realm`.
+fn guarded(realm: impl Fn(&HttpRequest) -> String + Send + Sync + 'static) -> HttpServer {
+    HttpServer::start(move |request| match request.header("authorization") {
+        _ if request.path() == "/token" => HttpReply::new(200, r#"{"token":"let-me-in"}"#),
+        Some("Bearer let-me-in") => HttpReply::new(404, "{}"),
+        _ => HttpReply::new(401, "")
+            .header("www-authenticate", format!("Bearer realm=\"{}\",service=\"here\"", realm(request))),
+    })
+}
+
+#[test]
+fn a_token_is_fetched_from_the_registry_itself_with_the_login() {
+    let home = Home::new();
+    let server = guarded(|request| format!("http://{}/token", request.header("host").unwrap()));
+    let login = serde_json::json!({"auths": {server.host(): {"auth": "bWU6c2VjcmV0"}}});
+    fs::write(home.path().join("config.json"), login.to_string()).unwrap();
+    let ran = ran(home.pull(&[&format!("oci://{}/med/mine", server.host())]));
+    assert!(!ran.stderr.contains("bWU6c2VjcmV0") && !ran.stderr.contains("let-me-in"), "{}", ran.stderr);
+    ran.fails(3, &["error[upstream-404]"]);
+    let asked = server.requests();
+    let token = asked.iter().find(|request| request.path() == "/token").unwrap();
+    assert_eq!(token.header("authorization"), Some("Basic bWU6c2VjcmV0"));
+    assert_eq!(token.target, "/token?service=here&scope=repository%3Amed%2Fmine%3Apull");
+    assert_eq!(asked.last().unwrap().header("authorization"), Some("Bearer let-me-in"));
+}
+
+#[test]
+fn a_realm_elsewhere_gets_no_login() {
+    let home = Home::new();
+    let thief = guarded(|_| String::new());
+    let elsewhere = thief.url("/token").replace("127.0.0.1", "localhost");
+    let server = guarded(move |_| elsewhere.clone());
+    let login = serde_json::json!({"auths": {server.host(): {"auth": "bWU6c2VjcmV0"}}});
+    fs::write(home.path().join("config.json"), login.to_string()).unwrap();
+    let reference = format!("oci://{}/med/mine", server.host());
+    ran(home.pull(&[&reference])).fails(7, &["error[host-not-listed]", "localhost"]);
+    assert!(thief.requests().is_empty());
 }
 
 #[test]

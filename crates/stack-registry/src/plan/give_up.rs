@@ -1,0 +1,71 @@
+//! Why a plan has no hope left.
+
+use std::fmt;
+
+use crate::fetch::Trouble;
+
+/// Why a download cannot be completed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GiveUp {
+    /// The server's answer is final.
+    Status(u16),
+    /// The server has another length than was promised.
+    Length {
+        /// What was promised.
+        expected: u64,
+        /// What the server says.
+        found: u64,
+    },
+    /// The content changes faster than it can be fetched.
+    Changing,
+    /// A part failed too often; this was its last failure.
+    Exhausted(Failure),
+    /// A failure after which nothing helps.
+    Trouble(Trouble),
+}
+
+/// Why a connection ended before its part did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The server could not, for now.
+    Status(u16),
+    /// The body was shorter than announced.
+    Short,
+    /// The reply holds other bytes than those asked for.
+    Astray,
+    /// The network.
+    Trouble(Trouble),
+}
+
+impl fmt::Display for GiveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "the server answers with status {status}"),
+            Self::Length { expected, found } => {
+                write!(f, "the server has {found} bytes where {expected} were promised")
+            }
+            Self::Changing => f.write_str("the content changes while it is fetched"),
+            Self::Exhausted(failure) => write!(f, "tried again and again; at last, {failure}"),
+            Self::Trouble(trouble) => write!(f, "{}", Failure::Trouble(*trouble)),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "the server answered with status {status}"),
+            Self::Short => f.write_str("the reply was shorter than announced"),
+            Self::Astray => f.write_str("the reply held other bytes than those asked for"),
+            Self::Trouble(trouble) => f.write_str(match trouble {
+                Trouble::Refused(_) => "the request may not leave this machine",
+                Trouble::Unreachable => "no connection could be made",
+                Trouble::Broken => "the connection broke",
+                Trouble::Stalled => "nothing came for too long",
+                Trouble::Nonsense => "the reply made no sense",
+                Trouble::Interrupted => "it was interrupted",
+                Trouble::Machine => "this machine could not go on",
+            }),
+        }
+    }
+}
