@@ -2,20 +2,18 @@
 //!
 //! A [`Policy`] is what the operator wrote: identities, rules for names, revocations. [`judge`] holds
 //! signatures, whose cryptography was checked before, against it and answers with a [`Verdict`]: every check by name,
-//! its outcome, and at which one it ends. [`expect`] turns that into what each file must turn out to be. All of this is pure: the clock is an argument, and nothing here reads a file.
+//! its outcome, and at which one it ends. All of this is pure: the clock is an argument, and nothing here reads a file.
 //!
 //! Two memories outlive a verdict. [`Marks`] hold the highest serial that was accepted for each key and name, so that
 //! an older statement never comes back; they also hold the newest time that a trusted signer has named, below which no
 //! clock is believed. Neither makes anything trusted.
 
-mod expect;
 mod judge;
 mod marks;
 mod pattern;
 mod policy;
 mod verdict;
 
-pub use expect::{Candidate, Unexpected, expect};
 pub use judge::{CATALOG, Case, Moment, Template, judge};
 pub use marks::{BadMarks, Marks};
 pub use pattern::{BadPattern, Pattern};
