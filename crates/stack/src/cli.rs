@@ -10,6 +10,7 @@ use crate::commands::{
     adopt, bench, completions, decrypt, doctor, encrypt, export, gc, import, keygen, list, logits, pull,
     push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify,
 };
+use crate::no_sockets::{self, Sockets};
 use crate::threads::Work;
 use crate::{logs, threads};
 
@@ -111,7 +112,13 @@ fn wants_json(matches: &ArgMatches) -> bool {
 }
 
 impl Command {
+    /// Whether it has a reason to open a socket.
+    fn needs_sockets(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Pull(_) | Self::Push(_))
+    }
+
     fn run(self) -> Result<(), CommandError> {
+        let sockets = if self.needs_sockets() { Sockets::Possible } else { no_sockets::give_up() };
         let computing = match &self {
             Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
             Self::Serve(arguments) => Some((&arguments.engine.compute, arguments.work())),
@@ -141,7 +148,7 @@ impl Command {
             Self::Bench(arguments) => bench::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Sign(arguments) => sign::run(&arguments),
-            Self::Verify(arguments) => verify::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments, sockets),
             Self::Encrypt(arguments) => encrypt::run(&arguments),
             Self::Decrypt(arguments) => decrypt::run(&arguments),
             Self::Rekey(arguments) => rekey::run(&arguments),

@@ -28,6 +28,7 @@ mod load_bar;
 mod logs;
 mod machine;
 mod model_path;
+mod no_sockets;
 mod options;
 mod output;
 mod passphrase;

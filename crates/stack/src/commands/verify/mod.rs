@@ -18,6 +18,7 @@ use self::report::{Report, Stop};
 use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::no_sockets::Sockets;
 use crate::options::CommonArguments;
 use crate::output::Data;
 use crate::signing::{ModelFacts, Target, read_bundle, unsigned};
@@ -66,8 +67,16 @@ pub(crate) struct Arguments {
 }
 
 /// Makes the checks and prints what they found.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), CommandError> {
     let mut report = Report::new(arguments.explain);
+    if arguments.explain {
+        let said = match sockets {
+            Sockets::Refused => "the kernel refuses them to this command",
+            Sockets::Possible => "none is opened, but this system cannot refuse them",
+        };
+        // What is only said cannot stop anything.
+        let _goes_on = report.record("sockets", Ok(said.to_owned()));
+    }
     // Whoever stopped has written down why.
     let _stopped = if arguments.all {
         everything::examine(arguments, &mut report)
