@@ -149,4 +149,4 @@ fn reads(threads: usize) -> f64 {
 /// Small enough to be read between two interruptions.
 const MATRIX_BYTES: usize = 4 << 20;
 
-const BATCHES: [usize; 10] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 128];
+const BATCHES: [usize; 10] = [1, 2, 4, 8, 12, 16, 24, 32, 128, 512];
