@@ -45,6 +45,11 @@ impl PassphraseArguments {
         Ok(Passphrase::new(text))
     }
 
+    /// Whether a variable was named.
+    pub(crate) fn is_given(&self) -> bool {
+        self.password_env.is_some()
+    }
+
     fn named(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
         let Some(name) = &self.password_env else { return Ok(None) };
         let value = environment(name).ok_or_else(|| {
