@@ -121,7 +121,7 @@ impl Pass<'_> {
 
     /// Appends keys and values, rows of the given lengths, to the caches of one layer.
     pub(super) fn store(&mut self, layer: usize, keys: (&[f32], usize), values: (&[f32], usize)) {
-        fn rows<'a>((x, width): (&'a [f32], usize), start: usize, len: usize) -> &'a [f32] {
+        fn rows((x, width): (&[f32], usize), start: usize, len: usize) -> &[f32] {
             &x[start * width..(start + len) * width]
         }
         for span in self.spans {

@@ -72,9 +72,9 @@ impl Linear {
         let (scale, width) = (self.scale, self.rows());
         match &self.bias {
             None if scale == 1.0 => {}
-            None => {
-                cpu.for_rows(out, width, grain(width), |_, rows| rows.iter_mut().for_each(|y| *y *= scale))
-            }
+            None => cpu.for_rows(out, width, grain(width), |_, rows| {
+                rows.iter_mut().for_each(|y| *y *= scale);
+            }),
             Some(bias) => cpu.for_rows(out, width, grain(width), |_, rows| {
                 for row in rows.chunks_exact_mut(width) {
                     row.iter_mut().zip(bias).for_each(|(y, bias)| *y = *y * scale + bias);

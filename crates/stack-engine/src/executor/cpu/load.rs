@@ -78,7 +78,7 @@ impl CpuExecutor {
             weight_bytes,
             embedding,
             positions,
-            weightless_embedding_norm: spec.embedding_norm.then(|| NormLayer {
+            weightless_embedding_norm: spec.embedding_norm.then_some(NormLayer {
                 norm: spec.norm,
                 width: spec.embedding,
                 weight: None,

@@ -190,7 +190,7 @@ impl CpuExecutor {
                 match &self.output {
                     Some(output) => output.apply(cpu, &mut scratch.inputs, normalized, &mut logits),
                     None => {
-                        linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits)
+                        linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits);
                     }
                 }
                 bound(cpu, &self.spec, &mut logits);

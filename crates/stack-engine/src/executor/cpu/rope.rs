@@ -20,20 +20,20 @@ pub(super) struct Rope {
 #[derive(Default)]
 pub(super) struct Tables {
     ropes: Vec<Rope>,
-    tables: Vec<Buffer>,
+    filled: Vec<Buffer>,
     rows: usize,
 }
 
 impl Tables {
     pub(super) fn new(ropes: Vec<Rope>) -> Self {
-        let tables = ropes.iter().map(|_| Buffer::default()).collect();
-        Self { ropes, tables, rows: 0 }
+        let filled = ropes.iter().map(|_| Buffer::default()).collect();
+        Self { ropes, filled, rows: 0 }
     }
 
     /// Computes the tables of a batch.
     pub(super) fn fill(&mut self, cpu: &Cpu, spans: &[Span], rows: usize) {
         self.rows = rows;
-        for (rope, table) in self.ropes.iter().zip(&mut self.tables) {
+        for (rope, table) in self.ropes.iter().zip(&mut self.filled) {
             let pairs = rope.frequencies.len();
             if pairs == 0 {
                 continue;
@@ -53,7 +53,7 @@ impl Tables {
     /// A rotation and its table: for each row the cosines of all pairs, then their sines.
     pub(super) fn get(&self, rope: usize) -> (&Rope, &[f32]) {
         let found = &self.ropes[rope];
-        (found, self.tables[rope].get(self.rows * 2 * found.frequencies.len()))
+        (found, self.filled[rope].get(self.rows * 2 * found.frequencies.len()))
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Found<'a> {
     data: TensorData<'a>,
 }
 
-impl<'a> Loader<'a> {
+impl Loader<'_> {
     /// Finds a tensor of matrices.
     pub(super) fn find<'b>(&'b self, name: &'b str) -> Result<Found<'b>, LoadError> {
         let info = self.tensors.get(name)?;
@@ -55,28 +55,27 @@ impl<'a> Loader<'a> {
             return Err(LoadError::new(found.name, problem));
         };
         let start = first_row as u64 * row_bytes;
-        let matrix = match own_format(found.ty) {
-            Some(format) => Matrix::load(cpu, format, rows, columns, &|offset, bytes: &mut [u8]| {
+        let matrix = if let Some(format) = own_format(found.ty) {
+            Matrix::load(cpu, format, rows, columns, &|offset, bytes: &mut [u8]| {
                 found.data.read_at(start + offset, bytes)?;
                 self.tensors.count(bytes.len() as u64);
                 Ok(())
-            }),
-            None => {
-                let format = stand_in(found.ty);
-                let row = columns * format.block_bytes();
-                Matrix::load(cpu, format, rows, columns, &|offset, bytes: &mut [u8]| {
-                    let first = offset / row as u64;
-                    let mut stored = vec![0; row_bytes as usize];
-                    let mut values = vec![0.0; columns];
-                    for (index, out) in bytes.chunks_exact_mut(row).enumerate() {
-                        found.data.read_at(start + (first + index as u64) * row_bytes, &mut stored)?;
-                        dequantize(found.ty, &stored, &mut values)?;
-                        encode(format, &values, out);
-                        self.tensors.count(row_bytes);
-                    }
-                    Ok(())
-                })
-            }
+            })
+        } else {
+            let format = stand_in(found.ty);
+            let row = columns * format.block_bytes();
+            Matrix::load(cpu, format, rows, columns, &|offset, bytes: &mut [u8]| {
+                let first = offset / row as u64;
+                let mut stored = vec![0; row_bytes as usize];
+                let mut values = vec![0.0; columns];
+                for (index, out) in bytes.chunks_exact_mut(row).enumerate() {
+                    found.data.read_at(start + (first + index as u64) * row_bytes, &mut stored)?;
+                    dequantize(found.ty, &stored, &mut values)?;
+                    encode(format, &values, out);
+                    self.tensors.count(row_bytes);
+                }
+                Ok(())
+            })
         };
         let matrix = matrix.map_err(|error| match error {
             PackError::Read(error) => error,
