@@ -34,23 +34,22 @@ impl Freed {
         let dropped =
             before.layers.iter().filter(|layer| !new.layers.iter().any(|now| now.digest == layer.digest));
         let mut freed = Self::default();
-        let mut foreign = Vec::new();
         let mut own = Vec::new();
         for layer in dropped {
             let blob = store.blob(&layer.digest)?;
-            if blob.own { own.push(layer.digest) } else { foreign.push((layer.digest, blob.path)) }
-        }
-        for item in gc::release(store, old)? {
-            let is_layer = own.contains(&item.digest);
-            match item.fate.frees() {
-                true if is_layer => freed.freed_bytes += item.bytes,
-                false if is_layer => {
-                    freed.kept.push(Kept { digest: item.digest.to_string(), reason: item.fate.to_string() })
-                }
-                _ => {}
+            if blob.own {
+                own.push(layer.digest);
+            } else {
+                freed.elsewhere.push(blob.path);
             }
         }
-        freed.elsewhere.extend(foreign.into_iter().map(|(_, path)| path));
+        for item in gc::release(store, old)?.into_iter().filter(|item| own.contains(&item.digest)) {
+            if item.fate.frees() {
+                freed.freed_bytes += item.bytes;
+            } else {
+                freed.kept.push(Kept { digest: item.digest.to_string(), reason: item.fate.to_string() });
+            }
+        }
         Ok(freed)
     }
 
