@@ -13,7 +13,8 @@ use crate::quantity;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Freed {
     /// Bytes that the store has no longer.
-    freed_bytes: u64,
+    #[serde(rename = "freed_bytes")]
+    bytes: u64,
     /// What stays in the store, because something else needs it.
     kept: Vec<Kept>,
     /// Files of other programs, which the store only pointed to.
@@ -45,7 +46,7 @@ impl Freed {
         }
         for item in gc::release(store, old)?.into_iter().filter(|item| own.contains(&item.digest)) {
             if item.fate.frees() {
-                freed.freed_bytes += item.bytes;
+                freed.bytes += item.bytes;
             } else {
                 freed.kept.push(Kept { digest: item.digest.to_string(), reason: item.fate.to_string() });
             }
@@ -56,8 +57,8 @@ impl Freed {
     /// Says it to people. `what` is what the old layers were, such as `plain weights`.
     pub(crate) fn lines(&self, what: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        if self.freed_bytes > 0 {
-            let bytes = quantity::bytes(self.freed_bytes);
+        if self.bytes > 0 {
+            let bytes = quantity::bytes(self.bytes);
             lines.push(format!(
                 "freed {bytes} of {what}: freed, not shredded; a disk may keep what it no longer lists"
             ));
