@@ -209,7 +209,7 @@ impl fmt::Display for CommandError {
 impl From<LoadError> for CommandError {
     fn from(error: LoadError) -> Self {
         if let Some(breach) = cause::<Breach>(&error)
-            && cause::<io::Error>(&error).is_none()
+            && !matches!(breach, Breach::Io { .. } | Breach::Unusable(_))
         {
             let code =
                 if matches!(breach, Breach::Length { .. }) { "length-mismatch" } else { "digest-mismatch" };
@@ -316,7 +316,10 @@ impl From<ExecutorError> for CommandError {
 fn cause<E: Error + 'static>(error: &LoadError) -> Option<&E> {
     let mut cause = error.source.as_deref().map(|cause| cause as &(dyn Error + 'static));
     while let Some(current) = cause {
-        if let Some(found) = current.downcast_ref::<E>() {
+        // Readers wrap what they meet into errors of the system.
+        let wrapped =
+            current.downcast_ref::<io::Error>().and_then(|error| error.get_ref()?.downcast_ref::<E>());
+        if let Some(found) = wrapped.or_else(|| current.downcast_ref::<E>()) {
             return Some(found);
         }
         cause = current.source();

@@ -13,7 +13,8 @@ use crate::quantity;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Freed {
     /// Bytes that the store has no longer.
-    freed_bytes: u64,
+    #[serde(rename = "freed_bytes")]
+    bytes: u64,
     /// What stays in the store, because something else needs it.
     kept: Vec<Kept>,
     /// Files of other programs, which the store only pointed to.
@@ -34,31 +35,30 @@ impl Freed {
         let dropped =
             before.layers.iter().filter(|layer| !new.layers.iter().any(|now| now.digest == layer.digest));
         let mut freed = Self::default();
-        let mut foreign = Vec::new();
         let mut own = Vec::new();
         for layer in dropped {
             let blob = store.blob(&layer.digest)?;
-            if blob.own { own.push(layer.digest) } else { foreign.push((layer.digest, blob.path)) }
-        }
-        for item in gc::release(store, old)? {
-            let is_layer = own.contains(&item.digest);
-            match item.fate.frees() {
-                true if is_layer => freed.freed_bytes += item.bytes,
-                false if is_layer => {
-                    freed.kept.push(Kept { digest: item.digest.to_string(), reason: item.fate.to_string() })
-                }
-                _ => {}
+            if blob.own {
+                own.push(layer.digest);
+            } else {
+                freed.elsewhere.push(blob.path);
             }
         }
-        freed.elsewhere.extend(foreign.into_iter().map(|(_, path)| path));
+        for item in gc::release(store, old)?.into_iter().filter(|item| own.contains(&item.digest)) {
+            if item.fate.frees() {
+                freed.bytes += item.bytes;
+            } else {
+                freed.kept.push(Kept { digest: item.digest.to_string(), reason: item.fate.to_string() });
+            }
+        }
         Ok(freed)
     }
 
     /// Says it to people. `what` is what the old layers were, such as `plain weights`.
     pub(crate) fn lines(&self, what: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        if self.freed_bytes > 0 {
-            let bytes = quantity::bytes(self.freed_bytes);
+        if self.bytes > 0 {
+            let bytes = quantity::bytes(self.bytes);
             lines.push(format!(
                 "freed {bytes} of {what}: freed, not shredded; a disk may keep what it no longer lists"
             ));

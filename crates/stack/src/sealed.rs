@@ -52,9 +52,10 @@ pub(crate) fn finish(new: NewFile, path: &Path) -> Result<(), CommandError> {
 
 /// The error for a place that is taken.
 pub(crate) fn exists(path: &Path) -> CommandError {
-    let message = match path == Path::new("-") {
-        true => "the standard output takes no such bytes".to_owned(),
-        false => format!("{} is there already", path.display()),
+    let message = if path == Path::new("-") {
+        "the standard output takes no such bytes".to_owned()
+    } else {
+        format!("{} is there already", path.display())
     };
     CommandError::new(Kind::Usage, message).reason("exists").hint("name a new file with -o")
 }

@@ -1,9 +1,11 @@
 //! Long work on files: a bar shows how far it is, and Ctrl-C stops it so that it can clean up behind itself.
 
+use std::future::poll_fn;
 use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
 use std::thread;
 
 use tokio::runtime::Builder;
@@ -53,8 +55,15 @@ impl Work {
 /// Waits for Ctrl-C on a thread of its own, which ends with the program.
 fn listen(stopped: Arc<AtomicBool>) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut pressed = Box::pin(tokio::signal::ctrl_c());
+    // The first look installs the handler: from here on nothing is left half done, however early somebody presses it.
+    let first_look = poll_fn(|context| Poll::Ready(pressed.as_mut().poll(context)));
+    if let Poll::Ready(result) = runtime.block_on(first_look) {
+        stopped.store(result.is_ok(), Ordering::Relaxed);
+        return result;
+    }
     let waiting = move || {
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+        if runtime.block_on(pressed).is_ok() {
             stopped.store(true, Ordering::Relaxed);
         }
     };

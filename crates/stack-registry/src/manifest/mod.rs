@@ -111,7 +111,13 @@ impl Descriptor {
         FilePath::parse(path).ok()
     }
 
-    /// The BLAKE3 root of the bytes, if the descriptor gives one.
+    /// The BLAKE3 root of the described bytes themselves, if the descriptor gives it. That of a sealed payload is the root
+    /// of what it holds, which says nothing about the payload's own bytes.
+    pub fn blob_blake3(&self) -> Option<Digest> {
+        if self.role() == Role::SealedPayload { None } else { self.blake3() }
+    }
+
+    /// The BLAKE3 root of the plain bytes, if the descriptor gives one.
     pub fn blake3(&self) -> Option<Digest> {
         let digest: Digest = self.annotations.get(key::BLAKE3)?.parse().ok()?;
         (digest.algorithm == Algorithm::Blake3).then_some(digest)
@@ -267,6 +273,15 @@ mod tests {
         ] {
             assert!(Manifest::parse(text.as_bytes()).is_err(), "{text:.200}");
         }
+    }
+
+    #[test]
+    fn the_root_of_a_sealed_payload_is_that_of_what_it_holds() {
+        let root = format!("blake3:{}", "0".repeat(64));
+        let described = |media_type| Descriptor::of(media_type, b"").with(key::BLAKE3, root.clone());
+        assert!(described(kind::WEIGHTS).blob_blake3().is_some());
+        let sealed = described(kind::SEALED_PAYLOAD);
+        assert_eq!((sealed.blob_blake3(), sealed.blake3()), (None, root.parse().ok()));
     }
 
     #[test]

@@ -207,7 +207,7 @@ fn blob(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Member, PackageError> {
     let blob = store.blob(&descriptor.digest)?;
-    let blake3 = if let Some(root) = descriptor.blake3() {
+    let blake3 = if let Some(root) = descriptor.blob_blake3() {
         root
     } else {
         let reading = PackageError::io(format!("reading {}", descriptor.digest));

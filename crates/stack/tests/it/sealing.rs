@@ -93,10 +93,16 @@ fn damage_is_named_and_nothing_is_left_of_it() {
         bytes[at] ^= 1;
         bytes
     };
+    // What stands there is base64, and is so still.
+    let other_letter = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
+        bytes
+    };
     for (what, bytes, code, reason) in [
         ("version", flipped(3), 4, "bad-age-header"),
-        ("wrapped key", flipped(header - 60), 10, "no-identity"),
-        ("MAC", flipped(header - 20), 5, "bad-tag"),
+        ("wrapped key", other_letter(header - 60), 10, "no-identity"),
+        ("MAC", other_letter(header - 20), 5, "bad-tag"),
         ("nonce", flipped(header + 2), 5, "bad-tag"),
         ("first chunk", flipped(header + 100), 5, "bad-tag"),
         ("second chunk", flipped(header + 16 + 65_552 + 9), 5, "bad-tag"),
@@ -167,7 +173,7 @@ fn a_sealed_model_runs_and_verifies_and_no_plain_byte_of_it_is_on_disk() {
     assert_eq!(site.ask().output(), answer);
     let verified = site.stack(&["verify", NAME]).output();
     assert!(verified.contains("opened "), "{verified}");
-    assert_eq!(site.plain_files(), [PathBuf::new(); 0]);
+    assert_eq!(site.plain_files(), Vec::<PathBuf>::new());
     let out = site.path("out.gguf");
     let opened = site.json(&["decrypt", NAME, "-o", &out]);
     assert_eq!(opened["files"][0]["according_to"], serde_json::json!([site.key("alice"), "the manifest"]));
@@ -207,7 +213,7 @@ fn who_may_open_a_model_changes_without_its_payload() {
     assert_ne!(site.payload(), payload);
     assert!(!site.blob(&payload).exists(), "the former payload is freed");
     assert_eq!((opens("alice"), opens("bob")), (0, 0));
-    assert_eq!(site.plain_files(), [PathBuf::new(); 0]);
+    assert_eq!(site.plain_files(), Vec::<PathBuf>::new());
 }
 
 #[test]
@@ -316,7 +322,7 @@ fn ctrl_c_leaves_nothing_half_done() {
     let home = site.path("home");
     let child = command(&["encrypt", &file, "--recipient", "alice", "--home", &home]).spawn().unwrap();
     let written = || {
-        let parts = site.names().into_iter().filter(|name| name.ends_with(".part"));
+        let parts = site.names().into_iter().filter(|name| name.contains("-0.part"));
         parts.filter_map(|name| fs::metadata(site.path(&name)).ok()).any(|part| part.len() > 1 << 20)
     };
     while !written() {

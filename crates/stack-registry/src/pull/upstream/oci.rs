@@ -74,7 +74,7 @@ fn file<'a>(
     path: FilePath,
 ) -> Result<UpstreamFile<'a>, OciError> {
     let mut digests = vec![layer.digest];
-    digests.extend(layer.blake3());
+    digests.extend(layer.blob_blake3());
     Ok(UpstreamFile {
         path,
         media_type: layer.media_type.clone(),

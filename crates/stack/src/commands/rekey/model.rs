@@ -39,9 +39,10 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, model: StoredModel) -> R
     let recipients = first.wanted.keys(first.known.as_deref());
     let mut report = Report::new(name.clone(), arguments.rotate, recipients.as_deref());
     let layers = NewLayers::new(&store, &model)?;
-    let layers = match arguments.rotate {
-        true => rotated(arguments, &name, &model, &files, &key, layers)?,
-        false => with_new_headers(&name, &model, &files, &key, layers)?,
+    let layers = if arguments.rotate {
+        rotated(arguments, &name, &model, &files, &key, layers)?
+    } else {
+        with_new_headers(&name, &model, &files, &key, layers)?
     };
     let entry = layers.finish(model.entry.record.clone())?;
     let old = model.entry.manifest.clone();

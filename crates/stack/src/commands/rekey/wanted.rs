@@ -32,23 +32,20 @@ impl Wanted {
             return Ok(Self::Exactly(exactly));
         }
         if header.wants_passphrase() {
-            return match added.is_empty() && removed.is_empty() {
-                true => Ok(Self::Same),
-                false => Err(with_passphrase()),
-            };
+            let changes = !(added.is_empty() && removed.is_empty());
+            return if changes { Err(with_passphrase()) } else { Ok(Self::Same) };
         }
         let Some(known) = known else {
-            return match removed.is_empty() && !arguments.rotate {
-                true if added.is_empty() => Ok(Self::Same),
-                true => Ok(Self::More(added)),
-                false => Err(unknown()),
-            };
+            if arguments.rotate || !removed.is_empty() {
+                return Err(unknown());
+            }
+            return Ok(if added.is_empty() { Self::Same } else { Self::More(added) });
         };
         if let Some(stranger) = removed.iter().find(|key| !known.contains(key)) {
             let message = format!("it is not sealed for {stranger}");
             return Err(CommandError::new(Kind::Missing, message)
                 .reason("no-key")
-                .hint("`stack rekey NAME --sign --json` prints for whom it is"));
+                .hint("`stack show NAME --manifest` says for whom it is"));
         }
         let staying = known.iter().filter(|key| !removed.contains(key)).copied();
         let mut wanted: Vec<_> = staying.collect();
