@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use stack_engine::weights::{Files, Opener, WeightSource};
@@ -77,7 +78,7 @@ impl<'a> Applicant<'a> {
                 for file in self.target.files(statement.ignored())? {
                     let signed = statement.file(&file.name).or(match statement.files() {
                         // A file may have been renamed; its digest decides.
-                        [only] if self.target.path().is_some_and(|path| path.is_file()) => Some(only),
+                        [only] if self.target.path().is_some_and(Path::is_file) => Some(only),
                         _ => None,
                     });
                     // What nobody signed is not there for the engine.
@@ -119,7 +120,7 @@ impl<'a> Applicant<'a> {
         let name = self.target.policy_name();
         // A path is in nobody's hands, so that the signed name may find the rule, too.
         let claimed = self.signatures.iter().filter_map(|signed| signed.payload().claim());
-        let claimed = claimed.map(|claim| &claim.name).filter(|_| self.target.path().is_some()).next();
+        let claimed = claimed.map(|claim| &claim.name).find(|_| self.target.path().is_some());
         let names: Vec<&str> = [Some(&name), claimed].into_iter().flatten().map(String::as_str).collect();
         let Trust { policy, marks, revocations } = &self.trust;
         let case = Case {
@@ -225,19 +226,18 @@ fn opener_of_path(
     signed: &SignedFile,
     attested: &Attested,
 ) -> Result<Opener, CommandError> {
-    let (root, length) = match (signed.blake3, signed.size) {
-        (Some(root), Some(length)) => (root, length),
+    let (root, length) = if let (Some(root), Some(length)) = (signed.blake3, signed.size) {
+        (root, length)
+    } else {
         // Other tools sign SHA-256 alone. The root of the bytes that have it is what loading then insists on.
-        _ => {
-            let hashed = hash_twice(&file)?;
-            if hashed.sha256 != signed.digest() {
-                let message = format!("{} does not match the signed statement", file.name);
-                return Err(CommandError::new(Kind::Differs, message)
-                    .reason("digest-mismatch")
-                    .hint("fetch it again from where it came from"));
-            }
-            (hashed.file.root, hashed.file.length)
+        let hashed = hash_twice(&file)?;
+        if hashed.sha256 != signed.digest() {
+            let message = format!("{} does not match the signed statement", file.name);
+            return Err(CommandError::new(Kind::Differs, message)
+                .reason("digest-mismatch")
+                .hint("fetch it again from where it came from"));
         }
+        (hashed.file.root, hashed.file.length)
     };
     let expected = Expected::signed(root, length, attested.clone());
     let leaves = leaves_of(Some(signed));

@@ -42,7 +42,8 @@ fn a_model_is_fetched_signed_verified_run_sealed_and_carried_over_the_gap() {
     here.run(&["encrypt", "med/stories", "--recipient", "alice"]).output();
     assert_eq!(here.ask("med/stories").output(), answer);
     here.run(&["verify", "med/stories"]).output();
-    assert_eq!(here.files_with(&MODEL[MODEL.len() / 2..][..32]), [PathBuf::new(); 0]);
+    let readable = here.files_with(&MODEL[MODEL.len() / 2..][..32]);
+    assert!(readable.is_empty(), "{readable:?}");
 
     // Over the gap, to people who know alice's key and have one of their own.
     let there = Site::new();
