@@ -1,6 +1,7 @@
 //! `stack doctor`: what this machine has, and what would be used.
 
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 
 use clap::Args;
@@ -10,7 +11,9 @@ use stack_engine::executor::DeviceKind;
 use stack_engine::load;
 
 use crate::command_error::CommandError;
+use crate::home::HomeArguments;
 use crate::output::Data;
+use crate::trust::TrustFolder;
 use crate::{default_model, machine, options, quantity, threads};
 
 #[derive(Debug, Args)]
@@ -30,6 +33,17 @@ struct Report {
     memory: Memory,
     devices: Vec<Device>,
     default_model: DefaultModel,
+    trust: TrustReport,
+}
+
+/// What may be loaded.
+#[derive(Serialize)]
+struct TrustReport {
+    /// The level for models that no rule matches, files of this machine among them.
+    default_level: Option<&'static str>,
+    rules: usize,
+    file: Option<PathBuf>,
+    problem: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +106,7 @@ fn examine() -> Result<Report, CommandError> {
             parameters: model.tensors().iter().map(|tensor| tensor.elements() as u64).sum(),
             size_bytes: model.size_bytes(),
         },
+        trust: trust(),
     })
 }
 
@@ -102,6 +117,23 @@ fn device(kind: DeviceKind) -> Device {
         Some("this program was built without it".to_owned())
     };
     Device { name: kind.to_string(), built_in: kind.supported(), usable: problem.is_none(), problem }
+}
+
+fn trust() -> TrustReport {
+    let home = HomeArguments::default().home();
+    let folder = home.map(|home| TrustFolder::new(&home));
+    let file = folder.as_ref().ok().map(TrustFolder::file);
+    match folder.and_then(|folder| folder.policy()) {
+        Ok(policy) => TrustReport {
+            default_level: Some(policy.level.name()),
+            rules: policy.rules.len(),
+            file,
+            problem: None,
+        },
+        Err(error) => {
+            TrustReport { default_level: None, rules: 0, file, problem: Some(error.message().to_owned()) }
+        }
+    }
 }
 
 fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
@@ -123,6 +155,16 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
     for device in &report.devices {
         let state = device.problem.as_deref().unwrap_or("usable");
         data.line(&format!("device     {}: {state}", device.name))?;
+    }
+    let TrustReport { default_level, rules, problem, .. } = &report.trust;
+    match (default_level, problem) {
+        (Some(level), _) => data.line(&format!(
+            "trust      {level} for models that no rule matches, local files among them; {rules} rules"
+        ))?,
+        (None, problem) => {
+            let problem = problem.as_deref().unwrap_or("cannot be read");
+            data.line(&format!("trust      nothing may be loaded: {problem}"))?;
+        }
     }
     data.line(&format!(
         "default    {}, {} weights, {}",

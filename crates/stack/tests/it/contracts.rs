@@ -203,6 +203,20 @@ fn the_doctor_says_what_would_be_used() {
     assert!(stack(&["doctor"]).output().contains("threads"));
 }
 
+#[test]
+fn the_doctor_says_what_may_be_loaded() {
+    let home = tempfile::tempdir().unwrap();
+    let doctor =
+        || Ran::from(command(&["doctor", "--json"]).env("STACK_HOME", home.path()).output().unwrap()).json();
+    assert_eq!(doctor()["trust"]["default_level"], "audit");
+    fs::create_dir(home.path().join("trust")).unwrap();
+    let file = home.path().join("trust/trust.toml");
+    fs::write(&file, "level = \"strict\"\n").unwrap();
+    assert_eq!(doctor()["trust"]["default_level"], "strict");
+    fs::write(&file, "level = 7\n").unwrap();
+    assert!(doctor()["trust"]["problem"].as_str().unwrap().contains("trust.toml"));
+}
+
 fn rows(report: &Value) -> Vec<Vec<f32>> {
     let row = |row: &Value| row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
     report["logits"].as_array().unwrap().iter().map(row).collect()
