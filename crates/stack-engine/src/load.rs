@@ -1,15 +1,13 @@
 //! Loads whatever a path holds: a decoder or an encoder.
 
-use std::num::NonZero;
 use std::sync::Arc;
-use std::thread;
 
 use stack_chat::{ChatModel, Embedder, ModelCard};
 use stack_seal::verified::Verified;
 
 use crate::encoder::{BertDirectory, Encoder};
 use crate::engine::{Engine, EngineOptions};
-use crate::executor::{Executor, Placement, Progress};
+use crate::executor::{Executor, Placement, Progress, usable_threads};
 use crate::spec::DecoderSpec;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{self, Files, LoadError, WeightSource};
@@ -66,7 +64,7 @@ pub fn load_source(
     } else {
         Loaded::from(Engine::load(&*source, options, progress)?)
     };
-    source.into_files().verify(loaded, workers())
+    source.into_files().verify(loaded, usable_threads())
 }
 
 /// Loads a decoder alone, to be asked for logits, with the same checks.
@@ -82,12 +80,7 @@ pub fn load_executor(
     progress: Progress<'_>,
 ) -> Result<Verified<Box<dyn Executor>>, LoadError> {
     let executor = placement.load(&*source, spec, context, progress)?;
-    source.into_files().verify(executor, workers())
-}
-
-/// Threads that read what loading did not ask for.
-fn workers() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
+    source.into_files().verify(executor, usable_threads())
 }
 
 impl From<Encoder> for Loaded {

@@ -44,7 +44,7 @@ use crate::weights::{LoadError, WeightSource};
 pub(crate) use model::Pooling;
 
 pub use memory::{available_bytes, cache_bytes_per_token, weight_bytes};
-pub use options::EngineOptions;
+pub use options::{EngineOptions, own_template};
 
 /// A decoder that answers requests, several at once.
 ///

@@ -43,14 +43,8 @@ impl EngineOptions {
     pub fn template_for(&self, source: &dyn WeightSource) -> Result<Option<ChatTemplate>, LoadError> {
         let (origin, text) = if let Some(given) = &self.template {
             ("the given chat template".to_owned(), given.clone())
-        } else if let Some(stored) = source
-            .metadata()
-            .text("tokenizer.chat_template")
-            .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?
-        {
-            ("the model's chat template".to_owned(), stored.to_owned())
-        } else if let Some(found) = beside(source.files())? {
-            found
+        } else if let Some(own) = own_template(source)? {
+            own
         } else {
             let architecture =
                 source.metadata().text("general.architecture").ok().flatten().unwrap_or_default();
@@ -64,6 +58,18 @@ impl EngineOptions {
             problem: "cannot be compiled".to_owned(),
             source: Some(Box::new(error)),
         })
+    }
+}
+
+/// The chat template that a model brings along, and where it was found: in its metadata, or in a file beside it.
+///
+/// # Errors
+///
+/// When there is one that cannot be read.
+pub fn own_template(source: &dyn WeightSource) -> Result<Option<(String, String)>, LoadError> {
+    match source.metadata().text("tokenizer.chat_template")? {
+        Some(stored) => Ok(Some(("the model's chat template".to_owned(), stored.to_owned()))),
+        None => beside(source.files()),
     }
 }
 

@@ -7,6 +7,7 @@
 mod batch;
 pub(crate) mod candle;
 mod cpu;
+mod norms;
 mod placement;
 mod routing;
 mod slots;
@@ -19,6 +20,7 @@ use crate::spec::DecoderSpec;
 pub use candle::{CandleExecutor, DeviceKind};
 pub use cpu::CpuExecutor;
 pub use placement::Placement;
+pub(crate) use placement::usable_threads;
 pub use stack_kernels::{Level, UnknownLevel};
 
 /// Called with bytes loaded and bytes in all.

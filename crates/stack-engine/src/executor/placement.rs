@@ -23,9 +23,13 @@ pub struct Placement {
 impl Default for Placement {
     /// The processor, with the best instructions that it has and every thread that this process may use.
     fn default() -> Self {
-        let threads = available_parallelism().map_or(1, NonZero::get);
-        Self { device: DeviceKind::Cpu, level: Level::detect(), threads }
+        Self { device: DeviceKind::Cpu, level: Level::detect(), threads: usable_threads() }
     }
+}
+
+/// Every thread that this process may use.
+pub(crate) fn usable_threads() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
 }
 
 impl Placement {

@@ -25,6 +25,21 @@ impl<'a> Tensors<'a> {
         Self { source, spec, used: Mutex::default(), loaded: AtomicU64::new(0), total, progress }
     }
 
+    /// What they are to make up.
+    pub(super) fn spec(&self) -> &'a DecoderSpec {
+        self.spec
+    }
+
+    /// The kernel of a gated short convolution, which lies channel by channel, `[width, taps]`.
+    pub(super) fn convolution(&self, prefix: &str, taps: usize) -> Result<Vec<f32>, LoadError> {
+        let name = format!("{prefix}.shortconv.conv.weight");
+        self.expect_shape(&name, &[self.spec.embedding, taps])?;
+        if taps < 2 {
+            return Err(LoadError::new(name, "a convolution needs at least two taps"));
+        }
+        self.floats(&name)
+    }
+
     /// Where the tensors lie.
     pub(super) fn source(&self) -> &'a dyn WeightSource {
         self.source

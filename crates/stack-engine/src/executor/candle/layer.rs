@@ -14,24 +14,18 @@ use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
 use crate::executor::batch::Span;
+use crate::executor::norms::LayerNorms;
 use crate::spec::Residual;
 
-/// One layer. Norms that the model does not have are `None`.
+/// One layer.
 pub(super) struct Layer {
     pub(super) residual: Residual,
     pub(super) residual_scale: f32,
-    /// Before mixing.
-    pub(super) mixer_norm: Option<NormLayer>,
+    pub(super) norms: LayerNorms<NormLayer>,
     pub(super) mixer: MixerLayer,
-    /// After mixing.
-    pub(super) post_mixer_norm: Option<NormLayer>,
-    /// Before the feed-forward. A parallel layer without it gives the feed-forward the mixer's input.
-    pub(super) feed_forward_norm: Option<NormLayer>,
     pub(super) feed_forward: Option<FeedForwardLayer>,
     /// Experts beside the feed-forward, and the norm through which they read the layer's input.
     pub(super) side: Option<(NormLayer, Experts)>,
-    /// After the feed-forward.
-    pub(super) post_feed_forward_norm: Option<NormLayer>,
 }
 
 /// What mixes tokens.
@@ -62,7 +56,7 @@ impl Layer {
         rotations: &Rotations,
         caches: &mut Caches<'_>,
     ) -> Result<Tensor> {
-        let input = normalize(self.mixer_norm.as_ref(), x)?;
+        let input = normalize(self.norms.mixer.as_ref(), x)?;
         let mixed = match &self.mixer {
             MixerLayer::Attention(attention) => Some(attention.forward(&input, spans, rotations, caches)?),
             MixerLayer::Latent(latent) => Some(latent.forward(&input, spans, rotations, caches)?),
@@ -71,16 +65,16 @@ impl Layer {
             MixerLayer::None => None,
         };
         let sum = match mixed {
-            Some(mixed) => self.add(x, normalize(self.post_mixer_norm.as_ref(), &mixed)?)?,
+            Some(mixed) => self.add(x, normalize(self.norms.post_mixer.as_ref(), &mixed)?)?,
             None => x.clone(),
         };
         let Some(feed_forward) = &self.feed_forward else { return Ok(sum) };
-        let input = match (self.residual, &self.feed_forward_norm) {
+        let input = match (self.residual, &self.norms.feed_forward) {
             (Residual::Sequential, norm) => normalize(norm.as_ref(), &sum)?,
             (Residual::Parallel, Some(norm)) => norm.forward(x)?,
             (Residual::Parallel, None) => input,
         };
-        let output = normalize(self.post_feed_forward_norm.as_ref(), &feed_forward.forward(&input, x)?)?;
+        let output = normalize(self.norms.post_feed_forward.as_ref(), &feed_forward.forward(&input, x)?)?;
         let sum = self.add(&sum, output)?;
         match &self.side {
             Some((norm, experts)) => sum + experts.forward(&norm.forward(x)?, x)?,

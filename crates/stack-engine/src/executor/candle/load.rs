@@ -11,7 +11,7 @@ mod parts;
 
 use std::sync::Arc;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
 pub(crate) use self::matrices::Raw;
@@ -21,6 +21,7 @@ use super::norm::NormLayer;
 use super::rope::Rope;
 use super::{CandleExecutor, DeviceKind};
 use crate::executor::Progress;
+use crate::executor::norms::NormWeights;
 use crate::executor::slots::Slots;
 use crate::executor::tensors::Tensors;
 use crate::spec::{DecoderSpec, RopeSpec};
@@ -63,14 +64,9 @@ impl CandleExecutor {
             Some(table) => context.min(table.dims()[0]),
             None => context,
         };
-        // LFM2 calls the norm before the output what others call the norm after the embedding.
-        let (embedding_norm, output_norm) = match loader.norm("output_norm", spec.embedding)? {
-            Some(norm) => (loader.weighted_norm("token_embd_norm", spec.embedding)?, norm),
-            None => match loader.norm("token_embd_norm", spec.embedding)? {
-                Some(norm) => (None, norm),
-                None => return Err(LoadError::new("output_norm.weight", "the tensor is missing")),
-            },
-        };
+        let norms = loader.tensors.outer_norms()?;
+        let embedding_norm = norms.embedding.map(|norm| loader.placed(norm)).transpose()?;
+        let output_norm = loader.placed(norms.output)?;
         let ropes = loader.ropes()?;
         let layers = (0..spec.layers.len())
             .into_par_iter()
@@ -110,17 +106,14 @@ impl Loader<'_> {
         Ok(raw)
     }
 
-    /// A norm of `width` elements, if the model has it.
-    fn norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
-        let norm = self.spec.norm;
-        // PLaMo 3 names some norms without a suffix.
-        let weight = match self.vector(&format!("{name}.weight"), width)? {
-            None => self.vector(name, width)?,
-            found => found,
+    /// Puts a norm on the device.
+    fn placed(&self, weights: NormWeights) -> Result<NormLayer, LoadError> {
+        let NormWeights { name, width, weight, bias } = weights;
+        let place = |values: Option<Vec<f32>>| {
+            let placed = values.map(|values| Tensor::from_vec(values, width, self.device)).transpose();
+            placed.map_err(|error| device_error(&name, error))
         };
-        let bias = self.vector(&format!("{name}.bias"), width)?;
-        let exists = weight.is_some() || !norm.weighted;
-        Ok(exists.then(|| NormLayer::new(norm, weight, bias)))
+        Ok(NormLayer::new(self.spec.norm, place(weight)?, place(bias)?))
     }
 
     /// The rotation of each layer; equal ones are shared.

@@ -11,24 +11,18 @@ use super::feed_forward::Network;
 use super::latent::Latent;
 use super::linear::{Inputs, Linear};
 use super::norm::NormLayer;
+use crate::executor::norms::LayerNorms;
 use crate::spec::Residual;
 
-/// One layer. Norms that the model does not have are `None`.
+/// One layer.
 pub(super) struct Layer {
     pub(super) residual: Residual,
     pub(super) residual_scale: f32,
-    /// Before mixing.
-    pub(super) mixer_norm: Option<NormLayer>,
+    pub(super) norms: LayerNorms<NormLayer>,
     pub(super) mixer: MixerLayer,
-    /// After mixing.
-    pub(super) post_mixer_norm: Option<NormLayer>,
-    /// Before the feed-forward. A parallel layer without it gives the feed-forward the mixer's input.
-    pub(super) feed_forward_norm: Option<NormLayer>,
     pub(super) feed_forward: Option<FeedForwardLayer>,
     /// Experts beside the feed-forward, and the norm through which they read the layer's input.
     pub(super) side: Option<(NormLayer, Experts)>,
-    /// After the feed-forward.
-    pub(super) post_feed_forward_norm: Option<NormLayer>,
 }
 
 /// What mixes tokens.
@@ -58,18 +52,18 @@ impl Layer {
             origin.take(length).copy_from_slice(hidden);
         }
         let input = mixer_input.take(length);
-        normalize(pass.cpu, self.mixer_norm.as_ref(), hidden, input);
+        normalize(pass.cpu, self.norms.mixer.as_ref(), hidden, input);
         let input = &*input;
         // A parallel layer with two norms reads the stream as it is before the mixer has added to it.
         let parallel = self.residual == Residual::Parallel;
-        if let (true, Some(norm)) = (parallel, &self.feed_forward_norm) {
+        if let (true, Some(norm)) = (parallel, &self.norms.feed_forward) {
             norm.apply(pass.cpu, hidden, network_input.take(length));
         }
         let mut sum = Sum { cpu: pass.cpu, scale: self.residual_scale, hidden, returned, normalized };
         self.mix(pass, scratch, input, &mut sum);
 
         let Some(feed_forward) = &self.feed_forward else { return };
-        let input = match (parallel, &self.feed_forward_norm) {
+        let input = match (parallel, &self.norms.feed_forward) {
             (true, None) => input,
             (true, Some(_)) => network_input.get(length),
             (false, norm) => {
@@ -82,14 +76,14 @@ impl Layer {
             FeedForwardLayer::Dense(network) => {
                 let inner = network.inner(pass.cpu, scratch, pass.rows, input);
                 let Scratch { inputs, inner: buffer, .. } = scratch;
-                let norm = self.post_feed_forward_norm.as_ref();
+                let norm = self.norms.post_feed_forward.as_ref();
                 sum.add_product(&network.down, inputs, buffer.get(inner), norm);
             }
             FeedForwardLayer::Experts(experts) => {
                 let routed = if experts.spec.routed_early { origin.get(length) } else { input };
                 let out = sum.returned.take(length);
                 experts.forward(pass.cpu, scratch, input, routed, out);
-                sum.add_returned(length, self.post_feed_forward_norm.as_ref());
+                sum.add_returned(length, self.norms.post_feed_forward.as_ref());
             }
         }
         if let Some((norm, experts)) = &self.side {
@@ -111,12 +105,12 @@ impl Layer {
                 (convolution.mix(pass, scratch, x), &convolution.output)
             }
             MixerLayer::Linear(linear) => {
-                return sum.add_product(linear, &mut scratch.inputs, x, self.post_mixer_norm.as_ref());
+                return sum.add_product(linear, &mut scratch.inputs, x, self.norms.post_mixer.as_ref());
             }
             MixerLayer::None => return,
         };
         let Scratch { inputs, heads, .. } = scratch;
-        sum.add_product(output, inputs, heads.get(mixed), self.post_mixer_norm.as_ref());
+        sum.add_product(output, inputs, heads.get(mixed), self.norms.post_mixer.as_ref());
     }
 
     /// Whether something after the mixer reads what the layer was given.

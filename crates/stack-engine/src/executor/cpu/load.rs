@@ -20,6 +20,7 @@ use super::linear::Companions;
 use super::norm::NormLayer;
 use super::rope::{Rope, Tables};
 use crate::executor::Progress;
+use crate::executor::norms::NormWeights;
 use crate::executor::slots::Slots;
 use crate::executor::tensors::Tensors;
 use crate::spec::{DecoderSpec, Mixer, RopeSpec};
@@ -56,14 +57,9 @@ impl CpuExecutor {
         };
         let positions = loader.positions()?;
         let context = positions.as_ref().map_or(context, |table| context.min(table.len() / spec.embedding));
-        // LFM2 calls the norm before the output what others call the norm after the embedding.
-        let (embedding_norm, output_norm) = match loader.norm("output_norm", spec.embedding)? {
-            Some(norm) => (loader.weighted_norm("token_embd_norm", spec.embedding)?, norm),
-            None => match loader.norm("token_embd_norm", spec.embedding)? {
-                Some(norm) => (None, norm),
-                None => return Err(LoadError::new("output_norm.weight", "the tensor is missing")),
-            },
-        };
+        let norms = loader.tensors.outer_norms()?;
+        let embedding_norm = norms.embedding.map(|norm| loader.held(norm));
+        let output_norm = loader.held(norms.output);
         let (ropes, rope_of) = loader.ropes(context)?;
         let layers = rope_of
             .into_iter()
@@ -163,23 +159,18 @@ impl Loader<'_> {
         self.resident.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// A norm of `width` elements, if the model has it.
-    fn norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
-        let norm = self.spec.norm;
-        // PLaMo 3 names some norms without a suffix.
-        let weight = match self.vector(&format!("{name}.weight"), width)? {
-            None => self.vector(name, width)?,
-            found => found,
-        };
-        let bias = self.vector(&format!("{name}.bias"), width)?;
-        let exists = weight.is_some() || !norm.weighted;
-        Ok(exists.then_some(NormLayer { norm, width, weight, bias }))
+    /// Counts the weights of a norm among those that are held.
+    fn held(&self, weights: NormWeights) -> NormLayer {
+        let NormWeights { width, weight, bias, .. } = weights;
+        for values in [&weight, &bias].into_iter().flatten() {
+            self.hold(size_of_val(values.as_slice()));
+        }
+        NormLayer { norm: self.spec.norm, width, weight, bias }
     }
 
     /// A norm that exists only where it has weights, even in models whose norms have none.
     fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
-        let exists = self.tensors.has(&format!("{name}.weight")) || self.tensors.has(name);
-        if exists { self.norm(name, width) } else { Ok(None) }
+        Ok(self.tensors.weighted_norm(name, width)?.map(|norm| self.held(norm)))
     }
 
     /// What is added to embeddings by position.

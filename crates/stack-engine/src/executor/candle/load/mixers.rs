@@ -121,15 +121,10 @@ impl Loader<'_> {
 
     pub(super) fn short_convolution(&self, prefix: &str, taps: usize) -> Result<ShortConvolution, LoadError> {
         let width = self.spec.embedding;
-        let name = format!("{prefix}.shortconv.conv.weight");
-        self.tensors.expect_shape(&name, &[width, taps])?;
-        if taps < 2 {
-            return Err(LoadError::new(name, "a convolution needs at least two taps"));
-        }
-        let kernel = self.tensors.floats(&name)?;
+        let kernel = self.tensors.convolution(prefix, taps)?;
         let tap = |tap: usize| {
             let column: Vec<f32> = kernel.iter().skip(tap).step_by(taps).copied().collect();
-            Tensor::from_vec(column, width, self.device).map_err(|error| device_error(&name, error))
+            Tensor::from_vec(column, width, self.device).map_err(|error| device_error(prefix, error))
         };
         Ok(ShortConvolution {
             input: self.linear(

@@ -12,7 +12,7 @@ use super::super::norm::NormLayer;
 use super::super::rope::Rope;
 use super::{Loader, Part, device_error, halves_order};
 use crate::executor::tensors::missing;
-use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer, Residual, Rotation};
+use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer, Rotation};
 use crate::weights::LoadError;
 
 impl Loader<'_> {
@@ -20,7 +20,6 @@ impl Loader<'_> {
         let spec = &self.spec.layers[index];
         let prefix = format!("blk.{index}");
         let width = self.spec.embedding;
-        let norm = |name: &str| self.norm(&format!("{prefix}.{name}"), width);
         let rope = ropes[index].clone();
         let mixer = match &spec.mixer {
             Mixer::Attention(attention) => MixerLayer::Attention(self.attention(&prefix, attention, rope)?),
@@ -51,45 +50,25 @@ impl Loader<'_> {
                 Some(FeedForwardLayer::Experts(Box::new(self.experts(&prefix, experts)?)))
             }
         };
-        // Falcon-40B normalizes the input of attention by a norm of its own.
-        let (mixer_norm, feed_forward_norm) =
-            match self.weighted_norm(&format!("{prefix}.attn_norm_2"), width)? {
-                Some(own) if spec.residual == Residual::Parallel => (Some(own), norm("attn_norm")?),
-                _ => (norm("attn_norm")?, norm(spec.feed_forward_norm)?),
-            };
         Ok(Layer {
             residual: spec.residual,
             residual_scale: self.spec.residual_scale,
-            mixer_norm,
+            norms: self.tensors.layer_norms(index)?.try_map(|norm| self.placed(norm))?,
             mixer,
-            post_mixer_norm: match spec.post_attention_norm {
-                Some(name) => self.weighted_norm(&format!("{prefix}.{name}"), width)?,
-                None => None,
-            },
-            feed_forward_norm,
             feed_forward,
             side: match &spec.side_experts {
                 Some(experts) => {
-                    let name = format!("{prefix}.ffn_norm_exps");
-                    let norm = self.weighted_norm(&name, width)?.ok_or_else(|| missing(&name))?;
+                    let norm = self.placed(self.tensors.side_norm(index)?)?;
                     Some((norm, self.experts(&prefix, experts)?))
                 }
                 None => None,
-            },
-            post_feed_forward_norm: match self.weighted_norm(&format!("{prefix}.post_ffw_norm"), width)? {
-                None => self.weighted_norm(&format!("{prefix}.layer_output_norm"), width)?,
-                found => found,
             },
         })
     }
 
     /// A norm that exists only where it has weights, even in models whose norms have none.
     pub(super) fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
-        if self.tensors.has(&format!("{name}.weight")) || self.tensors.has(name) {
-            self.norm(name, width)
-        } else {
-            Ok(None)
-        }
+        self.tensors.weighted_norm(name, width)?.map(|norm| self.placed(norm)).transpose()
     }
 
     /// The gate of what the heads return: one number for each head, or for each of their elements.

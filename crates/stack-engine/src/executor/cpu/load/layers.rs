@@ -6,15 +6,13 @@ use super::super::linear::Linear;
 use super::super::norm::NormLayer;
 use super::{Loader, Scale};
 use crate::executor::tensors::missing;
-use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer, Residual};
+use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer};
 use crate::weights::LoadError;
 
 impl Loader<'_> {
     pub(super) fn layer(&self, index: usize, rope: Option<usize>) -> Result<Layer, LoadError> {
         let spec = &self.spec.layers[index];
         let prefix = format!("blk.{index}");
-        let width = self.spec.embedding;
-        let norm = |name: &str| self.norm(&format!("{prefix}.{name}"), width);
         let feed_forward = match &spec.feed_forward {
             FeedForward::None => None,
             FeedForward::Dense { activation } => Some(FeedForwardLayer::Dense(Box::new(self.network(
@@ -27,34 +25,18 @@ impl Loader<'_> {
                 Some(FeedForwardLayer::Experts(Box::new(self.experts(&prefix, experts)?)))
             }
         };
-        // Falcon-40B normalizes the input of attention by a norm of its own.
-        let (mixer_norm, feed_forward_norm) =
-            match self.weighted_norm(&format!("{prefix}.attn_norm_2"), width)? {
-                Some(own) if spec.residual == Residual::Parallel => (Some(own), norm("attn_norm")?),
-                _ => (norm("attn_norm")?, norm(spec.feed_forward_norm)?),
-            };
         Ok(Layer {
             residual: spec.residual,
             residual_scale: self.spec.residual_scale,
-            mixer_norm,
+            norms: self.tensors.layer_norms(index)?.try_map(|norm| Ok::<_, LoadError>(self.held(norm)))?,
             mixer: self.mixer(index, &prefix, rope)?,
-            post_mixer_norm: match spec.post_attention_norm {
-                Some(name) => self.weighted_norm(&format!("{prefix}.{name}"), width)?,
-                None => None,
-            },
-            feed_forward_norm,
             feed_forward,
             side: match &spec.side_experts {
                 Some(experts) => {
-                    let name = format!("{prefix}.ffn_norm_exps");
-                    let norm = self.weighted_norm(&name, width)?.ok_or_else(|| missing(&name))?;
+                    let norm = self.held(self.tensors.side_norm(index)?);
                     Some((norm, self.experts(&prefix, experts)?))
                 }
                 None => None,
-            },
-            post_feed_forward_norm: match self.weighted_norm(&format!("{prefix}.post_ffw_norm"), width)? {
-                None => self.weighted_norm(&format!("{prefix}.layer_output_norm"), width)?,
-                found => found,
             },
         })
     }

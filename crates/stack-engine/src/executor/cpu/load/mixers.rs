@@ -118,12 +118,7 @@ impl Loader<'_> {
         taps: usize,
     ) -> Result<ShortConvolution, LoadError> {
         let width = self.spec.embedding;
-        let name = format!("{prefix}.shortconv.conv.weight");
-        self.tensors.expect_shape(&name, &[width, taps])?;
-        if taps < 2 {
-            return Err(LoadError::new(name, "a convolution needs at least two taps"));
-        }
-        let kernel = self.tensors.floats(&name)?;
+        let kernel = self.tensors.convolution(prefix, taps)?;
         self.hold(size_of_val(kernel.as_slice()));
         let linear = |part: &str, rows| {
             self.linear(&format!("{prefix}.shortconv.{part}"), [rows, width], Scale::BeforeBias)
