@@ -6,12 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use stack_engine::weights::{Files, Opener, WeightSource};
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
-use stack_registry::trust::{Case, Level, Moment, Template, Verdict, judge};
+use stack_registry::trust::{Level, Verdict};
 use stack_seal::bundle::{Signed, Unsigned};
 use stack_seal::digest::{LeafList, Root};
 use stack_seal::statement::{Claim, SignedFile, Statement};
@@ -21,10 +20,9 @@ use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::config::Config;
 use crate::home::Home;
-use crate::machine;
 use crate::privacy::{PrivacyArguments, Tier};
 use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, unsigned};
-use crate::trust::{Trust, TrustFolder, refused};
+use crate::trust::{Question, Trust, TrustFolder, refused};
 
 /// A model that somebody wants to load.
 pub(crate) struct Applicant<'a> {
@@ -59,7 +57,7 @@ impl<'a> Applicant<'a> {
     ///
     /// Of a model that was signed or lies in the store, there are no other files than those listed.
     pub(crate) fn files(&self) -> Result<Files, CommandError> {
-        let verdict = self.judged(None, Template::Unknown);
+        let verdict = self.judged(None);
         let trusted = verdict.statement.filter(|_| !verdict.identities.is_empty());
         let statement = trusted.map(|index| self.signatures[index].payload());
         let attested = Attested { signers: verdict.identities };
@@ -76,11 +74,10 @@ impl<'a> Applicant<'a> {
             (Target::File(_) | Target::Folder(_), Some(statement)) => {
                 let mut files = BTreeMap::new();
                 for file in self.target.files(statement.ignored())? {
-                    let signed = statement.file(&file.name).or(match statement.files() {
-                        // A file may have been renamed; its digest decides.
-                        [only] if self.target.path().is_some_and(Path::is_file) => Some(only),
-                        _ => None,
-                    });
+                    let signed = match &self.target {
+                        Target::File(_) => statement.file_or_only(&file.name),
+                        Target::Folder(_) | Target::Stored(_) => statement.file(&file.name),
+                    };
                     // What nobody signed is not there for the engine.
                     if let Some(signed) = signed {
                         files.insert(file.name.clone(), opener_of_path(file, signed, &attested)?);
@@ -98,7 +95,7 @@ impl<'a> Applicant<'a> {
     /// When it is refused; names the rule and how to satisfy it.
     pub(crate) fn admit(self, source: &dyn WeightSource) -> Result<Admission, CommandError> {
         let facts = ModelFacts::of(source);
-        let verdict = self.judged(Some(facts.format), ModelFacts::judged_template(Some(&facts)));
+        let verdict = self.judged(Some(&facts));
         if let Some((check, reason)) = verdict.refusal() {
             let level = verdict.level.name();
             let rule = match &verdict.rule {
@@ -116,31 +113,10 @@ impl<'a> Applicant<'a> {
         Ok(Admission { folder: self.folder, accepted, _model: model })
     }
 
-    fn judged(&self, format: Option<&str>, template: Template) -> Verdict {
-        let name = self.target.policy_name();
-        // A path is in nobody's hands, so that the signed name may find the rule, too.
-        let claimed = self.signatures.iter().filter_map(|signed| signed.payload().claim());
-        let claimed = claimed.map(|claim| &claim.name).find(|_| self.target.path().is_some());
-        let names: Vec<&str> = [Some(&name), claimed].into_iter().flatten().map(String::as_str).collect();
-        let Trust { policy, marks, revocations } = &self.trust;
-        let case = Case {
-            names: &names,
-            signatures: &self.signatures,
-            in_catalog: false,
-            digests: &[],
-            format,
-            template,
-            sealed: self.is_sealed(),
-            tier: Some(self.tier),
-            reach: None,
-            level: None,
-        };
-        judge(policy, &case, &Moment { now: machine::now(), marks, revocations })
-    }
-
-    fn is_sealed(&self) -> bool {
-        let Target::Stored(model) = &self.target else { return false };
-        model.files.iter().any(|file| matches!(file.bytes, FileBytes::Sealed { .. }))
+    fn judged(&self, facts: Option<&ModelFacts>) -> Verdict {
+        let sealed = !self.target.sealed_files().is_empty();
+        let question = Question { facts, sealed, tier: Some(self.tier), level: None };
+        self.trust.judge(&self.target, &self.signatures, &question)
     }
 
     /// Says what a file of the store must turn out to be.

@@ -41,8 +41,13 @@ pub(crate) fn count() -> usize {
     from_environment().unwrap_or_else(preferred)
 }
 
+/// Returns how many threads this process may use; work on files takes all of them.
+pub(crate) fn usable() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
 fn preferred() -> usize {
-    let usable = available_parallelism().map_or(1, NonZero::get);
+    let usable = usable();
     machine::physical_cores().map_or(usable, |cores| cores.min(usable))
 }
 

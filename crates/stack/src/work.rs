@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
@@ -68,9 +67,4 @@ fn listen(stopped: Arc<AtomicBool>) -> io::Result<()> {
         }
     };
     thread::Builder::new().name("ctrl-c".to_owned()).spawn(waiting).map(drop)
-}
-
-/// How many threads such work gets.
-pub(crate) fn workers() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }

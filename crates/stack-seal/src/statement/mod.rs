@@ -90,6 +90,15 @@ impl Statement {
         self.files.binary_search_by(|file| file.name.as_str().cmp(name)).ok().map(|index| &self.files[index])
     }
 
+    /// Finds the file that a file of this name may be: it may have been renamed if it is the only one. Its digest
+    /// decides.
+    pub fn file_or_only(&self, name: &str) -> Option<&SignedFile> {
+        self.file(name).or(match self.files() {
+            [only] => Some(only),
+            _ => None,
+        })
+    }
+
     /// Names in the model's folder that the signer left out.
     pub fn ignored(&self) -> &[String] {
         &self.ignored

@@ -18,8 +18,9 @@ use crate::options::CommonArguments;
 use crate::output::{Data, harmless};
 use crate::sealed::{self, Holds};
 use crate::signing::Target;
+use crate::threads;
 use crate::trust::TrustFolder;
-use crate::work::{self, Work};
+use crate::work::Work;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -131,7 +132,7 @@ impl Arguments {
         let work = Work::start("opening", unlocked.len(), self.common.quiet)?;
         let target = new.file().try_clone().map_err(|error| sealed::cannot_write(out, error))?;
         let hashed = unlocked
-            .decrypt_to(target, work::workers(), &|bytes| work.advance(bytes))
+            .decrypt_to(target, threads::usable(), &|bytes| work.advance(bytes))
             .map_err(|error| work.failed(sealed::cannot_open(what, error)))?;
         compare(what, &hashed, known)?;
         sealed::finish(new, out)?;
@@ -159,11 +160,7 @@ fn signed_roots(home: &Home, target: &Target, file: &str) -> Result<Vec<Known>, 
     let trusted = trust.policy.keys();
     let known = |signed: &Signed<Statement>| {
         let statement = signed.payload();
-        let entry = statement.file(file).or(match statement.files() {
-            // A file may have been renamed; its digest decides.
-            [only] => Some(only),
-            _ => None,
-        })?;
+        let entry = statement.file_or_only(file)?;
         Some(Known { root: entry.blake3?, by: signed.key().to_string() })
     };
     let signatures = signatures(target, home, &trust)?;

@@ -1,8 +1,6 @@
 //! `stack doctor`: what this machine has, and what would be used.
 
-use std::num::NonZero;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 
 use clap::Args;
 use serde::Serialize;
@@ -95,7 +93,7 @@ fn examine() -> Result<Report, CommandError> {
             features: machine::features(),
             isa: options::level()?.to_string(),
             physical_cores: machine::physical_cores(),
-            usable_threads: available_parallelism().map_or(1, NonZero::get),
+            usable_threads: threads::usable(),
         },
         threads: threads::count(),
         memory: Memory { total_bytes: machine::memory_bytes(), available_bytes: available_bytes() },

@@ -1,5 +1,6 @@
 //! What a model is: its format and its chat template.
 
+use stack_engine::engine;
 use stack_engine::load;
 use stack_engine::weights::{Files, WeightSource};
 use stack_registry::trust::Template;
@@ -28,8 +29,9 @@ impl ModelFacts {
 
     /// Takes the facts of a model that is open.
     pub(crate) fn of(source: &dyn WeightSource) -> Self {
-        let stored = source.metadata().text("tokenizer.chat_template").ok().flatten().map(str::to_owned);
-        let template = stored.or_else(|| beside(source.files())).map(|text| Root::of(text.as_bytes()));
+        // A template that cannot be read is none; to load the model with it is an error.
+        let own = engine::own_template(source).ok().flatten();
+        let template = own.map(|(_, text)| Root::of(text.as_bytes()));
         let is_safetensors = source.files().has_companion("config.json");
         Self { format: if is_safetensors { "safetensors" } else { "gguf" }, template }
     }
@@ -44,14 +46,27 @@ impl ModelFacts {
     }
 }
 
-/// Finds the template that a folder has in a file of its own.
-fn beside(files: &Files) -> Option<String> {
-    let read = |name: &str| {
-        let bytes = files.has_companion(name).then(|| files.read(name).ok()).flatten()?;
-        String::from_utf8(bytes).ok()
-    };
-    read("chat_template.jinja").or_else(|| {
-        let settings: serde_json::Value = serde_json::from_str(&read("tokenizer_config.json")?).ok()?;
-        Some(settings.get("chat_template")?.as_str()?.to_owned())
-    })
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use stack_testkit::GgufBuilder;
+
+    use super::*;
+
+    #[test]
+    fn the_template_is_the_one_that_the_engine_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("m.gguf"), GgufBuilder::new("llama").build()).unwrap();
+        let facts = || ModelFacts::of(&*Files::at(folder.path()).and_then(load::open).unwrap());
+        assert_eq!(facts().template, None);
+        let beside = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        beside(
+            "tokenizer_config.json",
+            r#"{"chat_template": [{"name": "tools", "template": "A"}, {"name": "default", "template": "B"}]}"#,
+        );
+        assert_eq!(facts().template, Some(Root::of(b"B")));
+        beside("chat_template.jinja", "C");
+        assert_eq!(facts().template, Some(Root::of(b"C")));
+    }
 }

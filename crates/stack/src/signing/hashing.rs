@@ -1,15 +1,14 @@
 //! Digests of a target's files, with a bar where it takes a while.
 
 use std::fs::File;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use stack_seal::digest::{self, Digest, HashedFile};
 
 use super::TargetFile;
 use crate::command_error::CommandError;
 use crate::load_bar::LoadBar;
+use crate::threads;
 
 /// What a file turned out to be.
 pub(crate) struct Hashed {
@@ -21,8 +20,7 @@ pub(crate) struct Hashed {
 
 /// Computes BLAKE3 with all cores.
 pub(crate) fn hash_plainly(target: &TargetFile) -> Result<HashedFile, CommandError> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get);
-    with_bar(target, |file, progress| digest::hash_file(file, workers, progress))
+    with_bar(target, |file, progress| digest::hash_file(file, threads::usable(), progress))
 }
 
 /// Computes BLAKE3 and SHA-256 in one reading.

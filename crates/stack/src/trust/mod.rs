@@ -2,6 +2,7 @@
 
 mod edit;
 mod file;
+mod question;
 mod refusal;
 
 use std::fs::{self, File};
@@ -19,6 +20,7 @@ use crate::home::Home;
 use crate::private_file::{self, Existing, Readers};
 
 pub(crate) use edit::{Document, RuleChange};
+pub(crate) use question::Question;
 pub(crate) use refusal::refused;
 
 /// The folder, of which nothing need exist: then nobody is trusted, and everything is audited.

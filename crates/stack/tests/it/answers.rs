@@ -1,5 +1,7 @@
 //! `stack run`: what a model answers.
 
+use std::path::Path;
+
 use serde_json::Value;
 use stack_testkit::reference_data;
 
@@ -15,18 +17,7 @@ fn greedy_continuations_are_those_of_the_reference() {
     assert_eq!(cases.len(), 3);
     for case in cases {
         let prompt = case["prompt"].as_str().unwrap();
-        let run = [
-            "run",
-            "-m",
-            model.to_str().unwrap(),
-            "--raw",
-            "--temperature",
-            "0",
-            "--max-tokens",
-            "120",
-            prompt,
-        ];
-        let text = stack(&run).output();
+        let text = continued(&model, &["--max-tokens", "120", prompt]);
         assert!(text.starts_with(case["text_starts_with"].as_str().unwrap()), "{text:?}");
     }
 }
@@ -92,16 +83,12 @@ fn talk_stays_out_of_the_answer() {
 #[test]
 fn a_stop_text_ends_the_answer() {
     let Some(model) = reference_data("stories260K/stories260K.gguf") else { return };
-    let run = [
-        "run",
-        "-m",
-        model.to_str().unwrap(),
-        "--raw",
-        "--temperature",
-        "0",
-        "--stop",
-        " named",
-        "Once upon a time",
-    ];
-    assert_eq!(stack(&run).output(), ", there was a little girl\n");
+    let text = continued(&model, &["--stop", " named", "Once upon a time"]);
+    assert_eq!(text, ", there was a little girl\n");
+}
+
+/// Lets a model continue a prompt, always with the most probable token.
+fn continued(model: &Path, arguments: &[&str]) -> String {
+    let run = ["run", "-m", model.to_str().unwrap(), "--raw", "--temperature", "0"];
+    stack(&[&run, arguments].concat()).output()
 }

@@ -10,10 +10,10 @@ use stack_seal::age::{self, Sealing};
 use super::{Arguments, Readers};
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
-use crate::machine;
 use crate::output::{Data, harmless};
 use crate::sealed;
-use crate::work::{self, Work};
+use crate::work::Work;
+use crate::{machine, threads};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -39,7 +39,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
     let work = Work::start("sealing", length, arguments.common.quiet)?;
     let target = new.file().try_clone().map_err(|error| sealed::cannot_write(&out, error))?;
     let hashed = Sealing::new(&recipients, &mut machine::random()?)
-        .write_file(&plain, target, work::workers(), &|bytes| work.advance(bytes))
+        .write_file(&plain, target, threads::usable(), &|bytes| work.advance(bytes))
         .map_err(|error| work.failed(sealed::cannot_seal(path, &out, error)))?;
     sealed::finish(new, &out)?;
     let report =

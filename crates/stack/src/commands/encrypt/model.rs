@@ -10,9 +10,9 @@ use super::{Arguments, Readers};
 use crate::command_error::{CommandError, Kind};
 use crate::freed::Freed;
 use crate::home::Home;
-use crate::machine;
 use crate::output::Data;
-use crate::work::{self, Work};
+use crate::work::Work;
+use crate::{machine, threads};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -50,7 +50,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Re
     let work = Work::start("sealing", bytes, arguments.common.quiet)?;
     let mut random = machine::random()?;
     let mut means =
-        Means { workers: work::workers(), random: &mut random, progress: &|bytes| work.advance(bytes) };
+        Means { workers: threads::usable(), random: &mut random, progress: &|bytes| work.advance(bytes) };
     let mut layers = NewLayers::new(&store, &model)?;
     let mut files = Vec::new();
     for layer in &model.manifest.layers {

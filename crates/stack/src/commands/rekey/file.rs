@@ -10,10 +10,10 @@ use super::wanted::Wanted;
 use super::{Arguments, Report};
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
-use crate::machine;
 use crate::private_file::{Existing, NewFile, Readers};
 use crate::sealed;
-use crate::work::{self, Work};
+use crate::work::Work;
+use crate::{machine, threads};
 
 /// Puts a file with the new header in place of the old one, in one step.
 pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<Report, CommandError> {
@@ -39,7 +39,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
         let work = Work::start("sealing", unlocked.len(), arguments.common.quiet)?;
         let target = new.file().try_clone().map_err(writing)?;
         Sealing::new(&recipients, &mut machine::random()?)
-            .rewrite_file(&unlocked, target, work::workers(), &|bytes| work.advance(bytes))
+            .rewrite_file(&unlocked, target, threads::usable(), &|bytes| work.advance(bytes))
             .map_err(|error| work.failed(cannot_open(error)))?;
     } else {
         let work = Work::start("copying", metadata.len() - payload_at, arguments.common.quiet)?;

@@ -11,9 +11,9 @@ use super::{Arguments, Report, signature};
 use crate::command_error::{CommandError, Kind};
 use crate::freed::Freed;
 use crate::home::Home;
-use crate::machine;
 use crate::sealed;
-use crate::work::{self, Work};
+use crate::work::Work;
+use crate::{machine, threads};
 
 /// A sealed file of the model, and what is to become of it.
 struct SealedFile<'a> {
@@ -116,7 +116,7 @@ fn rotated<'a>(
     let work = Work::start("sealing", bytes, arguments.common.quiet)?;
     let mut random = machine::random()?;
     let mut means =
-        Means { workers: work::workers(), random: &mut random, progress: &|bytes| work.advance(bytes) };
+        Means { workers: threads::usable(), random: &mut random, progress: &|bytes| work.advance(bytes) };
     for layer in &model.manifest.layers {
         match files.iter().zip(&recipients).find(|(file, _)| std::ptr::eq(file.header_layer, layer)) {
             Some((file, recipients)) => {

@@ -9,7 +9,7 @@ use stack_seal::statement::{SealedFile, SignedFile, Statement};
 
 use crate::command_error::{CommandError, Kind};
 use crate::signing::{Target, TargetFile, hash_plainly, hash_twice};
-use crate::{quantity, work};
+use crate::{quantity, threads};
 
 /// Which digests are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,12 +130,8 @@ fn pair<'a>(
 ) -> Result<Vec<(TargetFile, &'a SignedFile)>, CommandError> {
     let files = target.files(statement.ignored())?;
     if let (Target::File(_), [file]) = (target, files.as_slice()) {
-        // A file may have been renamed; its digest decides.
-        let signed = statement.file(&file.name).or(match statement.files() {
-            [only] => Some(only),
-            _ => None,
-        });
-        return Ok(vec![(file.clone(), signed.ok_or_else(|| unsigned_file(&file.name))?)]);
+        let signed = statement.file_or_only(&file.name).ok_or_else(|| unsigned_file(&file.name))?;
+        return Ok(vec![(file.clone(), signed)]);
     }
     let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
     if let Some(missing) = statement.files().iter().find(|signed| !names.contains(signed.name.as_str())) {
@@ -228,7 +224,7 @@ fn check_opened(file: &TargetFile, signed: &SignedFile, unlock: &Unlock<'_>) -> 
         return Err(CommandError::new(Kind::Differs, message).reason("length-mismatch").hint(AGAIN));
     }
     let found = unlocked
-        .hash(work::workers(), &|_| Ok(()))
+        .hash(threads::usable(), &|_| Ok(()))
         .map_err(|error| crate::sealed::cannot_open(&file.name, error))?;
     if found.root == root {
         Ok(format!("opened {}: {root}", file.name))

@@ -8,7 +8,7 @@ mod report;
 use std::path::PathBuf;
 
 use clap::Args;
-use stack_registry::trust::{Case, Level, Moment, Outcome, Step, Verdict, judge};
+use stack_registry::trust::{Level, Outcome, Step};
 use stack_seal::age::UnlockedFile;
 use stack_seal::bundle::{Bundle, Signed};
 use stack_seal::digest::Digest;
@@ -18,12 +18,12 @@ use self::report::{Report, Stop};
 use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::identities;
 use crate::no_sockets::Sockets;
 use crate::options::CommonArguments;
 use crate::output::Data;
 use crate::signing::{ModelFacts, Target, read_bundle, unsigned};
-use crate::trust::{Trust, TrustFolder, refused};
-use crate::{identities, machine};
+use crate::trust::{Question, Trust, TrustFolder, refused};
 
 pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 
@@ -111,7 +111,9 @@ fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
         signatures.extend(report.record_with("signature", opened)?);
     }
     let facts = ModelFacts::look(&inputs.target);
-    let verdict = judged(&inputs, &signatures, facts.as_ref());
+    let question =
+        Question { facts: facts.as_ref(), sealed: facts.is_none(), tier: None, level: Some(Level::Strict) };
+    let verdict = inputs.trust.judge(&inputs.target, &signatures, &question);
     // What the signature step passes has a line for each signature already.
     let checks = verdict.checks.iter().filter(|check| check.step != Step::Signature || signatures.is_empty());
     for check in checks {
@@ -199,27 +201,4 @@ fn bundles(
             .hint("sign it with `stack sign`, or name the signature with --signature"));
     }
     Ok(found)
-}
-
-/// Asks the policy, as strictly as it can be asked.
-fn judged(inputs: &Inputs, signatures: &[Signed<Statement>], facts: Option<&ModelFacts>) -> Verdict {
-    let name = inputs.target.policy_name();
-    // A path is in nobody's hands, so that the signed name may find the rule, too.
-    let claimed = signatures.iter().filter_map(|signed| signed.payload().claim()).map(|claim| &claim.name);
-    let claimed = claimed.take(usize::from(inputs.target.path().is_some())).next();
-    let names: Vec<&str> = [Some(&name), claimed].into_iter().flatten().map(String::as_str).collect();
-    let case = Case {
-        names: &names,
-        signatures,
-        in_catalog: false,
-        digests: &[],
-        format: facts.map(|facts| facts.format),
-        template: ModelFacts::judged_template(facts),
-        sealed: facts.is_none(),
-        tier: None,
-        reach: None,
-        level: Some(Level::Strict),
-    };
-    let Trust { policy, marks, revocations } = &inputs.trust;
-    judge(policy, &case, &Moment { now: machine::now(), marks, revocations })
 }
