@@ -4,6 +4,7 @@ use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
+use std::sync::{Arc, Mutex, PoisonError};
 
 #[cfg(target_os = "linux")]
 use rustix::mm::Advice;
@@ -43,28 +44,92 @@ impl Line {
 }
 
 /// Lines that were zero when they were made.
+pub(crate) struct Buffer {
+    start: NonNull<Line>,
+    lines: usize,
+    /// Where they lie.
+    _block: Arc<Block>,
+}
+
+impl Deref for Buffer {
+    type Target = [Line];
+
+    fn deref(&self) -> &[Line] {
+        // SAFETY: `start` has room for `lines` lines of the block, all of them initialized; every byte is valid.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.lines) }
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [Line] {
+        // SAFETY: as in `deref`; no two buffers share lines, and `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.lines) }
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Buffer").field("lines", &self.lines).finish_non_exhaustive()
+    }
+}
+
+// SAFETY: a buffer owns its lines, as a `Vec<Line>` would.
+unsafe impl Send for Buffer {}
+
+// SAFETY: shared references only read.
+unsafe impl Sync for Buffer {}
+
+/// What buffers are cut from.
+///
+/// Weights that are read one after the other lie one after the other, on large pages that they share: decoding reads all
+/// of them for every token, and small pages cost it a tenth of the bandwidth.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The block that the next buffer is cut from, and how many of its lines are taken.
+    current: Mutex<Option<(Arc<Block>, usize)>>,
+}
+
+impl Memory {
+    /// Makes a buffer of zeros.
+    ///
+    /// # Panics
+    ///
+    /// When that many lines exceed the address space.
+    pub(crate) fn zeroed(&self, lines: usize) -> Buffer {
+        if lines < SMALL_LINES {
+            return Block::new(lines, align_of::<Line>()).cut(0, lines);
+        }
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((block, taken)) = &mut *current
+            && lines <= block.lines - *taken
+        {
+            let first = *taken;
+            *taken += lines;
+            return block.cut(first, lines);
+        }
+        let block = Block::new(lines.max(BLOCK_LINES), HUGE_PAGE);
+        let buffer = block.cut(0, lines);
+        *current = Some((block, lines));
+        buffer
+    }
+}
+
+/// Memory for buffers, returned when the last of them goes.
 ///
 /// A `Vec` would write the zeros, and so would the allocator if it were asked for the alignment; fresh pages have them
 /// already. Hence the alignment is made here, inside of a larger allocation, and whoever packs the weights touches
-/// each page first.
-pub(crate) struct Buffer {
+/// each page first. What is never touched takes no memory.
+struct Block {
     allocation: NonNull<u8>,
     layout: Layout,
     start: NonNull<Line>,
     lines: usize,
 }
 
-impl Buffer {
-    /// Makes a buffer of zeros.
-    ///
-    /// # Panics
-    ///
-    /// When that many lines exceed the address space.
-    pub(crate) fn zeroed(lines: usize) -> Self {
-        let bytes = lines.checked_mul(size_of::<Line>());
-        let alignment =
-            if bytes.is_some_and(|bytes| bytes < 2 * HUGE_PAGE) { size_of::<Line>() } else { HUGE_PAGE };
-        let layout = bytes
+impl Block {
+    fn new(lines: usize, alignment: usize) -> Arc<Self> {
+        let layout = lines
+            .checked_mul(size_of::<Line>())
             .and_then(|bytes| bytes.checked_add(alignment))
             .and_then(|bytes| Layout::from_size_align(bytes, align_of::<u64>()).ok())
             .expect("the lines fit the address space");
@@ -73,66 +138,55 @@ impl Buffer {
         let Some(allocation) = NonNull::new(memory) else { handle_alloc_error(layout) };
         // SAFETY: the allocation is larger than the lines by a whole alignment.
         let start = unsafe { allocation.add(allocation.align_offset(alignment)) }.cast();
-        let mut buffer = Self { allocation, layout, start, lines };
         if alignment == HUGE_PAGE {
-            advise_huge_pages(&mut buffer);
+            advise_huge_pages(start, lines);
         }
-        buffer
+        Arc::new(Self { allocation, layout, start, lines })
+    }
+
+    /// The lines from `first` on, which nothing else may have been given.
+    fn cut(self: &Arc<Self>, first: usize, lines: usize) -> Buffer {
+        assert!(first + lines <= self.lines, "a buffer lies in its block");
+        // SAFETY: the block is that long.
+        let start = unsafe { self.start.add(first) };
+        Buffer { start, lines, _block: Arc::clone(self) }
     }
 }
 
-impl Deref for Buffer {
-    type Target = [Line];
-
-    fn deref(&self) -> &[Line] {
-        // SAFETY: `start` has room for `lines` lines since `zeroed`, all of them initialized; every byte is valid.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.lines) }
-    }
-}
-
-impl DerefMut for Buffer {
-    fn deref_mut(&mut self) -> &mut [Line] {
-        // SAFETY: as in `deref`, and `self` is borrowed exclusively.
-        unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), self.lines) }
-    }
-}
-
-impl Drop for Buffer {
+impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: `zeroed` got the allocation from the allocator, with the same layout.
+        // SAFETY: `new` got the allocation from the allocator, with the same layout, and no buffer is left.
         unsafe { dealloc(self.allocation.as_ptr(), self.layout) }
     }
 }
 
+// SAFETY: a block gives its lines to buffers and touches none itself.
+unsafe impl Send for Block {}
+
+// SAFETY: as above.
+unsafe impl Sync for Block {}
+
 /// Asks for large pages under the lines: fewer faults while they are filled, fewer misses while they are read.
-///
-/// Only pages that lie in the buffer as a whole are meant, so that it takes no more memory.
 #[cfg(target_os = "linux")]
-fn advise_huge_pages(lines: &mut [Line]) {
-    let whole = size_of_val(lines) / HUGE_PAGE * HUGE_PAGE;
-    // SAFETY: the range lies in the buffer, and the advice changes no content.
-    let advised = unsafe { rustix::mm::madvise(lines.as_mut_ptr().cast(), whole, Advice::LinuxHugepage) };
+fn advise_huge_pages(start: NonNull<Line>, lines: usize) {
+    let whole = lines * size_of::<Line>() / HUGE_PAGE * HUGE_PAGE;
+    // SAFETY: the range lies in the block, and the advice changes no content.
+    let advised = unsafe { rustix::mm::madvise(start.as_ptr().cast(), whole, Advice::LinuxHugepage) };
     // A kernel without large pages says so; small ones do as well.
     let _ = advised;
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise_huge_pages(_: &mut [Line]) {}
-
-impl fmt::Debug for Buffer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Buffer").field("lines", &self.lines).finish_non_exhaustive()
-    }
-}
-
-// SAFETY: the buffer owns its memory, as a `Vec<Line>` would.
-unsafe impl Send for Buffer {}
-
-// SAFETY: shared references only read.
-unsafe impl Sync for Buffer {}
+fn advise_huge_pages(_: NonNull<Line>, _: usize) {}
 
 /// The size of a large page on every processor that has kernels here.
 const HUGE_PAGE: usize = 2 << 20;
+
+/// Lines of a block, unless one buffer needs more: 256 MiB of addresses, of which half a large page is wasted.
+const BLOCK_LINES: usize = (256 << 20) / size_of::<Line>();
+
+/// Buffers below 128 KiB are not worth a large page.
+const SMALL_LINES: usize = (128 << 10) / size_of::<Line>();
 
 #[cfg(test)]
 mod tests {
@@ -140,19 +194,37 @@ mod tests {
 
     #[test]
     fn buffers_are_zero_and_writable() {
-        let mut buffer = Buffer::zeroed(100);
-        assert!(buffer.iter().all(|line| line.0 == [0; 64]));
-        buffer[99].set_lane(15, 0x0403_0201);
-        assert_eq!(Line::bytes(&buffer)[6395..], [0, 1, 2, 3, 4]);
-        assert_eq!(buffer[99].lane(15), 0x0403_0201);
-        assert!(Buffer::zeroed(0).is_empty());
+        let memory = Memory::default();
+        for lines in [100, SMALL_LINES, SMALL_LINES + 1] {
+            let mut buffer = memory.zeroed(lines);
+            assert!(buffer.iter().all(|line| line.0 == [0; 64]));
+            buffer[lines - 1].set_lane(15, 0x0403_0201);
+            assert!(Line::bytes(&buffer).ends_with(&[0, 1, 2, 3, 4]));
+            assert_eq!(buffer[lines - 1].lane(15), 0x0403_0201);
+        }
+        assert!(memory.zeroed(0).is_empty());
     }
 
     #[test]
-    fn large_buffers_are_aligned_to_large_pages() {
-        let mut buffer = Buffer::zeroed(5 * HUGE_PAGE / 64 + 1);
-        assert!(buffer.as_ptr().addr().is_multiple_of(HUGE_PAGE));
-        assert!(buffer.iter().all(|line| line.0 == [0; 64]));
-        buffer.last_mut().expect("there are lines").set_lane(0, 1);
+    fn buffers_share_a_block_but_no_line() {
+        let memory = Memory::default();
+        let mut first = memory.zeroed(SMALL_LINES + 3);
+        let second = memory.zeroed(SMALL_LINES);
+        assert!(first.as_ptr().addr().is_multiple_of(HUGE_PAGE));
+        assert_eq!(first.as_ptr_range().end, second.as_ptr());
+        first.fill(Line([7; 64]));
+        assert!(second.iter().all(|line| line.0 == [0; 64]));
+    }
+
+    #[test]
+    fn a_buffer_that_does_not_fit_has_a_block_of_its_own() {
+        let memory = Memory::default();
+        let small = memory.zeroed(SMALL_LINES);
+        let mut large = memory.zeroed(BLOCK_LINES + 1);
+        let rest = memory.zeroed(SMALL_LINES);
+        assert!(large.as_ptr().addr().is_multiple_of(HUGE_PAGE));
+        large.last_mut().expect("there are lines").set_lane(0, 1);
+        drop((small, memory));
+        assert!(large[0].0 == [0; 64] && rest[0].0 == [0; 64]);
     }
 }

@@ -1,7 +1,11 @@
 //! A processor: what every operation is a method of.
 
-use crate::attention::Scratch;
+use std::sync::{Mutex, PoisonError};
+
+use crate::attention;
+use crate::buffer::Memory;
 use crate::level::Level;
+use crate::multiply;
 use crate::pool::Pool;
 
 /// A level and the threads that run it.
@@ -11,15 +15,18 @@ use crate::pool::Pool;
 pub struct Cpu {
     level: Level,
     pool: Pool,
-    scratch: Scratch,
+    memory: Memory,
+    attending: attention::Scratch,
+    multiplying: PerWorker<multiply::Workspace>,
 }
 
 impl Cpu {
     /// Starts the threads, the caller's included; at least one.
     pub fn new(level: Level, threads: usize) -> Self {
         let pool = Pool::new(threads);
-        let scratch = Scratch::new(pool.threads());
-        Self { level, pool, scratch }
+        let attending = attention::Scratch::new(pool.threads());
+        let multiplying = PerWorker::new(pool.threads());
+        Self { level, pool, memory: Memory::default(), attending, multiplying }
     }
 
     /// The level that kernels run at.
@@ -37,9 +44,19 @@ impl Cpu {
         &self.pool
     }
 
+    /// Memory for weights.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Memory that attention computes in.
-    pub(crate) fn scratch(&self) -> &Scratch {
-        &self.scratch
+    pub(crate) fn attending(&self) -> &attention::Scratch {
+        &self.attending
+    }
+
+    /// Memory that products are computed in.
+    pub(crate) fn multiplying(&self) -> &PerWorker<multiply::Workspace> {
+        &self.multiplying
     }
 
     /// Cuts `out`, rows of `width`, into chunks of `grain_rows` and runs `body` for each with its first row's number.
@@ -65,6 +82,22 @@ impl Cpu {
     /// How many rows of `width` are worth a thread's while.
     pub(crate) fn grain(width: usize) -> usize {
         (GRAIN / width.max(1)).max(1)
+    }
+}
+
+/// Memory of each worker that outlives a task, so that a token allocates nothing.
+pub(crate) struct PerWorker<T>(Vec<Mutex<T>>);
+
+impl<T: Default> PerWorker<T> {
+    /// Makes one for each of so many threads.
+    pub(crate) fn new(threads: usize) -> Self {
+        Self((0..threads).map(|_| Mutex::default()).collect())
+    }
+
+    /// Lends a worker its memory.
+    pub(crate) fn with<R>(&self, worker: usize, body: impl FnOnce(&mut T) -> R) -> R {
+        // What a panic left behind is overwritten before it is read.
+        body(&mut self.0[worker].lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -42,7 +42,7 @@ impl Matrix {
         read: Read<'_, E>,
     ) -> Result<Self, LoadError<E>> {
         let shape = Shape::new(format, rows, cols)?;
-        let mut lines = Buffer::zeroed(shape.groups * shape.group_lines);
+        let mut lines = cpu.memory().zeroed(shape.groups * shape.group_lines);
         let groups_per_task = (READ_BYTES / (LANES * shape.row_bytes)).max(1);
         let failure = Mutex::new(None);
         let buffers: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -82,7 +82,7 @@ impl Matrix {
         if native.len() != rows * shape.row_bytes {
             return Err(ShapeError { format, rows, cols, problem: Problem::Bytes(native.len()) });
         }
-        let mut lines = Buffer::zeroed(shape.groups * shape.group_lines);
+        let mut lines = cpu.memory().zeroed(shape.groups * shape.group_lines);
         let group_bytes = LANES * shape.row_bytes;
         let groups_per_task = (READ_BYTES / group_bytes).max(1);
         cpu.pool().for_chunks(&mut lines, groups_per_task * shape.group_lines, &|task, lines| {

@@ -61,12 +61,14 @@ impl Cpu {
         let cost: usize = jobs.iter().map(|job| job.weights.groups() * job.group_cost()).sum();
         let task_cost = (cost / (self.threads() * TASKS_PER_THREAD)).max(TASK_COST_MIN);
         let tasks = jobs.iter().map(|job| job.tasks(task_cost)).sum();
-        self.pool().run(tasks, &|mut task| {
+        self.pool().run_on_workers(tasks, &|worker, mut task| {
             for job in &jobs {
                 let tasks = job.tasks(task_cost);
                 if task < tasks {
                     let groups = job.groups_of(task, task_cost);
-                    return with_kernels!(self.level(), kernels => job.run(kernels, groups));
+                    return self.multiplying().with(worker, |workspace| {
+                        with_kernels!(self.level(), kernels => job.run(kernels, groups, workspace));
+                    });
                 }
                 task -= tasks;
             }
@@ -97,6 +99,23 @@ pub(crate) trait Kernels: Copy {
 
     /// Rounds 256 columns of activations with a scale per 32.
     fn round_32(self, x: &[f32; 256], out: &mut Rounded32);
+}
+
+/// What a thread multiplies in, kept because clearing it takes longer than a short task.
+#[derive(Default)]
+pub(crate) struct Workspace {
+    panel: Panel,
+    sums: Vec<[f32; LANES]>,
+}
+
+impl Workspace {
+    /// The panel, and so many sums of which nobody knows the values.
+    fn parts(&mut self, sums: usize) -> (&mut Panel, &mut [[f32; LANES]]) {
+        if self.sums.len() < sums {
+            self.sums.resize(sums, [0.0; LANES]);
+        }
+        (&mut self.panel, &mut self.sums[..sums])
+    }
 }
 
 /// A group of weights and some rows of activations.
@@ -152,35 +171,43 @@ impl<'a> Job<'a> {
     }
 
     /// Runs a task.
-    fn run<K: Kernels>(&self, kernels: K, groups: Range<usize>) {
+    fn run<K: Kernels>(&self, kernels: K, groups: Range<usize>, workspace: &mut Workspace) {
         if let Held::Float(input) = &self.input.held {
-            return self.run_floats(kernels, input, groups);
+            return self.run_floats(kernels, input, groups, workspace);
         }
         let rows = self.input.rows();
         let step = rows.div_ceil(rows.div_ceil(ROWS));
-        let mut sums = [[0.0; LANES]; ROWS];
-        let mut panel = Panel::new();
         for first in (0..rows).step_by(step) {
             let rows = first..(first + step).min(rows);
-            let sums = &mut sums[..rows.len()];
-            for group in groups.clone() {
+            for first in groups.clone().step_by(GROUPS) {
+                let groups = first..(first + GROUPS).min(groups.end);
+                let (panel, sums) = workspace.parts(rows.len() * groups.len());
                 sums.fill([0.0; LANES]);
-                let work = Work { weights: self.weights, group, input: self.input, rows: rows.clone() };
-                work.run(kernels, &mut panel, sums);
-                self.store(group, first, sums);
+                for (group, sums) in groups.clone().zip(sums.chunks_exact_mut(rows.len())) {
+                    let work = Work { weights: self.weights, group, input: self.input, rows: rows.clone() };
+                    work.run(kernels, panel, sums);
+                }
+                for (index, row) in rows.clone().enumerate() {
+                    let sums = sums[index..].iter().step_by(rows.len());
+                    self.store(row, groups.clone(), sums);
+                }
             }
         }
     }
 
     /// Runs a task with float weights.
-    #[expect(clippy::large_stack_arrays, reason = "96 KiB of the 2 MiB that a thread has")]
-    fn run_floats<K: Kernels>(&self, kernels: K, input: &FloatRows, groups: Range<usize>) {
-        let mut sums = [[0.0; LANES]; float::ROWS * FLOAT_GROUPS];
+    fn run_floats<K: Kernels>(
+        &self,
+        kernels: K,
+        input: &FloatRows,
+        groups: Range<usize>,
+        workspace: &mut Workspace,
+    ) {
         for first in (0..input.rows()).step_by(float::ROWS) {
             let rows = first..(first + float::ROWS).min(input.rows());
             for first in groups.clone().step_by(FLOAT_GROUPS) {
                 let groups = first..(first + FLOAT_GROUPS).min(groups.end);
-                let sums = &mut sums[..rows.len() * groups.len()];
+                let (_, sums) = workspace.parts(rows.len() * groups.len());
                 sums.fill([0.0; LANES]);
                 kernels.floats(&mut FloatTask {
                     format: self.weights.format(),
@@ -190,28 +217,32 @@ impl<'a> Job<'a> {
                     sums,
                 });
                 for (row, sums) in rows.clone().zip(sums.chunks_exact(groups.len())) {
-                    self.store_row(row, groups.start, sums.as_flattened());
+                    self.store(row, groups.clone(), sums.iter());
                 }
             }
         }
     }
 
-    /// Stores the sums of a group for rows from `first` on.
-    fn store(&self, group: usize, first: usize, sums: &[[f32; LANES]]) {
-        for (row, sums) in sums.iter().enumerate() {
-            self.store_row(first + row, group, sums);
+    /// Stores one row's sums of neighbouring groups.
+    fn store<'s>(&self, row: usize, groups: Range<usize>, mut sums: impl Iterator<Item = &'s [f32; LANES]>) {
+        let width = self.weights.rows();
+        let columns = groups.start * LANES..(groups.end * LANES).min(width);
+        // SAFETY: a task owns its groups, that is these columns of all rows, and uses one part at a time.
+        let output = unsafe { self.output.part(row * width + columns.start..row * width + columns.end) };
+        let (whole, rest) = output.as_chunks_mut::<LANES>();
+        for (output, sums) in whole.iter_mut().zip(&mut sums) {
+            self.put(output, sums);
+        }
+        if let Some(sums) = sums.next() {
+            self.put(rest, &sums[..rest.len()]);
         }
     }
 
-    /// Stores the sums of neighbouring groups for one row.
-    fn store_row(&self, row: usize, first_group: usize, sums: &[f32]) {
-        let width = self.weights.rows();
-        let first = first_group * LANES;
-        let start = row * width;
-        // SAFETY: a task owns its groups, that is these columns of all rows, and uses one part at a time.
-        let output = unsafe { self.output.part(start + first..start + (first + sums.len()).min(width)) };
+    /// Stores sums, which are few: inlined, their number is known.
+    #[inline]
+    fn put(&self, output: &mut [f32], sums: &[f32]) {
         match self.store {
-            Store::Set => output.copy_from_slice(&sums[..output.len()]),
+            Store::Set => output.copy_from_slice(sums),
             Store::Add => output.iter_mut().zip(sums).for_each(|(output, sum)| *output += sum),
         }
     }
@@ -250,6 +281,9 @@ impl Work<'_> {
 
 /// Rows of activations at a time: 256 columns of them fit the nearest cache, all columns the second.
 const ROWS: usize = 128;
+
+/// Groups of weights whose sums are stored together: a few lines side by side of each row, in 32 KiB for the most rows.
+const GROUPS: usize = 4;
 
 /// Groups of float weights of a task at a time: their sums take 96 KiB for the most rows.
 const FLOAT_GROUPS: usize = 16;

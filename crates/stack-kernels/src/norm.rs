@@ -13,8 +13,7 @@ impl Cpu {
     ///
     /// When shapes disagree.
     pub fn rms_norm(&self, x: &[f32], width: usize, weight: Option<&[f32]>, epsilon: f32, out: &mut [f32]) {
-        out.copy_from_slice(x);
-        self.rms_norm_in_place(out, width, weight, epsilon);
+        self.normalize(Some(x), out, width, Rule { centred: false, weight, bias: None, epsilon });
     }
 
     /// Normalizes rows as [`Self::rms_norm`] does, in place.
@@ -23,7 +22,7 @@ impl Cpu {
     ///
     /// When shapes disagree.
     pub fn rms_norm_in_place(&self, x: &mut [f32], width: usize, weight: Option<&[f32]>, epsilon: f32) {
-        self.normalize(x, width, Rule { centred: false, weight, bias: None, epsilon });
+        self.normalize(None, x, width, Rule { centred: false, weight, bias: None, epsilon });
     }
 
     /// Writes (x − mean) / √(var + ε), times the weight, plus the bias, for each row of `width`. Weight and bias may be
@@ -41,8 +40,7 @@ impl Cpu {
         epsilon: f32,
         out: &mut [f32],
     ) {
-        out.copy_from_slice(x);
-        self.layer_norm_in_place(out, width, weight, bias, epsilon);
+        self.normalize(Some(x), out, width, Rule { centred: true, weight, bias, epsilon });
     }
 
     /// Normalizes rows as [`Self::layer_norm`] does, in place.
@@ -58,10 +56,14 @@ impl Cpu {
         bias: Option<&[f32]>,
         epsilon: f32,
     ) {
-        self.normalize(x, width, Rule { centred: true, weight, bias, epsilon });
+        self.normalize(None, x, width, Rule { centred: true, weight, bias, epsilon });
     }
 
-    fn normalize(&self, x: &mut [f32], width: usize, rule: Rule<'_>) {
+    /// Normalizes `x`, or `out` in place, into `out`.
+    fn normalize(&self, x: Option<&[f32]>, out: &mut [f32], width: usize, rule: Rule<'_>) {
+        if let Some(x) = x {
+            assert_eq!(x.len(), out.len(), "rows and normalized rows");
+        }
         for parameter in [rule.weight, rule.bias].into_iter().flatten() {
             assert!(
                 !parameter.is_empty() && parameter.len().is_multiple_of(width),
@@ -69,7 +71,10 @@ impl Cpu {
                 parameter.len()
             );
         }
-        self.for_rows(x, width, Self::grain(width), |first_row, rows| {
+        self.for_rows(out, width, Self::grain(width), |first_row, rows| {
+            if let Some(x) = x {
+                rows.copy_from_slice(&x[first_row * width..][..rows.len()]);
+            }
             lanes::run(self.level(), Normalize { rows, first_row, width, rule });
         });
     }

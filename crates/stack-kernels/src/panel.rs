@@ -21,9 +21,9 @@ pub(crate) struct Panel {
     pub(crate) blocks: usize,
 }
 
-impl Panel {
+impl Default for Panel {
     /// Makes a panel without blocks.
-    pub(crate) fn new() -> Self {
+    fn default() -> Self {
         Self {
             codes: [[Line::ZERO; 8]; 8],
             scales: [[0.0; LANES]; 16],

@@ -2,6 +2,7 @@
 
 use crate::activations::{Activations, Held};
 use crate::cpu::Cpu;
+use crate::disjoint::Disjoint;
 use crate::dispatch::with_kernels;
 use crate::format::Input;
 use crate::multiply::Kernels;
@@ -20,41 +21,46 @@ impl Cpu {
         if rows == 0 {
             return;
         }
-        // The chunk of a task: some tiles of all rows.
-        let chunk = (ELEMENTS_PER_TASK / (TILE * rows)).max(1) * rows;
         with_kernels!(self.level(), kernels => match &mut into.held {
-            Held::Float(held) => held.fill(x),
-            Held::Block32(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, |x, out| kernels.round_32(x, out));
-            }),
-            Held::Block256(held) => self.pool().for_chunks(held, chunk, &|task, held| {
-                each(task * chunk, rows, cols, x, held, |x, out| kernels.round_256(x, out));
-            }),
+            Held::Float(held) => held.fill(x, self.pool()),
+            Held::Block32(held) => self.round(x, cols, held, |x, out| kernels.round_32(x, out)),
+            Held::Block256(held) => self.round(x, cols, held, |x, out| kernels.round_256(x, out)),
+        });
+    }
+
+    /// Rounds the tiles of all rows, which are held \[tile]\[row]; one that is not whole has zeros at its end.
+    ///
+    /// A task reads what lies together, some tiles of one row or some rows.
+    fn round<T: Send>(
+        &self,
+        x: &[f32],
+        cols: usize,
+        held: &mut [T],
+        round: impl Fn(&[f32; TILE], &mut T) + Sync,
+    ) {
+        let (rows, tiles) = (x.len() / cols, cols.div_ceil(TILE));
+        let count = held.len();
+        let held = Disjoint::new(held);
+        self.pool().run(count.div_ceil(TILES_PER_TASK), &|task| {
+            for index in task * TILES_PER_TASK..((task + 1) * TILES_PER_TASK).min(count) {
+                let (row, tile) = (index / tiles, index % tiles);
+                let place = tile * rows + row;
+                // SAFETY: each index has a place of its own, and every task is run once.
+                let [out] = (unsafe { held.part(place..place + 1) }) else {
+                    unreachable!("the part is one tile")
+                };
+                let x = &x[row * cols + tile * TILE..(row + 1) * cols];
+                if let Some(x) = x.first_chunk() {
+                    round(x, out);
+                } else {
+                    let mut padded = [0.0; TILE];
+                    padded[..x.len()].copy_from_slice(x);
+                    round(&padded, out);
+                }
+            }
         });
     }
 }
 
-/// Rounds the tiles from number `first` on, counted \[tile]\[row]; one that is not whole has zeros at its end.
-fn each<T>(
-    first: usize,
-    rows: usize,
-    cols: usize,
-    x: &[f32],
-    held: &mut [T],
-    round: impl Fn(&[f32; TILE], &mut T),
-) {
-    for (index, out) in held.iter_mut().enumerate() {
-        let (tile, row) = ((first + index) / rows, (first + index) % rows);
-        let x = &x[row * cols + tile * TILE..(row + 1) * cols];
-        if let Some(x) = x.first_chunk() {
-            round(x, out);
-        } else {
-            let mut padded = [0.0; TILE];
-            padded[..x.len()].copy_from_slice(x);
-            round(&padded, out);
-        }
-    }
-}
-
 /// Work that is worth handing to another thread: some microseconds.
-const ELEMENTS_PER_TASK: usize = 1 << 14;
+const TILES_PER_TASK: usize = 64;

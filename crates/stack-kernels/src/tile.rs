@@ -101,11 +101,16 @@ pub(crate) fn has_minima(format: Format) -> bool {
 }
 
 /// Lines of sixteen rows of so many columns.
+#[inline]
 pub(crate) fn group_lines(format: Format, columns: usize) -> usize {
     match format {
         Format::F32 => columns,
         Format::F16 | Format::Bf16 => columns.div_ceil(2),
-        _ => tiles(format, columns).last().map_or(0, |tile| tile.lines.end),
+        _ => {
+            let rest = columns % TILE / BLOCK;
+            let last = if rest == 0 { 0 } else { tile_lines(format, rest) };
+            columns / TILE * tile_lines(format, TILE / BLOCK) + last
+        }
     }
 }
 
@@ -161,5 +166,6 @@ mod tests {
         assert_eq!(places[0], Place { lines: 0..36, blocks: 8 });
         assert_eq!(places[1], Place { lines: 36..36 + 14, blocks: 3 });
         assert_eq!(group_lines(Format::Q4_0, 256 + 96), 50);
+        assert_eq!(group_lines(Format::Q4_0, 512), 72);
     }
 }

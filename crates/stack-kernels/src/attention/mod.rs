@@ -30,7 +30,7 @@ use std::sync::{Mutex, PoisonError};
 
 use self::block::{Attend, Finish};
 use self::plan::Plan;
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, PerWorker};
 use crate::disjoint::Disjoint;
 use crate::kv::{KvSequence, Line};
 use crate::lanes;
@@ -71,8 +71,8 @@ pub struct AttendSpan<'a> {
 
 /// Memory that outlives one call, so that a token allocates nothing.
 pub(crate) struct Scratch {
-    /// One for each worker.
-    workers: Vec<Mutex<Vec<Line>>>,
+    /// What a task computes in.
+    workers: PerWorker<Vec<Line>>,
     /// What is shared by the tasks of one call.
     shared: Mutex<Shared>,
 }
@@ -85,17 +85,17 @@ struct Shared {
 
 impl Scratch {
     pub(crate) fn new(threads: usize) -> Self {
-        Self { workers: (0..threads).map(|_| Mutex::default()).collect(), shared: Mutex::default() }
+        Self { workers: PerWorker::new(threads), shared: Mutex::default() }
     }
 
     /// The memory of one worker, at least `lines` long.
     fn with_worker<T>(&self, worker: usize, lines: usize, body: impl FnOnce(&mut [Line]) -> T) -> T {
-        // What a panic left behind is overwritten before it is read.
-        let mut memory = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
-        if memory.len() < lines {
-            memory.resize(lines, Line::ZERO);
-        }
-        body(&mut memory[..lines])
+        self.workers.with(worker, |memory| {
+            if memory.len() < lines {
+                memory.resize(lines, Line::ZERO);
+            }
+            body(&mut memory[..lines])
+        })
     }
 }
 
@@ -115,7 +115,7 @@ impl Cpu {
         out: &mut [f32],
     ) {
         rules.check(layer, spans, q.len(), out.len());
-        let mut shared = self.scratch().shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = self.attending().shared.lock().unwrap_or_else(PoisonError::into_inner);
         let Shared { plan, partials } = &mut *shared;
         plan.make(rules, spans, self.threads());
         if partials.len() < plan.partial_lines() {
@@ -126,14 +126,14 @@ impl Cpu {
         self.pool().run_on_workers(plan.units().len(), &|worker, unit| {
             let unit = &plan.units()[unit];
             let kernel = Attend { rules, layer, spans, q, unit, partials: &partials, out: &out };
-            self.scratch().with_worker(worker, kernel.scratch_lines(), |memory| {
+            self.attending().with_worker(worker, kernel.scratch_lines(), |memory| {
                 lanes::run(self.level(), kernel.with(memory));
             });
         });
         self.pool().run_on_workers(plan.split().len(), &|worker, block| {
             let units = &plan.units()[plan.split()[block].clone()];
             let kernel = Finish { rules, spans, units, partials: &partials, out: &out };
-            self.scratch().with_worker(worker, kernel.scratch_lines(), |memory| {
+            self.attending().with_worker(worker, kernel.scratch_lines(), |memory| {
                 lanes::run(self.level(), kernel.with(memory));
             });
         });

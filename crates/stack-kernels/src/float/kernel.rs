@@ -215,9 +215,9 @@ unsafe fn tile<V: Lanes, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, co
     for step in 0..weights.steps {
         // SAFETY: the first group holds this step.
         let mut w = [unsafe { F::weights(weights.groups[0].add(step * F::BYTES)) }; GROUPS];
-        for (w, group) in w.iter_mut().zip(weights.groups).skip(1) {
-            // SAFETY: so does each other group.
-            *w = unsafe { F::weights(group.add(step * F::BYTES)) };
+        if GROUPS == 2 {
+            // SAFETY: so does the second.
+            w[GROUPS - 1] = unsafe { F::weights(weights.groups[1].add(step * F::BYTES)) };
         }
         if AHEAD {
             for group in 0..GROUPS {

@@ -2,6 +2,8 @@
 
 use half::bf16;
 
+use crate::pool::Pool;
+
 /// Rows of activations, interleaved in tiles of [`TILE`] rows: \[column]\[row of the tile].
 ///
 /// A column of a tile lies together, so that a kernel follows one pointer instead of one for each row. An element is
@@ -30,19 +32,21 @@ impl FloatRows {
     /// # Panics
     ///
     /// When `x` is not as long as they are.
-    pub(crate) fn fill(&mut self, x: &[f32]) {
-        let (rows, cols, steps) = (self.rows, self.cols, self.steps());
-        assert_eq!(x.len(), rows * cols, "activations for all rows");
-        for first in (0..rows).step_by(TILE) {
-            let width = TILE.min(rows - first);
-            let tile = &mut self.elements[first * steps..(first + width) * steps];
-            let source = &x[first * cols..(first + width) * cols];
-            if self.is_paired {
-                interleave(tile, width, |row, step| pair(&source[row * cols..(row + 1) * cols], step));
-            } else {
-                interleave(tile, width, |row, step| source[row * cols + step].to_bits());
-            }
+    pub(crate) fn fill(&mut self, x: &[f32], pool: &Pool) {
+        let (cols, steps, is_paired) = (self.cols, self.steps(), self.is_paired);
+        assert_eq!(x.len(), self.rows * cols, "activations for all rows");
+        if x.is_empty() {
+            return;
         }
+        pool.for_chunks(&mut self.elements, TILE * steps, &|index, tile| {
+            let width = tile.len() / steps;
+            let x = &x[index * TILE * cols..][..width * cols];
+            if is_paired {
+                interleave(tile, width, |row, step| pair(&x[row * cols..(row + 1) * cols], step));
+            } else {
+                interleave(tile, width, |row, step| x[row * cols + step].to_bits());
+            }
+        });
     }
 
     /// Copies the rows that `rows` names from `source`, in that order.
@@ -127,7 +131,7 @@ mod tests {
             let x = ramp(rows, 19);
             let mut packed = FloatRows::default();
             packed.shape(rows, 19, false);
-            packed.fill(&x);
+            packed.fill(&x, &Pool::new(2));
             for (i, &value) in x.iter().enumerate() {
                 assert_eq!(f32::from_bits(packed.element(i / 19, i % 19)), value);
             }
@@ -138,7 +142,7 @@ mod tests {
     fn an_odd_last_pair_ends_with_zero() {
         let mut packed = FloatRows::default();
         packed.shape(1, 3, true);
-        packed.fill(&[1.0, -2.0, 3.0]);
+        packed.fill(&[1.0, -2.0, 3.0], &Pool::new(1));
         assert_eq!(packed.steps(), 2);
         assert_eq!(packed.element(0, 0), 0xC000_3F80);
         assert_eq!(packed.element(0, 1), 0x0000_4040);
@@ -148,7 +152,7 @@ mod tests {
     fn gathered_rows_keep_their_order() {
         let (mut packed, mut chosen) = (FloatRows::default(), FloatRows::default());
         packed.shape(20, 33, false);
-        packed.fill(&ramp(20, 33));
+        packed.fill(&ramp(20, 33), &Pool::new(1));
         let rows: Vec<u32> = (0..15).map(|i| i * 7 % 20).collect();
         chosen.gather(&packed, &rows);
         for (i, &row) in rows.iter().enumerate() {

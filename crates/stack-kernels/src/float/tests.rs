@@ -6,6 +6,7 @@ use crate::dispatch::with_kernels;
 use crate::format::Format;
 use crate::level::Level;
 use crate::multiply::Kernels;
+use crate::pool::Pool;
 use crate::tile::{self, LANES};
 
 type Multiply = Box<dyn Fn(&mut FloatTask<'_>)>;
@@ -68,7 +69,7 @@ fn packed(format: Format, cols: usize, weights: &[f32]) -> Vec<Line> {
 fn input(format: Format, cols: usize, x: &[f32]) -> FloatRows {
     let mut input = FloatRows::default();
     input.shape(x.len() / cols, cols, format == Format::Bf16);
-    input.fill(x);
+    input.fill(x, &Pool::new(1));
     input
 }
 
