@@ -1,6 +1,6 @@
 //! A processor: what every operation is a method of.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::attention;
 use crate::buffer::Memory;
@@ -15,7 +15,7 @@ use crate::pool::Pool;
 pub struct Cpu {
     level: Level,
     pool: Pool,
-    memory: Memory,
+    memory: Arc<Memory>,
     attending: attention::Scratch,
     multiplying: PerWorker<multiply::Workspace>,
 }
@@ -23,10 +23,20 @@ pub struct Cpu {
 impl Cpu {
     /// Starts the threads, the caller's included; at least one.
     pub fn new(level: Level, threads: usize) -> Self {
+        Self::with_memory(level, threads, Arc::default())
+    }
+
+    /// One thread, the caller's, whose weights come from the same memory: for work that is spread in some other way.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self::with_memory(self.level, 1, Arc::clone(&self.memory))
+    }
+
+    fn with_memory(level: Level, threads: usize, memory: Arc<Memory>) -> Self {
         let pool = Pool::new(threads);
         let attending = attention::Scratch::new(pool.threads());
         let multiplying = PerWorker::new(pool.threads());
-        Self { level, pool, memory: Memory::default(), attending, multiplying }
+        Self { level, pool, memory, attending, multiplying }
     }
 
     /// The level that kernels run at.

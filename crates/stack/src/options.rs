@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, value_parser};
 use stack_chat::Sampling;
 use stack_engine::engine::EngineOptions;
-use stack_engine::executor::{DeviceKind, Level, Placement};
+use stack_engine::executor::{CacheType, DeviceKind, Level, Placement};
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::{Home, HomeArguments};
@@ -48,6 +48,9 @@ pub(crate) struct Compute {
     /// Compute on cpu, cuda or metal, or through candle to compare
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceKind::Cpu)]
     device: DeviceKind,
+    /// Hold keys and values as f16, or as q8_0 in little more than half the memory
+    #[arg(long, value_name = "TYPE", default_value_t = CacheType::F16)]
+    kv_cache: CacheType,
 }
 
 impl Compute {
@@ -63,7 +66,12 @@ impl Compute {
 
     /// Returns the device, the instruction set and the threads that are computed with.
     pub(crate) fn placement(&self) -> Result<Placement, CommandError> {
-        Ok(Placement { device: self.device()?, level: level()?, threads: threads::count() })
+        let (device, cache) = (self.device()?, self.kv_cache);
+        if device != DeviceKind::Cpu && cache != CacheType::F16 {
+            let message = format!("{device} cannot hold keys and values as {cache}");
+            return Err(CommandError::new(Kind::Usage, message).hint("leave out `--kv-cache` or `--device`"));
+        }
+        Ok(Placement { device, level: level()?, threads: threads::count(), cache })
     }
 }
 

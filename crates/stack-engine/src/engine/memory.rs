@@ -1,6 +1,6 @@
 //! How much fits.
 
-use crate::executor::DeviceKind;
+use crate::executor::{DeviceKind, Placement};
 use crate::spec::DecoderSpec;
 use crate::weights::WeightSource;
 
@@ -10,8 +10,8 @@ pub fn weight_bytes(source: &dyn WeightSource, device: DeviceKind) -> u64 {
 }
 
 /// Bytes that one token takes in the cache of a decoder.
-pub fn cache_bytes_per_token(spec: &DecoderSpec, device: DeviceKind) -> u64 {
-    device.cache_bytes_per_token(spec)
+pub fn cache_bytes_per_token(spec: &DecoderSpec, placement: &Placement) -> u64 {
+    placement.cache_bytes_per_token(spec)
 }
 
 /// Bytes that this process may still take: what the machine has available, or what its control group leaves, whichever
@@ -33,8 +33,8 @@ pub fn available_bytes() -> Option<u64> {
 }
 
 /// Tokens that the caches of all sequences may hold together.
-pub(super) fn cache_tokens(spec: &DecoderSpec, device: DeviceKind, available: Option<u64>) -> usize {
-    let per_token = cache_bytes_per_token(spec, device).max(1);
+pub(super) fn cache_tokens(spec: &DecoderSpec, placement: &Placement, available: Option<u64>) -> usize {
+    let per_token = cache_bytes_per_token(spec, placement).max(1);
     // A fifth stays free for activations and for the rest of the machine.
     let tokens = available.map_or(u64::MAX, |bytes| bytes / 5 * 4 / per_token);
     usize::try_from(tokens).unwrap_or(usize::MAX)

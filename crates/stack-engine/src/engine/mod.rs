@@ -78,7 +78,7 @@ impl Engine {
         // Memory is measured before the weights take theirs, so that a full page cache does not count twice.
         let weights = source.size_bytes();
         let available = available_bytes().map(|bytes| bytes.saturating_sub(weights));
-        let cache_tokens = memory::cache_tokens(&spec, options.placement.device, available);
+        let cache_tokens = memory::cache_tokens(&spec, &options.placement, available);
         let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
         let executor = options.placement.load(source, spec, context, progress)?;
         let context = executor.context();

@@ -5,6 +5,7 @@
 //! sampling or requests.
 
 mod batch;
+mod cache_type;
 pub(crate) mod candle;
 mod cpu;
 mod norms;
@@ -17,6 +18,7 @@ use std::fmt;
 
 use crate::spec::DecoderSpec;
 
+pub use cache_type::CacheType;
 pub use candle::{CandleExecutor, DeviceKind};
 pub use cpu::CpuExecutor;
 pub use placement::Placement;

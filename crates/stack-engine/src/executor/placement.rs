@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use stack_kernels::Level;
 
-use super::{CandleExecutor, CpuExecutor, DeviceKind, Executor, Progress, candle, cpu};
+use super::{CacheType, CandleExecutor, CpuExecutor, DeviceKind, Executor, Progress, candle, cpu};
 use crate::spec::DecoderSpec;
 use crate::weights::{LoadError, TensorInfo, WeightSource};
 
@@ -18,12 +18,19 @@ pub struct Placement {
     pub level: Level,
     /// The threads, there too.
     pub threads: usize,
+    /// How keys and values are held. Only the processor has a choice.
+    pub cache: CacheType,
 }
 
 impl Default for Placement {
     /// The processor, with the best instructions that it has and every thread that this process may use.
     fn default() -> Self {
-        Self { device: DeviceKind::Cpu, level: Level::detect(), threads: usable_threads() }
+        Self {
+            device: DeviceKind::Cpu,
+            level: Level::detect(),
+            threads: usable_threads(),
+            cache: CacheType::default(),
+        }
     }
 }
 
@@ -46,11 +53,23 @@ impl Placement {
         progress: Progress<'_>,
     ) -> Result<Box<dyn Executor>, LoadError> {
         Ok(match self.device {
-            DeviceKind::Cpu => {
-                Box::new(CpuExecutor::load(source, spec, self.level, self.threads, context, progress)?)
+            DeviceKind::Cpu => Box::new(CpuExecutor::load(source, spec, self, context, progress)?),
+            device if self.cache == CacheType::F16 => {
+                Box::new(CandleExecutor::load(source, spec, device, context, progress)?)
             }
-            device => Box::new(CandleExecutor::load(source, spec, device, context, progress)?),
+            device => {
+                let problem = format!("{device} cannot hold it as {}; the device cpu can", self.cache);
+                return Err(LoadError::new("cache of keys and values", problem));
+            }
         })
+    }
+
+    /// Bytes that one token takes in the cache of a decoder.
+    pub(crate) fn cache_bytes_per_token(&self, spec: &DecoderSpec) -> u64 {
+        match self.device {
+            DeviceKind::Cpu => cpu::cache_bytes_per_token(spec, self.cache),
+            DeviceKind::Candle | DeviceKind::Cuda | DeviceKind::Metal => candle::cache_bytes_per_token(spec),
+        }
     }
 }
 
@@ -60,14 +79,6 @@ impl DeviceKind {
         match self {
             Self::Cpu => cpu::resident_bytes(tensor),
             Self::Candle | Self::Cuda | Self::Metal => candle::resident_bytes(tensor),
-        }
-    }
-
-    /// Bytes that one token takes in the cache of a decoder.
-    pub(crate) fn cache_bytes_per_token(self, spec: &DecoderSpec) -> u64 {
-        match self {
-            Self::Cpu => cpu::cache_bytes_per_token(spec),
-            Self::Candle | Self::Cuda | Self::Metal => candle::cache_bytes_per_token(spec),
         }
     }
 }

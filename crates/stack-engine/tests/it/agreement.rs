@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use stack_engine::engine::weight_bytes;
-use stack_engine::executor::{Chunk, Level, Output, Wanted};
+use stack_engine::executor::{CacheType, Chunk, Level, Output, Placement, Wanted};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::weights::GgufFile;
 use stack_testkit::{nmse, reference_data};
@@ -63,4 +63,35 @@ fn a_model_takes_the_memory_that_was_foretold() {
     let placement = placements::cpu(Level::detect());
     let executor = placement.load(&file, DecoderSpec::read(&file).unwrap(), 64, &|_, _| {}).unwrap();
     assert_eq!(executor.weight_bytes(), weight_bytes(&file, placement.device));
+}
+
+/// Tokens of stories260K, and the logits of each where keys and values are held in this way.
+fn logits(file: &GgufFile, cache: CacheType) -> Vec<Vec<f32>> {
+    let placement = Placement { cache, ..placements::cpu(Level::detect()) };
+    let spec = DecoderSpec::read(file).unwrap();
+    let tokens: Vec<u32> = (0..100u32).map(|n| (n * n * 31 + n * 7) % spec.vocabulary as u32).collect();
+    let mut executor = placement.load(file, spec, tokens.len(), &|_, _| {}).unwrap();
+    let sequence = executor.open();
+    let batch = [Chunk { sequence, tokens: &tokens, wanted: Wanted::All }];
+    executor.forward(&batch, Output::Logits).unwrap().iter().map(<[f32]>::to_vec).collect()
+}
+
+#[test]
+fn eight_bits_for_keys_and_values_change_little() {
+    let Some(path) = reference_data("stories260K/stories260K.gguf") else { return };
+    let file = GgufFile::open(&path).unwrap();
+    let (exact, short) = (logits(&file, CacheType::F16), logits(&file, CacheType::Q8_0));
+    assert_ne!(exact, short, "the cache is held otherwise");
+    for (exact, short) in exact.iter().zip(&short) {
+        assert!(nmse(short, exact) < 5e-3, "NMSE {:.1e}", nmse(short, exact));
+    }
+}
+
+#[test]
+fn a_device_without_short_caches_says_so() {
+    let Some(path) = reference_data("stories260K/stories260K.gguf") else { return };
+    let file = GgufFile::open(&path).unwrap();
+    let placement = Placement { cache: CacheType::Q8_0, ..placements::candle() };
+    let error = placement.load(&file, DecoderSpec::read(&file).unwrap(), 64, &|_, _| {}).err().unwrap();
+    assert!(error.to_string().contains("q8_0"), "{error}");
 }

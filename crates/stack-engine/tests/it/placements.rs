@@ -1,6 +1,6 @@
 //! The executors that tests compare.
 
-use stack_engine::executor::{DeviceKind, Level, Placement};
+use stack_engine::executor::{CacheType, DeviceKind, Level, Placement};
 
 /// This program's kernels with every instruction set that the machine has, and candle's.
 pub(crate) fn all() -> Vec<Placement> {
@@ -10,7 +10,12 @@ pub(crate) fn all() -> Vec<Placement> {
 
 /// This program's kernels, on two threads.
 pub(crate) fn cpu(level: Level) -> Placement {
-    Placement { device: DeviceKind::Cpu, level, threads: 2 }
+    Placement { level, threads: 2, ..Placement::default() }
+}
+
+/// This program's kernels with keys and values in eight bits.
+pub(crate) fn short_cache() -> Placement {
+    Placement { cache: CacheType::Q8_0, ..cpu(Level::detect()) }
 }
 
 /// candle's kernels.
@@ -21,7 +26,9 @@ pub(crate) fn candle() -> Placement {
 /// Names an executor in messages.
 pub(crate) fn name(placement: &Placement) -> String {
     match placement.device {
-        DeviceKind::Cpu => format!("{} on {} threads", placement.level, placement.threads),
+        DeviceKind::Cpu => {
+            format!("{} on {} threads, cache {}", placement.level, placement.threads, placement.cache)
+        }
         device => device.to_string(),
     }
 }

@@ -122,7 +122,7 @@ fn the_number_of_threads_changes_nothing() {
 }
 
 fn for_each_model(mut check: impl FnMut(&mut Subject)) {
-    for placement in placements::all() {
+    for placement in placements::all().into_iter().chain([placements::short_cache()]) {
         for_each_model_on(&placement, &mut check);
     }
 }

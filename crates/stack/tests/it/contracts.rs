@@ -185,6 +185,8 @@ fn bench_reports_what_its_contract_says() {
     let by_candle = bench(&["--prompt", "2", "--generate", "1", "--device", "candle"]);
     assert_eq!(by_candle["device"], "candle");
     assert_ne!(by_candle["isa"], report["isa"]);
+    let eight_bits = bench(&["--prompt", "2", "--generate", "1", "--kv-cache", "q8_0"]);
+    assert_eq!(eight_bits["device"], "cpu");
     assert!(bench(&["--prompt", "0", "--generate", "1"]).get("prefill").is_none());
     assert!(bench(&["--prompt", "1", "--generate", "0"]).get("decode").is_none());
 }

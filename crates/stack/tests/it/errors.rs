@@ -17,6 +17,7 @@ fn wrong_arguments_are_usage_errors() {
         &["run", "--threads", "100000"],
         &["run", "--raw", "--system", "x"],
         &["run", "--device", "abacus"],
+        &["run", "--kv-cache", "q4_0"],
         &["serve", "--port", "65536"],
         &["serve", "--host", "nowhere.example"],
         &["logits", "default", "--tokens", "1,x"],
@@ -156,6 +157,12 @@ fn devices_that_are_not_built_in_are_refused() {
     }
     stack(&["run", "--device", "cuda", "x"])
         .fails(2, &["without support for cuda", "hint: ", "--features cuda"]);
+}
+
+#[test]
+fn only_the_processor_holds_keys_and_values_in_eight_bits() {
+    stack(&["run", "--device", "candle", "--kv-cache", "q8_0", "x"])
+        .fails(2, &["candle cannot hold keys and values as q8_0", "hint: "]);
 }
 
 #[cfg(unix)]

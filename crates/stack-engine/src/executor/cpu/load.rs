@@ -12,24 +12,24 @@ mod networks;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stack_kernels::{Cpu, KvLayout, KvType, LayerKv, Level};
+use stack_kernels::{Cpu, KvLayout, LayerKv};
 
 use super::CpuExecutor;
 use super::arena::{Scratch, Stream};
 use super::linear::Companions;
 use super::norm::NormLayer;
 use super::rope::{Rope, Tables};
-use crate::executor::Progress;
 use crate::executor::norms::NormWeights;
 use crate::executor::slots::Slots;
 use crate::executor::tensors::Tensors;
+use crate::executor::{CacheType, Placement, Progress};
 use crate::spec::{DecoderSpec, Mixer, RopeSpec};
 use crate::weights::{LoadError, WeightSource};
 
 pub(in crate::executor) use matrices::resident_bytes;
 
 impl CpuExecutor {
-    /// Loads a model, to be computed at this level with so many threads.
+    /// Loads a model, to be computed at the placement's level with so many threads.
     ///
     /// # Errors
     ///
@@ -37,12 +37,11 @@ impl CpuExecutor {
     pub fn load(
         source: &dyn WeightSource,
         spec: DecoderSpec,
-        level: Level,
-        threads: usize,
+        placement: &Placement,
         context: usize,
         progress: Progress<'_>,
     ) -> Result<Self, LoadError> {
-        let cpu = Cpu::new(level, threads);
+        let cpu = Cpu::new(placement.level, placement.threads);
         let loader = Loader {
             cpu: &cpu,
             tensors: Tensors::new(source, &spec, progress),
@@ -85,7 +84,7 @@ impl CpuExecutor {
             output_norm,
             output,
             tables: Tables::new(ropes),
-            layout: Arc::new(cache_layout(&spec)),
+            layout: Arc::new(cache_layout(&spec, placement.cache)),
             convolutions,
             sequences: Slots::new(),
             stream: Stream::default(),
@@ -97,14 +96,14 @@ impl CpuExecutor {
 }
 
 /// Bytes that one token takes in the cache.
-pub(in crate::executor) fn cache_bytes_per_token(spec: &DecoderSpec) -> u64 {
-    let layout = cache_layout(spec);
+pub(in crate::executor) fn cache_bytes_per_token(spec: &DecoderSpec, kind: CacheType) -> u64 {
+    let layout = cache_layout(spec, kind);
     (layout.page_bytes() / stack_kernels::PAGE_TOKENS) as u64
 }
 
-fn cache_layout(spec: &DecoderSpec) -> KvLayout {
+fn cache_layout(spec: &DecoderSpec, kind: CacheType) -> KvLayout {
     let layers: Vec<LayerKv> = spec.layers.iter().map(|layer| cached(&layer.mixer)).collect();
-    KvLayout::new(&layers, KvType::F16)
+    KvLayout::new(&layers, kind.kernel())
 }
 
 /// What a mixer remembers of each token.

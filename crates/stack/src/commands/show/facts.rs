@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use stack_engine::engine::{EngineOptions, cache_bytes_per_token, weight_bytes};
-use stack_engine::executor::DeviceKind;
+use stack_engine::executor::{DeviceKind, Placement};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
@@ -175,7 +175,7 @@ fn memory(model: &OpenModel, context: Option<u32>) -> Result<Memory, LoadError> 
         (0, 0)
     } else {
         let spec = DecoderSpec::read(&*model.source)?;
-        (spec.context_trained as u64, cache_bytes_per_token(&spec, device))
+        (spec.context_trained as u64, cache_bytes_per_token(&spec, &Placement::default()))
     };
     let context = context.map_or(context_trained, u64::from);
     let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));

@@ -125,7 +125,7 @@ impl Loader<'_> {
             for (number, places) in loaded.chunks_mut(share.max(1)).enumerate() {
                 let load = &load;
                 scope.spawn(move || {
-                    let cpu = Cpu::new(self.cpu.level(), 1);
+                    let cpu = self.cpu.alone();
                     for (index, place) in places.iter_mut().enumerate() {
                         *place = Some(load(&cpu, number * share + index));
                     }
