@@ -1,152 +1,149 @@
-//! How fast weights are multiplied: `cargo bench -p stack-kernels --bench products -- [FORMAT…] [level=NAME]`.
+//! How fast weights are multiplied: `cargo bench -p stack-kernels --bench products -- [FILTER]`.
 //!
-//! Prints, per format, the bandwidth of one row of activations against weights in memory and in the second cache,
-//! and multiplications per cycle for batches. Each figure is the best of many short runs, because other programs
-//! disturb; each product is checked before it is timed.
+//! A name is `LEVEL/FORMAT/WORK`, and the filter a regular expression: `avx2/Q4_K` is all work of one format at one
+//! level, `Q8_0/batch 32$` one batch at every level. One row of activations is measured against weights in memory and in
+//! the second cache, where bytes per second (of packed weights) tell how close it is to the roof: `machine/reads`.
+//! Batches are measured against weights in the second cache and with one thread; an element is a multiplication with its
+//! addition, so `Gelem/s` are GMAC/s.
+//!
+//! MACs per cycle are the elements per second of a batch divided by those of `machine/clock`, whose elements are cycles.
+//! Measure them in one run, as in `-- 'machine/clock|Q4_K/batch'`, because clocks change.
 
-#![expect(clippy::print_stdout, reason = "figures are what it is for")]
+mod harness;
+mod weights;
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput};
 use stack_kernels::{Activations, Cpu, Format, Level, Matrix, Product, Store};
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let level = words.iter().find_map(|word| word.strip_prefix("level="));
-    let level = level.map_or_else(Level::detect, |name| Level::named(name).expect("a level of this machine"));
-    let is_wanted = |format: &Format| {
-        words.iter().all(|word| word.contains('=')) || words.iter().any(|word| word == format.name())
-    };
-    let clock = clock();
-    println!("level {level}, {:.2} GHz, reads {:.1} and {:.1} GB/s", clock / 1e9, reads(1), reads(2));
-    println!("{:8} {:^23} {:^49}", "", "GB/s, one row", "MAC/cycle, one thread");
-    print!("{:8} {:>7} {:>7} {:>7}", "", "memory", "2 thr.", "cache");
-    BATCHES.iter().for_each(|batch| print!(" {batch:>6}"));
-    println!();
-    for format in Format::ALL.into_iter().filter(is_wanted) {
-        print!("{:8}", format.name());
-        for threads in [1, 2] {
-            let cpu = Cpu::new(level, threads);
-            print!(" {:7.1}", bytes_per_second(&cpu, format, 200 << 20) / 1e9);
-        }
-        let cpu = Cpu::new(level, 1);
-        print!(" {:7.1}", bytes_per_second(&cpu, format, 400 << 10) / 1e9);
-        for batch in BATCHES {
-            print!(" {:6.1}", products_per_second(&cpu, format, batch) / clock);
-        }
-        println!();
-    }
-}
-
-/// Measures one row against matrices that together take so many bytes, each in turn.
-fn bytes_per_second(cpu: &Cpu, format: Format, bytes: usize) -> f64 {
-    let cols = 2048;
-    let matrix_bytes = bytes.min(MATRIX_BYTES);
-    let rows = matrix_bytes / (cols / format.block() * format.block_bytes()) / 32 * 32;
-    let matrices: Vec<_> =
-        (0..bytes.div_ceil(matrix_bytes)).map(|_| matrix(cpu, format, rows, cols)).collect();
-    let seconds = seconds(cpu, &matrices, 1);
-    matrices[0].bytes() as f64 / seconds
-}
-
-fn products_per_second(cpu: &Cpu, format: Format, batch: usize) -> f64 {
-    let (rows, cols) = (256, 2048);
-    (rows * cols * batch) as f64 / seconds(cpu, &[matrix(cpu, format, rows, cols)], batch)
-}
-
-fn matrix(cpu: &Cpu, format: Format, rows: usize, cols: usize) -> Matrix {
-    Matrix::pack(cpu, format, rows, cols, &native(format, rows * cols)).expect("a sound shape")
-}
-
-/// Returns the best time of one product of many with equal matrices; the product is checked.
-fn seconds(cpu: &Cpu, matrices: &[Matrix], batch: usize) -> f64 {
-    let (format, rows, cols) = (matrices[0].format(), matrices[0].rows(), matrices[0].cols());
-    let x: Vec<f32> = (0..batch * cols).map(|n| ((n * 7919) % 2001) as f32 / 1000.0 - 1.0).collect();
-    let mut input = Activations::new();
-    cpu.quantize(format.input(), &x, cols, &mut input);
-    let mut output = vec![0.0; batch * rows];
-    let mut best = Duration::MAX;
-    let start = Instant::now();
-    while start.elapsed() < Duration::from_millis(400) {
-        for weights in matrices {
-            let before = Instant::now();
-            cpu.multiply(&mut [Product {
-                weights,
-                input: &input,
-                output: black_box(&mut output),
-                store: Store::Set,
-            }]);
-            best = best.min(before.elapsed());
+    let mut criterion = harness::criterion();
+    machine(&mut criterion);
+    for level in harness::levels() {
+        for format in Format::ALL {
+            let mut group = criterion.benchmark_group(format!("{level}/{format}"));
+            one_row(&mut group, level, format);
+            batches(&mut group, level, format);
         }
     }
-    let mut row = vec![0.0; cols];
-    for index in [0, rows / 2, rows - 1] {
-        matrices[0].row(index, &mut row);
-        let terms = row.iter().zip(&x).map(|(w, x)| f64::from(w * x));
-        let (sum, magnitude) = (terms.clone().sum::<f64>(), terms.map(f64::abs).sum::<f64>());
-        assert!((f64::from(output[index]) - sum).abs() <= 2e-3 * magnitude, "{format}: row {index} is wrong");
-    }
-    best.as_secs_f64()
+    criterion.final_summary();
 }
 
-/// Blocks with any codes and with scales of one sixteenth.
-fn native(format: Format, weights: usize) -> Vec<u8> {
-    let mut native: Vec<u8> =
-        (0..weights / format.block() * format.block_bytes()).map(|n| (n * 31 + n / 97) as u8).collect();
-    let sixteenth = [0x00, 0x2C];
-    for block in native.chunks_exact_mut(format.block_bytes()) {
-        match format {
-            Format::F32 => block.copy_from_slice(&0.0625f32.to_le_bytes()),
-            Format::F16 => block.copy_from_slice(&sixteenth),
-            Format::Bf16 => block.copy_from_slice(&[0x80, 0x3D]),
-            Format::Q4_1 | Format::Q5_1 | Format::Q4K | Format::Q5K => {
-                block[..2].copy_from_slice(&sixteenth);
-                block[2..4].copy_from_slice(&sixteenth);
-            }
-            Format::Q2K => {
-                block[80..82].copy_from_slice(&sixteenth);
-                block[82..].copy_from_slice(&sixteenth);
-            }
-            Format::Q3K => block[108..].copy_from_slice(&sixteenth),
-            Format::Q6K => block[208..].copy_from_slice(&sixteenth),
-            Format::Mxfp4 => block[0] = 120,
-            _ => block[..2].copy_from_slice(&sixteenth),
-        }
-    }
-    native
-}
-
-/// Measures the clock: a chain of multiplications that take three cycles each.
-fn clock() -> f64 {
+/// Measures what bounds all the rest.
+fn machine(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("machine");
     let links = 100_000;
-    let best = (0..500).map(|_| {
-        let before = Instant::now();
-        black_box((0..links).fold(black_box(3u64), |product, _| product.wrapping_mul(product)));
-        before.elapsed().as_secs_f64()
-    });
-    3.0 * f64::from(links) / best.fold(f64::INFINITY, f64::min)
-}
-
-/// Measures reads from memory with plain loads, in GB/s.
-fn reads(threads: usize) -> f64 {
-    let cpu = Cpu::new(Level::detect(), threads);
-    let data = vec![1u64; 32 << 20];
-    let mut best = Duration::MAX;
-    for _ in 0..4 {
-        for part in data.chunks(MATRIX_BYTES / 8) {
-            let before = Instant::now();
-            cpu.pool().run(8, &|task| {
-                let part = &part[task * part.len() / 8..(task + 1) * part.len() / 8];
-                black_box(part.iter().fold(0u64, |sum, x| sum.wrapping_add(*x)));
-            });
-            best = best.min(before.elapsed());
-        }
+    // Each multiplication waits for the one before it, which takes three cycles on every recent processor.
+    let chain = |product: &mut u64| (0..links).fold(black_box(*product), |x, _| x.wrapping_mul(x));
+    harness::measure(&mut group, "clock", Throughput::Elements(3 * links), || 3u64, chain);
+    for threads in [1, 2] {
+        let bytes = Throughput::BytesDecimal(MATRIX_BYTES as u64);
+        harness::measure(&mut group, &reads_name(threads), bytes, || Reads::new(threads), Reads::run);
     }
-    MATRIX_BYTES as f64 / best.as_secs_f64() / 1e9
 }
 
-/// Small enough to be read between two interruptions.
+fn one_row(group: &mut BenchmarkGroup<'_, WallTime>, level: Level, format: Format) {
+    let cases = [("memory", 1, MEMORY_BYTES), ("memory", 2, MEMORY_BYTES), ("cache", 1, CACHE_BYTES)];
+    for (place, threads, bytes) in cases {
+        let name = format!("one row, {place}, {}", threads_name(threads));
+        let matrix_bytes = bytes.min(MATRIX_BYTES);
+        let rows = matrix_bytes / (COLS / format.block() * format.block_bytes()) / 32 * 32;
+        let packed = Matrix::bytes_for(format, rows, COLS).expect("a sound shape");
+        let prepare = || Multiplication::new(level, threads, format, (bytes / matrix_bytes, rows), 1);
+        let bytes = Throughput::BytesDecimal(packed as u64);
+        harness::measure(group, &name, bytes, prepare, Multiplication::run);
+    }
+}
+
+fn batches(group: &mut BenchmarkGroup<'_, WallTime>, level: Level, format: Format) {
+    for batch in [4, 12, 32, 128, 512] {
+        let macs = Throughput::Elements((256 * COLS * batch) as u64);
+        let prepare = || Multiplication::new(level, 1, format, (1, 256), batch);
+        harness::measure(group, &format!("batch {batch}"), macs, prepare, Multiplication::run);
+    }
+}
+
+/// A batch, and matrices that it is multiplied with in turn.
+struct Multiplication {
+    cpu: Cpu,
+    matrices: Vec<Matrix>,
+    next: usize,
+    input: Activations,
+    output: Vec<f32>,
+}
+
+impl Multiplication {
+    fn new(
+        level: Level,
+        threads: usize,
+        format: Format,
+        (count, rows): (usize, usize),
+        batch: usize,
+    ) -> Self {
+        let cpu = Cpu::new(level, threads);
+        let native = weights::native(format, rows * COLS);
+        let matrix = || Matrix::pack(&cpu, format, rows, COLS, &native).expect("a sound shape");
+        let matrices: Vec<_> = (0..count).map(|_| matrix()).collect();
+        let x = weights::activations(batch, COLS);
+        let mut input = Activations::new();
+        cpu.quantize(format.input(), &x, COLS, &mut input);
+        let mut case = Self { cpu, matrices, next: 0, input, output: vec![0.0; batch * rows] };
+        case.run();
+        weights::assert_products(&case.output, &[(&case.matrices[0], &x)]);
+        case
+    }
+
+    fn run(&mut self) {
+        let weights = &self.matrices[self.next];
+        self.next = (self.next + 1) % self.matrices.len();
+        let output = black_box(&mut self.output);
+        self.cpu.multiply(&mut [Product { weights, input: &self.input, output, store: Store::Set }]);
+    }
+}
+
+/// Reads from memory with plain loads.
+struct Reads {
+    cpu: Cpu,
+    data: Vec<u64>,
+    next: usize,
+}
+
+impl Reads {
+    fn new(threads: usize) -> Self {
+        Self { cpu: Cpu::new(Level::detect(), threads), data: vec![1; MEMORY_BYTES / 8], next: 0 }
+    }
+
+    fn run(&mut self) {
+        let part = &self.data[self.next..self.next + MATRIX_BYTES / 8];
+        self.next = (self.next + part.len()) % self.data.len();
+        self.cpu.pool().run(TASKS, &|task| {
+            let share = part.len() / TASKS;
+            let sum = part[task * share..][..share].iter().fold(0u64, |sum, x| sum.wrapping_add(*x));
+            assert_eq!(sum, share as u64, "the sum of ones is their number");
+        });
+    }
+}
+
+fn reads_name(threads: usize) -> String {
+    format!("reads, {}", threads_name(threads))
+}
+
+fn threads_name(threads: usize) -> &'static str {
+    if threads == 1 { "1 thread" } else { "2 threads" }
+}
+
+const COLS: usize = 2048;
+
+/// More than any cache holds.
+const MEMORY_BYTES: usize = 200 << 20;
+
+/// What the second cache holds beside the activations.
+const CACHE_BYTES: usize = 400 << 10;
+
+/// A matrix of a model: small enough that its turn is a fraction of a millisecond.
 const MATRIX_BYTES: usize = 4 << 20;
 
-const BATCHES: [usize; 10] = [1, 2, 4, 8, 12, 16, 24, 32, 128, 512];
+/// As finely as products are split.
+const TASKS: usize = 8;
