@@ -4,7 +4,7 @@
 //! times in turn as in the model; attention, norms and the nonlinearity are missing. Eight layers take turns, so their
 //! weights come from memory and nothing but activations is in a cache, unlike in the batches of `products`.
 //!
-//! A name is `LEVEL/FORMAT/WORK`. One row is measured in bytes per second of packed weights, 512 rows in elements, which
+//! A name is `LEVEL/FORMAT/layer/ROWS`. One row is measured in bytes per second of packed weights, 512 rows in elements, which
 //! are multiplications with their additions: `Gelem/s` are GMAC/s, of all threads together: two, where there are two.
 
 mod harness;
@@ -20,23 +20,13 @@ fn main() {
     let mut criterion = harness::criterion();
     for level in harness::levels() {
         for format in Format::ALL {
-            let mut group = criterion.benchmark_group(format!("{level}/{format}"));
-            let throughput = Throughput::BytesDecimal(layer_bytes(format) as u64);
-            harness::measure(
-                &mut group,
-                "1 row",
-                throughput,
-                || Forward::new(level, format, 1),
-                Forward::run,
-            );
-            let throughput = Throughput::Elements(512 * MACS_PER_ROW as u64);
-            harness::measure(
-                &mut group,
-                "512 rows",
-                throughput,
-                || Forward::new(level, format, 512),
-                Forward::run,
-            );
+            let mut group = criterion.benchmark_group(format!("{level}/{format}/layer"));
+            let bytes = Throughput::BytesDecimal(layer_bytes(format) as u64);
+            let macs = Throughput::Elements(512 * MACS_PER_ROW as u64);
+            for (name, rows, throughput) in [("1 row", 1, bytes), ("512 rows", 512, macs)] {
+                let prepare = || Forward::new(level, format, rows);
+                harness::measure(&mut group, name, throughput, prepare, Forward::run);
+            }
         }
     }
     criterion.final_summary();

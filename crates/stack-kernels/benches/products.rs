@@ -40,7 +40,8 @@ fn machine(criterion: &mut Criterion) {
     harness::measure(&mut group, "clock", Throughput::Elements(3 * links), || 3u64, chain);
     for threads in [1, 2] {
         let bytes = Throughput::BytesDecimal(MATRIX_BYTES as u64);
-        harness::measure(&mut group, &reads_name(threads), bytes, || Reads::new(threads), Reads::run);
+        let name = format!("reads, {}", threads_name(threads));
+        harness::measure(&mut group, &name, bytes, || Reads::new(threads), Reads::run);
     }
 }
 
@@ -124,10 +125,6 @@ impl Reads {
             assert_eq!(sum, share as u64, "the sum of ones is their number");
         });
     }
-}
-
-fn reads_name(threads: usize) -> String {
-    format!("reads, {}", threads_name(threads))
 }
 
 fn threads_name(threads: usize) -> &'static str {
