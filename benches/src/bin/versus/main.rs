@@ -11,12 +11,14 @@
 
 mod ours;
 mod peer;
+mod plot;
 mod point;
 mod process;
 mod report;
 mod start;
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
@@ -26,6 +28,7 @@ use stack_benches::Machine;
 
 use crate::ours::Ours;
 use crate::peer::{Config, Peer};
+use crate::plot::Plot;
 use crate::point::{Point, Work};
 use crate::report::{Measured, Report};
 
@@ -74,6 +77,9 @@ struct Options {
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
+    /// Draw decode against depth, as SVG
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
 }
 
 /// What is measured.
@@ -96,6 +102,7 @@ fn main() -> Result<()> {
     let ours = Ours::new(options.stack.clone().unwrap_or(beside), options.isa.clone());
     let peer = Peer::new(&options.peer)?;
     let points = options.points()?;
+    let plot_file = options.plot_file()?;
     let mut report = Report::new(Machine::read(), peer.commit(&options.models[0])?);
     let bar = ProgressBar::new(points.len() as u64)
         .with_style(ProgressStyle::with_template("{pos}/{len} {msg} [{elapsed_precise}]")?);
@@ -109,6 +116,9 @@ fn main() -> Result<()> {
         println!("{}", report.to_json());
     } else {
         print!("{report}");
+    }
+    if let (Some(file), Some(plot)) = (plot_file, Plot::new(&report)) {
+        fs::write(file, plot.to_svg()?).with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
 }
@@ -145,6 +155,27 @@ impl Options {
         Ok(points)
     }
 
+    /// Returns where to draw, if what will be measured can be drawn.
+    fn plot_file(&self) -> Result<Option<&Path>> {
+        let Some(file) = &self.plot else { return Ok(None) };
+        ensure!(
+            self.models.len() == 1 && self.threads.len() == 1,
+            "--plot draws one model with one number of threads"
+        );
+        let is_line = self.depths.iter().any(|depth| *depth != self.depths[0]);
+        ensure!(
+            is_line && self.parts.contains(&Part::Decode),
+            "--plot draws decode against depth: name two depths or more, as in --parts decode --depths 0,1024,4096"
+        );
+        let folder = file.parent().unwrap_or(file);
+        ensure!(
+            folder.as_os_str().is_empty() || folder.is_dir(),
+            "--plot: there is no folder {}",
+            folder.display()
+        );
+        Ok(Some(file))
+    }
+
     fn works(&self, part: Part) -> Vec<Work> {
         let depths = self.depths.iter();
         match part {
@@ -162,3 +193,42 @@ impl Options {
 
 /// Tokens in the cache of every sequence of a batch.
 const BATCH_PROMPT: u32 = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot_file(arguments: &[&str]) -> Result<Option<PathBuf>> {
+        let words = ["versus", "--peer", "DIR"].iter().chain(arguments);
+        Ok(Options::try_parse_from(words)?.plot_file()?.map(Path::to_owned))
+    }
+
+    #[test]
+    fn a_plot_needs_decode_at_two_depths() {
+        let file = plot_file(&["M", "--plot", "p.svg", "--depths", "0,4096"]).unwrap();
+        assert_eq!(file, Some(PathBuf::from("p.svg")));
+        for arguments in [
+            ["M", "--plot", "p.svg", "--depths", "0"].as_slice(),
+            &["M", "--plot", "p.svg", "--depths", "512,512"],
+            &["M", "--plot", "p.svg", "--depths", "0,512", "--parts", "prefill"],
+        ] {
+            let error = plot_file(arguments).unwrap_err().to_string();
+            assert!(error.contains("--depths 0,1024,4096"), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_plot_is_of_one_model_and_one_number_of_threads() {
+        for arguments in [["M", "N"].as_slice(), &["M", "--threads", "1,2"]] {
+            let rest = ["--plot", "p.svg", "--depths", "0,512"];
+            let error = plot_file(&[arguments, &rest].concat()).unwrap_err().to_string();
+            assert!(error.contains("one model"), "{arguments:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_plot_in_no_folder_is_refused_before_anything_is_measured() {
+        let error = plot_file(&["M", "--plot", "/no/such/p.svg", "--depths", "0,512"]).unwrap_err();
+        assert!(error.to_string().contains("/no/such"), "{error}");
+    }
+}

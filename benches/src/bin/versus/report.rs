@@ -11,9 +11,9 @@ use crate::process::Turn;
 
 /// All points, and what they were run on.
 pub(crate) struct Report {
-    machine: Machine,
-    peer_commit: String,
-    points: Vec<Measured>,
+    pub(crate) machine: Machine,
+    pub(crate) peer_commit: String,
+    pub(crate) points: Vec<Measured>,
 }
 
 /// One point with the turns of both sides.
@@ -36,7 +36,7 @@ impl Side {
         self.command = turn.command;
     }
 
-    fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         median(&mut self.rates.clone())
     }
 
@@ -66,12 +66,14 @@ impl Measured {
         configs
     }
 
-    fn best(&self) -> (Config, f64) {
+    /// Returns the peer's fastest configuration and its rate.
+    pub(crate) fn best(&self) -> (Config, f64) {
         let rates = self.peers.iter().map(|(config, side)| (*config, side.median()));
         rates.max_by(|a, b| a.1.total_cmp(&b.1)).expect("every point measures the peer's default")
     }
 
-    fn default_rate(&self) -> f64 {
+    /// Returns the rate of the peer as it comes.
+    pub(crate) fn default_rate(&self) -> f64 {
         let default = self.peers.iter().find(|(config, _)| *config == Config::DEFAULT);
         default.expect("every point measures the peer's default").1.median()
     }
