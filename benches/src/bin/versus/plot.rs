@@ -66,6 +66,11 @@ impl Plot {
         for (note, y) in self.notes.iter().zip((48..).step_by(20)) {
             root.draw_text(note, &text(16), (MARGIN, y))?;
         }
+        // Above the curves and not among them, where they would hide each other; our side first.
+        for (line, x) in self.lines.iter().rev().zip((MARGIN..).step_by(190)) {
+            root.draw(&PathElement::new([(x, 104), (x + 24, 104)], line.color.stroke_width(3)))?;
+            root.draw_text(line.name, &text(16), (x + 32, 97))?;
+        }
         let points = || self.lines.iter().flat_map(|line| &line.points);
         let deepest = points().map(|(depth, _)| *depth).max().unwrap_or_default().max(1);
         let fastest = points().map(|(_, rate)| *rate).fold(1.0, f64::max);
@@ -79,26 +84,15 @@ impl Plot {
             .configure_mesh()
             .x_desc("tokens in the cache")
             .y_desc("tokens per second")
+            .y_label_formatter(&|rate| format!("{rate:.*}", usize::from(fastest < 10.0)))
             .label_style(text(15))
             .bold_line_style(BLACK.mix(0.15))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        for Line { name, color, points } in &self.lines {
-            let style = color.stroke_width(2);
-            chart
-                .draw_series(LineSeries::new(points.iter().copied(), style))?
-                .label(*name)
-                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 20, y)], style));
+        for Line { color, points, .. } in &self.lines {
+            chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?;
             chart.draw_series(points.iter().map(|point| Circle::new(*point, 4, color.filled())))?;
         }
-        // Curves begin high and fall, so this corner is empty unless one side is very slow.
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerLeft)
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .label_font(text(15))
-            .draw()?;
         root.present()?;
         drop(chart);
         drop(root);
@@ -108,16 +102,16 @@ impl Plot {
 
 const WIDTH: u32 = 860;
 
-const HEIGHT: u32 = 520;
+const HEIGHT: u32 = 540;
 
 const MARGIN: i32 = 20;
 
-/// What the title and the notes take.
-const TOP: i32 = 100;
+/// What the title, the notes and the names of the lines take.
+const TOP: i32 = 130;
 
 const X_LABELS: i32 = 50;
 
-const Y_LABELS: i32 = 60;
+const Y_LABELS: i32 = 70;
 
 /// How much higher the axis is than the fastest point.
 const HEADROOM: f64 = 1.1;
