@@ -1,4 +1,20 @@
-//! Kernels for x86 processors.
+//! Kernels for x86-64.
+
+use std::arch::x86_64::__cpuid;
+use std::sync::OnceLock;
 
 pub(crate) mod avx2;
 pub(crate) mod avx512;
+
+/// Whether kernels that read weights once should ask for memory ahead of time.
+///
+/// Intel's own prefetchers stay behind (14.8 against 15.7 GB/s per core were measured on Emerald Rapids). AMD's do not, and
+/// asking disturbs them: Zen 4 reads 30 GB/s on one core without, 22 with.
+pub(crate) fn asks_ahead() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        // The vendor's name, in the order in which the registers hold it.
+        let leaf = __cpuid(0);
+        [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).concat() != b"AuthenticAMD"
+    })
+}

@@ -9,6 +9,7 @@ use crate::activations::Held;
 use crate::buffer::Line;
 use crate::multiply::Work;
 use crate::tile::{self, LANES};
+use crate::x86::asks_ahead;
 
 /// Computes sums if the rows are few and the weights quantized, and says whether it did.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
@@ -22,9 +23,10 @@ pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 fn rows<F: Scheme>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
+    let asks_ahead = asks_ahead();
     let places = tile::tiles(F::FORMAT, work.weights.cols());
     for (index, place) in places.enumerate() {
-        let tile = Tile::<F>::open(&work.lines()[place.lines], place.blocks);
+        let tile = Tile::<F>::open(&work.lines()[place.lines], place.blocks, asks_ahead);
         let inputs = work.inputs(index);
         match &work.input.held {
             Held::Block256(held) => {
@@ -44,18 +46,19 @@ struct Tile<'a, F> {
     scales: &'a [Line],
     head: __m512,
     blocks: usize,
+    asks_ahead: bool,
     scheme: std::marker::PhantomData<F>,
 }
 
 impl<'a, F: Scheme> Tile<'a, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    fn open(tile: &'a [Line], blocks: usize) -> Self {
+    fn open(tile: &'a [Line], blocks: usize, asks_ahead: bool) -> Self {
         assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
         let (codes, scales) = tile.split_at(blocks * F::LINES);
         // SAFETY: this function has the features of the scheme's, and the tile was just seen to be whole.
         let head = unsafe { F::head(scales) };
-        Self { codes, scales, head, blocks, scheme: std::marker::PhantomData }
+        Self { codes, scales, head, blocks, asks_ahead, scheme: std::marker::PhantomData }
     }
 }
 
@@ -81,9 +84,11 @@ impl<F: Scheme> Source for Tile<'_, F> {
         debug_assert!(block < self.blocks);
         // SAFETY: `open` saw the lines of all blocks, and the caller asks for one of those.
         let lines = unsafe { self.codes.get_unchecked(block * F::LINES..(block + 1) * F::LINES) };
-        for line in lines {
-            let ahead = std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES);
-            _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+        if self.asks_ahead {
+            for line in lines {
+                let ahead = std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES);
+                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+            }
         }
         // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::codes(lines) }
@@ -119,9 +124,7 @@ impl<F: Scheme> Source for Tile<'_, F> {
 
 /// How far ahead of the codes in use memory is asked for more: about as long as it takes to answer.
 ///
-/// Intel's own prefetchers stay behind without it (14.8 against 15.7 GB/s per core were measured on Emerald Rapids);
-/// AMD's need none and lose little. Two streams of weights at once gain a twentieth on the former and lose half on the
-/// latter (Zen 4), so there is one.
+/// Two streams of weights at once gain a twentieth on Intel's processors and lose half on AMD's (Zen 4), so there is one.
 const PREFETCH_LINES: usize = 64;
 
 /// Rows from which on it pays to unpack a tile once for all of them.
