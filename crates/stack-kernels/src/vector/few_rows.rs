@@ -1,14 +1,59 @@
 //! Products for few rows of activations, straight from the tiles.
+//!
+//! Few rows take as long as the weights need to come from memory, which is quickest in the order in which they lie: first
+//! all codes of a tile, then what scales them. So all products of a tile are computed before any is scaled.
 
-use super::codes::{FiveBits, Nibbles, SixBits, ThreeBits, TinyFloats, TwoBits, Uneven, Unpacked};
-use super::multiply::{Blocks, rows_32, rows_256};
-use super::{Vectors, scales};
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+
+use super::codes::{Codes, FiveBits, Nibbles, SixBits, ThreeBits, TinyFloats, TwoBits, Uneven, Unpacked};
+use super::multiply::{finish_256, products_32, products_256, scaled_32, start};
+use super::{Ints, Vectors, scales};
 use crate::activations::{Held, Rounded32, Rounded256};
 use crate::buffer::Line;
+use crate::float::lanes::Lanes;
 use crate::format::Format;
 use crate::multiply::Work;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};
+
+/// A packed tile.
+#[derive(Clone, Copy)]
+struct Tile<'a> {
+    format: Format,
+    /// The codes, then what scales them.
+    lines: &'a [Line],
+    blocks: usize,
+    /// Whether memory is asked for ahead of time.
+    asks_ahead: bool,
+}
+
+impl Tile<'_> {
+    /// Returns the lines of one block.
+    #[inline(always)]
+    fn block<V: Vectors>(self, index: usize) -> *const Line {
+        let per_block = tile::code_lines(self.format);
+        let lines = &self.lines[index * per_block..(index + 1) * per_block];
+        if self.asks_ahead {
+            for line in lines {
+                V::Floats::prefetch((&raw const *line).wrapping_add(LINES_AHEAD).cast());
+            }
+        }
+        lines.as_ptr()
+    }
+
+    /// Unpacks what scales the codes.
+    ///
+    /// # Safety
+    ///
+    /// The processor must have the instructions of `V`.
+    #[inline(always)]
+    unsafe fn unpack_scales<V: Vectors>(self, panel: &mut Panel) {
+        let scales = &self.lines[self.blocks * tile::code_lines(self.format)..];
+        // SAFETY: the caller vouches for the instructions.
+        unsafe { scales::unpack::<V>(self.format, Line::bytes(scales), self.blocks, panel) };
+    }
+}
 
 /// Adds the products to the rows' sums, if rows are few, and says whether they were.
 ///
@@ -25,17 +70,15 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
         return false;
     }
     let format = work.weights.format();
+    let asks_ahead = V::asks_ahead();
     for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
+        let tile = Tile { format, lines: &work.lines()[place.lines], blocks: place.blocks, asks_ahead };
         let inputs = work.inputs(index);
-        let lines = &work.lines()[place.lines];
-        let (codes, scale_lines) = lines.split_at(place.blocks * tile::code_lines(format));
-        let codes = Blocks::packed(format, codes);
-        // SAFETY: the caller vouches for the instructions, and the codes are those of the format.
+        // SAFETY: the caller vouches for the instructions, and the tile is one of the format.
         unsafe {
-            scales::unpack::<V>(format, Line::bytes(scale_lines), place.blocks, panel);
             match &work.input.held {
-                Held::Block256(held) => packed_256::<V>(format, codes, panel, &held[inputs], sums),
-                Held::Block32(held) => packed_32::<V>(format, codes, panel, &held[inputs], sums),
+                Held::Block256(held) => packed_256::<V>(tile, panel, &held[inputs], sums),
+                Held::Block32(held) => packed_32::<V>(tile, panel, &held[inputs], sums),
                 Held::Float(_) => unreachable!("floats have no tiles"),
             }
         }
@@ -47,24 +90,23 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `codes` must be those of the format.
+/// The processor must have the instructions of `V`, and the tile must be one of its format.
 #[inline(always)]
 unsafe fn packed_256<V: Vectors>(
-    format: Format,
-    codes: Blocks<'_>,
-    panel: &Panel,
+    tile: Tile<'_>,
+    panel: &mut Panel,
     inputs: &[Rounded256],
     sums: &mut [[f32; LANES]],
 ) {
     // SAFETY: the caller vouches for all of it.
     unsafe {
-        match format {
-            Format::Q2K => rows_256::<V, TwoBits, true, true>(format, codes, panel, inputs, sums),
-            Format::Q3K => rows_256::<V, ThreeBits, true, false>(format, codes, panel, inputs, sums),
-            Format::Q4K => rows_256::<V, Nibbles, false, true>(format, codes, panel, inputs, sums),
-            Format::Q5K => rows_256::<V, FiveBits, false, true>(format, codes, panel, inputs, sums),
-            Format::Q6K => rows_256::<V, SixBits, true, false>(format, codes, panel, inputs, sums),
-            _ => rows_256::<V, Uneven, false, false>(format, codes, panel, inputs, sums),
+        match tile.format {
+            Format::Q2K => rows_256::<V, TwoBits, true, true>(tile, panel, inputs, sums),
+            Format::Q3K => rows_256::<V, ThreeBits, true, false>(tile, panel, inputs, sums),
+            Format::Q4K => rows_256::<V, Nibbles, false, true>(tile, panel, inputs, sums),
+            Format::Q5K => rows_256::<V, FiveBits, false, true>(tile, panel, inputs, sums),
+            Format::Q6K => rows_256::<V, SixBits, true, false>(tile, panel, inputs, sums),
+            _ => rows_256::<V, Uneven, false, false>(tile, panel, inputs, sums),
         }
     }
 }
@@ -73,28 +115,109 @@ unsafe fn packed_256<V: Vectors>(
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `codes` must be those of the format.
+/// The processor must have the instructions of `V`, and the tile must be one of its format.
 #[inline(always)]
 unsafe fn packed_32<V: Vectors>(
-    format: Format,
-    codes: Blocks<'_>,
-    panel: &Panel,
+    tile: Tile<'_>,
+    panel: &mut Panel,
     inputs: &[Rounded32],
     sums: &mut [[f32; LANES]],
 ) {
     // SAFETY: the caller vouches for all of it.
     unsafe {
-        match format {
-            Format::Q4_0 => rows_32::<V, Nibbles, false>(format, codes, panel, inputs, sums),
-            Format::Q4_1 => rows_32::<V, Nibbles, true>(format, codes, panel, inputs, sums),
-            Format::Q5_0 => rows_32::<V, FiveBits, false>(format, codes, panel, inputs, sums),
-            Format::Q5_1 => rows_32::<V, FiveBits, true>(format, codes, panel, inputs, sums),
-            Format::Q8_0 => rows_32::<V, Unpacked<8>, false>(format, codes, panel, inputs, sums),
-            Format::Mxfp4 => rows_32::<V, TinyFloats, false>(format, codes, panel, inputs, sums),
-            _ => rows_32::<V, Uneven, false>(format, codes, panel, inputs, sums),
+        match tile.format {
+            Format::Q4_0 => rows_32::<V, Nibbles, false>(tile, panel, inputs, sums),
+            Format::Q4_1 => rows_32::<V, Nibbles, true>(tile, panel, inputs, sums),
+            Format::Q5_0 => rows_32::<V, FiveBits, false>(tile, panel, inputs, sums),
+            Format::Q5_1 => rows_32::<V, FiveBits, true>(tile, panel, inputs, sums),
+            Format::Q8_0 => rows_32::<V, Unpacked<8>, false>(tile, panel, inputs, sums),
+            Format::Mxfp4 => rows_32::<V, TinyFloats, false>(tile, panel, inputs, sums),
+            _ => rows_32::<V, Uneven, false>(tile, panel, inputs, sums),
+        }
+    }
+}
+
+/// Adds the products of a tile of `C` and some rows, one after the other.
+///
+/// # Safety
+///
+/// As for [`packed_256`], with codes of `C`.
+#[inline(always)]
+unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>(
+    tile: Tile<'_>,
+    panel: &mut Panel,
+    inputs: &[Rounded256],
+    sums: &mut [[f32; LANES]],
+) {
+    let (start, halves) = (start(tile.format), if HALVES { 2 } else { 1 });
+    let mut products = [MaybeUninit::<V::Ints>::uninit(); 16];
+    for (row, (input, sums)) in inputs.as_chunks::<1>().0.iter().zip(sums).enumerate() {
+        for (block, products) in products.chunks_exact_mut(halves).enumerate().take(tile.blocks) {
+            let block = black_box(block);
+            let lines = tile.block::<V>(block);
+            for (half, product) in products.iter_mut().enumerate() {
+                // SAFETY: the caller vouches for the instructions and the codes.
+                let [computed] =
+                    unsafe { products_256::<V, C, HALVES, MINIMA, 1>(lines, block, half, start, input) };
+                product.write(computed);
+            }
+        }
+        if row == 0 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { tile.unpack_scales::<V>(panel) };
+        }
+        // SAFETY: the caller vouches for the instructions, and the products of all blocks were written.
+        unsafe {
+            let mut tile_sums = V::Floats::zero();
+            for (product, scales) in products.iter().zip(&panel.scales).take(halves * tile.blocks) {
+                let scale = V::Floats::load(scales.as_ptr());
+                tile_sums = tile_sums.plus_product(product.assume_init().to_floats(), scale);
+            }
+            finish_256::<V, HALVES, MINIMA>(panel, &input[0], tile_sums, sums);
+        }
+    }
+}
+
+/// Adds the products of a tile of `C` and some rows, one after the other.
+///
+/// # Safety
+///
+/// As for [`packed_32`], with codes of `C`.
+#[inline(always)]
+unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
+    tile: Tile<'_>,
+    panel: &mut Panel,
+    inputs: &[Rounded32],
+    sums: &mut [[f32; LANES]],
+) {
+    let start = start(tile.format);
+    let mut products = [MaybeUninit::<V::Ints>::uninit(); 8];
+    for (row, (input, sums)) in inputs.as_chunks::<1>().0.iter().zip(sums).enumerate() {
+        for (block, product) in products.iter_mut().enumerate().take(tile.blocks) {
+            let block = black_box(block);
+            let lines = tile.block::<V>(block);
+            // SAFETY: the caller vouches for the instructions and the codes.
+            let [computed] = unsafe { products_32::<V, C, MINIMA, 1>(lines, block, start, input) };
+            product.write(computed);
+        }
+        if row == 0 {
+            // SAFETY: the caller vouches for the instructions.
+            unsafe { tile.unpack_scales::<V>(panel) };
+        }
+        // SAFETY: the caller vouches for the instructions, and the products of all blocks were written.
+        unsafe {
+            let mut totals = V::Floats::load(sums.as_ptr());
+            for (block, product) in products.iter().enumerate().take(tile.blocks) {
+                let product = product.assume_init();
+                totals = scaled_32::<V, MINIMA>(panel, block, &input[0], product, totals);
+            }
+            totals.store(sums.as_mut_ptr());
         }
     }
 }
 
 /// The most rows for which unpacking a tile once does not pay.
 const ROWS: usize = 3;
+
+/// How far ahead of their use weights are asked for, in lines: about two tiles.
+const LINES_AHEAD: usize = 80;

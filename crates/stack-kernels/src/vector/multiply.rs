@@ -14,37 +14,6 @@ use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};
 
-/// The codes of a tile, packed or unpacked.
-#[derive(Clone, Copy)]
-pub(super) struct Blocks<'a> {
-    lines: &'a [Line],
-    per_block: usize,
-    is_packed: bool,
-}
-
-impl<'a> Blocks<'a> {
-    pub(super) fn packed(format: Format, lines: &'a [Line]) -> Self {
-        Self { lines, per_block: tile::code_lines(format), is_packed: true }
-    }
-
-    fn unpacked(panel: &'a Panel) -> Self {
-        let lines = panel.codes.as_flattened();
-        Self { lines, per_block: panel.codes[0].len(), is_packed: false }
-    }
-
-    /// Returns the lines of one block; packed ones come from memory, so that those after them are asked for.
-    #[inline(always)]
-    fn block<V: Vectors>(self, index: usize) -> *const Line {
-        let lines = &self.lines[index * self.per_block..(index + 1) * self.per_block];
-        if self.is_packed {
-            for line in lines {
-                V::Floats::prefetch((&raw const *line).wrapping_add(LINES_AHEAD).cast());
-            }
-        }
-        lines.as_ptr()
-    }
-}
-
 /// Adds the products of a panel and 256 columns of some rows, rounded with a scale per 256, to those rows' sums.
 ///
 /// # Safety
@@ -57,16 +26,15 @@ pub(crate) unsafe fn accumulate_256<V: Vectors>(
     inputs: &[Rounded256],
     sums: &mut [[f32; LANES]],
 ) {
-    let codes = Blocks::unpacked(panel);
     // SAFETY: the caller vouches for the instructions, and panels hold bytes.
     unsafe {
         match format {
-            Format::Q2K => rows_256::<V, Unpacked<4>, true, true>(format, codes, panel, inputs, sums),
-            Format::Q3K => rows_256::<V, Unpacked<4>, true, false>(format, codes, panel, inputs, sums),
-            Format::Q4K => rows_256::<V, Unpacked<4>, false, true>(format, codes, panel, inputs, sums),
-            Format::Q5K => rows_256::<V, Unpacked<5>, false, true>(format, codes, panel, inputs, sums),
-            Format::Q6K => rows_256::<V, Unpacked<6>, true, false>(format, codes, panel, inputs, sums),
-            _ => rows_256::<V, Unpacked<8>, false, false>(format, codes, panel, inputs, sums),
+            Format::Q2K => rows_256::<V, Unpacked<4>, true, true>(format, panel, inputs, sums),
+            Format::Q3K => rows_256::<V, Unpacked<4>, true, false>(format, panel, inputs, sums),
+            Format::Q4K => rows_256::<V, Unpacked<4>, false, true>(format, panel, inputs, sums),
+            Format::Q5K => rows_256::<V, Unpacked<5>, false, true>(format, panel, inputs, sums),
+            Format::Q6K => rows_256::<V, Unpacked<6>, true, false>(format, panel, inputs, sums),
+            _ => rows_256::<V, Unpacked<8>, false, false>(format, panel, inputs, sums),
         }
     }
 }
@@ -83,15 +51,14 @@ pub(crate) unsafe fn accumulate_32<V: Vectors>(
     inputs: &[Rounded32],
     sums: &mut [[f32; LANES]],
 ) {
-    let codes = Blocks::unpacked(panel);
     // SAFETY: the caller vouches for the instructions, and panels hold bytes.
     unsafe {
         match format {
-            Format::Q4_0 => rows_32::<V, Unpacked<4>, false>(format, codes, panel, inputs, sums),
-            Format::Q4_1 => rows_32::<V, Unpacked<4>, true>(format, codes, panel, inputs, sums),
-            Format::Q5_0 => rows_32::<V, Unpacked<5>, false>(format, codes, panel, inputs, sums),
-            Format::Q5_1 => rows_32::<V, Unpacked<5>, true>(format, codes, panel, inputs, sums),
-            _ => rows_32::<V, Unpacked<8>, false>(format, codes, panel, inputs, sums),
+            Format::Q4_0 => rows_32::<V, Unpacked<4>, false>(format, panel, inputs, sums),
+            Format::Q4_1 => rows_32::<V, Unpacked<4>, true>(format, panel, inputs, sums),
+            Format::Q5_0 => rows_32::<V, Unpacked<5>, false>(format, panel, inputs, sums),
+            Format::Q5_1 => rows_32::<V, Unpacked<5>, true>(format, panel, inputs, sums),
+            _ => rows_32::<V, Unpacked<8>, false>(format, panel, inputs, sums),
         }
     }
 }
@@ -100,26 +67,24 @@ pub(crate) unsafe fn accumulate_32<V: Vectors>(
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `codes` must be blocks of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
 #[inline(always)]
-pub(super) unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>(
+unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>(
     format: Format,
-    codes: Blocks<'_>,
     panel: &Panel,
     inputs: &[Rounded256],
     sums: &mut [[f32; LANES]],
 ) {
-    // Formats with minima have no offset.
-    let start = tile::start(format).unwrap_or(0);
+    let start = start(format);
     let (fours, rest) = inputs.as_chunks::<4>();
     let (sums_of_fours, sums_of_rest) = sums.as_chunks_mut::<4>();
     for (inputs, sums) in fours.iter().zip(sums_of_fours) {
         // SAFETY: the caller vouches for all of it.
-        unsafe { tile_256::<V, C, HALVES, MINIMA, 4>(start, codes, panel, inputs, sums) };
+        unsafe { tile_256::<V, C, HALVES, MINIMA, 4>(start, panel, inputs, sums) };
     }
     for (input, sums) in rest.as_chunks().0.iter().zip(sums_of_rest.as_chunks_mut().0) {
         // SAFETY: as above.
-        unsafe { tile_256::<V, C, HALVES, MINIMA, 1>(start, codes, panel, input, sums) };
+        unsafe { tile_256::<V, C, HALVES, MINIMA, 1>(start, panel, input, sums) };
     }
 }
 
@@ -127,38 +92,40 @@ pub(super) unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MI
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `codes` must be blocks of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
 #[inline(always)]
-pub(super) unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
+unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
     format: Format,
-    codes: Blocks<'_>,
     panel: &Panel,
     inputs: &[Rounded32],
     sums: &mut [[f32; LANES]],
 ) {
-    // Formats with minima have no offset.
-    let start = tile::start(format).unwrap_or(0);
+    let start = start(format);
     let (fours, rest) = inputs.as_chunks::<4>();
     let (sums_of_fours, sums_of_rest) = sums.as_chunks_mut::<4>();
     for (inputs, sums) in fours.iter().zip(sums_of_fours) {
         // SAFETY: the caller vouches for all of it.
-        unsafe { tile_32::<V, C, MINIMA, 4>(start, codes, panel, inputs, sums) };
+        unsafe { tile_32::<V, C, MINIMA, 4>(start, panel, inputs, sums) };
     }
     for (input, sums) in rest.as_chunks().0.iter().zip(sums_of_rest.as_chunks_mut().0) {
         // SAFETY: as above.
-        unsafe { tile_32::<V, C, MINIMA, 1>(start, codes, panel, input, sums) };
+        unsafe { tile_32::<V, C, MINIMA, 1>(start, panel, input, sums) };
     }
+}
+
+/// Which start of the activations fits a format. Formats with minima have no offset, and start at zero anyway.
+pub(super) fn start(format: Format) -> usize {
+    tile::start(format).unwrap_or(0)
 }
 
 /// Adds the products of a tile and `ROWS` rows.
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `codes` must be blocks of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
 #[inline(always)]
 unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool, const ROWS: usize>(
     start: usize,
-    codes: Blocks<'_>,
     panel: &Panel,
     inputs: &[Rounded256; ROWS],
     sums: &mut [[f32; LANES]; ROWS],
@@ -167,52 +134,93 @@ unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool,
     let mut tile_sums = [unsafe { V::Floats::zero() }; ROWS];
     for block in 0..panel.blocks {
         let block = black_box(block);
-        let lines = codes.block::<V>(block);
+        let lines = panel.codes[block].as_ptr();
         for half in 0..if HALVES { 2 } else { 1 } {
-            let (sub, group) = if HALVES { (2 * block + half, 4 * half) } else { (block, 0) };
-            let mut x = [std::ptr::null(); ROWS];
-            let mut starts = [0; ROWS];
-            for row in 0..ROWS {
-                x[row] = inputs[row].codes[8 * block + group..].as_ptr();
-                starts[row] = if MINIMA { 0 } else { inputs[row].starts[start][sub] };
-            }
-            // SAFETY: the caller vouches for the instructions and the lines; `x` points to at least as many words as
-            // there are groups from `group` on.
-            let products = unsafe {
-                if HALVES {
-                    V::products::<C, 4, ROWS>(lines, group, x, starts)
-                } else {
-                    V::products::<C, 8, ROWS>(lines, group, x, starts)
+            let sub = if HALVES { 2 * block + half } else { block };
+            // SAFETY: the caller vouches for the instructions and the codes.
+            unsafe {
+                let products = products_256::<V, C, HALVES, MINIMA, ROWS>(lines, block, half, start, inputs);
+                let scale = V::Floats::load(panel.scales[sub].as_ptr());
+                for row in 0..ROWS {
+                    tile_sums[row] = tile_sums[row].plus_product(products[row].to_floats(), scale);
                 }
-            };
-            // SAFETY: the caller vouches for the instructions.
-            let scale = unsafe { V::Floats::load(panel.scales[sub].as_ptr()) };
-            for row in 0..ROWS {
-                tile_sums[row] = tile_sums[row].plus_product(products[row].to_floats(), scale);
             }
         }
     }
     for row in 0..ROWS {
-        let input = &inputs[row];
-        if MINIMA {
-            let pairs: &[i32] = if HALVES { &input.sums_of_16 } else { &input.sums_of_32 };
-            // SAFETY: the caller vouches for the instructions.
-            let mut minimum = unsafe { V::Ints::splat(0) };
-            for (&pair, minima) in pairs.iter().zip(&panel.minima) {
-                // SAFETY: as above.
-                let (pair, minima) = unsafe { (V::Ints::splat(pair), V::Ints::load(minima.as_ptr())) };
-                minimum = minimum.plus_pair_products(pair, minima);
-            }
-            // SAFETY: as above.
-            let floor = unsafe { V::Floats::load(panel.floors[0].as_ptr()) };
-            tile_sums[row] = tile_sums[row].minus_product(minimum.to_floats(), floor);
-        }
-        // SAFETY: as above; sums have sixteen floats.
+        // SAFETY: the caller vouches for the instructions.
         unsafe {
-            let scale = V::Floats::splat(&raw const input.scale);
-            let sum = V::Floats::load(sums[row].as_ptr()).plus_product(tile_sums[row], scale);
-            sum.store(sums[row].as_mut_ptr());
+            finish_256::<V, HALVES, MINIMA>(panel, &inputs[row], tile_sums[row], &mut sums[row]);
         }
+    }
+}
+
+/// Multiplies a block or half of one, whose lines are given, and `ROWS` rows.
+///
+/// # Safety
+///
+/// The processor must have the instructions of `V`, and `lines` must be those of a block of `C`.
+#[inline(always)]
+pub(super) unsafe fn products_256<
+    V: Vectors,
+    C: Codes,
+    const HALVES: bool,
+    const MINIMA: bool,
+    const ROWS: usize,
+>(
+    lines: *const Line,
+    block: usize,
+    half: usize,
+    start: usize,
+    inputs: &[Rounded256; ROWS],
+) -> [V::Ints; ROWS] {
+    let (sub, group) = if HALVES { (2 * block + half, 4 * half) } else { (block, 0) };
+    let mut x = [std::ptr::null(); ROWS];
+    let mut starts = [0; ROWS];
+    for row in 0..ROWS {
+        x[row] = inputs[row].codes[8 * block + group..].as_ptr();
+        starts[row] = if MINIMA { 0 } else { inputs[row].starts[start][sub] };
+    }
+    // SAFETY: the caller vouches for the instructions and the lines; `x` points to at least as many words as there are
+    // groups from `group` on.
+    unsafe {
+        if HALVES {
+            V::products::<C, 4, ROWS>(lines, group, x, starts)
+        } else {
+            V::products::<C, 8, ROWS>(lines, group, x, starts)
+        }
+    }
+}
+
+/// Takes the minima from the sums of a tile, scales them, and adds them to those of the row.
+///
+/// # Safety
+///
+/// The processor must have the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn finish_256<V: Vectors, const HALVES: bool, const MINIMA: bool>(
+    panel: &Panel,
+    input: &Rounded256,
+    mut tile_sums: V::Floats,
+    sums: &mut [f32; LANES],
+) {
+    if MINIMA {
+        let pairs: &[i32] = if HALVES { &input.sums_of_16 } else { &input.sums_of_32 };
+        // SAFETY: the caller vouches for the instructions.
+        let mut minimum = unsafe { V::Ints::splat(0) };
+        for (&pair, minima) in pairs.iter().zip(&panel.minima) {
+            // SAFETY: as above.
+            let (pair, minima) = unsafe { (V::Ints::splat(pair), V::Ints::load(minima.as_ptr())) };
+            minimum = minimum.plus_pair_products(pair, minima);
+        }
+        // SAFETY: as above.
+        let floor = unsafe { V::Floats::load(panel.floors[0].as_ptr()) };
+        tile_sums = tile_sums.minus_product(minimum.to_floats(), floor);
+    }
+    // SAFETY: as above; sums have sixteen floats.
+    unsafe {
+        let scale = V::Floats::splat(&raw const input.scale);
+        V::Floats::load(sums.as_ptr()).plus_product(tile_sums, scale).store(sums.as_mut_ptr());
     }
 }
 
@@ -220,11 +228,10 @@ unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool,
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `codes` must be blocks of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
 #[inline(always)]
 unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
     start: usize,
-    codes: Blocks<'_>,
     panel: &Panel,
     inputs: &[Rounded32; ROWS],
     sums: &mut [[f32; LANES]; ROWS],
@@ -237,28 +244,12 @@ unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
     }
     for block in 0..panel.blocks {
         let block = black_box(block);
-        let lines = codes.block::<V>(block);
-        let mut x = [std::ptr::null(); ROWS];
-        let mut starts = [0; ROWS];
-        for row in 0..ROWS {
-            x[row] = inputs[row].codes[8 * block..].as_ptr();
-            starts[row] = if MINIMA { 0 } else { inputs[row].starts[start][block] };
-        }
-        // SAFETY: the caller vouches for the instructions and the lines; `x` points to the eight words of a block.
-        let products = unsafe { V::products::<C, 8, ROWS>(lines, 0, x, starts) };
-        // SAFETY: the caller vouches for the instructions.
-        let (scale, floor) = unsafe {
-            (V::Floats::load(panel.scales[block].as_ptr()), V::Floats::load(panel.floors[block].as_ptr()))
-        };
-        for row in 0..ROWS {
-            let input = &inputs[row];
-            // SAFETY: as above.
-            let x_scale = unsafe { V::Floats::splat(&raw const input.scales[block]) };
-            totals[row] = totals[row].plus_product(products[row].to_floats(), scale.times(x_scale));
-            if MINIMA {
-                // SAFETY: as above.
-                let x_sum = unsafe { V::Floats::splat(&raw const input.sums[block]) };
-                totals[row] = totals[row].plus_product(floor, x_sum);
+        // SAFETY: the caller vouches for the instructions and the codes.
+        unsafe {
+            let lines = panel.codes[block].as_ptr();
+            let products = products_32::<V, C, MINIMA, ROWS>(lines, block, start, inputs);
+            for row in 0..ROWS {
+                totals[row] = scaled_32::<V, MINIMA>(panel, block, &inputs[row], products[row], totals[row]);
             }
         }
     }
@@ -268,5 +259,50 @@ unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
     }
 }
 
-/// How far ahead of their use weights are asked for, in lines: about two tiles.
-const LINES_AHEAD: usize = 80;
+/// Multiplies a block, whose lines are given, and `ROWS` rows.
+///
+/// # Safety
+///
+/// The processor must have the instructions of `V`, and `lines` must be those of a block of `C`.
+#[inline(always)]
+pub(super) unsafe fn products_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
+    lines: *const Line,
+    block: usize,
+    start: usize,
+    inputs: &[Rounded32; ROWS],
+) -> [V::Ints; ROWS] {
+    let mut x = [std::ptr::null(); ROWS];
+    let mut starts = [0; ROWS];
+    for row in 0..ROWS {
+        x[row] = inputs[row].codes[8 * block..].as_ptr();
+        starts[row] = if MINIMA { 0 } else { inputs[row].starts[start][block] };
+    }
+    // SAFETY: the caller vouches for the instructions and the lines; `x` points to the eight words of a block.
+    unsafe { V::products::<C, 8, ROWS>(lines, 0, x, starts) }
+}
+
+/// Adds the products of a block, scaled, to the totals of a row.
+///
+/// # Safety
+///
+/// The processor must have the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn scaled_32<V: Vectors, const MINIMA: bool>(
+    panel: &Panel,
+    block: usize,
+    input: &Rounded32,
+    products: V::Ints,
+    totals: V::Floats,
+) -> V::Floats {
+    // SAFETY: the caller vouches for the instructions.
+    unsafe {
+        let scale = V::Floats::load(panel.scales[block].as_ptr());
+        let scale = scale.times(V::Floats::splat(&raw const input.scales[block]));
+        let totals = totals.plus_product(products.to_floats(), scale);
+        if !MINIMA {
+            return totals;
+        }
+        let floor = V::Floats::load(panel.floors[block].as_ptr());
+        totals.plus_product(floor, V::Floats::splat(&raw const input.sums[block]))
+    }
+}
