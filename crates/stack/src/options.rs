@@ -48,7 +48,7 @@ pub(crate) struct Compute {
     /// Compute on cpu, cuda or metal, or through candle to compare
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceKind::Cpu)]
     device: DeviceKind,
-    /// Hold keys and values as f16, or as q8_0 in little more than half the memory
+    /// Hold keys and values as `f16`, or as `q8_0` in little more than half the memory
     #[arg(long, value_name = "TYPE", default_value_t = CacheType::F16)]
     kv_cache: CacheType,
 }
