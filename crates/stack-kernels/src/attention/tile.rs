@@ -105,7 +105,7 @@ fn some_pages<'p, L: Lanes, E: Element, const V: usize, const P: usize>(
         let mut loaded = [zero; P];
         for p in 0..P {
             loaded[p] = E::key(lanes, pages[p], dimension);
-            E::prefetch(lanes, ahead[first + p], dimension);
+            ask::<L, E, V>(lanes, ahead[first + p], dimension);
         }
         for v in 0..V {
             let query = lanes.splat(queries[v]);
@@ -120,6 +120,17 @@ fn some_pages<'p, L: Lanes, E: Element, const V: usize, const P: usize>(
         }
     }
     P
+}
+
+/// Asks for what is needed next. Few vectors take less time than memory: they need more requests under way than the nearest
+/// cache keeps (13 GB/s on a core of Zen 4, and 17 into the next one); many find it near only if it was brought there.
+#[inline(always)]
+fn ask<L: Lanes, E: Element, const V: usize>(lanes: L, slice: E::Slice<'_>, group: usize) {
+    if V > 2 {
+        E::prefetch::<true, L>(lanes, slice, group);
+    } else {
+        E::prefetch::<false, L>(lanes, slice, group);
+    }
 }
 
 /// Weights × values, added to what is there.
@@ -193,7 +204,7 @@ impl<E: Element> Mix<'_, '_, E> {
             let ahead = self.ahead[page];
             for token in tokens {
                 for g in (0..G).step_by(2) {
-                    E::prefetch(lanes, ahead, first * LANES + token * G + g);
+                    ask::<L, E, V>(lanes, ahead, first * LANES + token * G + g);
                 }
                 let mut loaded = [zero; G];
                 for g in 0..G {

@@ -19,7 +19,7 @@ pub(crate) trait Element: 'static {
     /// Only the first groups, so that what reads them is known to stay inside.
     fn first(slice: Self::Slice<'_>, groups: usize) -> Self::Slice<'_>;
     /// Brings a group near, if there is one.
-    fn prefetch<L: Lanes>(lanes: L, slice: Self::Slice<'_>, group: usize);
+    fn prefetch<const NEAREST: bool, L: Lanes>(lanes: L, slice: Self::Slice<'_>, group: usize);
     /// The keys of all tokens in one dimension.
     fn key<L: Lanes>(lanes: L, slice: Self::Slice<'_>, dimension: usize) -> L::F32;
     /// One group of a token's value, which has `groups`.
@@ -77,9 +77,9 @@ impl<E: Plain> Element for E {
     }
 
     #[inline(always)]
-    fn prefetch<L: Lanes>(lanes: L, slice: &[[E; LANES]], group: usize) {
+    fn prefetch<const NEAREST: bool, L: Lanes>(lanes: L, slice: &[[E; LANES]], group: usize) {
         if let Some(soon) = slice.get(group) {
-            lanes.prefetch(soon);
+            lanes.prefetch::<NEAREST, _>(soon);
         }
     }
 
@@ -199,9 +199,9 @@ impl Element for Scaled {
     }
 
     #[inline(always)]
-    fn prefetch<L: Lanes>(lanes: L, (numbers, _): Self::Slice<'_>, group: usize) {
+    fn prefetch<const NEAREST: bool, L: Lanes>(lanes: L, (numbers, _): Self::Slice<'_>, group: usize) {
         if let Some(soon) = numbers.get(group) {
-            lanes.prefetch(soon);
+            lanes.prefetch::<NEAREST, _>(soon);
         }
     }
 

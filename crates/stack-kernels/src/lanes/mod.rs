@@ -55,8 +55,8 @@ pub(crate) trait Lanes: Copy {
     /// 2 to the power of the integer in the low bits of x, as left there by adding 1.5 · 2²³.
     fn power_of_two(self, x: Self::F32) -> Self::F32;
 
-    /// Asks for the memory at `at` to be brought near. It changes no result.
-    fn prefetch<T>(self, at: &T);
+    /// Asks for the memory at `at` to be brought into the nearest cache, or into the next one. It changes no result.
+    fn prefetch<const NEAREST: bool, T>(self, at: &T);
 
     /// Runs another kernel, compiled apart, at this level.
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;

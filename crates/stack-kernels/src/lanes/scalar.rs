@@ -94,7 +94,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn prefetch<T>(self, _: &T) {}
+    fn prefetch<const NEAREST: bool, T>(self, _: &T) {}
 
     #[inline(always)]
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {
