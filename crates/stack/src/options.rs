@@ -67,7 +67,7 @@ impl Compute {
     /// Returns the device, the instruction set and the threads that are computed with.
     pub(crate) fn placement(&self) -> Result<Placement, CommandError> {
         let (device, cache) = (self.device()?, self.kv_cache);
-        if device != DeviceKind::Cpu && cache != CacheType::F16 {
+        if !cache.is_held_by(device) {
             let message = format!("{device} cannot hold keys and values as {cache}");
             return Err(CommandError::new(Kind::Usage, message).hint("leave out `--kv-cache` or `--device`"));
         }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use stack_kernels::KvType;
 
+use super::DeviceKind;
+
 /// How the cache of a decoder holds keys and values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheType {
@@ -17,6 +19,11 @@ pub enum CacheType {
 }
 
 impl CacheType {
+    /// Whether decoders on this device can hold their cache so.
+    pub fn is_held_by(self, device: DeviceKind) -> bool {
+        self == Self::F16 || device == DeviceKind::Cpu
+    }
+
     /// The kernels' name of it.
     pub(super) fn kernel(self) -> KvType {
         match self {

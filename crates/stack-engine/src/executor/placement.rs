@@ -52,15 +52,13 @@ impl Placement {
         context: usize,
         progress: Progress<'_>,
     ) -> Result<Box<dyn Executor>, LoadError> {
+        if !self.cache.is_held_by(self.device) {
+            let problem = format!("{} cannot hold it as {}; the device cpu can", self.device, self.cache);
+            return Err(LoadError::new("cache of keys and values", problem));
+        }
         Ok(match self.device {
             DeviceKind::Cpu => Box::new(CpuExecutor::load(source, spec, self, context, progress)?),
-            device if self.cache == CacheType::F16 => {
-                Box::new(CandleExecutor::load(source, spec, device, context, progress)?)
-            }
-            device => {
-                let problem = format!("{device} cannot hold it as {}; the device cpu can", self.cache);
-                return Err(LoadError::new("cache of keys and values", problem));
-            }
+            device => Box::new(CandleExecutor::load(source, spec, device, context, progress)?),
         })
     }
 

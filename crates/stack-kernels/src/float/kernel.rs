@@ -215,6 +215,7 @@ unsafe fn tile<V: Lanes, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, co
     for step in 0..weights.steps {
         // SAFETY: the first group holds this step.
         let mut w = [unsafe { F::weights(weights.groups[0].add(step * F::BYTES)) }; GROUPS];
+        // Not by an iterator that skips the first: it is not unrolled, and the weights go through memory.
         if GROUPS == 2 {
             // SAFETY: so does the second.
             w[GROUPS - 1] = unsafe { F::weights(weights.groups[1].add(step * F::BYTES)) };

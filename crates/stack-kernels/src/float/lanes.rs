@@ -77,6 +77,11 @@ pub(crate) trait Lanes: Copy {
 
     /// Hints that a line will be read soon. The address may be anything.
     fn prefetch(address: *const u8);
+
+    /// Whether kernels that read quantized weights once should give such hints.
+    fn asks_ahead() -> bool {
+        true
+    }
 }
 
 /// How weights and activations of one format enter the sums.

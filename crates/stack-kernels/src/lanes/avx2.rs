@@ -1,15 +1,16 @@
 //! The lanes as two registers of AVX2.
 
 use std::arch::x86_64::{
-    __m256, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _MM_HINT_T1, _mm_loadl_epi64,
-    _mm_loadu_si128, _mm_prefetch, _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_blendv_ps,
-    _mm256_castps_si256, _mm256_castps128_ps256, _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps,
-    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps,
-    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32, _mm256_storeu_ps, _mm256_sub_ps,
+    __m256, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _mm_loadl_epi64, _mm_loadu_si128, _mm_storeu_si128,
+    _mm256_add_epi32, _mm256_add_ps, _mm256_blendv_ps, _mm256_castps_si256, _mm256_castps128_ps256,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
+    _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32,
+    _mm256_storeu_ps, _mm256_sub_ps,
 };
 
 use super::{Kernel, LANES, Lanes};
+use crate::x86::prefetch;
 
 /// A witness of AVX2, FMA and F16C: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -174,15 +175,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     fn prefetch<const NEAREST: bool, T>(self, at: &T) {
-        let at = std::ptr::from_ref(at).cast();
-        // SAFETY: a prefetch reads nothing that the program could see; `self` is a witness of more than SSE.
-        unsafe {
-            if NEAREST {
-                _mm_prefetch::<_MM_HINT_T0>(at);
-            } else {
-                _mm_prefetch::<_MM_HINT_T1>(at);
-            }
-        }
+        prefetch::<NEAREST, T>(at);
     }
 
     #[inline(always)]

@@ -1,15 +1,16 @@
 //! The lanes as one register of AVX-512.
 
 use std::arch::x86_64::{
-    __m512, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _MM_HINT_T1, _mm_loadu_si128, _mm_prefetch,
-    _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512,
-    _mm512_castsi512_ps, _mm512_cmp_ps_mask, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps,
-    _mm512_cvtps_ph, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps,
-    _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32,
-    _mm512_storeu_ps, _mm512_sub_ps,
+    __m512, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _mm_loadu_si128, _mm256_loadu_si256, _mm256_storeu_si256,
+    _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
+    _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_div_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps,
+    _mm512_sub_ps,
 };
 
 use super::{Kernel, LANES, Lanes};
+use crate::x86::prefetch;
 
 /// A witness of AVX-512: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -134,15 +135,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn prefetch<const NEAREST: bool, T>(self, at: &T) {
-        let at = std::ptr::from_ref(at).cast();
-        // SAFETY: a prefetch reads nothing that the program could see; `self` is a witness of more than SSE.
-        unsafe {
-            if NEAREST {
-                _mm_prefetch::<_MM_HINT_T0>(at);
-            } else {
-                _mm_prefetch::<_MM_HINT_T1>(at);
-            }
-        }
+        prefetch::<NEAREST, T>(at);
     }
 
     #[inline(always)]

@@ -3,6 +3,7 @@
 //! Few rows take as long as the weights need to come from memory, which is quickest in the order in which they lie: first
 //! all codes of a tile, then what scales them. So all products of a tile are computed before any is scaled.
 
+use std::array;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 
@@ -70,7 +71,7 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
         return false;
     }
     let format = work.weights.format();
-    let asks_ahead = V::asks_ahead();
+    let asks_ahead = V::Floats::asks_ahead();
     for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
         let tile = Tile { format, lines: &work.lines()[place.lines], blocks: place.blocks, asks_ahead };
         let inputs = work.inputs(index);
@@ -151,14 +152,15 @@ unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>
 ) {
     let (start, halves) = (start(tile.format), if HALVES { 2 } else { 1 });
     let mut products = [MaybeUninit::<V::Ints>::uninit(); 16];
-    for (row, (input, sums)) in inputs.as_chunks::<1>().0.iter().zip(sums).enumerate() {
+    for (row, (input, sums)) in inputs.iter().zip(sums).enumerate() {
         for (block, products) in products.chunks_exact_mut(halves).enumerate().take(tile.blocks) {
             let block = black_box(block);
             let lines = tile.block::<V>(block);
             for (half, product) in products.iter_mut().enumerate() {
                 // SAFETY: the caller vouches for the instructions and the codes.
-                let [computed] =
-                    unsafe { products_256::<V, C, HALVES, MINIMA, 1>(lines, block, half, start, input) };
+                let [computed] = unsafe {
+                    products_256::<V, C, HALVES, MINIMA, 1>(lines, block, half, start, array::from_ref(input))
+                };
                 product.write(computed);
             }
         }
@@ -173,7 +175,7 @@ unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>
                 let scale = V::Floats::load(scales.as_ptr());
                 tile_sums = tile_sums.plus_product(product.assume_init().to_floats(), scale);
             }
-            finish_256::<V, HALVES, MINIMA>(panel, &input[0], tile_sums, sums);
+            finish_256::<V, HALVES, MINIMA>(panel, input, tile_sums, sums);
         }
     }
 }
@@ -192,12 +194,13 @@ unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
 ) {
     let start = start(tile.format);
     let mut products = [MaybeUninit::<V::Ints>::uninit(); 8];
-    for (row, (input, sums)) in inputs.as_chunks::<1>().0.iter().zip(sums).enumerate() {
+    for (row, (input, sums)) in inputs.iter().zip(sums).enumerate() {
         for (block, product) in products.iter_mut().enumerate().take(tile.blocks) {
             let block = black_box(block);
             let lines = tile.block::<V>(block);
             // SAFETY: the caller vouches for the instructions and the codes.
-            let [computed] = unsafe { products_32::<V, C, MINIMA, 1>(lines, block, start, input) };
+            let [computed] =
+                unsafe { products_32::<V, C, MINIMA, 1>(lines, block, start, array::from_ref(input)) };
             product.write(computed);
         }
         if row == 0 {
@@ -209,7 +212,7 @@ unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
             let mut totals = V::Floats::load(sums.as_ptr());
             for (block, product) in products.iter().enumerate().take(tile.blocks) {
                 let product = product.assume_init();
-                totals = scaled_32::<V, MINIMA>(panel, block, &input[0], product, totals);
+                totals = scaled_32::<V, MINIMA>(panel, block, input, product, totals);
             }
             totals.store(sums.as_mut_ptr());
         }

@@ -44,11 +44,6 @@ pub(crate) trait Vectors: Copy {
     /// A line of bytes.
     type Bytes: Bytes;
 
-    /// Whether kernels that read weights once should ask for memory ahead of time.
-    fn asks_ahead() -> bool {
-        true
-    }
-
     /// Multiplies groups of four unsigned bytes in each lane with four signed ones of each of `ROWS` rows, and adds
     /// the products to `starts`.
     ///

@@ -1,6 +1,6 @@
 //! Kernels for x86-64.
 
-use std::arch::x86_64::__cpuid;
+use std::arch::x86_64::{__cpuid, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
 use std::sync::OnceLock;
 
 pub(crate) mod avx2;
@@ -17,4 +17,19 @@ pub(crate) fn asks_ahead() -> bool {
         let leaf = __cpuid(0);
         [leaf.ebx, leaf.edx, leaf.ecx].map(u32::to_le_bytes).concat() != b"AuthenticAMD"
     })
+}
+
+/// Asks for a line to be brought into the nearest cache, or into the next one. The address may be anything.
+#[expect(clippy::inline_always, reason = "one instruction, in the inner loops of kernels")]
+#[inline(always)]
+pub(crate) fn prefetch<const NEAREST: bool, T>(address: *const T) {
+    let address = address.cast();
+    // SAFETY: the instruction is part of x86-64, never faults, and reads nothing that the program could see.
+    unsafe {
+        if NEAREST {
+            _mm_prefetch::<_MM_HINT_T0>(address);
+        } else {
+            _mm_prefetch::<_MM_HINT_T1>(address);
+        }
+    }
 }

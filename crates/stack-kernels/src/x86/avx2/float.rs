@@ -1,13 +1,13 @@
 //! Sixteen floats in AVX2, FMA and F16C.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_add_ps, _mm256_and_si256,
-    _mm256_castsi256_ps, _mm256_cvtph_ps, _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
-    _mm256_slli_epi32, _mm256_storeu_ps,
+    __m256, __m256i, _mm_loadu_si128, _mm256_add_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_cvtph_ps,
+    _mm256_fmadd_ps, _mm256_fnmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_mul_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_storeu_ps,
 };
 
 use crate::float::lanes::Lanes;
+use crate::x86::{asks_ahead, prefetch};
 
 /// 16 floats in two registers.
 #[derive(Clone, Copy)]
@@ -98,8 +98,12 @@ impl Lanes for Floats {
 
     #[inline(always)]
     fn prefetch(address: *const u8) {
-        // SAFETY: the instruction is part of x86-64 and never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+        prefetch::<true, u8>(address);
+    }
+
+    #[inline(always)]
+    fn asks_ahead() -> bool {
+        asks_ahead()
     }
 }
 

@@ -12,7 +12,6 @@ use super::float::Floats;
 use super::integer::{Bytes, Ints};
 use crate::buffer::Line;
 use crate::vector::{Codes, Ints as _, Vectors};
-use crate::x86::asks_ahead;
 
 /// AVX2: pairs of products are summed in 16 bits, as many groups as fit, and then in 32.
 #[derive(Clone, Copy)]
@@ -22,11 +21,6 @@ impl Vectors for MultiplyAdd {
     type Floats = Floats;
     type Ints = Ints;
     type Bytes = Bytes;
-
-    #[inline(always)]
-    fn asks_ahead() -> bool {
-        asks_ahead()
-    }
 
     #[inline(always)]
     unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(
@@ -155,11 +149,6 @@ impl<D: Dot> Vectors for DotProducts<D> {
     type Floats = Floats;
     type Ints = Ints;
     type Bytes = Bytes;
-
-    #[inline(always)]
-    fn asks_ahead() -> bool {
-        asks_ahead()
-    }
 
     #[inline(always)]
     unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(

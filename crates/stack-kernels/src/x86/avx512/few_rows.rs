@@ -1,6 +1,6 @@
 //! Few rows of activations: tiles are unpacked in registers, as they come from memory.
 
-use std::arch::x86_64::{__m512, __m512i, _MM_HINT_T0, _mm_prefetch};
+use std::arch::x86_64::{__m512, __m512i};
 
 use super::accumulate::{self, Source};
 use super::scheme::Scheme;
@@ -9,7 +9,7 @@ use crate::activations::Held;
 use crate::buffer::Line;
 use crate::multiply::Work;
 use crate::tile::{self, LANES};
-use crate::x86::asks_ahead;
+use crate::x86::{asks_ahead, prefetch};
 
 /// Computes sums if the rows are few and the weights quantized, and says whether it did.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
@@ -86,8 +86,7 @@ impl<F: Scheme> Source for Tile<'_, F> {
         let lines = unsafe { self.codes.get_unchecked(block * F::LINES..(block + 1) * F::LINES) };
         if self.asks_ahead {
             for line in lines {
-                let ahead = std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES);
-                _mm_prefetch::<_MM_HINT_T0>(ahead.cast());
+                prefetch::<true, Line>(std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES));
             }
         }
         // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.

@@ -6,10 +6,10 @@
 )]
 
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps,
-    _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps,
-    _mm512_fnmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps,
+    __m512, __m512bh, __m512i, _mm256_loadu_si256, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps,
+    _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mul_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
 use crate::float::FloatTask;
@@ -17,6 +17,7 @@ use crate::float::kernel::{multiply, multiply_any};
 use crate::float::lanes::{Lanes, Terms};
 use crate::format::Format;
 use crate::tile::LANES;
+use crate::x86::prefetch;
 
 /// Adds the products of a task to its sums.
 #[target_feature(enable = "avx512f,fma")]
@@ -113,8 +114,7 @@ impl Lanes for Zmm {
 
     #[inline(always)]
     fn prefetch(address: *const u8) {
-        // SAFETY: the instruction is part of x86-64 and never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+        prefetch::<true, u8>(address);
     }
 }
 
