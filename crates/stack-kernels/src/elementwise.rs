@@ -132,7 +132,7 @@ impl Kernel for Gated<'_> {
 
 impl Nonlinearity {
     #[inline(always)]
-    fn gate<L: Lanes>(self, lanes: L, gate: L::F32, up: L::F32) -> L::F32 {
+    pub(crate) fn gate<L: Lanes>(self, lanes: L, gate: L::F32, up: L::F32) -> L::F32 {
         if self != Self::ClampedSwiglu {
             return lanes.mul(self.apply(lanes, gate), up);
         }
@@ -144,7 +144,7 @@ impl Nonlinearity {
     }
 
     #[inline(always)]
-    fn apply<L: Lanes>(self, lanes: L, x: L::F32) -> L::F32 {
+    pub(crate) fn apply<L: Lanes>(self, lanes: L, x: L::F32) -> L::F32 {
         let (zero, one) = (lanes.splat(0.0), lanes.splat(1.0));
         match self {
             Self::Silu | Self::ClampedSwiglu => lanes.div(x, sigmoid_inverse(lanes, x)),

@@ -7,7 +7,7 @@
 //!       for each tile of 256 columns
 //!         unpack the tile                              # once for all activation rows
 //!         for each activation row: sums += tile × activations
-//!       store the sums
+//!       store the sums, through a function or a gate  # whose sums are computed beside them
 //! ```
 //!
 //! Float weights are never unpacked as such: see [`crate::float`].
@@ -22,8 +22,11 @@ use crate::buffer::Line;
 use crate::cpu::Cpu;
 use crate::disjoint::Disjoint;
 use crate::dispatch::with_kernels;
-use crate::float::{self, FloatRows, FloatTask};
+use crate::epilogue::{Epilogue, Order, Store};
+use crate::float::{self, FloatTask};
 use crate::format::Format;
+use crate::lanes;
+use crate::level::Level;
 use crate::matrix::Matrix;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};
@@ -37,17 +40,8 @@ pub struct Product<'a> {
     pub input: &'a Activations,
     /// The results: as many rows as the input has, as many columns as the weights have rows.
     pub output: &'a mut [f32],
-    /// What happens to what `output` holds.
-    pub store: Store,
-}
-
-/// What happens to what an output holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Store {
-    /// It is replaced.
-    Set,
-    /// The results are added to it.
-    Add,
+    /// What becomes of them.
+    pub store: Store<'a>,
 }
 
 impl Cpu {
@@ -67,7 +61,7 @@ impl Cpu {
                 if task < tasks {
                     let groups = job.groups_of(task, task_cost);
                     return self.multiplying().with(worker, |workspace| {
-                        with_kernels!(self.level(), kernels => job.run(kernels, groups, workspace));
+                        with_kernels!(self.level(), kernels => job.run(kernels, self.level(), groups, workspace));
                     });
                 }
                 task -= tasks;
@@ -106,16 +100,7 @@ pub(crate) trait Kernels: Copy {
 pub(crate) struct Workspace {
     panel: Panel,
     sums: Vec<[f32; LANES]>,
-}
-
-impl Workspace {
-    /// The panel, and so many sums of which nobody knows the values.
-    fn parts(&mut self, sums: usize) -> (&mut Panel, &mut [[f32; LANES]]) {
-        if self.sums.len() < sums {
-            self.sums.resize(sums, [0.0; LANES]);
-        }
-        (&mut self.panel, &mut self.sums[..sums])
-    }
+    gates: Vec<[f32; LANES]>,
 }
 
 /// A group of weights and some rows of activations.
@@ -131,26 +116,36 @@ struct Job<'a> {
     weights: &'a Matrix,
     input: &'a Activations,
     output: Disjoint<'a, f32>,
-    store: Store,
+    store: Store<'a>,
 }
 
 impl<'a> Job<'a> {
     fn new(product: &'a mut Product<'_>) -> Self {
         let Product { weights, input, output, store } = product;
-        assert_eq!(weights.cols(), input.cols(), "columns of weights and activations");
-        assert_eq!(
-            weights.format().input(),
-            input.input(),
-            "the form of activations for {}",
-            weights.format()
-        );
-        assert_eq!(output.len(), input.rows() * weights.rows(), "the length of the output");
+        let gate = if let Store::Gate { weights, .. } = store { Some(*weights) } else { None };
+        for weights in [Some(*weights), gate].into_iter().flatten() {
+            let format = weights.format();
+            assert_eq!(weights.cols(), input.cols(), "columns of weights and activations");
+            assert_eq!(format.input(), input.input(), "the form of activations for {format}");
+            assert_eq!(output.len(), input.rows() * weights.rows(), "the length of the output");
+        }
         Self { weights, input, output: Disjoint::new(output), store: *store }
+    }
+
+    /// The weights and those of the gate, if there is one.
+    fn matrices(&self) -> usize {
+        if let Store::Gate { .. } = self.store { 2 } else { 1 }
+    }
+
+    /// Whether results leave the caches before they are read: what is added to them was read just before.
+    fn is_far(&self) -> bool {
+        !matches!(self.store, Store::Add) && size_of::<f32>() * self.output.len() > FAR_BYTES
     }
 
     /// What a group costs: its multiplications, where few rows take as long as four because memory is slower.
     fn group_cost(&self) -> usize {
-        LANES * self.weights.cols() * if self.input.rows() == 0 { 0 } else { self.input.rows().max(4) }
+        let rows = if self.input.rows() == 0 { 0 } else { self.input.rows().max(4) };
+        LANES * self.weights.cols() * rows * self.matrices()
     }
 
     fn groups_per_task(&self, task_cost: usize) -> usize {
@@ -171,81 +166,64 @@ impl<'a> Job<'a> {
     }
 
     /// Runs a task.
-    fn run<K: Kernels>(&self, kernels: K, groups: Range<usize>, workspace: &mut Workspace) {
-        if let Held::Float(input) = &self.input.held {
-            return self.run_floats(kernels, input, groups, workspace);
-        }
-        let rows = self.input.rows();
-        let step = rows.div_ceil(rows.div_ceil(ROWS));
-        for first in (0..rows).step_by(step) {
-            let rows = first..(first + step).min(rows);
-            for first in groups.clone().step_by(GROUPS) {
-                let groups = first..(first + GROUPS).min(groups.end);
-                let (panel, sums) = workspace.parts(rows.len() * groups.len());
-                sums.fill([0.0; LANES]);
-                for (group, sums) in groups.clone().zip(sums.chunks_exact_mut(rows.len())) {
-                    let work = Work { weights: self.weights, group, input: self.input, rows: rows.clone() };
-                    work.run(kernels, panel, sums);
+    fn run<K: Kernels>(&self, kernels: K, level: Level, groups: Range<usize>, workspace: &mut Workspace) {
+        let Workspace { panel, sums, gates } = workspace;
+        let (order, rows_at_once, sums_at_once) = match &self.input.held {
+            Held::Float(_) => (Order::ByRow, float::ROWS, FLOAT_SUMS),
+            // Blocks of one size, so that none is much shorter than the others.
+            _ => (Order::ByGroup, self.input.rows().div_ceil(self.input.rows().div_ceil(ROWS)), SUMS),
+        };
+        for rows in steps(0..self.input.rows(), rows_at_once) {
+            for groups in steps(groups.clone(), sums_at_once / rows.len()) {
+                let mut sum = |weights, sums: &mut Vec<_>| {
+                    sums.clear();
+                    sums.resize(rows.len() * groups.len(), [0.0; LANES]);
+                    self.sum(kernels, weights, &rows, &groups, panel, sums);
+                };
+                sum(self.weights, sums);
+                if let Store::Gate { weights, .. } = self.store {
+                    sum(weights, gates);
                 }
-                for (index, row) in rows.clone().enumerate() {
-                    let sums = sums[index..].iter().step_by(rows.len());
-                    self.store(row, groups.clone(), sums);
-                }
+                let epilogue = Epilogue {
+                    store: self.store,
+                    sums,
+                    gates,
+                    order,
+                    is_far: self.is_far(),
+                    // A task owns its groups, that is these columns of all rows.
+                    output: &self.output,
+                    width: self.weights.rows(),
+                    rows: rows.clone(),
+                    groups: groups.clone(),
+                };
+                lanes::run(level, epilogue);
             }
         }
     }
 
-    /// Runs a task with float weights.
-    fn run_floats<K: Kernels>(
+    /// Computes the sums of some rows and groups, which are zero before, in the order of the input's form.
+    fn sum<K: Kernels>(
         &self,
         kernels: K,
-        input: &FloatRows,
-        groups: Range<usize>,
-        workspace: &mut Workspace,
+        weights: &Matrix,
+        rows: &Range<usize>,
+        groups: &Range<usize>,
+        panel: &mut Panel,
+        sums: &mut [[f32; LANES]],
     ) {
-        for first in (0..input.rows()).step_by(float::ROWS) {
-            let rows = first..(first + float::ROWS).min(input.rows());
-            for first in groups.clone().step_by(FLOAT_GROUPS) {
-                let groups = first..(first + FLOAT_GROUPS).min(groups.end);
-                let (_, sums) = workspace.parts(rows.len() * groups.len());
-                sums.fill([0.0; LANES]);
-                kernels.floats(&mut FloatTask {
-                    format: self.weights.format(),
-                    weights: self.weights.groups_lines(groups.clone()),
-                    input,
-                    rows: rows.clone(),
-                    sums,
-                });
-                for (row, sums) in rows.clone().zip(sums.chunks_exact(groups.len())) {
-                    self.store(row, groups.clone(), sums.iter());
-                }
-            }
+        if let Held::Float(input) = &self.input.held {
+            let (format, weights) = (weights.format(), weights.groups_lines(groups.clone()));
+            return kernels.floats(&mut FloatTask { format, weights, input, rows: rows.clone(), sums });
+        }
+        for (group, sums) in groups.clone().zip(sums.chunks_exact_mut(rows.len())) {
+            Work { weights, group, input: self.input, rows: rows.clone() }.run(kernels, panel, sums);
         }
     }
+}
 
-    /// Stores one row's sums of neighbouring groups.
-    fn store<'s>(&self, row: usize, groups: Range<usize>, mut sums: impl Iterator<Item = &'s [f32; LANES]>) {
-        let width = self.weights.rows();
-        let columns = groups.start * LANES..(groups.end * LANES).min(width);
-        // SAFETY: a task owns its groups, that is these columns of all rows, and uses one part at a time.
-        let output = unsafe { self.output.part(row * width + columns.start..row * width + columns.end) };
-        let (whole, rest) = output.as_chunks_mut::<LANES>();
-        for (output, sums) in whole.iter_mut().zip(&mut sums) {
-            self.put(output, sums);
-        }
-        if let Some(sums) = sums.next() {
-            self.put(rest, &sums[..rest.len()]);
-        }
-    }
-
-    /// Stores sums, which are few: inlined, their number is known.
-    #[inline]
-    fn put(&self, output: &mut [f32], sums: &[f32]) {
-        match self.store {
-            Store::Set => output.copy_from_slice(sums),
-            Store::Add => output.iter_mut().zip(sums).for_each(|(output, sum)| *output += sum),
-        }
-    }
+/// Cuts a range into steps of some length, and what is left.
+fn steps(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize>> {
+    range.clone().step_by(length).map(move |start| start..(start + length).min(range.end))
 }
 
 impl Work<'_> {
@@ -282,11 +260,14 @@ impl Work<'_> {
 /// Rows of activations at a time: 256 columns of them fit the nearest cache, all columns the second.
 const ROWS: usize = 128;
 
-/// Groups of weights whose sums are stored together: a few lines side by side of each row, in 32 KiB for the most rows.
-const GROUPS: usize = 4;
+/// Sums that are stored together, 32 KiB: of four groups for the most rows, a few lines side by side of each.
+const SUMS: usize = 4 * ROWS;
 
-/// Groups of float weights of a task at a time: their sums take 96 KiB for the most rows.
-const FLOAT_GROUPS: usize = 16;
+/// Sums of float weights, 96 KiB.
+const FLOAT_SUMS: usize = 16 * float::ROWS;
+
+/// Outputs that are larger do not stay in a second cache.
+const FAR_BYTES: usize = 1 << 20;
 
 /// Enough tasks that threads finish together although some run slower.
 const TASKS_PER_THREAD: usize = 8;

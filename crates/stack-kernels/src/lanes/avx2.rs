@@ -6,11 +6,11 @@ use std::arch::x86_64::{
     _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
     _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
     _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32,
-    _mm256_storeu_ps, _mm256_sub_ps,
+    _mm256_storeu_ps, _mm256_stream_ps, _mm256_sub_ps,
 };
 
 use super::{Kernel, LANES, Lanes};
-use crate::x86::prefetch;
+use crate::x86::{fence, prefetch};
 
 /// A witness of AVX2, FMA and F16C: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -66,6 +66,26 @@ impl Lanes for Avx2 {
         unsafe { _mm256_storeu_ps(low.as_mut_ptr(), x[0]) };
         // SAFETY: as above.
         unsafe { _mm256_storeu_ps(high.as_mut_ptr(), x[1]) };
+    }
+
+    #[inline(always)]
+    unsafe fn store_far(self, x: Pair, to: &mut [f32; LANES]) {
+        if to.as_ptr().addr().is_multiple_of(64) {
+            let (low, high) = to.split_at_mut(LANES / 2);
+            // SAFETY: the halves are 32 writable bytes each and aligned to that; `self` is a witness of AVX2, and the
+            // caller promises the fence.
+            unsafe {
+                _mm256_stream_ps(low.as_mut_ptr(), x[0]);
+                _mm256_stream_ps(high.as_mut_ptr(), x[1]);
+            }
+        } else {
+            self.store(x, to);
+        }
+    }
+
+    #[inline(always)]
+    fn settle(self) {
+        fence();
     }
 
     #[inline(always)]

@@ -6,11 +6,11 @@ use std::arch::x86_64::{
     _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_div_ps,
     _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
     _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps,
-    _mm512_sub_ps,
+    _mm512_stream_ps, _mm512_sub_ps,
 };
 
 use super::{Kernel, LANES, Lanes};
-use crate::x86::prefetch;
+use crate::x86::{fence, prefetch};
 
 /// A witness of AVX-512: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -51,6 +51,22 @@ impl Lanes for Avx512 {
     fn store(self, x: __m512, to: &mut [f32; LANES]) {
         // SAFETY: the array is 64 writable bytes; `self` is a witness of AVX-512.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_far(self, x: __m512, to: &mut [f32; LANES]) {
+        if to.as_ptr().addr().is_multiple_of(64) {
+            // SAFETY: the array is 64 writable bytes and begins a line; `self` is a witness of AVX-512, and the caller
+            // promises the fence.
+            unsafe { _mm512_stream_ps(to.as_mut_ptr(), x) }
+        } else {
+            self.store(x, to);
+        }
+    }
+
+    #[inline(always)]
+    fn settle(self) {
+        fence();
     }
 
     #[inline(always)]

@@ -32,6 +32,19 @@ pub(crate) trait Lanes: Copy {
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, from: &[f32; LANES]) -> Self::F32;
     fn store(self, x: Self::F32, to: &mut [f32; LANES]);
+    /// Stores past the caches, if `to` begins a line: for what is read so much later that it would not be there any more.
+    /// No line is fetched only to be overwritten.
+    ///
+    /// # Safety
+    ///
+    /// [`Self::settle`] must be called before anybody reads or writes `to` again.
+    #[inline(always)]
+    unsafe fn store_far(self, x: Self::F32, to: &mut [f32; LANES]) {
+        self.store(x, to);
+    }
+    /// Makes what was stored past the caches visible.
+    #[inline(always)]
+    fn settle(self) {}
     /// Loads sixteen half-precision numbers.
     fn load_f16(self, from: &[u16; LANES]) -> Self::F32;
     /// Loads sixteen whole numbers.

@@ -1,6 +1,6 @@
 //! Kernels for x86-64.
 
-use std::arch::x86_64::{__cpuid, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+use std::arch::x86_64::{__cpuid, _MM_HINT_T0, _MM_HINT_T1, _mm_prefetch, _mm_sfence};
 use std::sync::OnceLock;
 
 pub(crate) mod avx2;
@@ -32,4 +32,10 @@ pub(crate) fn prefetch<const NEAREST: bool, T>(address: *const T) {
             _mm_prefetch::<_MM_HINT_T1>(address);
         }
     }
+}
+
+/// Orders what this thread stored past the caches before all that it stores later.
+pub(crate) fn fence() {
+    // SAFETY: the instruction is part of x86-64 and touches no memory by itself.
+    unsafe { _mm_sfence() }
 }

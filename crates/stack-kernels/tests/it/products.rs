@@ -1,16 +1,20 @@
 //! Products are right, and the same on every level and for every batch.
 
 use proptest::prelude::*;
-use stack_kernels::{Activations, Cpu, Format, Input, Level, Matrix, Product, Store};
+use stack_kernels::{Activations, Cpu, Format, Input, Level, Matrix, Nonlinearity, Product, Store};
 
 use crate::inputs::{self, Numbers};
 
 /// Multiplies as a user does.
 fn multiply(cpu: &Cpu, weights: &Matrix, x: &[f32]) -> Vec<f32> {
+    stored(cpu, weights, x, Store::Set)
+}
+
+fn stored(cpu: &Cpu, weights: &Matrix, x: &[f32], store: Store<'_>) -> Vec<f32> {
     let mut input = Activations::new();
     cpu.quantize(weights.format().input(), x, weights.cols(), &mut input);
     let mut output = vec![f32::NAN; input.rows() * weights.rows()];
-    cpu.multiply(&mut [Product { weights, input: &input, output: &mut output, store: Store::Set }]);
+    cpu.multiply(&mut [Product { weights, input: &input, output: &mut output, store }]);
     output
 }
 
@@ -186,6 +190,47 @@ fn several_products_share_a_region_and_may_add() {
     for (weights, output) in matrices.iter().zip(&outputs) {
         let added: Vec<f32> = multiply(&cpu, weights, &x).iter().map(|sum| 1.0 + sum).collect();
         assert_same(output, &added, "added");
+    }
+}
+
+#[test]
+fn functions_and_gates_are_applied_to_what_is_stored() {
+    let function = Nonlinearity::Silu;
+    for level in Level::available() {
+        let cpu = Cpu::new(level, 2);
+        for (format, rows) in [(Format::Q4K, 70), (Format::Q8_0, 64), (Format::F32, 37), (Format::Bf16, 32)] {
+            let matrix = |seed| {
+                Matrix::pack(&cpu, format, rows, 256, &inputs::native(format, rows, 256, seed)).unwrap()
+            };
+            let (weights, gate) = (matrix(43), matrix(47));
+            for count in [1, 5, 150] {
+                let x = Numbers::new(53).floats(count * 256);
+                let (plain, gates) = (multiply(&cpu, &weights, &x), multiply(&cpu, &gate, &x));
+                let (mut activated, mut gated) = (plain.clone(), vec![0.0; plain.len()]);
+                cpu.activate(&mut activated, function);
+                cpu.gated(&gates, &plain, function, &mut gated);
+                let gate = Store::Gate { weights: &gate, function };
+                for (store, expected) in [(Store::Activate(function), activated), (gate, gated)] {
+                    let what = format!("{level} {format} {count} rows {store:?}");
+                    assert_same(&stored(&cpu, &weights, &x, store), &expected, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_output_larger_than_the_caches_is_the_same() {
+    let (rows, cols, count) = (1030, 256, 300);
+    let native = inputs::native(Format::Q4K, rows, cols, 59);
+    let x = Numbers::new(61).floats(count * cols);
+    for level in Level::available().into_iter().filter(|level| level.name() != "scalar") {
+        let cpu = Cpu::new(level, 2);
+        let weights = Matrix::pack(&cpu, Format::Q4K, rows, cols, &native).unwrap();
+        let all = multiply(&cpu, &weights, &x);
+        for (x, found) in x.chunks(100 * cols).zip(all.chunks(100 * rows)) {
+            assert_same(found, &multiply(&cpu, &weights, x), level.name());
+        }
     }
 }
 

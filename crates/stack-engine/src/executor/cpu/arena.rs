@@ -6,21 +6,30 @@ use super::linear::Inputs;
 
 /// Numbers that are overwritten by every batch. They grow to the largest batch and stay, so that later ones allocate
 /// nothing.
+///
+/// They begin with a cache line, as then do rows of most lengths: kernels store whole lines, and one that crosses the
+/// border of two takes twice as long.
 #[derive(Debug, Default)]
 pub(super) struct Buffer(Vec<f32>);
 
 impl Buffer {
     /// The first `length` numbers, whatever they are.
     pub(super) fn take(&mut self, length: usize) -> &mut [f32] {
-        if self.0.len() < length {
-            self.0.resize(length, 0.0);
+        if self.0.len() < length + LINE {
+            self.0.resize(length + LINE, 0.0);
         }
-        &mut self.0[..length]
+        let start = self.start();
+        &mut self.0[start..start + length]
     }
 
     /// The first `length` numbers, which were written before.
     pub(super) fn get(&self, length: usize) -> &[f32] {
-        &self.0[..length]
+        &self.0[self.start()..][..length]
+    }
+
+    /// The first number of a cache line.
+    fn start(&self) -> usize {
+        self.0.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE)
     }
 }
 
@@ -64,6 +73,9 @@ pub(super) fn grain(width: usize) -> usize {
 
 const GRAIN_NUMBERS: usize = 1 << 14;
 
+/// Numbers in a cache line.
+const LINE: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +86,13 @@ mod tests {
         buffer.take(4).copy_from_slice(&[1.0, 2.0, 3.0, 4.0]);
         buffer.take(1)[0] = 9.0;
         assert_eq!(buffer.get(4), [9.0, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn a_buffer_begins_with_a_line() {
+        let mut buffer = Buffer::default();
+        for length in [1, 16, 1000, 100_000] {
+            assert!(buffer.take(length).as_ptr().addr().is_multiple_of(64), "{length} numbers");
+        }
     }
 }

@@ -84,16 +84,24 @@ impl Experts {
         };
         let out = inner.take(length);
         let function = self.spec.activation.kernel();
-        if let Some(matrices) = &self.gate {
-            let (gates, raised) = (gate.take(length), up.take(length));
-            grouped.multiply(x, order, [(matrices, &mut *gates), (&self.up, &mut *raised)]);
-            cpu.gated(gates, raised, function, out);
-        } else {
-            grouped.multiply(x, order, [(&self.up, &mut *out)]);
-            cpu.activate(out, function);
+        let set = |_| Store::Set;
+        match &self.gate {
+            None => {
+                grouped.multiply(x, order, [(&self.up, &mut *out)], set);
+                cpu.activate(out, function);
+            }
+            Some(gates) if self.up.iter().zip(gates).all(|(up, gate)| up.takes_gate(gate)) => {
+                let gate = |expert: usize| Store::Gate { weights: &gates[expert].matrix, function };
+                grouped.multiply(x, order, [(&self.up, &mut *out)], gate);
+            }
+            Some(matrices) => {
+                let (gates, raised) = (gate.take(length), up.take(length));
+                grouped.multiply(x, order, [(matrices, &mut *gates), (&self.up, &mut *raised)], set);
+                cpu.gated(gates, raised, function, out);
+            }
         }
         let returned = spare.take(places * self.down[0].rows());
-        grouped.multiply(out, &in_order, [(&self.down, returned)]);
+        grouped.multiply(out, &in_order, [(&self.down, returned)], set);
     }
 
     /// Adds the shared network, and scales the sum.
@@ -141,8 +149,15 @@ struct Grouped<'a> {
 }
 
 impl Grouped<'_> {
-    /// Multiplies, for each place, row `order[place]` of `x` by the matrix of its expert, in one parallel region.
-    fn multiply<const N: usize>(&mut self, x: &[f32], order: &[u32], jobs: [(&Vec<Linear>, &mut [f32]); N]) {
+    /// Multiplies, for each place, row `order[place]` of `x` by the matrix of its expert, in one parallel region, and
+    /// does with the results what `store` says of the expert.
+    fn multiply<'s, const N: usize>(
+        &mut self,
+        x: &[f32],
+        order: &[u32],
+        jobs: [(&Vec<Linear>, &mut [f32]); N],
+        store: impl Fn(usize) -> Store<'s>,
+    ) {
         let active = &self.assignment.active;
         // The matrices of all experts lie in one tensor, and so have one format.
         let forms = jobs.each_ref().map(|(linears, _)| linears[0].input());
@@ -168,7 +183,8 @@ impl Grouped<'_> {
                 let (output, later) = rest.split_at_mut(places.len() * linear.rows());
                 rest = later;
                 linears.push(linear);
-                products.push(Product { weights: &linear.matrix, input, output, store: Store::Set });
+                let store = store(*expert);
+                products.push(Product { weights: &linear.matrix, input, output, store });
             }
         }
         self.cpu.multiply(&mut products);

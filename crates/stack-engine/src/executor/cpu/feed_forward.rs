@@ -1,9 +1,9 @@
 //! Feed-forward networks.
 
-use stack_kernels::Cpu;
+use stack_kernels::{Cpu, Store};
 
 use super::arena::Scratch;
-use super::linear::{Linear, apply};
+use super::linear::{Linear, apply, project};
 use super::norm::{NormLayer, each_row};
 use crate::spec::Activation;
 
@@ -29,9 +29,10 @@ impl Network {
         let out = inner.take(length);
         let function = self.activation.kernel();
         match &self.gate {
-            None => {
-                self.up.apply(cpu, inputs, x, out);
-                cpu.activate(out, function);
+            None => self.up.activated(cpu, inputs, x, function, out),
+            Some(matrix) if self.up.takes_gate(matrix) => {
+                let gate = Store::Gate { weights: &matrix.matrix, function };
+                project(cpu, inputs, &self.up.matrix, x, gate, out);
             }
             Some(matrix) => {
                 let (gates, raised) = (gate.take(length), up.take(length));

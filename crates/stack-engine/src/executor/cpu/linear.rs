@@ -1,6 +1,6 @@
 //! Matrices with what surrounds them, several at once.
 
-use stack_kernels::{Activations, Cpu, Input, Matrix, Product, Store};
+use stack_kernels::{Activations, Cpu, Input, Matrix, Nonlinearity, Product, Store};
 
 use super::arena::grain;
 
@@ -49,17 +49,43 @@ impl Linear {
         self.scale == 1.0
     }
 
+    /// Whether it is its matrix and nothing else.
+    pub(super) fn is_plain(&self) -> bool {
+        self.scale == 1.0 && self.bias.is_none()
+    }
+
+    /// Whether results of this map may be multiplied by functions of `gate`'s while both are computed.
+    pub(super) fn takes_gate(&self, gate: &Self) -> bool {
+        self.is_plain() && gate.is_plain() && self.input() == gate.input()
+    }
+
     /// Multiplies rows of `x` by the matrix and stores what comes out.
     pub(super) fn apply(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
-        apply(cpu, inputs, x, [(self, out)]);
+        project(cpu, inputs, &self.matrix, x, Store::Set, out);
+        self.finish(cpu, out);
+    }
+
+    /// Multiplies rows of `x` by the matrix and stores a function of what comes out.
+    pub(super) fn activated(
+        &self,
+        cpu: &Cpu,
+        inputs: &mut Inputs,
+        x: &[f32],
+        function: Nonlinearity,
+        out: &mut [f32],
+    ) {
+        if self.is_plain() {
+            return project(cpu, inputs, &self.matrix, x, Store::Activate(function), out);
+        }
+        self.apply(cpu, inputs, x, out);
+        cpu.activate(out, function);
     }
 
     /// Multiplies rows of `x` by the matrix and adds what comes out, which must be allowed by
     /// [`Self::adds_in_place`].
     pub(super) fn add(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
         debug_assert!(self.adds_in_place(), "a sum cannot be scaled in part");
-        let input = inputs.read(cpu, x, self.matrix.cols(), [self.input()]).of(self.input());
-        cpu.multiply(&mut [Product { weights: &self.matrix, input, output: out, store: Store::Add }]);
+        project(cpu, inputs, &self.matrix, x, Store::Add, out);
         self.finish(cpu, out);
     }
 
@@ -107,10 +133,17 @@ pub(super) fn apply<const N: usize>(
 }
 
 /// Multiplies rows of `x` by a matrix alone.
-pub(super) fn project(cpu: &Cpu, inputs: &mut Inputs, matrix: &Matrix, x: &[f32], out: &mut [f32]) {
+pub(super) fn project(
+    cpu: &Cpu,
+    inputs: &mut Inputs,
+    matrix: &Matrix,
+    x: &[f32],
+    store: Store<'_>,
+    out: &mut [f32],
+) {
     let form = matrix.format().input();
     let input = inputs.read(cpu, x, matrix.cols(), [form]).of(form);
-    cpu.multiply(&mut [Product { weights: matrix, input, output: out, store: Store::Set }]);
+    cpu.multiply(&mut [Product { weights: matrix, input, output: out, store }]);
 }
 
 /// Rows that matrices are multiplied with, in each form that one of them asks for.

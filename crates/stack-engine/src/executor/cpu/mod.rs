@@ -21,11 +21,11 @@ mod sequence;
 
 use std::sync::Arc;
 
-use stack_kernels::{Cpu, KvLayout, Matrix};
+use stack_kernels::{Cpu, KvLayout, Matrix, Store};
 
 use self::arena::{Scratch, Stream, grain};
 use self::layer::Layer;
-use self::linear::Linear;
+use self::linear::{Linear, project};
 use self::norm::NormLayer;
 use self::rope::Tables;
 use self::sequence::Sequence;
@@ -190,7 +190,8 @@ impl CpuExecutor {
                 match &self.output {
                     Some(output) => output.apply(cpu, &mut scratch.inputs, normalized, &mut logits),
                     None => {
-                        linear::project(cpu, &mut scratch.inputs, &self.embedding, normalized, &mut logits);
+                        let inputs = &mut scratch.inputs;
+                        project(cpu, inputs, &self.embedding, normalized, Store::Set, &mut logits);
                     }
                 }
                 bound(cpu, &self.spec, &mut logits);

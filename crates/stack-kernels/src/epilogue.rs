@@ -1,0 +1,105 @@
+//! What happens to the sums of a product on their way to its output.
+
+use std::ops::Range;
+
+use crate::disjoint::Disjoint;
+use crate::elementwise::Nonlinearity;
+use crate::lanes::{Kernel, Lanes, load_part, store_part};
+use crate::matrix::Matrix;
+use crate::tile::LANES;
+
+/// What becomes of results.
+#[derive(Clone, Copy, Debug)]
+pub enum Store<'a> {
+    /// They replace what the output holds.
+    Set,
+    /// They are added to what the output holds.
+    Add,
+    /// A function of each replaces what the output holds.
+    Activate(Nonlinearity),
+    /// They replace what the output holds, multiplied by a function of what other weights make of the same input.
+    Gate {
+        /// The other weights, of the same shape, whose format takes the same form of activations.
+        weights: &'a Matrix,
+        /// The function.
+        function: Nonlinearity,
+    },
+}
+
+/// Stores the sums of some rows of activations and some neighbouring groups of weights.
+///
+/// It is compiled for each level because whole lines that are written at once leave more requests to memory under way
+/// than quarters of lines do.
+pub(crate) struct Epilogue<'a> {
+    pub(crate) store: Store<'a>,
+    pub(crate) sums: &'a [[f32; LANES]],
+    /// Those of the gate, if there is one.
+    pub(crate) gates: &'a [[f32; LANES]],
+    pub(crate) order: Order,
+    /// Whether the output is so large that its first lines leave the caches before its last ones are written.
+    pub(crate) is_far: bool,
+    /// Rows of `width` numbers, of which nobody else uses these columns of these rows.
+    pub(crate) output: &'a Disjoint<'a, f32>,
+    pub(crate) width: usize,
+    pub(crate) rows: Range<usize>,
+    pub(crate) groups: Range<usize>,
+}
+
+/// The order in which sums lie.
+#[derive(Clone, Copy)]
+pub(crate) enum Order {
+    /// \[row]\[group].
+    ByRow,
+    /// \[group]\[row].
+    ByGroup,
+}
+
+impl Kernel for Epilogue<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let (row_stride, group_stride) = match self.order {
+            Order::ByRow => (self.groups.len(), 1),
+            Order::ByGroup => (1, self.rows.len()),
+        };
+        let columns = self.groups.start * LANES..(self.groups.end * LANES).min(self.width);
+        for (index, row) in self.rows.clone().enumerate() {
+            let start = row * self.width;
+            // SAFETY: nobody else uses these columns of these rows, and one part is used at a time.
+            let output = unsafe { self.output.part(start + columns.start..start + columns.end) };
+            let (whole, rest) = output.as_chunks_mut::<LANES>();
+            let mut place = index * row_stride;
+            for output in whole {
+                let result = self.result(lanes, place, output);
+                if self.is_far {
+                    // SAFETY: `settle` follows before this kernel returns, and it does not come back to the line.
+                    unsafe { lanes.store_far(result, output) };
+                } else {
+                    lanes.store(result, output);
+                }
+                place += group_stride;
+            }
+            if !rest.is_empty() {
+                store_part(lanes, self.result(lanes, place, rest), rest);
+            }
+        }
+        if self.is_far {
+            lanes.settle();
+        }
+    }
+}
+
+impl Epilogue<'_> {
+    /// What replaces `before`.
+    #[inline(always)]
+    fn result<L: Lanes>(&self, lanes: L, place: usize, before: &[f32]) -> L::F32 {
+        let sums = lanes.load(&self.sums[place]);
+        match self.store {
+            Store::Set => sums,
+            Store::Add => lanes.add(load_part(lanes, before, 0.0), sums),
+            Store::Activate(function) => function.apply(lanes, sums),
+            Store::Gate { function, .. } => function.gate(lanes, lanes.load(&self.gates[place]), sums),
+        }
+    }
+}
