@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
+use super::panel::{Keys, Source, Tokens, Unpack, Values};
 use super::plan::Unit;
+use super::query::{Pairs, round_query, round_weights};
 use super::softmax::{Bend, Cap, Tile, View, soften};
-use super::tile::{Mix, Pages, Score, vectors};
+use super::tile::{self, Mix, Score};
 use super::totals::Totals;
 use super::{AttendSpan, AttentionRules, CHUNK, TILE};
 use crate::disjoint::Disjoint;
-use crate::kv::{Element, KvType, Line, PAGE_TOKENS, Scaled};
+use crate::kv::{Element, Half, KvType, Line, PAGE_TOKENS, Scaled};
 use crate::lanes::{Kernel, LANES, Lanes};
 
 /// The work of one unit.
@@ -42,35 +44,51 @@ pub(super) struct With<'a, T> {
 }
 
 impl<'a> Attend<'a> {
-    /// Lines of scratch memory that it needs: queries, scores, weights by lane, factors, and totals of a chunk and of
-    /// all.
+    /// Lines of scratch memory that it needs.
     pub(super) fn scratch_lines(&self) -> usize {
-        let vectors = self.unit.vectors(self.rules);
-        let queries = (vectors * self.rules.key_length).div_ceil(LANES);
-        queries
-            + vectors * (TILE / LANES + 1)
-            + vectors.div_ceil(LANES)
-            + 2 * self.unit.totals_lines(self.rules)
+        let lines = self.lines();
+        lines.queries
+            + lines.scores
+            + lines.pairs
+            + lines.weights
+            + 3 * lines.scalars
+            + lines.panel
+            + 2 * lines.totals
+    }
+
+    fn lines(&self) -> Lines {
+        let (vectors, rules) = (self.unit.vectors(self.rules), self.rules);
+        let keys = rules.key_length.div_ceil(2) * (TILE / LANES);
+        let values = rules.value_length.div_ceil(LANES) * (TILE / 2);
+        Lines {
+            queries: (vectors * rules.key_length.div_ceil(2)).div_ceil(LANES),
+            scores: vectors * (TILE / LANES),
+            pairs: vectors * (TILE / LANES / 2),
+            weights: vectors,
+            scalars: vectors.div_ceil(LANES),
+            panel: keys.max(values),
+            totals: self.unit.totals_lines(rules),
+        }
     }
 
     pub(super) fn with(self, memory: &'a mut [Line]) -> With<'a, Self> {
         With { work: self, memory }
     }
 
-    /// The queries of its vectors, scaled, in blocks of `[dimension][vector]`.
+    /// The queries of its vectors as whole numbers, in blocks of `[pair of dimensions][vector]`, and what 1 stands for in
+    /// each, scaled.
     #[inline(always)]
-    fn pack_queries<L: Lanes>(&self, packed: &mut [f32]) {
+    fn pack_queries<L: Lanes>(&self, lanes: L, packed: &mut [i32], units: &mut [f32]) {
         let Self { rules, unit, .. } = *self;
         let (length, count) = (rules.key_length, unit.vectors(rules));
+        let pairs = length.div_ceil(2);
         let mut first = 0;
         while first < count {
-            let size = vectors::<L>(count - first);
-            let block = &mut packed[first * length..][..size * length];
+            let size = tile::vectors::<L>(count - first);
+            let block = &mut packed[first * pairs..][..size * pairs];
             for vector in 0..size {
                 let query = &self.q[self.head_index(first + vector) * length..][..length];
-                for (to, x) in block[vector..].iter_mut().step_by(size).zip(query) {
-                    *to = x * rules.scale;
-                }
+                units[first + vector] = rules.scale * round_query(lanes, query, &mut block[vector..], size);
             }
             first += size;
         }
@@ -86,20 +104,29 @@ impl<'a> Attend<'a> {
     fn run<L: Lanes, E: Element>(self, lanes: L, memory: &mut [Line]) {
         let Self { rules, unit, .. } = self;
         let count = unit.vectors(rules);
-        let (queries, memory) = memory.split_at_mut((count * rules.key_length).div_ceil(LANES));
-        let (scores, memory) = memory.split_at_mut(count * (TILE / LANES));
-        let (weights, memory) = memory.split_at_mut(count);
-        let (factors, memory) = memory.split_at_mut(count.div_ceil(LANES));
-        let (chunk, all) = memory.split_at_mut(unit.totals_lines(rules));
-        let queries = Line::floats_mut(queries).as_flattened_mut();
-        let (scores, _) = Line::floats_mut(scores).as_chunks_mut::<{ TILE / LANES }>();
-        self.pack_queries::<L>(queries);
-        let mut work = Work {
+        let lines = self.lines();
+        let (queries, memory) = memory.split_at_mut(lines.queries);
+        let (scores, memory) = memory.split_at_mut(lines.scores);
+        let (pairs, memory) = memory.split_at_mut(lines.pairs);
+        let (weights, memory) = memory.split_at_mut(lines.weights);
+        let (units, memory) = memory.split_at_mut(lines.scalars);
+        let (weight_units, memory) = memory.split_at_mut(lines.scalars);
+        let (factors, memory) = memory.split_at_mut(lines.scalars);
+        let (panel, memory) = memory.split_at_mut(lines.panel);
+        let (chunk, all) = memory.split_at_mut(lines.totals);
+        let queries = Line::integers_mut(queries).as_flattened_mut();
+        let units = &mut Line::floats_mut(units).as_flattened_mut()[..count];
+        self.pack_queries(lanes, queries, units);
+        let vectors = Vectors {
             queries,
-            scores,
+            units,
+            scores: Line::floats_mut(scores).as_chunks_mut().0,
+            pairs: Line::integers_mut(pairs).as_flattened_mut().as_chunks_mut().0.as_chunks_mut().0,
             weights: Line::floats_mut(weights),
+            weight_units: &mut Line::floats_mut(weight_units).as_flattened_mut()[..count],
             factors: &mut Line::floats_mut(factors).as_flattened_mut()[..count],
         };
+        let mut work = Work { vectors, panel: Line::integers_mut(panel) };
         if let Some(start) = unit.partial {
             // SAFETY: the plan gave these lines to this unit alone.
             let lines = unsafe { self.partials.part(start..start + unit.totals_lines(rules)) };
@@ -126,37 +153,36 @@ impl<'a> Attend<'a> {
     ) {
         let Self { rules, unit, .. } = *self;
         totals.reset();
-        work.weights.as_flattened_mut().fill(0.0);
+        work.vectors.weights.as_flattened_mut().fill(0.0);
         let position = self.spans[unit.span].position;
         let first = unit.rows.clone().map(|row| rules.seen(position + row).start).min().unwrap_or(0);
         let seen = first.max(index * CHUNK)..(position + unit.rows.end).min((index + 1) * CHUNK);
         let mut start = seen.start / TILE * TILE;
-        let mut pages = self.pages::<E>(start);
+        let mut tokens = self.tokens::<E>(start);
         while start < seen.end {
             let live = seen.start.max(start) - start..(seen.end - start).min(TILE);
-            let following = self.pages::<E>(start + TILE);
-            self.tile::<L, E>(lanes, start, live, [&pages.0, &pages.1, &following.0], work, totals);
-            pages = following;
+            let following = self.tokens::<E>(start + TILE);
+            self.tile(lanes, start, &live, [&tokens.0, &tokens.1, &following.0], work, totals);
+            tokens = following;
             start += TILE;
         }
-        for (sum, by_lane) in totals.weight.iter_mut().zip(&*work.weights) {
+        for (sum, by_lane) in totals.weight.iter_mut().zip(&*work.vectors.weights) {
             *sum = lanes.sum(lanes.load(by_lane));
         }
     }
 
     /// The keys and the values of the tile that starts there, as far as the unit looks.
     #[inline(always)]
-    fn pages<E: Element>(&self, start: usize) -> (Pages<'a, E>, Pages<'a, E>) {
+    fn tokens<E: Element>(&self, start: usize) -> (Tokens<'a, E>, Tokens<'a, E>) {
         let span = &self.spans[self.unit.span];
         let slices = span.sequence.layout().layer(self.layer);
         let end = (span.position + self.unit.rows.end).min(self.unit.chunks.end * CHUNK);
-        let (mut keys, mut values): (Pages<'_, E>, Pages<'_, E>) =
-            ([E::empty(); TILE / LANES], [E::empty(); TILE / LANES]);
-        let pages = end.saturating_sub(start).min(TILE).div_ceil(PAGE_TOKENS);
-        for (page, (keys, values)) in keys.iter_mut().zip(&mut values).take(pages).enumerate() {
+        let (mut keys, mut values) = (Tokens::none(), Tokens::none());
+        for page in 0..end.saturating_sub(start).min(TILE).div_ceil(PAGE_TOKENS) {
             let lines = span.sequence.page(start / PAGE_TOKENS + page).lines();
-            *keys = E::view(&lines[slices.keys(self.unit.kv_head)], slices.shape.key_length);
-            *values = E::view(&lines[slices.values(self.unit.kv_head)], slices.value_groups() * PAGE_TOKENS);
+            keys.set_page(page, &lines[slices.keys(self.unit.kv_head)], slices.shape.key_length);
+            let groups = slices.value_groups() * PAGE_TOKENS;
+            values.set_page(page, &lines[slices.values(self.unit.kv_head)], groups);
         }
         (keys, values)
     }
@@ -167,30 +193,108 @@ impl<'a> Attend<'a> {
         &self,
         lanes: L,
         start: usize,
-        live: Range<usize>,
-        [keys, values, following]: [&Pages<'a, E>; 3],
+        live: &Range<usize>,
+        [keys, values, following]: [&Tokens<'a, E>; 3],
         work: &mut Work<'_>,
         totals: &mut Totals<'_>,
     ) {
-        let Self { rules, unit, .. } = *self;
-        let span = &self.spans[unit.span];
+        let rules = self.rules;
+        let Work { vectors, panel } = work;
         let pages = live.start / LANES..live.end.div_ceil(LANES);
-        let none: Pages<'a, E> = [E::empty(); TILE / LANES];
-        let (count, length) = (unit.vectors(rules), rules.key_length);
+        let Tokens { units: key_units, .. } = keys;
+        let source = Keys::new(lanes, keys, rules.key_length, pages.clone(), values);
+        if self.takes_from_pages() {
+            self.score(lanes, &source, key_units, &pages, vectors);
+        } else {
+            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: &mut **panel };
+            self.score(lanes, &lanes.enter(unpack), key_units, &pages, vectors);
+        }
+        self.soften_all(lanes, start, &pages, &values.units, vectors, totals);
+        let groups = rules.value_length.div_ceil(LANES);
+        let source = Values::new(lanes, values, groups, pages.clone(), following);
+        if self.takes_from_pages() {
+            self.mix(lanes, &source, &pages, vectors, totals);
+        } else {
+            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: &mut **panel };
+            self.mix(lanes, &lanes.enter(unpack), &pages, vectors, totals);
+        }
+    }
+
+    /// Whether vectors are so few that each number is read once.
+    fn takes_from_pages(&self) -> bool {
+        self.unit.vectors(self.rules) <= DIRECT_MAX
+    }
+
+    /// Computes the scores of all vectors.
+    #[inline(always)]
+    fn score<L: Lanes, S: Source>(
+        &self,
+        lanes: L,
+        keys: &S,
+        key_units: &[&[f32; LANES]; TILE / LANES],
+        pages: &Range<usize>,
+        vectors: &mut Vectors<'_>,
+    ) {
+        let (count, pairs) = (self.unit.vectors(self.rules), self.rules.key_length.div_ceil(2));
         let mut first = 0;
         while first < count {
-            let size = vectors::<L>(count - first);
-            let queries = &work.queries[first * length..][..size * length];
-            let scores = &mut work.scores[first..first + size];
-            // The first vectors bring the values near for all.
-            let ahead = if first == 0 { values } else { &none };
-            lanes.enter(Score::<E> { queries, vectors: size, keys, pages: pages.clone(), scores, ahead });
+            let size = tile::vectors::<L>(count - first);
+            lanes.enter(Score {
+                queries: &vectors.queries[first * pairs..][..size * pairs],
+                vectors: size,
+                units: &vectors.units[first..first + size],
+                keys,
+                key_units,
+                pages: pages.clone(),
+                scores: &mut vectors.scores[first..first + size],
+            });
             first += size;
         }
+    }
+
+    /// Adds the weighted values of all vectors.
+    #[inline(always)]
+    fn mix<L: Lanes, S: Source>(
+        &self,
+        lanes: L,
+        values: &S,
+        pages: &Range<usize>,
+        vectors: &Vectors<'_>,
+        totals: &mut Totals<'_>,
+    ) {
+        let (count, groups) = (self.unit.vectors(self.rules), self.rules.value_length.div_ceil(LANES));
+        let mut first = 0;
+        while first < count {
+            let size = tile::vectors::<L>(count - first);
+            lanes.enter(Mix {
+                weights: &vectors.pairs[first..first + size],
+                vectors: size,
+                units: &vectors.weight_units[first..first + size],
+                factors: &vectors.factors[first..first + size],
+                values,
+                pages: pages.clone(),
+                mixed: &mut totals.mixed[first * groups..][..size * groups],
+            });
+            first += size;
+        }
+    }
+
+    /// Turns the scores of a tile into weights.
+    #[inline(always)]
+    fn soften_all<L: Lanes>(
+        &self,
+        lanes: L,
+        start: usize,
+        pages: &Range<usize>,
+        value_units: &[&[f32; LANES]; TILE / LANES],
+        vectors: &mut Vectors<'_>,
+        totals: &mut Totals<'_>,
+    ) {
+        let Self { rules, unit, .. } = *self;
         let group = rules.group();
         let softcap = rules.softcap.map(Cap::new);
         for row in unit.rows.clone() {
-            let position = span.position + row;
+            let position = self.spans[unit.span].position + row;
             let seen = rules.seen(position);
             let end = seen.end.saturating_sub(start).min(TILE);
             let seen = seen.start.saturating_sub(start).min(end)..end;
@@ -198,30 +302,18 @@ impl<'a> Attend<'a> {
             for head in 0..group {
                 let vector = (row - unit.rows.start) * group + head;
                 let slope = rules.slopes.map(|slopes| slopes[unit.kv_head * group + head]);
-                work.factors[vector] = soften(
+                let scores = &mut vectors.scores[vector];
+                vectors.factors[vector] = soften(
                     lanes,
-                    &mut work.scores[vector],
+                    scores,
                     &view,
                     Bend { softcap, slope, position },
                     &mut totals.largest[vector],
-                    &mut work.weights[vector],
+                    &mut vectors.weights[vector],
                 );
+                vectors.weight_units[vector] =
+                    round_weights(lanes, scores, value_units, pages.clone(), &mut vectors.pairs[vector]);
             }
-        }
-        let groups = rules.value_length.div_ceil(LANES);
-        let mut first = 0;
-        while first < count {
-            let size = vectors::<L>(count - first);
-            lanes.enter(Mix::<E> {
-                weights: &work.scores[first..first + size],
-                factors: &work.factors[first..first + size],
-                vectors: size,
-                values,
-                live: live.clone(),
-                mixed: &mut totals.mixed[first * groups..][..size * groups],
-                ahead: if first == 0 { following } else { &none },
-            });
-            first += size;
         }
     }
 }
@@ -232,8 +324,7 @@ impl Kernel for With<'_, Attend<'_>> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         match self.work.spans[self.work.unit.span].sequence.layout().kind() {
-            KvType::F16 => self.work.run::<L, u16>(lanes, self.memory),
-            KvType::F32 => self.work.run::<L, f32>(lanes, self.memory),
+            KvType::F16 => self.work.run::<L, Half>(lanes, self.memory),
             KvType::Q8 => self.work.run::<L, Scaled>(lanes, self.memory),
         }
     }
@@ -298,13 +389,43 @@ fn head_index(rules: &AttentionRules<'_>, spans: &[AttendSpan<'_>], unit: &Unit,
     row * rules.heads + unit.kv_head * group + vector % group
 }
 
+/// Up to so many vectors, numbers are unpacked on their way to the products.
+const DIRECT_MAX: usize = 4;
+
+/// Lines of scratch memory of a unit, by what they hold.
+struct Lines {
+    queries: usize,
+    scores: usize,
+    pairs: usize,
+    weights: usize,
+    /// One number for each vector.
+    scalars: usize,
+    panel: usize,
+    /// Of a chunk, or of all.
+    totals: usize,
+}
+
 /// What a unit computes with.
 struct Work<'a> {
-    queries: &'a [f32],
+    vectors: Vectors<'a>,
+    /// The keys of a tile, then its values.
+    panel: &'a mut [[i32; LANES]],
+}
+
+/// What belongs to each query vector.
+struct Vectors<'a> {
+    /// Whole numbers, two dimensions each.
+    queries: &'a [i32],
+    /// What 1 stands for in each query, scaled.
+    units: &'a [f32],
     /// Scores of the vectors in a tile, then weights.
     scores: &'a mut [Tile],
+    /// Weights as whole numbers.
+    pairs: &'a mut [Pairs],
     /// Sums of weights in a chunk, by lane.
     weights: &'a mut [[f32; LANES]],
+    /// What 1 stands for in each vector's weights.
+    weight_units: &'a mut [f32],
     /// What the sums of earlier tiles are multiplied by.
     factors: &'a mut [f32],
 }

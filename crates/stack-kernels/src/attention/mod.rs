@@ -4,20 +4,27 @@
 //! for each block of query rows × the query heads that share a key head:        # at most 48 query vectors
 //!   for each chunk of 256 positions that they see:
 //!     for each tile of 64 positions in it:
+//!       unpack the keys as whole numbers                                       # once for all vectors
 //!       scores = query vectors × keys;  scale, cap, bias, hide
-//!       raise the chunk's largest score; weights = exp(score − largest)
+//!       raise the chunk's largest score; weights = exp(score − largest), rounded to whole numbers
+//!       unpack the values as whole numbers
 //!       mixed = mixed · exp(old largest − largest) + weights × values
 //!     merge (largest, sum of weights, mixed) into the block's totals
 //!   output = mixed / sum of weights
 //! ```
 //!
-//! The order of operations for one query vector is fixed by positions alone: dimension by dimension for a score, position
-//! by position in a tile, tile by tile in a chunk, chunk by chunk. Which vectors are computed together, and by whom,
+//! Products are of whole numbers: keys and values have 12 bits, relative to the largest number of a token's vector, queries
+//! and weights 13 and more, relative to the largest of the query and of the tile. That is about as exact as half precision,
+//! ten times more than BF16, and each sum of products is exact.
+//!
+//! The order of what is not exact is fixed by positions alone: tile by tile in a chunk, chunk by chunk. Which vectors are computed together, and by whom,
 //! never changes a bit: tokens that a vector does not see add exactly nothing. Where blocks are too few for the threads
 //! (the decoding of one sequence), chunks become tasks of their own, and their results are merged in the same order.
 
 mod block;
+mod panel;
 mod plan;
+mod query;
 mod softmax;
 mod tile;
 mod totals;

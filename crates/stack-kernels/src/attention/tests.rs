@@ -88,7 +88,6 @@ impl Case {
         };
         match self.kind {
             KvType::F16 => vectors.iter().map(|&x| f16::from_f32(x).to_f64()).collect(),
-            KvType::F32 => vectors.iter().map(|&x| f64::from(x)).collect(),
             KvType::Q8 => {
                 vectors.chunks(length).flat_map(|vector| vector.chunks(32)).flat_map(round).collect()
             }
@@ -207,7 +206,7 @@ fn cases() -> impl Strategy<Value = Case> {
         (1usize..200).prop_map(Window::Sliding),
         (1usize..100).prop_map(Window::Chunked),
     ];
-    let kinds = prop_oneof![Just(KvType::F16), Just(KvType::F32), Just(KvType::Q8)];
+    let kinds = prop_oneof![Just(KvType::F16), Just(KvType::Q8)];
     let softcap = prop::option::of(1f32..30.0);
     (
         1usize..4,
@@ -255,7 +254,7 @@ fn assert_close(found: &[f32], expected: &[f64], what: &str) {
     let error: f64 =
         found.iter().zip(expected).map(|(&found, expected)| (f64::from(found) - expected).powi(2)).sum();
     let power: f64 = expected.iter().map(|x| x * x).sum();
-    assert!(error <= 1e-11 * power, "{what}: normalized error {}", error / power);
+    assert!(error <= 1e-6 * power, "{what}: normalized error {}", error / power);
 }
 
 fn assert_same(found: &[f32], expected: &[f32], what: &str) {
@@ -323,10 +322,7 @@ fn latent_heads_of_576_work_with_many_query_heads() {
 
 #[test]
 fn large_scores_do_not_overflow() {
-    let case = Case {
-        kind: KvType::F32,
-        ..Case::plain(LayerKv { kv_heads: 1, key_length: 8, value_length: 8 }, 1, 90)
-    };
+    let case = Case::plain(LayerKv { kv_heads: 1, key_length: 8, value_length: 8 }, 1, 90);
     let layout = Arc::new(KvLayout::new(&[case.shape], case.kind));
     let mut sequence = KvSequence::new(&layout);
     let cpu = Cpu::new(Level::detect(), 1);

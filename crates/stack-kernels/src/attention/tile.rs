@@ -1,7 +1,8 @@
 //! The two products of attention, blocked for registers: query vectors × keys, and weights × values.
 //!
-//! Each is written for `V` vectors at a time, and for as many pages (or groups of sixteen dimensions) as leave their sums
-//! in registers; a vector's result is the same for every `V`.
+//! Both multiply whole numbers of 16 bits and add in 32, twice as fast as single precision and exact, so that no order
+//! matters. Each is written for `V` vectors at a time, and for as many pages (or groups of sixteen dimensions) as leave
+//! their sums in registers.
 
 #![expect(
     clippy::needless_range_loop,
@@ -11,12 +12,11 @@
 use std::ops::Range;
 
 use super::TILE;
+use super::panel::Source;
+use super::query::Pairs;
 use super::softmax::Tile;
-use crate::kv::Element;
+use crate::kv::PAGE_TOKENS;
 use crate::lanes::{Kernel, LANES, Lanes};
-
-/// The pages of one tile, as groups of sixteen numbers.
-pub(super) type Pages<'a, E> = [<E as Element>::Slice<'a>; TILE / LANES];
 
 /// How many of `left` vectors are taken together.
 #[inline(always)]
@@ -25,51 +25,84 @@ pub(super) fn vectors<L: Lanes>(left: usize) -> usize {
     sizes.iter().copied().find(|&size| size <= left).unwrap_or(1)
 }
 
+/// Calls a method for a number of vectors that is known to the compiler.
+macro_rules! for_vectors {
+    ($vectors:expr, $task:ident.$method:ident($lanes:ident)) => {
+        match $vectors {
+            12 => $task.$method::<L, 12>($lanes),
+            8 => $task.$method::<L, 8>($lanes),
+            6 => $task.$method::<L, 6>($lanes),
+            4 => $task.$method::<L, 4>($lanes),
+            2 => $task.$method::<L, 2>($lanes),
+            _ => $task.$method::<L, 1>($lanes),
+        }
+    };
+}
+
 /// Query vectors × keys.
-pub(super) struct Score<'a, 'p, E: Element> {
-    /// `[dimension][vector]`, `vectors` of them.
-    pub(super) queries: &'a [f32],
+pub(super) struct Score<'a, S: Source> {
+    /// `[pair of dimensions][vector]`, `vectors` of them.
+    pub(super) queries: &'a [i32],
     pub(super) vectors: usize,
-    /// `[dimension][token]` each.
-    pub(super) keys: &'a Pages<'p, E>,
+    /// What 1 stands for in each vector.
+    pub(super) units: &'a [f32],
+    pub(super) keys: &'a S,
+    /// What 1 stands for in each token's key.
+    pub(super) key_units: &'a [&'a [f32; LANES]; TILE / LANES],
     /// Those that are looked at.
     pub(super) pages: Range<usize>,
     /// One for each vector.
     pub(super) scores: &'a mut [Tile],
-    /// What is needed next, brought near meanwhile: the values of these pages.
-    pub(super) ahead: &'a Pages<'p, E>,
 }
 
-impl<E: Element> Kernel for Score<'_, '_, E> {
+impl<S: Source> Kernel for Score<'_, S> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        match self.vectors {
-            12 => self.all_pages::<L, 12>(lanes),
-            8 => self.all_pages::<L, 8>(lanes),
-            6 => self.all_pages::<L, 6>(lanes),
-            4 => self.all_pages::<L, 4>(lanes),
-            2 => self.all_pages::<L, 2>(lanes),
-            _ => self.all_pages::<L, 1>(lanes),
-        }
+    fn run<L: Lanes>(mut self, lanes: L) {
+        for_vectors!(self.vectors, self.all_pages(lanes));
     }
 }
 
-impl<E: Element> Score<'_, '_, E> {
+impl<S: Source> Score<'_, S> {
     #[inline(always)]
-    fn all_pages<L: Lanes, const V: usize>(self, lanes: L) {
-        let (queries, _) = self.queries.as_chunks::<V>();
-        let scores = self.scores.first_chunk_mut::<V>().expect("a tile for each vector");
+    fn all_pages<L: Lanes, const V: usize>(&mut self, lanes: L) {
         let mut page = self.pages.start;
         while page < self.pages.end {
-            let left = self.pages.end - page;
-            page += match at_once::<L, V>(left) {
-                4 => some_pages::<L, E, V, 4>(lanes, queries, (self.keys, self.ahead), page, scores),
-                2 => some_pages::<L, E, V, 2>(lanes, queries, (self.keys, self.ahead), page, scores),
-                _ => some_pages::<L, E, V, 1>(lanes, queries, (self.keys, self.ahead), page, scores),
+            page += match at_once::<L, V>(self.pages.end - page) {
+                4 => self.some_pages::<L, V, 4>(lanes, page),
+                2 => self.some_pages::<L, V, 2>(lanes, page),
+                _ => self.some_pages::<L, V, 1>(lanes, page),
             };
         }
+    }
+
+    #[inline(always)]
+    fn some_pages<L: Lanes, const V: usize, const P: usize>(&mut self, lanes: L, first: usize) -> usize {
+        let (queries, _) = self.queries.as_chunks::<V>();
+        let mut sums = [[lanes.no_sums(); P]; V];
+        for (pair, queries) in queries.iter().enumerate() {
+            let mut keys = [lanes.no_sums(); P];
+            for p in 0..P {
+                self.keys.ask(lanes, first + p, pair, 0);
+                keys[p] = self.keys.pairs(lanes, first + p, pair, 0);
+            }
+            for v in 0..V {
+                for p in 0..P {
+                    sums[v][p] = lanes.plus_products(sums[v][p], keys[p], queries[v]);
+                }
+            }
+        }
+        let scores = self.scores.first_chunk_mut::<V>().expect("a tile for each vector");
+        let units = self.units.first_chunk::<V>().expect("a unit for each vector");
+        for p in 0..P {
+            let key_units = lanes.load(self.key_units[first + p]);
+            for v in 0..V {
+                let in_key_units = lanes.mul(lanes.to_floats(sums[v][p]), key_units);
+                lanes.store(lanes.mul(in_key_units, lanes.splat(units[v])), &mut scores[v][first + p]);
+            }
+        }
+        P
     }
 }
 
@@ -87,96 +120,41 @@ fn at_once<L: Lanes, const V: usize>(left: usize) -> usize {
     }
 }
 
-#[inline(always)]
-fn some_pages<'p, L: Lanes, E: Element, const V: usize, const P: usize>(
-    lanes: L,
-    queries: &[[f32; V]],
-    (keys, ahead): (&Pages<'p, E>, &Pages<'p, E>),
-    first: usize,
-    scores: &mut [Tile; V],
-) -> usize {
-    let zero = lanes.splat(0.0);
-    let mut sums = [[zero; P]; V];
-    let mut pages = [E::empty(); P];
-    for p in 0..P {
-        pages[p] = E::first(keys[first + p], queries.len());
-    }
-    for (dimension, queries) in queries.iter().enumerate() {
-        let mut loaded = [zero; P];
-        for p in 0..P {
-            loaded[p] = E::key(lanes, pages[p], dimension);
-            ask::<L, E, V>(lanes, ahead[first + p], dimension);
-        }
-        for v in 0..V {
-            let query = lanes.splat(queries[v]);
-            for p in 0..P {
-                sums[v][p] = lanes.fma(query, loaded[p], sums[v][p]);
-            }
-        }
-    }
-    for v in 0..V {
-        for p in 0..P {
-            lanes.store(sums[v][p], &mut scores[v][first + p]);
-        }
-    }
-    P
-}
-
-/// Asks for what is needed next. Few vectors take less time than memory: they need more requests under way than the nearest
-/// cache keeps (13 GB/s on a core of Zen 4, and 17 into the next one); many find it near only if it was brought there.
-#[inline(always)]
-fn ask<L: Lanes, E: Element, const V: usize>(lanes: L, slice: E::Slice<'_>, group: usize) {
-    if V > 2 {
-        E::prefetch::<true, L>(lanes, slice, group);
-    } else {
-        E::prefetch::<false, L>(lanes, slice, group);
-    }
-}
-
 /// Weights × values, added to what is there.
-pub(super) struct Mix<'a, 'p, E: Element> {
+pub(super) struct Mix<'a, S: Source> {
     /// One for each vector.
-    pub(super) weights: &'a [Tile],
+    pub(super) weights: &'a [Pairs],
+    pub(super) vectors: usize,
+    /// What 1 stands for in each vector's weights.
+    pub(super) units: &'a [f32],
     /// What the sums so far are multiplied by, one for each vector.
     pub(super) factors: &'a [f32],
-    pub(super) vectors: usize,
-    /// `[token][sixteen dimensions]` each.
-    pub(super) values: &'a Pages<'p, E>,
-    /// Positions that are looked at, counted from the tile's first.
-    pub(super) live: Range<usize>,
+    pub(super) values: &'a S,
+    /// Those that are looked at.
+    pub(super) pages: Range<usize>,
     /// `[vector][sixteen dimensions]`.
     pub(super) mixed: &'a mut [[f32; LANES]],
-    /// What is needed next, brought near meanwhile: the keys of the tile that follows.
-    pub(super) ahead: &'a Pages<'p, E>,
 }
 
-impl<E: Element> Kernel for Mix<'_, '_, E> {
+impl<S: Source> Kernel for Mix<'_, S> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) {
-        match self.vectors {
-            12 => self.all_groups::<L, 12>(lanes),
-            8 => self.all_groups::<L, 8>(lanes),
-            6 => self.all_groups::<L, 6>(lanes),
-            4 => self.all_groups::<L, 4>(lanes),
-            2 => self.all_groups::<L, 2>(lanes),
-            _ => self.all_groups::<L, 1>(lanes),
-        }
+    fn run<L: Lanes>(mut self, lanes: L) {
+        for_vectors!(self.vectors, self.all_groups(lanes));
     }
 }
 
-impl<E: Element> Mix<'_, '_, E> {
+impl<S: Source> Mix<'_, S> {
     #[inline(always)]
-    fn all_groups<L: Lanes, const V: usize>(self, lanes: L) {
+    fn all_groups<L: Lanes, const V: usize>(&mut self, lanes: L) {
         let groups = self.mixed.len() / V;
         let mut group = 0;
-        let mut task = self;
         while group < groups {
             group += match at_once::<L, V>(groups - group) {
-                4 => task.some_groups::<L, V, 4>(lanes, group, groups),
-                2 => task.some_groups::<L, V, 2>(lanes, group, groups),
-                _ => task.some_groups::<L, V, 1>(lanes, group, groups),
+                4 => self.some_groups::<L, V, 4>(lanes, group, groups),
+                2 => self.some_groups::<L, V, 2>(lanes, group, groups),
+                _ => self.some_groups::<L, V, 1>(lanes, group, groups),
             };
         }
     }
@@ -188,40 +166,27 @@ impl<E: Element> Mix<'_, '_, E> {
         first: usize,
         groups: usize,
     ) -> usize {
-        let zero = lanes.splat(0.0);
-        let weights = self.weights.first_chunk::<V>().expect("a tile for each vector");
-        let mut sums = [[zero; G]; V];
-        for v in 0..V {
-            let factor = lanes.splat(self.factors[v]);
-            let mixed = &self.mixed[v * groups + first..][..G];
-            for g in 0..G {
-                sums[v][g] = lanes.mul(lanes.load(&mixed[g]), factor);
-            }
-        }
-        for page in self.live.start / LANES..self.live.end.div_ceil(LANES) {
-            let tokens = self.live.start.max(page * LANES) % LANES..(self.live.end - page * LANES).min(LANES);
-            let values = E::first(self.values[page], LANES * groups);
-            let ahead = self.ahead[page];
-            for token in tokens {
-                for g in (0..G).step_by(2) {
-                    ask::<L, E, V>(lanes, ahead, first * LANES + token * G + g);
-                }
-                let mut loaded = [zero; G];
+        let weights = self.weights.first_chunk::<V>().expect("weights of each vector");
+        let mut sums = [[lanes.no_sums(); G]; V];
+        for page in self.pages.clone() {
+            for pair in 0..PAGE_TOKENS / 2 {
+                let mut values = [lanes.no_sums(); G];
                 for g in 0..G {
-                    loaded[g] = E::value(lanes, values, token, first + g, groups);
+                    self.values.ask(lanes, page, pair, first + g);
+                    values[g] = self.values.pairs(lanes, page, pair, first + g);
                 }
                 for v in 0..V {
-                    let weight = lanes.splat(weights[v][page][token]);
                     for g in 0..G {
-                        sums[v][g] = lanes.fma(weight, loaded[g], sums[v][g]);
+                        sums[v][g] = lanes.plus_products(sums[v][g], values[g], weights[v][page][pair]);
                     }
                 }
             }
         }
         for v in 0..V {
-            let mixed = &mut self.mixed[v * groups + first..][..G];
-            for g in 0..G {
-                lanes.store(sums[v][g], &mut mixed[g]);
+            let (unit, factor) = (lanes.splat(self.units[v]), lanes.splat(self.factors[v]));
+            for (g, mixed) in self.mixed[v * groups + first..][..G].iter_mut().enumerate() {
+                let before = lanes.mul(lanes.load(mixed), factor);
+                lanes.store(lanes.fma(lanes.to_floats(sums[v][g]), unit, before), mixed);
             }
         }
         G

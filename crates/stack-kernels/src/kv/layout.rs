@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::element::{BLOCK, Element, Scaled};
+use super::element::{BLOCK, Element, Half, Scaled};
 use super::{Line, PAGE_TOKENS};
 use crate::lanes::LANES;
 
@@ -11,8 +11,6 @@ use crate::lanes::LANES;
 pub enum KvType {
     /// Half precision.
     F16,
-    /// Single precision.
-    F32,
     /// Whole numbers of 8 bits with a scale for every 32 dimensions of a token.
     Q8,
 }
@@ -43,11 +41,11 @@ pub(crate) struct Slices {
     pub(crate) shape: LayerKv,
     /// Line of the first head's keys.
     keys: usize,
-    /// Lines of a head's keys.
+    /// Lines of a head's keys, of which the last one holds their units.
     key_lines: usize,
     /// Line of the first head's values.
     values: usize,
-    /// Lines of a head's values.
+    /// Lines of a head's values, of which the last one holds their units.
     value_lines: usize,
 }
 
@@ -59,8 +57,7 @@ impl KvLayout {
     /// When a page would not fit the address space.
     pub fn new(layers: &[LayerKv], kind: KvType) -> Self {
         let lines_of = match kind {
-            KvType::F16 => u16::lines,
-            KvType::F32 => f32::lines,
+            KvType::F16 => Half::lines,
             KvType::Q8 => Scaled::lines,
         };
         let mut lines = 0usize;
@@ -69,8 +66,8 @@ impl KvLayout {
             .map(|&shape| {
                 let groups = shape.value_length.div_ceil(LANES);
                 let value_groups = groups.checked_mul(PAGE_TOKENS).expect("a page fits the address space");
-                let key_lines = lines_of(shape.key_length, shape.key_length.div_ceil(BLOCK));
-                let value_lines = lines_of(value_groups, shape.value_length.div_ceil(BLOCK));
+                let key_lines = lines_of(shape.key_length, shape.key_length.div_ceil(BLOCK)) + 1;
+                let value_lines = lines_of(value_groups, shape.value_length.div_ceil(BLOCK)) + 1;
                 let mut take = |per_head: usize| {
                     let start = lines;
                     lines = shape
@@ -147,9 +144,9 @@ mod tests {
     fn a_token_takes_its_numbers_and_little_more() {
         let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128 };
         let layout = KvLayout::new(&[layer; 28], KvType::F16);
-        assert_eq!(layout.page_bytes(), 28 * 8 * 256 * 2 * PAGE_TOKENS);
+        // Two lines of units beside 128 of keys and of values together.
+        assert_eq!(layout.page_bytes(), 28 * 8 * (256 * 2 + 8) * PAGE_TOKENS);
         assert_eq!(layout.bytes(17), 2 * layout.page_bytes() as u64);
-        assert_eq!(KvLayout::new(&[layer; 28], KvType::F32).page_bytes(), 2 * layout.page_bytes());
     }
 
     #[test]
@@ -157,7 +154,7 @@ mod tests {
         let shapes = [(2, 3, 17), (0, 0, 0), (1, 576, 512)];
         let shapes =
             shapes.map(|(kv_heads, key_length, value_length)| LayerKv { kv_heads, key_length, value_length });
-        for kind in [KvType::F16, KvType::F32, KvType::Q8] {
+        for kind in [KvType::F16, KvType::Q8] {
             let layout = KvLayout::new(&shapes, kind);
             let mut used = vec![false; layout.lines()];
             for (layer, shape) in shapes.iter().enumerate() {

@@ -4,7 +4,8 @@
 //! pages: a fork shares them all, and a page is copied when one of those who share it writes to it.
 //!
 //! Keys lie as `[dimension][token]`, so that sixteen scores come from one register without adding across it, and values
-//! as `[token][dimension]`, so that sixteen dimensions of an output do.
+//! as `[token][dimension]`, so that sixteen dimensions of an output do. With each token's key and value of a head lies its
+//! *unit*: attention computes with whole numbers, of which 1 stands for the unit.
 
 mod element;
 mod layout;
@@ -12,7 +13,7 @@ mod page;
 mod sequence;
 mod store;
 
-pub(crate) use element::{Element, Scaled};
+pub(crate) use element::{Element, Half, Scaled};
 pub use layout::{KvLayout, KvType, LayerKv};
 pub(crate) use page::{Line, Page};
 pub use sequence::KvSequence;

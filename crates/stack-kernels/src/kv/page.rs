@@ -24,6 +24,27 @@ impl Line {
     }
 
     #[inline(always)]
+    pub(crate) fn integers_mut(lines: &mut [Self]) -> &mut [[i32; LANES]] {
+        // SAFETY: a line is 64 bytes without padding, aligned for i32, borrowed mutably for as long as the result, and any
+        // integer is fit for a line.
+        unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len()) }
+    }
+
+    /// The lines of one head in a page: numbers, and the unit of each token.
+    #[inline(always)]
+    pub(crate) fn split_units(lines: &[Self]) -> (&[Self], &[f32; LANES]) {
+        let (units, numbers) = lines.split_last().expect("a head has a line of units");
+        (numbers, &Self::floats(std::slice::from_ref(units))[0])
+    }
+
+    /// The same, to be written.
+    #[inline(always)]
+    pub(crate) fn split_units_mut(lines: &mut [Self]) -> (&mut [Self], &mut [f32; LANES]) {
+        let (units, numbers) = lines.split_last_mut().expect("a head has a line of units");
+        (numbers, &mut Self::floats_mut(std::slice::from_mut(units))[0])
+    }
+
+    #[inline(always)]
     pub(crate) fn halves(lines: &[Self]) -> &[[u16; LANES]] {
         // SAFETY: a line is two groups of 32 bytes without padding, aligned for u16, and any bits are a u16.
         unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), lines.len() * 2) }

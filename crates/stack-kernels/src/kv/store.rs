@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::element::{BLOCK, Element, Scaled};
+use super::element::{BLOCK, Element, Half, Scaled, unit};
 use super::layout::{KvType, LayerKv, Slices};
 use super::{KvSequence, Line, PAGE_TOKENS};
 use crate::cpu::Cpu;
@@ -102,8 +102,7 @@ impl Kernel for &mut Part<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         match self.kind {
-            KvType::F16 => self.store::<L, u16>(lanes),
-            KvType::F32 => self.store::<L, f32>(lanes),
+            KvType::F16 => self.store::<L, Half>(lanes),
             KvType::Q8 => self.store::<L, Scaled>(lanes),
         }
     }
@@ -115,7 +114,7 @@ impl Part<'_> {
         let shape = self.slices.shape;
         let groups = self.slices.value_groups();
         for head in 0..shape.kv_heads {
-            let to = &mut self.lines[self.slices.keys(head)];
+            let (to, units) = Line::split_units_mut(&mut self.lines[self.slices.keys(head)]);
             // A block of dimensions at a time, so that the lines of a page are written while they are near.
             for block in 0..shape.key_length.div_ceil(BLOCK) {
                 let (first, end) = (block * BLOCK, shape.key_length.min((block + 1) * BLOCK));
@@ -125,10 +124,15 @@ impl Part<'_> {
                     E::put_key(lanes, to, shape.key_length, self.slot + token, block, key);
                 }
             }
-            let to = &mut self.lines[self.slices.values(head)];
+            for token in 0..self.count {
+                let start = (token * shape.kv_heads + head) * shape.key_length;
+                units[self.slot + token] = unit(lanes, &self.keys[start..start + shape.key_length]);
+            }
+            let (to, units) = Line::split_units_mut(&mut self.lines[self.slices.values(head)]);
             for token in 0..self.count {
                 let start = (token * shape.kv_heads + head) * shape.value_length;
                 let value = &self.values[start..start + shape.value_length];
+                units[self.slot + token] = unit(lanes, value);
                 for (block, value) in value.chunks(BLOCK).enumerate() {
                     E::put_value(lanes, to, groups, self.slot + token, block, value);
                 }

@@ -1,12 +1,14 @@
 //! The lanes as two registers of AVX2.
 
 use std::arch::x86_64::{
-    __m256, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _mm_loadl_epi64, _mm_loadu_si128, _mm_storeu_si128,
-    _mm256_add_epi32, _mm256_add_ps, _mm256_blendv_ps, _mm256_castps_si256, _mm256_castps128_ps256,
-    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps,
-    _mm256_cvtph_ps, _mm256_cvtps_ph, _mm256_div_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32,
-    _mm256_storeu_ps, _mm256_stream_ps, _mm256_sub_ps,
+    __m256, __m256i, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _mm_loadl_epi64, _mm_loadu_si128,
+    _mm_storeu_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_blend_epi16, _mm256_blendv_ps,
+    _mm256_castps_si256, _mm256_castps128_ps256, _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps,
+    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_cvtps_ph,
+    _mm256_div_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_packs_epi32,
+    _mm256_permute4x64_epi64, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_si256, _mm256_slli_epi32,
+    _mm256_storeu_ps, _mm256_storeu_si256, _mm256_stream_ps, _mm256_sub_ps,
 };
 
 use super::{Kernel, LANES, Lanes};
@@ -43,6 +45,7 @@ macro_rules! both {
 
 impl Lanes for Avx2 {
     type F32 = Pair;
+    type I32 = [__m256i; 2];
 
     const REGISTERS: usize = 8;
 
@@ -194,8 +197,71 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn prefetch<const NEAREST: bool, T>(self, at: &T) {
-        prefetch::<NEAREST, T>(at);
+    fn no_sums(self) -> Self::I32 {
+        [call!(_mm256_setzero_si256()); 2]
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, from: &[i32; LANES]) -> Self::I32 {
+        let (low, high) = halves(from);
+        // SAFETY: the halves are 32 readable bytes each; `self` is a witness of AVX2.
+        unsafe { [_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast())] }
+    }
+
+    #[inline(always)]
+    fn store_pairs(self, pairs: Self::I32, to: &mut [i32; LANES]) {
+        let (low, high) = to.split_at_mut(LANES / 2);
+        // SAFETY: the halves are 32 writable bytes each; `self` is a witness of AVX2.
+        unsafe {
+            _mm256_storeu_si256(low.as_mut_ptr().cast(), pairs[0]);
+            _mm256_storeu_si256(high.as_mut_ptr().cast(), pairs[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn pair_up(self, lower: Self::I32, higher: Self::I32) -> Self::I32 {
+        // The odd 16-bit lanes from one, the even ones from the other.
+        let mut pairs = lower;
+        for half in 0..2 {
+            // SAFETY: `self` is a witness of AVX2.
+            let shifted = unsafe { _mm256_slli_epi32::<16>(higher[half]) };
+            // SAFETY: as above.
+            pairs[half] = unsafe { _mm256_blend_epi16::<0xAA>(lower[half], shifted) };
+        }
+        pairs
+    }
+
+    #[inline(always)]
+    fn plus_products(self, sums: Self::I32, pairs: Self::I32, with: i32) -> Self::I32 {
+        let with = call!(_mm256_set1_epi32(with));
+        let with = [with, with];
+        let products = both!(_mm256_madd_epi16(pairs, with));
+        both!(_mm256_add_epi32(sums, products))
+    }
+
+    #[inline(always)]
+    fn to_floats(self, x: Self::I32) -> Pair {
+        both!(_mm256_cvtepi32_ps(x))
+    }
+
+    #[inline(always)]
+    fn round(self, x: Pair) -> Self::I32 {
+        both!(_mm256_cvtps_epi32(x))
+    }
+
+    #[inline(always)]
+    fn store_neighbours(self, x: Self::I32, to: &mut [i32; LANES / 2]) {
+        // The low halves of both registers, in the order 0–3, 8–11, 4–7, 12–15.
+        let crossed = call!(_mm256_packs_epi32(x[0], x[1]));
+        // SAFETY: `self` is a witness of AVX2.
+        let halves = unsafe { _mm256_permute4x64_epi64::<0b11_01_10_00>(crossed) };
+        // SAFETY: the array is 32 writable bytes; `self` is a witness of AVX2.
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), halves) }
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, at: &T) {
+        prefetch::<false, T>(at);
     }
 
     #[inline(always)]

@@ -1,12 +1,14 @@
 //! The lanes as one register of AVX-512.
 
 use std::arch::x86_64::{
-    __m512, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _mm_loadu_si128, _mm256_loadu_si256, _mm256_storeu_si256,
-    _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cmp_ps_mask,
-    _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtph_ps, _mm512_cvtps_ph, _mm512_div_ps,
-    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_slli_epi32, _mm512_storeu_ps,
-    _mm512_stream_ps, _mm512_sub_ps,
+    __m512, __m512i, _CMP_LT_OQ, _MM_FROUND_TO_NEAREST_INT, _mm_loadu_si128, _mm256_loadu_si256,
+    _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps, _mm512_castps_si512, _mm512_castsi512_ps,
+    _mm512_cmp_ps_mask, _mm512_cvtepi8_epi32, _mm512_cvtepi32_epi16, _mm512_cvtepi32_ps, _mm512_cvtph_ps,
+    _mm512_cvtps_epi32, _mm512_cvtps_ph, _mm512_div_ps, _mm512_dpwssd_epi32, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mask_blend_epi16, _mm512_mask_blend_ps, _mm512_max_ps,
+    _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_max_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_si512, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_stream_ps,
+    _mm512_sub_ps,
 };
 
 use super::{Kernel, LANES, Lanes};
@@ -18,7 +20,7 @@ pub(super) struct Avx512(());
 
 /// Runs a kernel with AVX-512 switched on.
 #[inline(never)]
-#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")]
 pub(super) fn enter<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx512(()))
 }
@@ -33,6 +35,7 @@ macro_rules! call {
 
 impl Lanes for Avx512 {
     type F32 = __m512;
+    type I32 = __m512i;
 
     const REGISTERS: usize = 32;
 
@@ -150,8 +153,56 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn prefetch<const NEAREST: bool, T>(self, at: &T) {
-        prefetch::<NEAREST, T>(at);
+    fn no_sums(self) -> __m512i {
+        call!(_mm512_setzero_si512())
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, from: &[i32; LANES]) -> __m512i {
+        // SAFETY: the array is 64 readable bytes; `self` is a witness of AVX-512.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline(always)]
+    fn store_pairs(self, pairs: __m512i, to: &mut [i32; LANES]) {
+        // SAFETY: the array is 64 writable bytes; `self` is a witness of AVX-512.
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), pairs) }
+    }
+
+    #[inline(always)]
+    fn pair_up(self, lower: __m512i, higher: __m512i) -> __m512i {
+        // SAFETY: `self` is a witness of AVX-512.
+        let shifted = unsafe { _mm512_slli_epi32::<16>(higher) };
+        // The odd 16-bit lanes from one, the even ones from the other.
+        call!(_mm512_mask_blend_epi16(0xAAAA_AAAA, lower, shifted))
+    }
+
+    #[inline(always)]
+    fn plus_products(self, sums: __m512i, pairs: __m512i, with: i32) -> __m512i {
+        let with = call!(_mm512_set1_epi32(with));
+        call!(_mm512_dpwssd_epi32(sums, pairs, with))
+    }
+
+    #[inline(always)]
+    fn to_floats(self, x: __m512i) -> __m512 {
+        call!(_mm512_cvtepi32_ps(x))
+    }
+
+    #[inline(always)]
+    fn round(self, x: __m512) -> __m512i {
+        call!(_mm512_cvtps_epi32(x))
+    }
+
+    #[inline(always)]
+    fn store_neighbours(self, x: __m512i, to: &mut [i32; LANES / 2]) {
+        let halves = call!(_mm512_cvtepi32_epi16(x));
+        // SAFETY: the array is 32 writable bytes; `self` is a witness of AVX-512.
+        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), halves) }
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, at: &T) {
+        prefetch::<false, T>(at);
     }
 
     #[inline(always)]

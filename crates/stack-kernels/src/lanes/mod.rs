@@ -25,6 +25,8 @@ pub(crate) const LANES: usize = 16;
 pub(crate) trait Lanes: Copy {
     /// Sixteen numbers.
     type F32: Copy;
+    /// Sixteen whole numbers of 32 bits.
+    type I32: Copy;
 
     /// How many times sixteen numbers fit the register file.
     const REGISTERS: usize;
@@ -68,8 +70,23 @@ pub(crate) trait Lanes: Copy {
     /// 2 to the power of the integer in the low bits of x, as left there by adding 1.5 · 2²³.
     fn power_of_two(self, x: Self::F32) -> Self::F32;
 
-    /// Asks for the memory at `at` to be brought into the nearest cache, or into the next one. It changes no result.
-    fn prefetch<const NEAREST: bool, T>(self, at: &T);
+    /// Sixteen zeros.
+    fn no_sums(self) -> Self::I32;
+    /// Loads sixteen pairs of 16-bit integers.
+    fn load_pairs(self, from: &[i32; LANES]) -> Self::I32;
+    fn store_pairs(self, pairs: Self::I32, to: &mut [i32; LANES]);
+    /// Makes pairs of what fits 16 bits.
+    fn pair_up(self, lower: Self::I32, higher: Self::I32) -> Self::I32;
+    /// Adds the products of sixteen pairs and one: the lower ones' and the higher ones'.
+    fn plus_products(self, sums: Self::I32, pairs: Self::I32, with: i32) -> Self::I32;
+    fn to_floats(self, x: Self::I32) -> Self::F32;
+    /// Rounds to nearest, ties to even; what is beyond 32 bits or no number has zeros for its low sixteen bits.
+    fn round(self, x: Self::F32) -> Self::I32;
+    /// Stores neighbours, which fit 16 bits, as pairs, the first one lower.
+    fn store_neighbours(self, x: Self::I32, to: &mut [i32; LANES / 2]);
+
+    /// Asks for the memory at `at` to be brought into the second cache. It changes no result.
+    fn prefetch<T>(self, at: &T);
 
     /// Runs another kernel, compiled apart, at this level.
     fn enter<K: Kernel>(self, kernel: K) -> K::Output;

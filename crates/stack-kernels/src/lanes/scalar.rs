@@ -10,6 +10,7 @@ pub(super) struct Scalar;
 
 impl Lanes for Scalar {
     type F32 = [f32; LANES];
+    type I32 = [i32; LANES];
 
     const REGISTERS: usize = 8;
 
@@ -94,10 +95,63 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn prefetch<const NEAREST: bool, T>(self, _: &T) {}
+    fn no_sums(self) -> Self::I32 {
+        [0; LANES]
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, from: &[i32; LANES]) -> Self::I32 {
+        *from
+    }
+
+    #[inline(always)]
+    fn store_pairs(self, pairs: Self::I32, to: &mut [i32; LANES]) {
+        *to = pairs;
+    }
+
+    #[inline(always)]
+    fn pair_up(self, lower: Self::I32, higher: Self::I32) -> Self::I32 {
+        std::array::from_fn(|lane| pair(lower[lane], higher[lane]))
+    }
+
+    #[inline(always)]
+    fn plus_products(self, sums: Self::I32, pairs: Self::I32, with: i32) -> Self::I32 {
+        std::array::from_fn(|lane| {
+            let lower = i32::from(pairs[lane] as i16) * i32::from(with as i16);
+            let higher = (pairs[lane] >> 16) * (with >> 16);
+            sums[lane].wrapping_add(lower).wrapping_add(higher)
+        })
+    }
+
+    #[inline(always)]
+    fn to_floats(self, x: Self::I32) -> Self::F32 {
+        x.map(|x| x as f32)
+    }
+
+    #[inline(always)]
+    fn round(self, x: Self::F32) -> Self::I32 {
+        // What a register cannot hold becomes its smallest number there.
+        x.map(|x| {
+            if (-2f32.powi(31)..2f32.powi(31)).contains(&x) { x.round_ties_even() as i32 } else { i32::MIN }
+        })
+    }
+
+    #[inline(always)]
+    fn store_neighbours(self, x: Self::I32, to: &mut [i32; LANES / 2]) {
+        *to = std::array::from_fn(|index| pair(x[2 * index], x[2 * index + 1]));
+    }
+
+    #[inline(always)]
+    fn prefetch<T>(self, _: &T) {}
 
     #[inline(always)]
     fn enter<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.run(self)
     }
+}
+
+/// Two numbers of 16 bits.
+#[inline(always)]
+fn pair(lower: i32, higher: i32) -> i32 {
+    lower & 0xFFFF | higher << 16
 }

@@ -33,6 +33,15 @@ impl Kernel for Operations<'_> {
             sigmoid_inverse(lanes, b),
         ];
         let mut bits = Vec::new();
+        let (mut pairs, mut neighbours) = ([0; LANES], [0; LANES / 2]);
+        let (whole, other) = (lanes.round(lanes.mul(a, lanes.splat(8.0))), lanes.round(b));
+        lanes.store_pairs(lanes.pair_up(whole, other), &mut pairs);
+        let narrow = lanes.max(lanes.splat(-9000.0), lanes.min(lanes.splat(9000.0), c));
+        lanes.store_neighbours(lanes.round(narrow), &mut neighbours);
+        let sums = lanes.plus_products(lanes.no_sums(), lanes.load_pairs(&pairs), neighbours[0]);
+        let sums = lanes.to_floats(lanes.plus_products(sums, lanes.load_pairs(&pairs), neighbours[7]));
+        bits.extend(pairs.into_iter().chain(neighbours).map(i32::cast_unsigned));
+        let results = results.into_iter().chain([sums, lanes.to_floats(whole)]);
         for result in results {
             let mut all = [0.0; LANES];
             lanes.store(result, &mut all);

@@ -1,0 +1,202 @@
+//! Keys and values of one tile as pairs of whole numbers.
+//!
+//! Two numbers of 16 bits are a pair, as the integer dot product reads them: two dimensions of a key, or one dimension of
+//! two tokens' values. What 1 stands for is each token's unit. Many query vectors read a panel that was unpacked for all
+//! of them, few take the numbers from their pages.
+
+use std::ops::Range;
+
+use super::TILE;
+use crate::kv::{Element, Line, PAGE_TOKENS};
+use crate::lanes::{Kernel, LANES, Lanes};
+
+/// The keys or the values of one head in a tile, page by page.
+pub(super) struct Tokens<'a, E: Element> {
+    numbers: [E::Slice<'a>; TILE / LANES],
+    /// What 1 stands for, for each token of a page.
+    pub(super) units: [&'a [f32; LANES]; TILE / LANES],
+}
+
+impl<'a, E: Element> Tokens<'a, E> {
+    /// No tokens at all.
+    pub(super) fn none() -> Self {
+        Self { numbers: [E::empty(); TILE / LANES], units: [&[0.0; LANES]; TILE / LANES] }
+    }
+
+    /// Views the lines of a head in one page of the tile.
+    #[inline(always)]
+    pub(super) fn set_page(&mut self, page: usize, lines: &'a [Line], groups: usize) {
+        let (numbers, units) = Line::split_units(lines);
+        self.numbers[page] = E::view(numbers, groups);
+        self.units[page] = units;
+    }
+
+    /// What numbers are multiplied by to become whole ones: nothing where they are nothing.
+    #[inline(always)]
+    fn inverses<L: Lanes>(&self, lanes: L, pages: Range<usize>) -> Inverses {
+        let (zero, mut inverses) = (lanes.splat(0.0), [[0.0; LANES]; TILE / LANES]);
+        for page in pages {
+            let units = lanes.load(self.units[page]);
+            let inverse = lanes.div(lanes.splat(1.0), units);
+            lanes.store(lanes.select_less(zero, units, inverse, zero), &mut inverses[page]);
+        }
+        inverses
+    }
+}
+
+/// Where pairs come from.
+pub(super) trait Source {
+    /// Sixteen pairs of a page.
+    fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32;
+
+    /// Asks for what is needed after all of these, and lies about as far.
+    fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize);
+
+    /// Rows and columns of a page.
+    fn shape(&self) -> (usize, usize);
+}
+
+/// Keys: a row is a pair of dimensions, of which an odd last one is followed by zeros, and has one column.
+pub(super) struct Keys<'a, 'p, E: Element> {
+    keys: &'a Tokens<'p, E>,
+    length: usize,
+    inverses: Inverses,
+    /// The values of the same tokens.
+    ahead: &'a Tokens<'p, E>,
+}
+
+impl<'a, 'p, E: Element> Keys<'a, 'p, E> {
+    /// Of these pages.
+    #[inline(always)]
+    pub(super) fn new<L: Lanes>(
+        lanes: L,
+        keys: &'a Tokens<'p, E>,
+        length: usize,
+        pages: Range<usize>,
+        ahead: &'a Tokens<'p, E>,
+    ) -> Self {
+        Self { keys, length, inverses: keys.inverses(lanes, pages), ahead }
+    }
+}
+
+impl<E: Element> Source for Keys<'_, '_, E> {
+    #[inline(always)]
+    fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) -> L::I32 {
+        let (numbers, inverse) = (self.keys.numbers[page], lanes.load(&self.inverses[page]));
+        let lower = lanes.round(lanes.mul(E::key(lanes, numbers, 2 * row), inverse));
+        let mut higher = lanes.no_sums();
+        if 2 * row + 1 < self.length {
+            higher = lanes.round(lanes.mul(E::key(lanes, numbers, 2 * row + 1), inverse));
+        }
+        lanes.pair_up(lower, higher)
+    }
+
+    #[inline(always)]
+    fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) {
+        E::prefetch(lanes, self.ahead.numbers[page], 2 * row);
+    }
+
+    #[inline(always)]
+    fn shape(&self) -> (usize, usize) {
+        (self.length.div_ceil(2), 1)
+    }
+}
+
+/// Values: a row is a pair of tokens, a column sixteen dimensions.
+pub(super) struct Values<'a, 'p, E: Element> {
+    values: &'a Tokens<'p, E>,
+    groups: usize,
+    inverses: Inverses,
+    /// The keys of the tile that follows.
+    ahead: &'a Tokens<'p, E>,
+}
+
+impl<'a, 'p, E: Element> Values<'a, 'p, E> {
+    /// Of these pages.
+    #[inline(always)]
+    pub(super) fn new<L: Lanes>(
+        lanes: L,
+        values: &'a Tokens<'p, E>,
+        groups: usize,
+        pages: Range<usize>,
+        ahead: &'a Tokens<'p, E>,
+    ) -> Self {
+        Self { values, groups, inverses: values.inverses(lanes, pages), ahead }
+    }
+}
+
+impl<E: Element> Source for Values<'_, '_, E> {
+    #[inline(always)]
+    fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32 {
+        let (numbers, inverses) = (self.values.numbers[page], &self.inverses[page]);
+        let mut both = [lanes.no_sums(); 2];
+        for (token, whole) in both.iter_mut().enumerate() {
+            let token = 2 * row + token;
+            let value = E::value(lanes, numbers, token, column, self.groups);
+            *whole = lanes.round(lanes.mul(value, lanes.splat(inverses[token])));
+        }
+        lanes.pair_up(both[0], both[1])
+    }
+
+    #[inline(always)]
+    fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) {
+        E::prefetch(lanes, self.ahead.numbers[page], 2 * (row * self.groups + column));
+    }
+
+    #[inline(always)]
+    fn shape(&self) -> (usize, usize) {
+        (PAGE_TOKENS / 2, self.groups)
+    }
+}
+
+/// Pairs that were unpacked before.
+pub(super) struct Panel<'a> {
+    pub(super) pairs: &'a [[i32; LANES]],
+    pub(super) shape: (usize, usize),
+}
+
+impl Source for Panel<'_> {
+    #[inline(always)]
+    fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32 {
+        let (rows, columns) = self.shape;
+        lanes.load_pairs(&self.pairs[(page * rows + row) * columns + column])
+    }
+
+    #[inline(always)]
+    fn ask<L: Lanes>(&self, _: L, _: usize, _: usize, _: usize) {}
+
+    #[inline(always)]
+    fn shape(&self) -> (usize, usize) {
+        self.shape
+    }
+}
+
+/// Unpacks pairs and returns them as a [`Panel`].
+pub(super) struct Unpack<'a, S: Source> {
+    pub(super) source: &'a S,
+    pub(super) pages: Range<usize>,
+    pub(super) pairs: &'a mut [[i32; LANES]],
+}
+
+impl<'a, S: Source> Kernel for Unpack<'a, S> {
+    type Output = Panel<'a>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) -> Panel<'a> {
+        let shape = self.source.shape();
+        let (rows, columns) = shape;
+        for page in self.pages {
+            let pairs = &mut self.pairs[page * rows * columns..][..rows * columns];
+            for (row, pairs) in pairs.chunks_exact_mut(columns).enumerate() {
+                for (column, to) in pairs.iter_mut().enumerate() {
+                    self.source.ask(lanes, page, row, column);
+                    lanes.store_pairs(self.source.pairs(lanes, page, row, column), to);
+                }
+            }
+        }
+        Panel { pairs: self.pairs, shape }
+    }
+}
+
+/// What numbers of each page's tokens are multiplied by.
+type Inverses = [[f32; LANES]; TILE / LANES];
