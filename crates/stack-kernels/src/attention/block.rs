@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::panel::{Keys, Source, Tokens, Unpack, Values};
 use super::plan::Unit;
-use super::query::{Pairs, round_query, round_weights};
-use super::softmax::{Bend, Cap, Tile, View, soften};
+use super::query::{round_query, round_weights};
+use super::softmax::{Bend, Cap, View, soften};
 use super::tile::{self, Mix, Score};
 use super::totals::Totals;
+use super::work::{Memory, Vectors, Work};
 use super::{AttendSpan, AttentionRules, CHUNK, TILE};
 use crate::disjoint::Disjoint;
 use crate::kv::{Element, Half, KvType, Line, PAGE_TOKENS, Scaled};
@@ -46,51 +47,26 @@ pub(super) struct With<'a, T> {
 impl<'a> Attend<'a> {
     /// Lines of scratch memory that it needs.
     pub(super) fn scratch_lines(&self) -> usize {
-        let lines = self.lines();
-        lines.queries
-            + lines.scores
-            + lines.pairs
-            + lines.weights
-            + 3 * lines.scalars
-            + lines.panel
-            + 2 * lines.totals
-    }
-
-    fn lines(&self) -> Lines {
-        let (vectors, rules) = (self.unit.vectors(self.rules), self.rules);
-        let keys = rules.key_length.div_ceil(2) * (TILE / LANES);
-        let values = rules.value_length.div_ceil(LANES) * (TILE / 2);
-        Lines {
-            queries: (vectors * rules.key_length.div_ceil(2)).div_ceil(LANES),
-            scores: vectors * (TILE / LANES),
-            pairs: vectors * (TILE / LANES / 2),
-            weights: vectors,
-            scalars: vectors.div_ceil(LANES),
-            panel: keys.max(values),
-            totals: self.unit.totals_lines(rules),
-        }
+        Memory::lines(self.rules, self.unit)
     }
 
     pub(super) fn with(self, memory: &'a mut [Line]) -> With<'a, Self> {
         With { work: self, memory }
     }
 
-    /// The queries of its vectors as whole numbers, in blocks of `[pair of dimensions][vector]`, and what 1 stands for in
-    /// each, scaled.
+    /// Rounds the queries of its vectors.
     #[inline(always)]
-    fn pack_queries<L: Lanes>(&self, lanes: L, packed: &mut [i32], units: &mut [f32]) {
-        let Self { rules, unit, .. } = *self;
-        let (length, count) = (rules.key_length, unit.vectors(rules));
+    fn pack_queries<L: Lanes>(&self, lanes: L, vectors: &mut Vectors<'_>) {
+        let length = self.rules.key_length;
         let pairs = length.div_ceil(2);
-        let mut first = 0;
-        while first < count {
-            let size = tile::vectors::<L>(count - first);
-            let block = &mut packed[first * pairs..][..size * pairs];
-            for vector in 0..size {
-                let query = &self.q[self.head_index(first + vector) * length..][..length];
-                units[first + vector] = rules.scale * round_query(lanes, query, &mut block[vector..], size);
+        for block in tile::blocks::<L>(self.unit.vectors(self.rules)) {
+            let size = block.len();
+            let packed = &mut vectors.queries[block.start * pairs..][..size * pairs];
+            for (index, vector) in block.enumerate() {
+                let query = &self.q[self.head_index(vector) * length..][..length];
+                let unit = round_query(lanes, query, &mut packed[index..], size);
+                vectors.units[vector] = self.rules.scale * unit;
             }
-            first += size;
         }
     }
 
@@ -103,37 +79,14 @@ impl<'a> Attend<'a> {
     #[inline(always)]
     fn run<L: Lanes, E: Element>(self, lanes: L, memory: &mut [Line]) {
         let Self { rules, unit, .. } = self;
-        let count = unit.vectors(rules);
-        let lines = self.lines();
-        let (queries, memory) = memory.split_at_mut(lines.queries);
-        let (scores, memory) = memory.split_at_mut(lines.scores);
-        let (pairs, memory) = memory.split_at_mut(lines.pairs);
-        let (weights, memory) = memory.split_at_mut(lines.weights);
-        let (units, memory) = memory.split_at_mut(lines.scalars);
-        let (weight_units, memory) = memory.split_at_mut(lines.scalars);
-        let (factors, memory) = memory.split_at_mut(lines.scalars);
-        let (panel, memory) = memory.split_at_mut(lines.panel);
-        let (chunk, all) = memory.split_at_mut(lines.totals);
-        let queries = Line::integers_mut(queries).as_flattened_mut();
-        let units = &mut Line::floats_mut(units).as_flattened_mut()[..count];
-        self.pack_queries(lanes, queries, units);
-        let vectors = Vectors {
-            queries,
-            units,
-            scores: Line::floats_mut(scores).as_chunks_mut().0,
-            pairs: Line::integers_mut(pairs).as_flattened_mut().as_chunks_mut().0.as_chunks_mut().0,
-            weights: Line::floats_mut(weights),
-            weight_units: &mut Line::floats_mut(weight_units).as_flattened_mut()[..count],
-            factors: &mut Line::floats_mut(factors).as_flattened_mut()[..count],
-        };
-        let mut work = Work { vectors, panel: Line::integers_mut(panel) };
+        let Memory { mut work, mut chunk, mut all } = Memory::view(memory, rules, unit);
+        self.pack_queries(lanes, &mut work.vectors);
         if let Some(start) = unit.partial {
             // SAFETY: the plan gave these lines to this unit alone.
             let lines = unsafe { self.partials.part(start..start + unit.totals_lines(rules)) };
-            self.chunk::<L, E>(lanes, unit.chunks.start, &mut work, &mut Totals::view(lines, count));
-            return;
+            let mut partial = Totals::view(lines, unit.vectors(rules));
+            return self.chunk::<L, E>(lanes, unit.chunks.start, &mut work, &mut partial);
         }
-        let (mut chunk, mut all) = (Totals::view(chunk, count), Totals::view(all, count));
         all.reset();
         for index in unit.chunks.clone() {
             self.chunk::<L, E>(lanes, index, &mut work, &mut chunk);
@@ -201,13 +154,12 @@ impl<'a> Attend<'a> {
         let rules = self.rules;
         let Work { vectors, panel } = work;
         let pages = live.start / LANES..live.end.div_ceil(LANES);
-        let Tokens { units: key_units, .. } = keys;
         let source = Keys::new(lanes, keys, rules.key_length, pages.clone(), values);
         if self.takes_from_pages() {
-            self.score(lanes, &source, key_units, &pages, vectors);
+            self.score(lanes, &source, &keys.units, &pages, vectors);
         } else {
-            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: &mut **panel };
-            self.score(lanes, &lanes.enter(unpack), key_units, &pages, vectors);
+            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: panel };
+            self.score(lanes, &lanes.enter(unpack), &keys.units, &pages, vectors);
         }
         self.soften_all(lanes, start, &pages, &values.units, vectors, totals);
         let groups = rules.value_length.div_ceil(LANES);
@@ -215,7 +167,7 @@ impl<'a> Attend<'a> {
         if self.takes_from_pages() {
             self.mix(lanes, &source, &pages, vectors, totals);
         } else {
-            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: &mut **panel };
+            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: panel };
             self.mix(lanes, &lanes.enter(unpack), &pages, vectors, totals);
         }
     }
@@ -235,20 +187,17 @@ impl<'a> Attend<'a> {
         pages: &Range<usize>,
         vectors: &mut Vectors<'_>,
     ) {
-        let (count, pairs) = (self.unit.vectors(self.rules), self.rules.key_length.div_ceil(2));
-        let mut first = 0;
-        while first < count {
-            let size = tile::vectors::<L>(count - first);
+        let pairs = self.rules.key_length.div_ceil(2);
+        for block in tile::blocks::<L>(self.unit.vectors(self.rules)) {
             lanes.enter(Score {
-                queries: &vectors.queries[first * pairs..][..size * pairs],
-                vectors: size,
-                units: &vectors.units[first..first + size],
+                queries: &vectors.queries[block.start * pairs..block.end * pairs],
+                vectors: block.len(),
+                units: &vectors.units[block.clone()],
                 keys,
                 key_units,
                 pages: pages.clone(),
-                scores: &mut vectors.scores[first..first + size],
+                scores: &mut vectors.scores[block],
             });
-            first += size;
         }
     }
 
@@ -262,20 +211,17 @@ impl<'a> Attend<'a> {
         vectors: &Vectors<'_>,
         totals: &mut Totals<'_>,
     ) {
-        let (count, groups) = (self.unit.vectors(self.rules), self.rules.value_length.div_ceil(LANES));
-        let mut first = 0;
-        while first < count {
-            let size = tile::vectors::<L>(count - first);
+        let groups = self.rules.value_length.div_ceil(LANES);
+        for block in tile::blocks::<L>(self.unit.vectors(self.rules)) {
             lanes.enter(Mix {
-                weights: &vectors.pairs[first..first + size],
-                vectors: size,
-                units: &vectors.weight_units[first..first + size],
-                factors: &vectors.factors[first..first + size],
+                weights: &vectors.pairs[block.clone()],
+                vectors: block.len(),
+                units: &vectors.weight_units[block.clone()],
+                factors: &vectors.factors[block.clone()],
                 values,
                 pages: pages.clone(),
-                mixed: &mut totals.mixed[first * groups..][..size * groups],
+                mixed: &mut totals.mixed[block.start * groups..block.end * groups],
             });
-            first += size;
         }
     }
 
@@ -391,41 +337,3 @@ fn head_index(rules: &AttentionRules<'_>, spans: &[AttendSpan<'_>], unit: &Unit,
 
 /// Up to so many vectors, numbers are unpacked on their way to the products.
 const DIRECT_MAX: usize = 4;
-
-/// Lines of scratch memory of a unit, by what they hold.
-struct Lines {
-    queries: usize,
-    scores: usize,
-    pairs: usize,
-    weights: usize,
-    /// One number for each vector.
-    scalars: usize,
-    panel: usize,
-    /// Of a chunk, or of all.
-    totals: usize,
-}
-
-/// What a unit computes with.
-struct Work<'a> {
-    vectors: Vectors<'a>,
-    /// The keys of a tile, then its values.
-    panel: &'a mut [[i32; LANES]],
-}
-
-/// What belongs to each query vector.
-struct Vectors<'a> {
-    /// Whole numbers, two dimensions each.
-    queries: &'a [i32],
-    /// What 1 stands for in each query, scaled.
-    units: &'a [f32],
-    /// Scores of the vectors in a tile, then weights.
-    scores: &'a mut [Tile],
-    /// Weights as whole numbers.
-    pairs: &'a mut [Pairs],
-    /// Sums of weights in a chunk, by lane.
-    weights: &'a mut [[f32; LANES]],
-    /// What 1 stands for in each vector's weights.
-    weight_units: &'a mut [f32],
-    /// What the sums of earlier tiles are multiplied by.
-    factors: &'a mut [f32],
-}

@@ -28,6 +28,7 @@ mod query;
 mod softmax;
 mod tile;
 mod totals;
+mod work;
 
 #[cfg(test)]
 mod tests;

@@ -58,7 +58,7 @@ pub(super) trait Source {
 
 /// Keys: a row is a pair of dimensions, of which an odd last one is followed by zeros, and has one column.
 pub(super) struct Keys<'a, 'p, E: Element> {
-    keys: &'a Tokens<'p, E>,
+    tokens: &'a Tokens<'p, E>,
     length: usize,
     inverses: Inverses,
     /// The values of the same tokens.
@@ -70,19 +70,19 @@ impl<'a, 'p, E: Element> Keys<'a, 'p, E> {
     #[inline(always)]
     pub(super) fn new<L: Lanes>(
         lanes: L,
-        keys: &'a Tokens<'p, E>,
+        tokens: &'a Tokens<'p, E>,
         length: usize,
         pages: Range<usize>,
         ahead: &'a Tokens<'p, E>,
     ) -> Self {
-        Self { keys, length, inverses: keys.inverses(lanes, pages), ahead }
+        Self { tokens, length, inverses: tokens.inverses(lanes, pages), ahead }
     }
 }
 
 impl<E: Element> Source for Keys<'_, '_, E> {
     #[inline(always)]
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) -> L::I32 {
-        let (numbers, inverse) = (self.keys.numbers[page], lanes.load(&self.inverses[page]));
+        let (numbers, inverse) = (self.tokens.numbers[page], lanes.load(&self.inverses[page]));
         let lower = lanes.round(lanes.mul(E::key(lanes, numbers, 2 * row), inverse));
         let mut higher = lanes.no_sums();
         if 2 * row + 1 < self.length {
@@ -104,7 +104,7 @@ impl<E: Element> Source for Keys<'_, '_, E> {
 
 /// Values: a row is a pair of tokens, a column sixteen dimensions.
 pub(super) struct Values<'a, 'p, E: Element> {
-    values: &'a Tokens<'p, E>,
+    tokens: &'a Tokens<'p, E>,
     groups: usize,
     inverses: Inverses,
     /// The keys of the tile that follows.
@@ -116,19 +116,19 @@ impl<'a, 'p, E: Element> Values<'a, 'p, E> {
     #[inline(always)]
     pub(super) fn new<L: Lanes>(
         lanes: L,
-        values: &'a Tokens<'p, E>,
+        tokens: &'a Tokens<'p, E>,
         groups: usize,
         pages: Range<usize>,
         ahead: &'a Tokens<'p, E>,
     ) -> Self {
-        Self { values, groups, inverses: values.inverses(lanes, pages), ahead }
+        Self { tokens, groups, inverses: tokens.inverses(lanes, pages), ahead }
     }
 }
 
 impl<E: Element> Source for Values<'_, '_, E> {
     #[inline(always)]
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32 {
-        let (numbers, inverses) = (self.values.numbers[page], &self.inverses[page]);
+        let (numbers, inverses) = (self.tokens.numbers[page], &self.inverses[page]);
         let mut both = [lanes.no_sums(); 2];
         for (token, whole) in both.iter_mut().enumerate() {
             let token = 2 * row + token;

@@ -1,5 +1,7 @@
 //! Queries and weights as whole numbers.
 
+use std::ops::Range;
+
 use super::TILE;
 use super::softmax::Tile;
 use crate::lanes::{LANES, Lanes, load_part};
@@ -42,7 +44,7 @@ pub(super) fn round_weights<L: Lanes>(
     lanes: L,
     weights: &Tile,
     units: &[&[f32; LANES]; TILE / LANES],
-    pages: std::ops::Range<usize>,
+    pages: Range<usize>,
     pairs: &mut Pairs,
 ) -> f32 {
     let zero = lanes.splat(0.0);

@@ -18,11 +18,16 @@ use super::softmax::Tile;
 use crate::kv::PAGE_TOKENS;
 use crate::lanes::{Kernel, LANES, Lanes};
 
-/// How many of `left` vectors are taken together.
+/// Cuts vectors into blocks that are taken together.
 #[inline(always)]
-pub(super) fn vectors<L: Lanes>(left: usize) -> usize {
+pub(super) fn blocks<L: Lanes>(count: usize) -> impl Iterator<Item = Range<usize>> {
     let sizes: &[usize] = if L::REGISTERS >= 32 { &[12, 8, 4, 2, 1] } else { &[6, 4, 2, 1] };
-    sizes.iter().copied().find(|&size| size <= left).unwrap_or(1)
+    let mut first = 0;
+    std::iter::from_fn(move || {
+        let size = sizes.iter().copied().find(|&size| size <= count - first)?;
+        first += size;
+        Some(first - size..first)
+    })
 }
 
 /// Calls a method for a number of vectors that is known to the compiler.
