@@ -79,7 +79,7 @@ pub(crate) trait Lanes: Copy {
     fn prefetch(address: *const u8);
 
     /// Whether kernels that read quantized weights once should give such hints.
-    fn asks_ahead() -> bool {
+    fn asks_ahead(_rows: usize) -> bool {
         true
     }
 }

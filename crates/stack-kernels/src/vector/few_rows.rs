@@ -71,7 +71,7 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
         return false;
     }
     let format = work.weights.format();
-    let asks_ahead = V::Floats::asks_ahead();
+    let asks_ahead = V::Floats::asks_ahead(work.rows.len());
     for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
         let tile = Tile { format, lines: &work.lines()[place.lines], blocks: place.blocks, asks_ahead };
         let inputs = work.inputs(index);

@@ -102,8 +102,8 @@ impl Lanes for Floats {
     }
 
     #[inline(always)]
-    fn asks_ahead() -> bool {
-        asks_ahead()
+    fn asks_ahead(rows: usize) -> bool {
+        asks_ahead(rows)
     }
 }
 

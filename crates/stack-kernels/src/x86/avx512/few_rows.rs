@@ -23,7 +23,7 @@ pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 fn rows<F: Scheme>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
-    let asks_ahead = asks_ahead();
+    let asks_ahead = asks_ahead(work.rows.len());
     let places = tile::tiles(F::FORMAT, work.weights.cols());
     for (index, place) in places.enumerate() {
         let tile = Tile::<F>::open(&work.lines()[place.lines], place.blocks, asks_ahead);
