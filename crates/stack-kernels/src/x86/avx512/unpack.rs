@@ -11,6 +11,7 @@ use crate::buffer::Line;
 use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};
+use crate::x86::prefetch;
 
 /// Unpacks a tile of so many blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
@@ -22,6 +23,10 @@ pub(super) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut P
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 fn unpack_as<F: Scheme>(tile: &[Line], blocks: usize, panel: &mut Panel) {
     assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
+    for line in tile {
+        // The tile that follows, which is needed once all rows were multiplied with this one.
+        prefetch::<false, Line>(std::ptr::from_ref(line).wrapping_add(tile.len()));
+    }
     let (codes, scales) = tile.split_at(blocks * F::LINES);
     panel.blocks = blocks;
     for (lines, groups) in codes.chunks_exact(F::LINES).zip(&mut panel.codes) {
