@@ -187,12 +187,10 @@ impl CpuExecutor {
             Output::Logits => {
                 let vocabulary = self.output.as_ref().map_or(self.embedding.rows(), Linear::rows);
                 let mut logits = vec![0.0; wanted.len() * vocabulary];
+                let inputs = &mut scratch.inputs;
                 match &self.output {
-                    Some(output) => output.apply(cpu, &mut scratch.inputs, normalized, &mut logits),
-                    None => {
-                        let inputs = &mut scratch.inputs;
-                        project(cpu, inputs, &self.embedding, normalized, Store::Set, &mut logits);
-                    }
+                    Some(output) => output.apply(cpu, inputs, normalized, &mut logits),
+                    None => project(cpu, inputs, &self.embedding, normalized, Store::Set, &mut logits),
                 }
                 bound(cpu, &self.spec, &mut logits);
                 Rows::new(vocabulary, logits)
