@@ -26,6 +26,13 @@ pub enum Store<'a> {
     },
 }
 
+impl<'a> Store<'a> {
+    /// The weights of the gate, if there is one.
+    pub(crate) fn gate(self) -> Option<&'a Matrix> {
+        if let Self::Gate { weights, .. } = self { Some(weights) } else { None }
+    }
+}
+
 /// Stores the sums of some rows of activations and some neighbouring groups of weights.
 ///
 /// It is compiled for each level because whole lines that are written at once leave more requests to memory under way

@@ -122,19 +122,13 @@ struct Job<'a> {
 impl<'a> Job<'a> {
     fn new(product: &'a mut Product<'_>) -> Self {
         let Product { weights, input, output, store } = product;
-        let gate = if let Store::Gate { weights, .. } = store { Some(*weights) } else { None };
-        for weights in [Some(*weights), gate].into_iter().flatten() {
+        for weights in std::iter::once(*weights).chain(store.gate()) {
             let format = weights.format();
             assert_eq!(weights.cols(), input.cols(), "columns of weights and activations");
             assert_eq!(format.input(), input.input(), "the form of activations for {format}");
             assert_eq!(output.len(), input.rows() * weights.rows(), "the length of the output");
         }
         Self { weights, input, output: Disjoint::new(output), store: *store }
-    }
-
-    /// The weights and those of the gate, if there is one.
-    fn matrices(&self) -> usize {
-        if let Store::Gate { .. } = self.store { 2 } else { 1 }
     }
 
     /// Whether results leave the caches before they are read: what is added to them was read just before.
@@ -145,7 +139,8 @@ impl<'a> Job<'a> {
     /// What a group costs: its multiplications, where few rows take as long as four because memory is slower.
     fn group_cost(&self) -> usize {
         let rows = if self.input.rows() == 0 { 0 } else { self.input.rows().max(4) };
-        LANES * self.weights.cols() * rows * self.matrices()
+        let matrices = if self.store.gate().is_some() { 2 } else { 1 };
+        LANES * self.weights.cols() * rows * matrices
     }
 
     fn groups_per_task(&self, task_cost: usize) -> usize {
@@ -181,7 +176,7 @@ impl<'a> Job<'a> {
                     self.sum(kernels, weights, &rows, &groups, panel, sums);
                 };
                 sum(self.weights, sums);
-                if let Store::Gate { weights, .. } = self.store {
+                if let Some(weights) = self.store.gate() {
                     sum(weights, gates);
                 }
                 let epilogue = Epilogue {

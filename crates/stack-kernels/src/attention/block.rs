@@ -154,7 +154,8 @@ impl<'a> Attend<'a> {
         let rules = self.rules;
         let Work { vectors, panel } = work;
         let pages = live.start / LANES..live.end.div_ceil(LANES);
-        let source = Keys::new(lanes, keys, rules.key_length, pages.clone(), values);
+        let rounding = keys.rounding(lanes, pages.clone(), values);
+        let source = Keys { rounding, length: rules.key_length };
         if self.takes_from_pages() {
             self.score(lanes, &source, &keys.units, &pages, vectors);
         } else {
@@ -163,7 +164,8 @@ impl<'a> Attend<'a> {
         }
         self.soften_all(lanes, start, &pages, &values.units, vectors, totals);
         let groups = rules.value_length.div_ceil(LANES);
-        let source = Values::new(lanes, values, groups, pages.clone(), following);
+        let rounding = values.rounding(lanes, pages.clone(), following);
+        let source = Values { rounding, groups };
         if self.takes_from_pages() {
             self.mix(lanes, &source, &pages, vectors, totals);
         } else {

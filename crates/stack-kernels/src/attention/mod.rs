@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Products are of whole numbers: keys and values have 12 bits, relative to the largest number of a token's vector, queries
-//! and weights 13 and more, relative to the largest of the query and of the tile. That is about as exact as half precision,
-//! ten times more than BF16, and each sum of products is exact.
+//! 12 to 16, fewer the longer they are (14 for 128 dimensions), and weights 15, relative to the largest of the tile. That is
+//! about as exact as half precision, ten times more than BF16, and each sum of products is exact.
 //!
 //! The order of what is not exact is fixed by positions alone: tile by tile in a chunk, chunk by chunk. Which vectors are computed together, and by whom,
 //! never changes a bit: tokens that a vector does not see add exactly nothing. Where blocks are too few for the threads

@@ -31,16 +31,38 @@ impl<'a, E: Element> Tokens<'a, E> {
         self.units[page] = units;
     }
 
-    /// What numbers are multiplied by to become whole ones: nothing where they are nothing.
+    /// Makes ready to round the numbers of some pages, and to ask for those of `ahead` meanwhile.
     #[inline(always)]
-    fn inverses<L: Lanes>(&self, lanes: L, pages: Range<usize>) -> Inverses {
+    pub(super) fn rounding<'t, L: Lanes>(
+        &'t self,
+        lanes: L,
+        pages: Range<usize>,
+        ahead: &'t Self,
+    ) -> Rounding<'t, 'a, E> {
         let (zero, mut inverses) = (lanes.splat(0.0), [[0.0; LANES]; TILE / LANES]);
         for page in pages {
             let units = lanes.load(self.units[page]);
             let inverse = lanes.div(lanes.splat(1.0), units);
             lanes.store(lanes.select_less(zero, units, inverse, zero), &mut inverses[page]);
         }
-        inverses
+        Rounding { tokens: self, inverses, ahead }
+    }
+}
+
+/// Tokens whose numbers are rounded to whole ones.
+pub(super) struct Rounding<'a, 'p, E: Element> {
+    tokens: &'a Tokens<'p, E>,
+    /// What the numbers of each page's tokens are multiplied by: nothing where they are nothing.
+    inverses: [[f32; LANES]; TILE / LANES],
+    /// What is needed next.
+    ahead: &'a Tokens<'p, E>,
+}
+
+impl<E: Element> Rounding<'_, '_, E> {
+    /// Asks for what is needed next, two groups at a time.
+    #[inline(always)]
+    fn ask<L: Lanes>(&self, lanes: L, page: usize, index: usize) {
+        E::prefetch(lanes, self.ahead.numbers[page], 2 * index);
     }
 }
 
@@ -58,31 +80,16 @@ pub(super) trait Source {
 
 /// Keys: a row is a pair of dimensions, of which an odd last one is followed by zeros, and has one column.
 pub(super) struct Keys<'a, 'p, E: Element> {
-    tokens: &'a Tokens<'p, E>,
-    length: usize,
-    inverses: Inverses,
-    /// The values of the same tokens.
-    ahead: &'a Tokens<'p, E>,
-}
-
-impl<'a, 'p, E: Element> Keys<'a, 'p, E> {
-    /// Of these pages.
-    #[inline(always)]
-    pub(super) fn new<L: Lanes>(
-        lanes: L,
-        tokens: &'a Tokens<'p, E>,
-        length: usize,
-        pages: Range<usize>,
-        ahead: &'a Tokens<'p, E>,
-    ) -> Self {
-        Self { tokens, length, inverses: tokens.inverses(lanes, pages), ahead }
-    }
+    /// What is needed next are the values of the same tokens.
+    pub(super) rounding: Rounding<'a, 'p, E>,
+    pub(super) length: usize,
 }
 
 impl<E: Element> Source for Keys<'_, '_, E> {
     #[inline(always)]
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) -> L::I32 {
-        let (numbers, inverse) = (self.tokens.numbers[page], lanes.load(&self.inverses[page]));
+        let Rounding { tokens, inverses, .. } = &self.rounding;
+        let (numbers, inverse) = (tokens.numbers[page], lanes.load(&inverses[page]));
         let lower = lanes.round(lanes.mul(E::key(lanes, numbers, 2 * row), inverse));
         let mut higher = lanes.no_sums();
         if 2 * row + 1 < self.length {
@@ -93,7 +100,7 @@ impl<E: Element> Source for Keys<'_, '_, E> {
 
     #[inline(always)]
     fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) {
-        E::prefetch(lanes, self.ahead.numbers[page], 2 * row);
+        self.rounding.ask(lanes, page, row);
     }
 
     #[inline(always)]
@@ -104,31 +111,16 @@ impl<E: Element> Source for Keys<'_, '_, E> {
 
 /// Values: a row is a pair of tokens, a column sixteen dimensions.
 pub(super) struct Values<'a, 'p, E: Element> {
-    tokens: &'a Tokens<'p, E>,
-    groups: usize,
-    inverses: Inverses,
-    /// The keys of the tile that follows.
-    ahead: &'a Tokens<'p, E>,
-}
-
-impl<'a, 'p, E: Element> Values<'a, 'p, E> {
-    /// Of these pages.
-    #[inline(always)]
-    pub(super) fn new<L: Lanes>(
-        lanes: L,
-        tokens: &'a Tokens<'p, E>,
-        groups: usize,
-        pages: Range<usize>,
-        ahead: &'a Tokens<'p, E>,
-    ) -> Self {
-        Self { tokens, groups, inverses: tokens.inverses(lanes, pages), ahead }
-    }
+    /// What is needed next are the keys of the tile that follows.
+    pub(super) rounding: Rounding<'a, 'p, E>,
+    pub(super) groups: usize,
 }
 
 impl<E: Element> Source for Values<'_, '_, E> {
     #[inline(always)]
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32 {
-        let (numbers, inverses) = (self.tokens.numbers[page], &self.inverses[page]);
+        let Rounding { tokens, inverses, .. } = &self.rounding;
+        let (numbers, inverses) = (tokens.numbers[page], &inverses[page]);
         let mut both = [lanes.no_sums(); 2];
         for (token, whole) in both.iter_mut().enumerate() {
             let token = 2 * row + token;
@@ -140,7 +132,7 @@ impl<E: Element> Source for Values<'_, '_, E> {
 
     #[inline(always)]
     fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) {
-        E::prefetch(lanes, self.ahead.numbers[page], 2 * (row * self.groups + column));
+        self.rounding.ask(lanes, page, row * self.groups + column);
     }
 
     #[inline(always)]
@@ -197,6 +189,3 @@ impl<'a, S: Source> Kernel for Unpack<'a, S> {
         Panel { pairs: self.pairs, shape }
     }
 }
-
-/// What numbers of each page's tokens are multiplied by.
-type Inverses = [[f32; LANES]; TILE / LANES];

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::TILE;
 use super::softmax::Tile;
-use crate::lanes::{LANES, Lanes, load_part};
+use crate::kv::WHOLE_MAX;
+use crate::lanes::{LANES, Lanes, largest_magnitude, load_part};
 
 /// The largest whole number of a query of this length: with keys of up to 2048, no score overflows 32 bits.
-pub(super) fn largest(length: usize) -> f32 {
+fn largest(length: usize) -> f32 {
     let largest = i32::MAX as usize / (KEY_MAX * length);
     largest.min(i16::MAX as usize) as f32
 }
@@ -16,14 +17,8 @@ pub(super) fn largest(length: usize) -> f32 {
 /// for.
 #[inline(always)]
 pub(super) fn round_query<L: Lanes>(lanes: L, query: &[f32], to: &mut [i32], stride: usize) -> f32 {
-    let mut top = lanes.splat(0.0);
-    for x in query.chunks(LANES) {
-        let x = load_part(lanes, x, 0.0);
-        top = lanes.max(lanes.max(x, lanes.sub(lanes.splat(0.0), x)), top);
-    }
-    let (top, largest) = (lanes.largest(top), largest(query.len()));
-    let unit = top / largest;
-    let inverse = lanes.splat(if unit >= f32::MIN_POSITIVE { 1.0 / unit } else { 0.0 });
+    let unit = largest_magnitude(lanes, query) / largest(query.len());
+    let inverse = lanes.splat(inverse(unit));
     let mut places = to.iter_mut().step_by(stride);
     for x in query.chunks(LANES) {
         let mut pairs = [0; LANES / 2];
@@ -55,15 +50,20 @@ pub(super) fn round_weights<L: Lanes>(
         top = lanes.max(scaled[page], top);
     }
     let unit = lanes.largest(top) / WEIGHT_MAX;
-    let inverse = lanes.splat(if unit >= f32::MIN_POSITIVE { 1.0 / unit } else { 0.0 });
+    let inverse = lanes.splat(inverse(unit));
     for page in pages {
         lanes.store_neighbours(lanes.round(lanes.mul(scaled[page], inverse)), &mut pairs[page]);
     }
     unit
 }
 
+/// What numbers are multiplied by to become whole ones: nothing if they are next to nothing.
+fn inverse(unit: f32) -> f32 {
+    if unit >= f32::MIN_POSITIVE { 1.0 / unit } else { 0.0 }
+}
+
 /// The largest whole number of a key or value, and one more from rounding twice.
-const KEY_MAX: usize = 2048;
+const KEY_MAX: usize = WHOLE_MAX as usize + 1;
 
 /// The largest whole number of a weight: with values of up to 2048, a sum over a tile does not overflow 32 bits.
 const WEIGHT_MAX: f32 = (i32::MAX as usize / (KEY_MAX * TILE)) as f32;

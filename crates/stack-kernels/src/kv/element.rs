@@ -4,7 +4,7 @@
 //! or sixteen dimensions of one token's value. Thirty-two dimensions of a token are a block, which may have a scale.
 
 use super::{Line, PAGE_TOKENS};
-use crate::lanes::{LANES, Lanes, load_part};
+use crate::lanes::{LANES, Lanes, largest_magnitude, load_part};
 
 /// A way to hold numbers.
 pub(crate) trait Element: 'static {
@@ -195,12 +195,7 @@ impl Element for Scaled {
 /// that or not finite.
 #[inline(always)]
 pub(super) fn unit<L: Lanes>(lanes: L, vector: &[f32]) -> f32 {
-    let mut largest = lanes.splat(0.0);
-    for x in vector.chunks(LANES) {
-        let x = load_part(lanes, x, 0.0);
-        largest = lanes.max(lanes.max(x, lanes.sub(lanes.splat(0.0), x)), largest);
-    }
-    let unit = lanes.largest(largest).min(F16_MAX) / WHOLE_MAX;
+    let unit = largest_magnitude(lanes, vector).min(F16_MAX) / f32::from(WHOLE_MAX);
     if unit >= UNIT_MIN { unit } else { 0.0 }
 }
 
@@ -232,7 +227,7 @@ fn round_block<L: Lanes>(lanes: L, block: &[f32]) -> ([i8; BLOCK], f32) {
 }
 
 /// The largest whole number that attention computes with. Rounding to half precision may add one.
-const WHOLE_MAX: f32 = 2047.0;
+pub(crate) const WHOLE_MAX: u16 = 2047;
 /// Less is nothing: half precision itself ends at 6e-8.
 const UNIT_MIN: f32 = 1e-30;
 /// Dimensions in a block.

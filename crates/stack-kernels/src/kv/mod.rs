@@ -13,7 +13,7 @@ mod page;
 mod sequence;
 mod store;
 
-pub(crate) use element::{Element, Half, Scaled};
+pub(crate) use element::{Element, Half, Scaled, WHOLE_MAX};
 pub use layout::{KvLayout, KvType, LayerKv};
 pub(crate) use page::{Line, Page};
 pub use sequence::KvSequence;

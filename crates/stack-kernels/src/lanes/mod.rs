@@ -144,6 +144,17 @@ pub(crate) fn load_part<L: Lanes>(lanes: L, from: &[f32], rest: f32) -> L::F32 {
     lanes.load(&all)
 }
 
+/// The largest magnitude of some numbers; what is no number does not count.
+#[inline(always)]
+pub(crate) fn largest_magnitude<L: Lanes>(lanes: L, numbers: &[f32]) -> f32 {
+    let mut largest = lanes.splat(0.0);
+    for x in numbers.chunks(LANES) {
+        let x = load_part(lanes, x, 0.0);
+        largest = lanes.max(lanes.max(x, lanes.sub(lanes.splat(0.0), x)), largest);
+    }
+    lanes.largest(largest)
+}
+
 /// Stores the first up to sixteen numbers.
 #[inline(always)]
 pub(crate) fn store_part<L: Lanes>(lanes: L, x: L::F32, to: &mut [f32]) {

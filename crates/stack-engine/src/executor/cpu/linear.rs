@@ -50,7 +50,7 @@ impl Linear {
     }
 
     /// Whether it is its matrix and nothing else.
-    pub(super) fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         self.scale == 1.0 && self.bias.is_none()
     }
 
