@@ -77,4 +77,4 @@ pub use level::{Level, UnknownLevel};
 pub use matrix::{LoadError, Matrix, ShapeError};
 pub use multiply::Product;
 pub use pool::Pool;
-pub use rope::{Heads, RopeStyle};
+pub use rope::{HeadNorm, Heads, Rope, RopeStyle};

@@ -3,10 +3,10 @@
 //! ```text
 //! for each task: a range of row groups of one product's weights
 //!   for each block of up to 128 activation rows        # stays in the second cache
-//!     for each group of sixteen weight rows
+//!     for each two groups of sixteen weight rows
 //!       for each tile of 256 columns
-//!         unpack the tile                              # once for all activation rows
-//!         for each activation row: sums += tile × activations
+//!         unpack the tiles of both                     # once for all activation rows
+//!         for each activation row: sums += tiles × activations
 //!       store the sums, through a function or a gate  # whose sums are computed beside them
 //! ```
 //!
@@ -75,11 +75,17 @@ pub(crate) trait Kernels: Copy {
     /// Unpacks a tile of so many blocks.
     fn unpack(self, format: Format, tile: &[Line], blocks: usize, panel: &mut Panel);
 
-    /// Adds the products of a panel and each row's activations to that row's sums.
-    fn accumulate_256(self, format: Format, panel: &Panel, inputs: &[Rounded256], sums: &mut [[f32; LANES]]);
+    /// Adds the products of one or two panels and each row's activations to those sums: \[panel]\[row].
+    fn accumulate_256(
+        self,
+        format: Format,
+        panels: &[Panel],
+        inputs: &[Rounded256],
+        sums: &mut [[f32; LANES]],
+    );
 
-    /// Adds the products of a panel and each row's activations to that row's sums.
-    fn accumulate_32(self, format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]);
+    /// Adds the products of one or two panels and each row's activations to those sums: \[panel]\[row].
+    fn accumulate_32(self, format: Format, panels: &[Panel], inputs: &[Rounded32], sums: &mut [[f32; LANES]]);
 
     /// Adds the products of float weights to their sums.
     fn floats(self, task: &mut FloatTask<'_>);
@@ -98,15 +104,15 @@ pub(crate) trait Kernels: Copy {
 /// What a thread multiplies in, kept because clearing it takes longer than a short task.
 #[derive(Default)]
 pub(crate) struct Workspace {
-    panel: Panel,
+    panels: [Panel; PANELS],
     sums: Vec<[f32; LANES]>,
     gates: Vec<[f32; LANES]>,
 }
 
-/// A group of weights and some rows of activations.
+/// Some groups of weights, one for each panel, and some rows of activations.
 pub(crate) struct Work<'a> {
     pub(crate) weights: &'a Matrix,
-    pub(crate) group: usize,
+    pub(crate) groups: Range<usize>,
     pub(crate) input: &'a Activations,
     pub(crate) rows: Range<usize>,
 }
@@ -133,7 +139,7 @@ impl<'a> Job<'a> {
 
     /// Whether results leave the caches before they are read: what is added to them was read just before.
     fn is_far(&self) -> bool {
-        !matches!(self.store, Store::Add) && size_of::<f32>() * self.output.len() > FAR_BYTES
+        !matches!(self.store, Store::Add) && lanes::is_far(self.output.len())
     }
 
     /// What a group costs: its multiplications, where few rows take as long as four because memory is slower.
@@ -162,7 +168,7 @@ impl<'a> Job<'a> {
 
     /// Runs a task.
     fn run<K: Kernels>(&self, kernels: K, level: Level, groups: Range<usize>, workspace: &mut Workspace) {
-        let Workspace { panel, sums, gates } = workspace;
+        let Workspace { panels, sums, gates } = workspace;
         let (order, rows_at_once, sums_at_once) = match &self.input.held {
             Held::Float(_) => (Order::ByRow, float::ROWS, FLOAT_SUMS),
             // Blocks of one size, so that none is much shorter than the others.
@@ -170,10 +176,10 @@ impl<'a> Job<'a> {
         };
         for rows in steps(0..self.input.rows(), rows_at_once) {
             for groups in steps(groups.clone(), sums_at_once / rows.len()) {
-                let mut sum = |weights, sums: &mut Vec<_>| {
-                    sums.clear();
+                let mut sum = |weights, sums: &mut Vec<[f32; LANES]>| {
                     sums.resize(rows.len() * groups.len(), [0.0; LANES]);
-                    self.sum(kernels, weights, &rows, &groups, panel, sums);
+                    sums.as_flattened_mut().fill(0.0);
+                    self.sum(kernels, weights, &rows, &groups, panels, sums);
                 };
                 sum(self.weights, sums);
                 if let Some(weights) = self.store.gate() {
@@ -203,15 +209,15 @@ impl<'a> Job<'a> {
         weights: &Matrix,
         rows: &Range<usize>,
         groups: &Range<usize>,
-        panel: &mut Panel,
+        panels: &mut [Panel; PANELS],
         sums: &mut [[f32; LANES]],
     ) {
         if let Held::Float(input) = &self.input.held {
             let (format, weights) = (weights.format(), weights.groups_lines(groups.clone()));
             return kernels.floats(&mut FloatTask { format, weights, input, rows: rows.clone(), sums });
         }
-        for (group, sums) in groups.clone().zip(sums.chunks_exact_mut(rows.len())) {
-            Work { weights, group, input: self.input, rows: rows.clone() }.run(kernels, panel, sums);
+        for (groups, sums) in steps(groups.clone(), PANELS).zip(sums.chunks_mut(PANELS * rows.len())) {
+            Work { weights, groups, input: self.input, rows: rows.clone() }.run(kernels, panels, sums);
         }
     }
 }
@@ -222,27 +228,34 @@ fn steps(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize
 }
 
 impl Work<'_> {
-    /// Computes the sums of each row, which are zero before.
-    fn run<K: Kernels>(&self, kernels: K, panel: &mut Panel, sums: &mut [[f32; LANES]]) {
+    /// Computes the sums of each group and row, which are zero before.
+    fn run<K: Kernels>(&self, kernels: K, panels: &mut [Panel; PANELS], sums: &mut [[f32; LANES]]) {
         let (format, cols) = (self.weights.format(), self.weights.cols());
-        if kernels.few_rows(self, panel, sums) {
+        if kernels.few_rows(self, &mut panels[0], sums) {
             return;
         }
+        let panels = &mut panels[..self.groups.len()];
         for (index, place) in tile::tiles(format, cols).enumerate() {
-            kernels.unpack(format, &self.lines()[place.lines], place.blocks, panel);
+            for (group, panel) in self.groups.clone().zip(&mut *panels) {
+                kernels.unpack(format, &self.weights.group(group)[place.lines.clone()], place.blocks, panel);
+            }
             match &self.input.held {
-                Held::Block32(held) => kernels.accumulate_32(format, panel, &held[self.inputs(index)], sums),
+                Held::Block32(held) => kernels.accumulate_32(format, panels, &held[self.inputs(index)], sums),
                 Held::Block256(held) => {
-                    kernels.accumulate_256(format, panel, &held[self.inputs(index)], sums);
+                    kernels.accumulate_256(format, panels, &held[self.inputs(index)], sums);
                 }
                 Held::Float(_) => unreachable!("floats have no tiles"),
             }
         }
     }
 
-    /// The lines of the weights.
-    pub(crate) fn lines(&self) -> &[Line] {
-        self.weights.group(self.group)
+    /// The lines of each group, and its sums of each row.
+    pub(crate) fn lines_and_sums<'s>(
+        &self,
+        sums: &'s mut [[f32; LANES]],
+    ) -> impl Iterator<Item = (&[Line], &'s mut [[f32; LANES]])> {
+        let lines = self.groups.clone().map(|group| self.weights.group(group));
+        lines.zip(sums.chunks_exact_mut(self.rows.len()))
     }
 
     /// Where rounded activations hold the rows' part of a tile.
@@ -252,6 +265,9 @@ impl Work<'_> {
     }
 }
 
+/// Panels that are multiplied together, so that an activation that was read serves each of them.
+const PANELS: usize = 2;
+
 /// Rows of activations at a time: 256 columns of them fit the nearest cache, all columns the second.
 const ROWS: usize = 128;
 
@@ -260,9 +276,6 @@ const SUMS: usize = 4 * ROWS;
 
 /// Sums of float weights, 96 KiB.
 const FLOAT_SUMS: usize = 16 * float::ROWS;
-
-/// Outputs that are larger do not stay in a second cache.
-const FAR_BYTES: usize = 1 << 20;
 
 /// Enough tasks that threads finish together although some run slower.
 const TASKS_PER_THREAD: usize = 8;

@@ -13,7 +13,7 @@ impl Cpu {
     ///
     /// When shapes disagree.
     pub fn rms_norm(&self, x: &[f32], width: usize, weight: Option<&[f32]>, epsilon: f32, out: &mut [f32]) {
-        self.normalize(Some(x), out, width, Rule { centred: false, weight, bias: None, epsilon });
+        self.normalize(Some(x), out, width, Rule::rms(weight, epsilon));
     }
 
     /// Normalizes rows as [`Self::rms_norm`] does, in place.
@@ -22,7 +22,7 @@ impl Cpu {
     ///
     /// When shapes disagree.
     pub fn rms_norm_in_place(&self, x: &mut [f32], width: usize, weight: Option<&[f32]>, epsilon: f32) {
-        self.normalize(None, x, width, Rule { centred: false, weight, bias: None, epsilon });
+        self.normalize(None, x, width, Rule::rms(weight, epsilon));
     }
 
     /// Writes (x − mean) / √(var + ε), times the weight, plus the bias, for each row of `width`. Weight and bias may be
@@ -64,13 +64,7 @@ impl Cpu {
         if let Some(x) = x {
             assert_eq!(x.len(), out.len(), "rows and normalized rows");
         }
-        for parameter in [rule.weight, rule.bias].into_iter().flatten() {
-            assert!(
-                !parameter.is_empty() && parameter.len().is_multiple_of(width),
-                "{} parameters do not fit rows of {width}",
-                parameter.len()
-            );
-        }
+        rule.check(width);
         self.for_rows(out, width, Self::grain(width), |first_row, rows| {
             if let Some(x) = x {
                 rows.copy_from_slice(&x[first_row * width..][..rows.len()]);
@@ -82,7 +76,7 @@ impl Cpu {
 
 /// How rows are normalized.
 #[derive(Clone, Copy)]
-struct Rule<'a> {
+pub(crate) struct Rule<'a> {
     /// Whether the mean is subtracted first.
     centred: bool,
     weight: Option<&'a [f32]>,
@@ -90,12 +84,29 @@ struct Rule<'a> {
     epsilon: f32,
 }
 
+impl<'a> Rule<'a> {
+    pub(crate) fn rms(weight: Option<&'a [f32]>, epsilon: f32) -> Self {
+        Self { centred: false, weight, bias: None, epsilon }
+    }
+
+    /// Refuses parameters that do not fit rows of `width`.
+    pub(crate) fn check(&self, width: usize) {
+        for parameter in [self.weight, self.bias].into_iter().flatten() {
+            assert!(
+                !parameter.is_empty() && parameter.len().is_multiple_of(width),
+                "{} parameters do not fit rows of {width}",
+                parameter.len()
+            );
+        }
+    }
+}
+
 /// Normalizes rows in place.
-struct Normalize<'a> {
-    rows: &'a mut [f32],
-    first_row: usize,
-    width: usize,
-    rule: Rule<'a>,
+pub(crate) struct Normalize<'a> {
+    pub(crate) rows: &'a mut [f32],
+    pub(crate) first_row: usize,
+    pub(crate) width: usize,
+    pub(crate) rule: Rule<'a>,
 }
 
 impl Kernel for Normalize<'_> {

@@ -12,7 +12,7 @@ use super::work::{Memory, Vectors, Work};
 use super::{AttendSpan, AttentionRules, CHUNK, TILE};
 use crate::disjoint::Disjoint;
 use crate::kv::{Element, Half, KvType, Line, PAGE_TOKENS, Scaled};
-use crate::lanes::{Kernel, LANES, Lanes};
+use crate::lanes::{Kernel, LANES, Lanes, is_far};
 
 /// The work of one unit.
 #[derive(Clone, Copy)]
@@ -63,17 +63,20 @@ impl<'a> Attend<'a> {
             let size = block.len();
             let packed = &mut vectors.queries[block.start * pairs..][..size * pairs];
             for (index, vector) in block.enumerate() {
-                let query = &self.q[self.head_index(vector) * length..][..length];
+                let query = self.query(vector);
+                self.query(vector + QUERIES_AHEAD).iter().step_by(LANES).for_each(|x| lanes.prefetch(x));
                 let unit = round_query(lanes, query, &mut packed[index..], size);
                 vectors.units[vector] = self.rules.scale * unit;
             }
         }
     }
 
-    /// Where the head of a vector lies in the batch, counted in heads.
+    /// The query of a vector, or nothing beyond the last one of the batch.
     #[inline(always)]
-    fn head_index(&self, vector: usize) -> usize {
-        head_index(self.rules, self.spans, self.unit, vector)
+    fn query(&self, vector: usize) -> &'a [f32] {
+        let length = self.rules.key_length;
+        let start = head_index(self.rules, self.spans, self.unit, vector) * length;
+        self.q.get(start..start + length).unwrap_or_default()
     }
 
     #[inline(always)]
@@ -318,6 +321,7 @@ fn write<L: Lanes>(
     all: &mut Totals<'_>,
     out: &Disjoint<'_, f32>,
 ) {
+    let is_far = is_far(out.len());
     for vector in 0..unit.vectors(rules) {
         let head = head_index(rules, spans, unit, vector);
         if let Some(sinks) = rules.sinks {
@@ -325,7 +329,12 @@ fn write<L: Lanes>(
         }
         let start = head * rules.value_length;
         // SAFETY: spans do not share rows, and the plan gives each row and head to one block.
-        all.mean(lanes, vector, unsafe { out.part(start..start + rules.value_length) });
+        let out = unsafe { out.part(start..start + rules.value_length) };
+        // SAFETY: `settle` follows, and nobody comes back to these rows before.
+        unsafe { all.mean(lanes, vector, out, is_far) };
+    }
+    if is_far {
+        lanes.settle();
     }
 }
 
@@ -336,6 +345,9 @@ fn head_index(rules: &AttentionRules<'_>, spans: &[AttendSpan<'_>], unit: &Unit,
     let row = spans[unit.span].rows.start + unit.rows.start + vector / group;
     row * rules.heads + unit.kv_head * group + vector % group
 }
+
+/// How many vectors ahead queries are asked for.
+const QUERIES_AHEAD: usize = 4;
 
 /// Up to so many vectors, numbers are unpacked on their way to the products.
 const DIRECT_MAX: usize = 4;

@@ -58,16 +58,25 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// The weighted mean of the values of one vector; zeros if it sees nothing.
+    /// The weighted mean of the values of one vector; zeros if it sees nothing. It is stored past the caches if it
+    /// `is_far`.
+    ///
+    /// # Safety
+    ///
+    /// [`Lanes::settle`] must be called before anybody reads or writes `out` again.
     #[inline(always)]
-    pub(super) fn mean<L: Lanes>(&self, lanes: L, vector: usize, out: &mut [f32]) {
+    pub(super) unsafe fn mean<L: Lanes>(&self, lanes: L, vector: usize, out: &mut [f32], is_far: bool) {
         let weight = self.weight[vector];
         let factor = if weight > 0.0 { 1.0 / weight } else { 0.0 };
         let groups = self.mixed.len() / self.largest.len();
         for (mixed, out) in self.mixed[vector * groups..][..groups].iter().zip(out.chunks_mut(LANES)) {
             // Adding 0 makes −0 into 0: the sign of a zero would tell how work was cut.
             let mean = lanes.fma(lanes.load(mixed), lanes.splat(factor), lanes.splat(0.0));
-            store_part(lanes, mean, out);
+            match out.as_mut_array() {
+                // SAFETY: the caller settles it.
+                Some(out) if is_far => unsafe { lanes.store_far(mean, out) },
+                _ => store_part(lanes, mean, out),
+            }
         }
     }
 }

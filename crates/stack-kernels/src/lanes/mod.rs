@@ -107,6 +107,11 @@ pub(crate) trait Lanes: Copy {
     }
 }
 
+/// Whether so many numbers that are written one after the other leave a second cache before they are read.
+pub(crate) fn is_far(numbers: usize) -> bool {
+    size_of::<f32>() * numbers > 1 << 20
+}
+
 /// A computation that is compiled once for each level.
 pub(crate) trait Kernel {
     type Output;

@@ -29,12 +29,28 @@ impl Kernels for Scalar {
         unpack::unpack(format, tile, blocks, panel);
     }
 
-    fn accumulate_256(self, format: Format, panel: &Panel, inputs: &[Rounded256], sums: &mut [[f32; LANES]]) {
-        multiply::accumulate_256(format, panel, inputs, sums);
+    fn accumulate_256(
+        self,
+        format: Format,
+        panels: &[Panel],
+        inputs: &[Rounded256],
+        sums: &mut [[f32; LANES]],
+    ) {
+        for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+            multiply::accumulate_256(format, panel, inputs, sums);
+        }
     }
 
-    fn accumulate_32(self, format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]) {
-        multiply::accumulate_32(format, panel, inputs, sums);
+    fn accumulate_32(
+        self,
+        format: Format,
+        panels: &[Panel],
+        inputs: &[Rounded32],
+        sums: &mut [[f32; LANES]],
+    ) {
+        for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+            multiply::accumulate_32(format, panel, inputs, sums);
+        }
     }
 
     fn floats(self, task: &mut FloatTask<'_>) {

@@ -72,15 +72,17 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
     }
     let format = work.weights.format();
     let asks_ahead = V::Floats::asks_ahead(work.rows.len());
-    for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
-        let tile = Tile { format, lines: &work.lines()[place.lines], blocks: place.blocks, asks_ahead };
-        let inputs = work.inputs(index);
-        // SAFETY: the caller vouches for the instructions, and the tile is one of the format.
-        unsafe {
-            match &work.input.held {
-                Held::Block256(held) => packed_256::<V>(tile, panel, &held[inputs], sums),
-                Held::Block32(held) => packed_32::<V>(tile, panel, &held[inputs], sums),
-                Held::Float(_) => unreachable!("floats have no tiles"),
+    for (lines, sums) in work.lines_and_sums(sums) {
+        for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
+            let tile = Tile { format, lines: &lines[place.lines], blocks: place.blocks, asks_ahead };
+            let inputs = work.inputs(index);
+            // SAFETY: the caller vouches for the instructions, and the tile is one of the format.
+            unsafe {
+                match &work.input.held {
+                    Held::Block256(held) => packed_256::<V>(tile, panel, &held[inputs], sums),
+                    Held::Block32(held) => packed_32::<V>(tile, panel, &held[inputs], sums),
+                    Held::Float(_) => unreachable!("floats have no tiles"),
+                }
             }
         }
     }

@@ -27,13 +27,13 @@ macro_rules! kernels {
                 ) -> ();
                 accumulate_256::<$vectors>(
                     format: $crate::format::Format,
-                    panel: &$crate::panel::Panel,
+                    panels: &[$crate::panel::Panel],
                     inputs: &[$crate::activations::Rounded256],
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> ();
                 accumulate_32::<$vectors>(
                     format: $crate::format::Format,
-                    panel: &$crate::panel::Panel,
+                    panels: &[$crate::panel::Panel],
                     inputs: &[$crate::activations::Rounded32],
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> ();

@@ -14,7 +14,7 @@ use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};
 
-/// Adds the products of a panel and 256 columns of some rows, rounded with a scale per 256, to those rows' sums.
+/// Adds the products of panels and 256 columns of some rows, rounded with a scale per 256, to those sums.
 ///
 /// # Safety
 ///
@@ -22,24 +22,26 @@ use crate::tile::{self, LANES};
 #[inline(always)]
 pub(crate) unsafe fn accumulate_256<V: Vectors>(
     format: Format,
-    panel: &Panel,
+    panels: &[Panel],
     inputs: &[Rounded256],
     sums: &mut [[f32; LANES]],
 ) {
-    // SAFETY: the caller vouches for the instructions, and panels hold bytes.
-    unsafe {
-        match format {
-            Format::Q2K => rows_256::<V, Unpacked<4>, true, true>(format, panel, inputs, sums),
-            Format::Q3K => rows_256::<V, Unpacked<4>, true, false>(format, panel, inputs, sums),
-            Format::Q4K => rows_256::<V, Unpacked<4>, false, true>(format, panel, inputs, sums),
-            Format::Q5K => rows_256::<V, Unpacked<5>, false, true>(format, panel, inputs, sums),
-            Format::Q6K => rows_256::<V, Unpacked<6>, true, false>(format, panel, inputs, sums),
-            _ => rows_256::<V, Unpacked<8>, false, false>(format, panel, inputs, sums),
+    for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+        // SAFETY: the caller vouches for the instructions, and panels hold bytes.
+        unsafe {
+            match format {
+                Format::Q2K => rows_256::<V, Unpacked<4>, true, true>(format, panel, inputs, sums),
+                Format::Q3K => rows_256::<V, Unpacked<4>, true, false>(format, panel, inputs, sums),
+                Format::Q4K => rows_256::<V, Unpacked<4>, false, true>(format, panel, inputs, sums),
+                Format::Q5K => rows_256::<V, Unpacked<5>, false, true>(format, panel, inputs, sums),
+                Format::Q6K => rows_256::<V, Unpacked<6>, true, false>(format, panel, inputs, sums),
+                _ => rows_256::<V, Unpacked<8>, false, false>(format, panel, inputs, sums),
+            }
         }
     }
 }
 
-/// Adds the products of a panel and its columns of some rows, rounded with a scale per 32, to those rows' sums.
+/// Adds the products of panels and their columns of some rows, rounded with a scale per 32, to those sums.
 ///
 /// # Safety
 ///
@@ -47,18 +49,20 @@ pub(crate) unsafe fn accumulate_256<V: Vectors>(
 #[inline(always)]
 pub(crate) unsafe fn accumulate_32<V: Vectors>(
     format: Format,
-    panel: &Panel,
+    panels: &[Panel],
     inputs: &[Rounded32],
     sums: &mut [[f32; LANES]],
 ) {
-    // SAFETY: the caller vouches for the instructions, and panels hold bytes.
-    unsafe {
-        match format {
-            Format::Q4_0 => rows_32::<V, Unpacked<4>, false>(format, panel, inputs, sums),
-            Format::Q4_1 => rows_32::<V, Unpacked<4>, true>(format, panel, inputs, sums),
-            Format::Q5_0 => rows_32::<V, Unpacked<5>, false>(format, panel, inputs, sums),
-            Format::Q5_1 => rows_32::<V, Unpacked<5>, true>(format, panel, inputs, sums),
-            _ => rows_32::<V, Unpacked<8>, false>(format, panel, inputs, sums),
+    for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+        // SAFETY: the caller vouches for the instructions, and panels hold bytes.
+        unsafe {
+            match format {
+                Format::Q4_0 => rows_32::<V, Unpacked<4>, false>(format, panel, inputs, sums),
+                Format::Q4_1 => rows_32::<V, Unpacked<4>, true>(format, panel, inputs, sums),
+                Format::Q5_0 => rows_32::<V, Unpacked<5>, false>(format, panel, inputs, sums),
+                Format::Q5_1 => rows_32::<V, Unpacked<5>, true>(format, panel, inputs, sums),
+                _ => rows_32::<V, Unpacked<8>, false>(format, panel, inputs, sums),
+            }
         }
     }
 }

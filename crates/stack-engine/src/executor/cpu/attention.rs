@@ -1,6 +1,6 @@
 //! Attention over the keys and values of each sequence.
 
-use stack_kernels::{AttendSpan, AttentionRules, Heads, KvSpan, RopeStyle};
+use stack_kernels::{AttendSpan, AttentionRules, HeadNorm, Heads, KvSpan, Rope, RopeStyle};
 
 use super::Pass;
 use super::arena::{Scratch, grain};
@@ -94,12 +94,14 @@ impl Attention {
 
     /// Normalizes and rotates queries or keys.
     fn place(&self, pass: &Pass<'_>, x: &mut [f32], heads: usize, norm: Option<&NormLayer>) {
-        let last = self.spec.qk_norm_last;
-        if let Some(norm) = norm.filter(|_| !last) {
+        let (last, length) = (self.spec.qk_norm_last, self.spec.key_length);
+        let first = norm.filter(|_| !last);
+        let joined = first.filter(|_| self.rope.is_some()).and_then(|norm| norm.of_heads(length));
+        if let (Some(norm), None) = (first, joined) {
             norm.apply_in_place(pass.cpu, x);
         }
         if let Some(rope) = self.rope {
-            pass.rotate(rope, x, Heads { first: 0, count: heads, length: self.spec.key_length });
+            pass.rotate(rope, x, Heads { first: 0, count: heads, length }, joined);
         }
         for norm in [norm.filter(|_| last), self.last_norm.as_ref()].into_iter().flatten() {
             norm.apply_in_place(pass.cpu, x);
@@ -108,15 +110,18 @@ impl Attention {
 }
 
 impl Pass<'_> {
-    /// Rotates the leading dimensions of each head of rows of heads.
-    pub(super) fn rotate(&self, rope: usize, x: &mut [f32], heads: Heads) {
+    /// Rotates the leading dimensions of each head of rows of heads, through a norm where one comes first.
+    pub(super) fn rotate(&self, rope: usize, x: &mut [f32], heads: Heads, norm: Option<HeadNorm<'_>>) {
         let (rope, table) = self.tables.get(rope);
         let style = match rope.rotation {
             Rotation::Adjacent => RopeStyle::Norm,
             Rotation::Halves => RopeStyle::Neox,
         };
-        let stride = heads.count * heads.length;
-        self.cpu.rope(x, stride, heads, 2 * rope.frequencies.len(), style, table);
+        let rope = Rope { heads, dimensions: 2 * rope.frequencies.len(), style, table };
+        match norm {
+            Some(norm) => self.cpu.rms_norm_rope(x, norm, rope),
+            None => self.cpu.rope(x, heads.count * heads.length, rope),
+        }
     }
 
     /// Appends keys and values, rows of the given lengths, to the caches of one layer.

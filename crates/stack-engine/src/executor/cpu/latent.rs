@@ -75,7 +75,7 @@ impl Latent {
                 }
             }
         });
-        pass.rotate(self.rope, placed, Heads { first: 0, count, length: width });
+        pass.rotate(self.rope, placed, Heads { first: 0, count, length: width }, None);
         if let Some(temperature) = self.spec.temperature {
             temperature.scale_queries(pass, placed, count * width);
         }
@@ -144,7 +144,7 @@ impl Latent {
                 key[rotated..].copy_from_slice(&value[row * rank..][..rank]);
             }
         });
-        pass.rotate(self.rope, key, Heads { first: 0, count: 1, length: width });
+        pass.rotate(self.rope, key, Heads { first: 0, count: 1, length: width }, None);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `RMSNorm` (arXiv:1910.07467) and `LayerNorm` (arXiv:1607.06450).
 
-use stack_kernels::Cpu;
+use stack_kernels::{Cpu, HeadNorm};
 
 use super::arena::grain;
 use crate::spec::{Norm, NormKind};
@@ -40,6 +40,12 @@ impl NormLayer {
                 self.add_bias(cpu, x);
             }
         }
+    }
+
+    /// The norm as one of heads of a length, if it is one and nothing more.
+    pub(super) fn of_heads(&self, length: usize) -> Option<HeadNorm<'_>> {
+        let is_plain = self.norm.kind == NormKind::Rms && self.bias.is_none() && self.width == length;
+        is_plain.then_some(HeadNorm { weight: self.weight.as_deref(), epsilon: self.norm.epsilon })
     }
 
     /// `RMSNorm` has no bias by definition, but files may give it one.

@@ -1,15 +1,21 @@
-//! Products of sixteen rows of weights and `M` rows of activations.
+//! Products of `N` times sixteen rows of weights and `M` rows of activations.
 //!
 //! ```text
 //! for each block or half of a block
-//!   i[m] = start[m]                               # takes the offset of the codes away
+//!   i[n][m] = start[m]                            # takes the offset of the codes away
 //!   for each group of four columns
-//!     for each m: i[m] = dot(i[m], weights, broadcast activations[m])
-//!   for each m: f[m] = i[m] · scale + f[m]
-//! for each m: f[m] = f[m] − floor · Σ minima·sums[m];  sums[m] = f[m] · scale[m] + sums[m]
+//!     for each m: for each n: i[n][m] = dot(i[n][m], weights[n], broadcast activations[m])
+//!   for each m: f[n][m] = i[n][m] · scale[n] + f[n][m]
+//! for each m: f[n][m] = f[n][m] − floor[n] · Σ minima[n]·sums[m];  sums[n][m] = f[n][m] · scale[m] + sums[n][m]
 //! ```
 //!
-//! `M` is known to the compiler, so that `i` and `f` are registers: two per row, and three for everything else.
+//! `N` and `M` are known to the compiler, so that `i` and `f` are registers: two of each, and three for everything else. With
+//! one source each product reads an activation, as many as a core can read beside its products; with two every other does.
+
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops with constant bounds become straight code, iterators over arrays of registers become calls"
+)]
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_dpwssd_epi32, _mm512_fmadd_ps,
@@ -21,18 +27,19 @@ use super::load;
 use crate::activations::{Rounded32, Rounded256};
 use crate::tile::LANES;
 
-/// Weights of sixteen rows, whether they are unpacked already or on the way.
+/// `N` times sixteen rows of weights, whether they are unpacked already or on the way.
 ///
 /// # Safety
 ///
-/// Its functions may be called where the machine has the features of this module, for the blocks that there are.
-pub(super) trait Source {
+/// Its functions may be called where the machine has the features of this module, for the blocks that there are and `n`
+/// below `N`.
+pub(super) trait Source<const N: usize> {
     /// Whether each half of a block has its own scale.
     const HALVES: bool;
     /// Whether scales come with minima. Sums begin at zero then, otherwise at `start`.
     const MINIMA: bool;
 
-    /// The codes of a block.
+    /// The codes of a block of all rows.
     type Block;
 
     /// Number of blocks.
@@ -49,126 +56,165 @@ pub(super) trait Source {
     /// # Safety
     ///
     /// As the trait says.
-    unsafe fn group(block: &Self::Block, group: usize) -> __m512i;
+    unsafe fn group(block: &Self::Block, n: usize, group: usize) -> __m512i;
 
     /// # Safety
     ///
     /// As the trait says.
-    unsafe fn scale(&self, sub: usize) -> __m512;
+    unsafe fn scale(&self, n: usize, sub: usize) -> __m512;
 
     /// # Safety
     ///
     /// As the trait says.
-    unsafe fn minima(&self, pair: usize) -> __m512i;
+    unsafe fn minima(&self, n: usize, pair: usize) -> __m512i;
 
     /// # Safety
     ///
     /// As the trait says.
-    unsafe fn floor(&self, block: usize) -> __m512;
+    unsafe fn floor(&self, n: usize, block: usize) -> __m512;
 }
 
 /// Adds the products with activations that have a scale per 256.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn scale_per_256<S: Source, const M: usize>(
+pub(super) fn scale_per_256<S: Source<N>, const N: usize, const M: usize>(
     source: &S,
     inputs: &[Rounded256; M],
-    sums: &mut [[f32; LANES]; M],
+    sums: [&mut [[f32; LANES]; M]; N],
 ) {
     assert_eq!(source.blocks(), 8, "tiles with a scale per 256 are whole");
     let subs = if S::HALVES { 2 } else { 1 };
-    let mut tile_sums = [_mm512_setzero_ps(); M];
+    let mut tile_sums = [[_mm512_setzero_ps(); M]; N];
     for block in 0..8 {
         // SAFETY: this function has the features of this module, and there are so many blocks.
         let codes = unsafe { source.block(block) };
         for half in 0..subs {
             let sub = block * subs + half;
-            let mut products = [_mm512_setzero_si512(); M];
+            let mut products = [[_mm512_setzero_si512(); M]; N];
             if !S::MINIMA {
-                for (product, input) in products.iter_mut().zip(inputs) {
-                    *product = _mm512_set1_epi32(input.starts[source.start()][sub]);
+                for m in 0..M {
+                    let start = _mm512_set1_epi32(inputs[m].starts[source.start()][sub]);
+                    for n in 0..N {
+                        products[n][m] = start;
+                    }
                 }
             }
             for group in 8 / subs * half..8 / subs * (half + 1) {
-                // SAFETY: as above.
-                let weights = unsafe { S::group(&codes, group) };
-                for (product, input) in products.iter_mut().zip(inputs) {
-                    let x = _mm512_set1_epi32(input.codes[8 * block + group]);
-                    *product = _mm512_dpbusd_epi32(*product, weights, x);
+                let mut weights = [_mm512_setzero_si512(); N];
+                for n in 0..N {
+                    // SAFETY: as above.
+                    weights[n] = unsafe { S::group(&codes, n, group) };
+                }
+                for m in 0..M {
+                    let x = _mm512_set1_epi32(inputs[m].codes[8 * block + group]);
+                    for n in 0..N {
+                        products[n][m] = _mm512_dpbusd_epi32(products[n][m], weights[n], x);
+                    }
                 }
             }
-            // SAFETY: as above.
-            let scale = unsafe { source.scale(sub) };
-            for (sum, product) in tile_sums.iter_mut().zip(products) {
-                *sum = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, *sum);
+            for n in 0..N {
+                // SAFETY: as above.
+                let scale = unsafe { source.scale(n, sub) };
+                for m in 0..M {
+                    let products = _mm512_cvtepi32_ps(products[n][m]);
+                    tile_sums[n][m] = _mm512_fmadd_ps(products, scale, tile_sums[n][m]);
+                }
             }
         }
     }
     if S::MINIMA {
-        let mut products = [_mm512_setzero_si512(); M];
+        let mut products = [[_mm512_setzero_si512(); M]; N];
         for pair in 0..4 * subs {
-            // SAFETY: as above.
-            let minima = unsafe { source.minima(pair) };
-            for (product, input) in products.iter_mut().zip(inputs) {
-                let x = if S::HALVES { input.sums_of_16[pair] } else { input.sums_of_32[pair] };
-                *product = _mm512_dpwssd_epi32(*product, minima, _mm512_set1_epi32(x));
+            let mut minima = [_mm512_setzero_si512(); N];
+            for n in 0..N {
+                // SAFETY: as above.
+                minima[n] = unsafe { source.minima(n, pair) };
+            }
+            for m in 0..M {
+                let x = if S::HALVES { inputs[m].sums_of_16[pair] } else { inputs[m].sums_of_32[pair] };
+                let x = _mm512_set1_epi32(x);
+                for n in 0..N {
+                    products[n][m] = _mm512_dpwssd_epi32(products[n][m], minima[n], x);
+                }
             }
         }
-        // SAFETY: as above.
-        let floor = unsafe { source.floor(0) };
-        for (sum, product) in tile_sums.iter_mut().zip(products) {
-            *sum = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(product), floor, *sum);
+        for n in 0..N {
+            // SAFETY: as above.
+            let floor = unsafe { source.floor(n, 0) };
+            for m in 0..M {
+                let products = _mm512_cvtepi32_ps(products[n][m]);
+                tile_sums[n][m] = _mm512_fnmadd_ps(products, floor, tile_sums[n][m]);
+            }
         }
     }
-    for ((sum, tile_sum), input) in sums.iter_mut().zip(tile_sums).zip(inputs) {
-        load::store_floats(sum, _mm512_fmadd_ps(tile_sum, _mm512_set1_ps(input.scale), load::floats(sum)));
+    for (tile_sums, sums) in tile_sums.into_iter().zip(sums) {
+        for m in 0..M {
+            let scale = _mm512_set1_ps(inputs[m].scale);
+            let sum = _mm512_fmadd_ps(tile_sums[m], scale, load::floats(&sums[m]));
+            load::store_floats(&mut sums[m], sum);
+        }
     }
 }
 
 /// Adds the products with activations that have a scale per 32.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn scale_per_32<S: Source, const M: usize>(
+pub(super) fn scale_per_32<S: Source<N>, const N: usize, const M: usize>(
     source: &S,
     inputs: &[Rounded32; M],
-    sums: &mut [[f32; LANES]; M],
+    sums: [&mut [[f32; LANES]; M]; N],
 ) {
-    let mut totals = [_mm512_setzero_ps(); M];
-    for (total, sum) in totals.iter_mut().zip(sums.iter()) {
-        *total = load::floats(sum);
+    let mut totals = [[_mm512_setzero_ps(); M]; N];
+    for n in 0..N {
+        for m in 0..M {
+            totals[n][m] = load::floats(&sums[n][m]);
+        }
     }
     for block in 0..source.blocks().min(8) {
         // SAFETY: this function has the features of this module, and there are so many blocks.
         let codes = unsafe { source.block(block) };
-        let mut products = [_mm512_setzero_si512(); M];
+        let mut products = [[_mm512_setzero_si512(); M]; N];
         if !S::MINIMA {
-            for (product, input) in products.iter_mut().zip(inputs) {
-                *product = _mm512_set1_epi32(input.starts[source.start()][block]);
+            for m in 0..M {
+                let start = _mm512_set1_epi32(inputs[m].starts[source.start()][block]);
+                for n in 0..N {
+                    products[n][m] = start;
+                }
             }
         }
         for group in 0..8 {
-            // SAFETY: as above.
-            let weights = unsafe { S::group(&codes, group) };
-            for (product, input) in products.iter_mut().zip(inputs) {
-                let x = _mm512_set1_epi32(input.codes[8 * block + group]);
-                *product = _mm512_dpbusd_epi32(*product, weights, x);
+            let mut weights = [_mm512_setzero_si512(); N];
+            for n in 0..N {
+                // SAFETY: as above.
+                weights[n] = unsafe { S::group(&codes, n, group) };
+            }
+            for m in 0..M {
+                let x = _mm512_set1_epi32(inputs[m].codes[8 * block + group]);
+                for n in 0..N {
+                    products[n][m] = _mm512_dpbusd_epi32(products[n][m], weights[n], x);
+                }
             }
         }
-        // SAFETY: as above.
-        let scale = unsafe { source.scale(block) };
-        for ((total, product), input) in totals.iter_mut().zip(products).zip(inputs) {
-            let scale = _mm512_mul_ps(scale, _mm512_set1_ps(input.scales[block]));
-            *total = _mm512_fmadd_ps(_mm512_cvtepi32_ps(product), scale, *total);
-        }
-        if S::MINIMA {
+        for n in 0..N {
             // SAFETY: as above.
-            let floor = unsafe { source.floor(block) };
-            for (total, input) in totals.iter_mut().zip(inputs) {
-                *total = _mm512_fmadd_ps(floor, _mm512_set1_ps(input.sums[block]), *total);
+            let scale = unsafe { source.scale(n, block) };
+            for m in 0..M {
+                let scale = _mm512_mul_ps(scale, _mm512_set1_ps(inputs[m].scales[block]));
+                totals[n][m] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[n][m]), scale, totals[n][m]);
+            }
+            if S::MINIMA {
+                // SAFETY: as above.
+                let floor = unsafe { source.floor(n, block) };
+                for m in 0..M {
+                    totals[n][m] =
+                        _mm512_fmadd_ps(floor, _mm512_set1_ps(inputs[m].sums[block]), totals[n][m]);
+                }
             }
         }
     }
-    for (sum, total) in sums.iter_mut().zip(totals) {
-        load::store_floats(sum, total);
+    for (totals, sums) in totals.into_iter().zip(sums) {
+        for m in 0..M {
+            load::store_floats(&mut sums[m], totals[m]);
+        }
     }
 }

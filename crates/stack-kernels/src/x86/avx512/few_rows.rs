@@ -17,23 +17,25 @@ pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
     if work.rows.len() > FEW {
         return false;
     }
-    with_scheme!(work.weights.format(), F => rows::<F>(work, sums), else return false);
+    for (lines, sums) in work.lines_and_sums(sums) {
+        with_scheme!(work.weights.format(), F => rows::<F>(work, lines, sums), else return false);
+    }
     true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-fn rows<F: Scheme>(work: &Work<'_>, sums: &mut [[f32; LANES]]) {
+fn rows<F: Scheme>(work: &Work<'_>, lines: &[Line], sums: &mut [[f32; LANES]]) {
     let asks_ahead = asks_ahead(work.rows.len());
     let places = tile::tiles(F::FORMAT, work.weights.cols());
     for (index, place) in places.enumerate() {
-        let tile = Tile::<F>::open(&work.lines()[place.lines], place.blocks, asks_ahead);
+        let tile = Tile::<F>::open(&lines[place.lines], place.blocks, asks_ahead);
         let inputs = work.inputs(index);
         match &work.input.held {
             Held::Block256(held) => {
-                in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_256, &tile, &held[inputs], &mut *sums);
+                in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_256, &tile, &held[inputs], [&mut *sums]);
             }
             Held::Block32(held) => {
-                in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_32, &tile, &held[inputs], &mut *sums);
+                in_strips!([1 2 3 4 5 6 7 8], accumulate::scale_per_32, &tile, &held[inputs], [&mut *sums]);
             }
             Held::Float(_) => unreachable!("floats have no tiles"),
         }
@@ -62,7 +64,7 @@ impl<'a, F: Scheme> Tile<'a, F> {
     }
 }
 
-impl<F: Scheme> Source for Tile<'_, F> {
+impl<F: Scheme> Source<1> for Tile<'_, F> {
     const HALVES: bool = F::HALVES;
     const MINIMA: bool = F::MINIMA;
 
@@ -95,27 +97,27 @@ impl<F: Scheme> Source for Tile<'_, F> {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn group(block: &Self::Block, group: usize) -> __m512i {
+    unsafe fn group(block: &Self::Block, _: usize, group: usize) -> __m512i {
         block[group]
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn scale(&self, sub: usize) -> __m512 {
+    unsafe fn scale(&self, _: usize, sub: usize) -> __m512 {
         // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::scale(self.scales, self.head, sub) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn minima(&self, pair: usize) -> __m512i {
+    unsafe fn minima(&self, _: usize, pair: usize) -> __m512i {
         // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::minima(self.scales, pair) }
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn floor(&self, block: usize) -> __m512 {
+    unsafe fn floor(&self, _: usize, block: usize) -> __m512 {
         // SAFETY: this function has the features of the scheme's; `open` saw a whole tile.
         unsafe { F::floor(self.scales, self.blocks, block) }
     }

@@ -40,27 +40,39 @@ impl Kernels for Avx512 {
         unsafe { unpack::unpack(format, tile, blocks, panel) }
     }
 
-    fn accumulate_256(self, format: Format, panel: &Panel, inputs: &[Rounded256], sums: &mut [[f32; LANES]]) {
+    fn accumulate_256(
+        self,
+        format: Format,
+        panels: &[Panel],
+        inputs: &[Rounded256],
+        sums: &mut [[f32; LANES]],
+    ) {
         let start = tile::start(format).unwrap_or(0);
         // SAFETY: `self` proves that the machine has the features.
         unsafe {
             match (tile::has_halves(format), tile::has_minima(format)) {
-                (false, false) => unpack::accumulate_256::<false, false>(panel, start, inputs, sums),
-                (false, true) => unpack::accumulate_256::<false, true>(panel, start, inputs, sums),
-                (true, false) => unpack::accumulate_256::<true, false>(panel, start, inputs, sums),
-                (true, true) => unpack::accumulate_256::<true, true>(panel, start, inputs, sums),
+                (false, false) => unpack::accumulate_256::<false, false>(panels, start, inputs, sums),
+                (false, true) => unpack::accumulate_256::<false, true>(panels, start, inputs, sums),
+                (true, false) => unpack::accumulate_256::<true, false>(panels, start, inputs, sums),
+                (true, true) => unpack::accumulate_256::<true, true>(panels, start, inputs, sums),
             }
         }
     }
 
-    fn accumulate_32(self, format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]) {
+    fn accumulate_32(
+        self,
+        format: Format,
+        panels: &[Panel],
+        inputs: &[Rounded32],
+        sums: &mut [[f32; LANES]],
+    ) {
         let start = tile::start(format).unwrap_or(0);
         // SAFETY: `self` proves that the machine has the features.
         unsafe {
             if tile::has_minima(format) {
-                unpack::accumulate_32::<true>(panel, start, inputs, sums);
+                unpack::accumulate_32::<true>(panels, start, inputs, sums);
             } else {
-                unpack::accumulate_32::<false>(panel, start, inputs, sums);
+                unpack::accumulate_32::<false>(panels, start, inputs, sums);
             }
         }
     }

@@ -10,13 +10,13 @@ macro_rules! in_strips {
         for strips in (1..=inputs.len().div_ceil(longest)).rev() {
             match inputs.len().div_ceil(strips) {
                 $($length => {
-                    let (Some((strip, inputs_left)), Some((strip_sums, sums_left))) =
-                        (inputs.split_first_chunk::<$length>(), sums.split_first_chunk_mut::<$length>())
-                    else {
-                        unreachable!("the strips are as long as the rows together")
-                    };
+                    let strip = inputs.split_off(..$length).and_then(|strip| strip.as_array::<$length>());
+                    let strip = strip.expect("the strips are as long as the rows together");
+                    let strip_sums = sums.each_mut().map(|sums| {
+                        let strip = sums.split_off_mut(..$length).and_then(|strip| strip.as_mut_array::<$length>());
+                        strip.expect("there are as many sums as rows")
+                    });
                     $kernel($source, strip, strip_sums);
-                    (inputs, sums) = (inputs_left, sums_left);
                 })+
                 _ => unreachable!("no strip is longer than the longest"),
             }

@@ -56,45 +56,63 @@ fn unpack_as<F: Scheme>(tile: &[Line], blocks: usize, panel: &mut Panel) {
     }
 }
 
-/// Adds the products of a panel and rows with a scale per 256.
+/// Adds the products of panels and rows with a scale per 256.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 pub(super) fn accumulate_256<const HALVES: bool, const MINIMA: bool>(
-    panel: &Panel,
+    panels: &[Panel],
     start: usize,
     inputs: &[Rounded256],
     sums: &mut [[f32; LANES]],
 ) {
-    let source = Unpacked::<HALVES, MINIMA> { panel, start: start.min(2) };
-    in_strips!([1 2 3 4 5 6 7 8 9 10 11 12], accumulate::scale_per_256, &source, inputs, sums);
+    if let Some(panels) = panels.as_array::<2>() {
+        let source = Unpacked::<2, HALVES, MINIMA> { panels, start: start.min(2) };
+        let sums: [_; 2] = sums.split_at_mut(inputs.len()).into();
+        in_strips!([1 2 3 4 5 6], accumulate::scale_per_256, &source, inputs, sums);
+    } else {
+        let source = Unpacked::<1, HALVES, MINIMA> { panels: one(panels), start: start.min(2) };
+        in_strips!([1 2 3 4 5 6], accumulate::scale_per_256, &source, inputs, [sums]);
+    }
 }
 
-/// Adds the products of a panel and rows with a scale per 32.
+/// Adds the products of panels and rows with a scale per 32.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 pub(super) fn accumulate_32<const MINIMA: bool>(
-    panel: &Panel,
+    panels: &[Panel],
     start: usize,
     inputs: &[Rounded32],
     sums: &mut [[f32; LANES]],
 ) {
-    let source = Unpacked::<false, MINIMA> { panel, start: start.min(2) };
-    in_strips!([1 2 3 4 5 6 7 8 9 10 11 12], accumulate::scale_per_32, &source, inputs, sums);
+    if let Some(panels) = panels.as_array::<2>() {
+        let source = Unpacked::<2, false, MINIMA> { panels, start: start.min(2) };
+        let sums: [_; 2] = sums.split_at_mut(inputs.len()).into();
+        in_strips!([1 2 3 4 5 6], accumulate::scale_per_32, &source, inputs, sums);
+    } else {
+        let source = Unpacked::<1, false, MINIMA> { panels: one(panels), start: start.min(2) };
+        in_strips!([1 2 3 4 5 6], accumulate::scale_per_32, &source, inputs, [sums]);
+    }
 }
 
-/// A panel as a source of weights.
-struct Unpacked<'a, const HALVES: bool, const MINIMA: bool> {
-    panel: &'a Panel,
+fn one(panels: &[Panel]) -> &[Panel; 1] {
+    panels.as_array().expect("there are one or two panels")
+}
+
+/// Panels as a source of weights.
+struct Unpacked<'a, const N: usize, const HALVES: bool, const MINIMA: bool> {
+    panels: &'a [Panel; N],
     start: usize,
 }
 
-impl<'a, const HALVES: bool, const MINIMA: bool> Source for Unpacked<'a, HALVES, MINIMA> {
+impl<'a, const N: usize, const HALVES: bool, const MINIMA: bool> Source<N>
+    for Unpacked<'a, N, HALVES, MINIMA>
+{
     const HALVES: bool = HALVES;
     const MINIMA: bool = MINIMA;
 
-    type Block = &'a [Line; 8];
+    type Block = [&'a [Line; 8]; N];
 
     #[inline]
     fn blocks(&self) -> usize {
-        self.panel.blocks
+        self.panels[0].blocks
     }
 
     #[inline]
@@ -105,30 +123,30 @@ impl<'a, const HALVES: bool, const MINIMA: bool> Source for Unpacked<'a, HALVES,
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn block(&self, block: usize) -> Self::Block {
-        &self.panel.codes[block]
+        self.panels.each_ref().map(|panel| &panel.codes[block])
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn group(block: &Self::Block, group: usize) -> __m512i {
-        load::line(&block[group])
+    unsafe fn group(block: &Self::Block, n: usize, group: usize) -> __m512i {
+        load::line(&block[n][group])
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn scale(&self, sub: usize) -> __m512 {
-        load::floats(&self.panel.scales[sub])
+    unsafe fn scale(&self, n: usize, sub: usize) -> __m512 {
+        load::floats(&self.panels[n].scales[sub])
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn minima(&self, pair: usize) -> __m512i {
-        load::integers(&self.panel.minima[pair])
+    unsafe fn minima(&self, n: usize, pair: usize) -> __m512i {
+        load::integers(&self.panels[n].minima[pair])
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn floor(&self, block: usize) -> __m512 {
-        load::floats(&self.panel.floors[block])
+    unsafe fn floor(&self, n: usize, block: usize) -> __m512 {
+        load::floats(&self.panels[n].floors[block])
     }
 }
