@@ -52,6 +52,7 @@ mod quantize;
 mod tile;
 
 mod attention;
+mod ballast;
 mod elementwise;
 mod kv;
 mod norm;
@@ -68,6 +69,7 @@ mod x86;
 
 pub use activations::Activations;
 pub use attention::{AttendSpan, AttentionRules};
+pub use ballast::Ballast;
 pub use cpu::Cpu;
 pub use elementwise::Nonlinearity;
 pub use epilogue::Store;

@@ -50,6 +50,10 @@ impl Ours {
         for (flag, value) in flags {
             command.arg(flag).arg(value.to_string());
         }
+        let reads_all = matches!(point.work, Work::Decode { .. });
+        if reads_all {
+            command.arg("--memory");
+        }
         let (printed, command) = process::output(&mut command)?;
         let figures: Value =
             serde_json::from_slice(&printed).with_context(|| format!("reading the output of {command}"))?;
@@ -57,6 +61,10 @@ impl Ours {
         let rate = figures[part]["tokens_per_second"]["median"]
             .as_f64()
             .with_context(|| format!("{command} did not print the median of {part}"))?;
-        Ok(Turn { rates: vec![rate], command })
+        let memory = &figures["memory"];
+        let bandwidth = memory["gigabytes_per_second"]["median"].as_f64();
+        let share = memory["bytes_per_token"].as_f64().zip(bandwidth);
+        let shares = share.map(|(bytes, bandwidth)| rate * bytes / 1e9 / bandwidth);
+        Ok(Turn { rates: vec![rate], shares: shares.into_iter().collect(), command })
     }
 }

@@ -109,7 +109,7 @@ impl Peer {
         let samples = figures[0]["samples_ts"].as_array().into_iter().flatten();
         let rates: Vec<f64> = samples.filter_map(Value::as_f64).collect();
         ensure!(!rates.is_empty(), "{command} printed no samples");
-        Ok(Turn { rates, command })
+        Ok(Turn::new(rates, command))
     }
 
     fn batched(
@@ -134,7 +134,7 @@ impl Peer {
         let figures: Value =
             serde_json::from_str(line).with_context(|| format!("reading the output of {command}"))?;
         let rate = figures["speed_tg"].as_f64().with_context(|| format!("{command} printed no speed_tg"))?;
-        Ok(Turn { rates: vec![rate], command })
+        Ok(Turn::new(vec![rate], command))
     }
 
     fn command(&self, program: &str, point: &Point) -> Command {

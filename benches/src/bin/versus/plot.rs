@@ -135,7 +135,7 @@ mod tests {
     use crate::process::Turn;
 
     fn turn(rates: &[f64]) -> Turn {
-        Turn { rates: rates.to_vec(), command: String::new() }
+        Turn::new(rates.to_vec(), String::new())
     }
 
     /// Measures that our side, the peer's default and another configuration have these medians.

@@ -4,10 +4,20 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// What one turn gave: rates per second (more is better) and the command that gave them.
+/// What one turn gave.
 pub(crate) struct Turn {
+    /// Per second: more is better.
     pub(crate) rates: Vec<f64>,
+    /// The shares of the memory bandwidth that they are, where that was measured.
+    pub(crate) shares: Vec<f64>,
+    /// The command that gave them.
     pub(crate) command: String,
+}
+
+impl Turn {
+    pub(crate) fn new(rates: Vec<f64>, command: String) -> Self {
+        Self { rates, shares: Vec::new(), command }
+    }
 }
 
 /// Runs a command and returns what it printed, and how the command looks in a shell.

@@ -27,12 +27,15 @@ pub(crate) struct Measured {
 #[derive(Default)]
 pub(crate) struct Side {
     rates: Vec<f64>,
+    /// Of the memory bandwidth that was measured right after.
+    shares: Vec<f64>,
     command: String,
 }
 
 impl Side {
     pub(crate) fn add(&mut self, turn: Turn) {
         self.rates.extend(turn.rates);
+        self.shares.extend(turn.shares);
         self.command = turn.command;
     }
 
@@ -40,8 +43,17 @@ impl Side {
         median(&mut self.rates.clone())
     }
 
+    /// The share of the memory bandwidth, where it was measured.
+    fn share(&self) -> Option<f64> {
+        (!self.shares.is_empty()).then(|| median(&mut self.shares.clone()))
+    }
+
     fn to_json(&self) -> Value {
-        json!({ "median": self.median(), "rates": self.rates, "command": self.command })
+        let mut side = json!({ "median": self.median(), "rates": self.rates, "command": self.command });
+        if let Some(share) = self.share() {
+            side["share_of_bandwidth"] = share.into();
+        }
+        side
     }
 }
 
@@ -129,20 +141,25 @@ impl fmt::Display for Report {
                 writeln!(f, "command    {}", side.command)?;
             }
         }
-        writeln!(f, "\nTokens per second, medians; in brackets the range of ours.\n")?;
         writeln!(
             f,
-            "| model | threads | work | stack | llama.cpp default | llama.cpp best | to default | to best |"
+            "\nTokens per second, medians; in brackets the range of ours. At the end what our decoding reads of what memory gave right after.\n"
         )?;
-        writeln!(f, "| --- | --: | --- | --: | --: | --: | --: | --: |")?;
+        writeln!(
+            f,
+            "| model | threads | work | stack | llama.cpp default | llama.cpp best | to default | to best | of bandwidth |"
+        )?;
+        writeln!(f, "| --- | --: | --- | --: | --: | --: | --: | --: | --: |")?;
         for measured in &self.points {
             let (config, best) = measured.best();
             let (ours, default) = (measured.ours.median(), measured.default_rate());
             let lowest = measured.ours.rates.iter().copied().fold(f64::INFINITY, f64::min);
             let highest = measured.ours.rates.iter().copied().fold(0.0, f64::max);
+            let share =
+                measured.ours.share().map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share));
             writeln!(
                 f,
-                "| {} | {} | {} | {ours:.1} ({lowest:.1}–{highest:.1}) | {default:.1} | {best:.1} ({config}) | {:.2} | {:.2} |",
+                "| {} | {} | {} | {ours:.1} ({lowest:.1}–{highest:.1}) | {default:.1} | {best:.1} ({config}) | {:.2} | {:.2} | {share} |",
                 measured.point.model_name(),
                 measured.point.threads,
                 measured.point.work,

@@ -16,5 +16,5 @@ pub(crate) fn measure(command: &mut Command, reps: u32) -> Result<Turn> {
         (_, shown) = process::output(command)?;
         rates.push(begin.elapsed().as_secs_f64().recip());
     }
-    Ok(Turn { rates, command: shown })
+    Ok(Turn::new(rates, shown))
 }

@@ -23,7 +23,7 @@ pub use candle::{CandleExecutor, DeviceKind};
 pub use cpu::CpuExecutor;
 pub use placement::Placement;
 pub(crate) use placement::usable_threads;
-pub use stack_kernels::{Level, UnknownLevel};
+pub use stack_kernels::{Ballast, Cpu, Level, UnknownLevel};
 
 /// Called with bytes loaded and bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
@@ -135,6 +135,11 @@ pub trait Executor: Send {
 
     /// Bytes of the weights in memory.
     fn weight_bytes(&self) -> u64;
+
+    /// Bytes of the weights that computing one token reads, where that is known.
+    fn weight_bytes_per_token(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Why a batch was not computed.

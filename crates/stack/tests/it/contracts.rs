@@ -187,6 +187,16 @@ fn bench_reports_what_its_contract_says() {
     assert_ne!(by_candle["isa"], report["isa"]);
     let eight_bits = bench(&["--prompt", "2", "--generate", "1", "--kv-cache", "q8_0"]);
     assert_eq!(eight_bits["device"], "cpu");
+    let with_memory = bench(&["--prompt", "1", "--generate", "4", "--depth", "8", "--memory"]);
+    let rate = |name: &str| with_memory["memory"]["gigabytes_per_second"][name].as_f64().unwrap();
+    assert!(0.0 < rate("min") && rate("min") <= rate("max"));
+    let deeper = bench(&["--prompt", "0", "--generate", "4", "--depth", "24", "--memory"]);
+    let read = |report: &Value| report["memory"]["bytes_per_token"].as_u64().unwrap();
+    let shown = stack(&["show", path.to_str().unwrap(), "--json"]).json();
+    assert_eq!(
+        read(&deeper) - read(&with_memory),
+        16 * shown["memory"]["cache_bytes_per_token"].as_u64().unwrap()
+    );
     assert!(bench(&["--prompt", "0", "--generate", "1"]).get("prefill").is_none());
     assert!(bench(&["--prompt", "1", "--generate", "0"]).get("decode").is_none());
 }

@@ -60,6 +60,15 @@ impl Experts {
         }
     }
 
+    /// Bytes of the experts that one token does not use.
+    pub(super) fn unused_bytes_per_token(&self) -> u64 {
+        let ExpertsSpec { count, used, .. } = self.spec;
+        let matrices = self.gate.iter().flatten().chain(&self.up).chain(&self.down);
+        let bytes: u64 = matrices.map(|linear| linear.matrix.bytes() as u64).sum();
+        // Experts are of one shape.
+        bytes / count.max(1) as u64 * count.saturating_sub(used) as u64
+    }
+
     fn route(&self, cpu: &Cpu, scratch: &mut Scratch, x: &[f32]) -> Assignment {
         let Scratch { inputs, gate, .. } = scratch;
         let rows = x.len() / self.router.matrix.cols();

@@ -97,6 +97,16 @@ impl Layer {
         }
     }
 
+    /// Bytes of its experts that one token does not use.
+    pub(super) fn unused_bytes_per_token(&self) -> u64 {
+        let routed = match &self.feed_forward {
+            Some(FeedForwardLayer::Experts(experts)) => Some(&**experts),
+            _ => None,
+        };
+        let side = self.side.as_ref().map(|(_, experts)| experts);
+        routed.into_iter().chain(side).map(Experts::unused_bytes_per_token).sum()
+    }
+
     fn mix(&self, pass: &mut Pass<'_>, scratch: &mut Scratch, x: &[f32], sum: &mut Sum<'_>) {
         let (mixed, output) = match &self.mixer {
             MixerLayer::Attention(attention) => (attention.mix(pass, scratch, x), &attention.output),

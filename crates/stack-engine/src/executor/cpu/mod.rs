@@ -114,6 +114,13 @@ impl Executor for CpuExecutor {
     fn weight_bytes(&self) -> u64 {
         self.weight_bytes
     }
+
+    fn weight_bytes_per_token(&self) -> Option<u64> {
+        // Of the embeddings a token reads its row, unless they make the logits, too.
+        let looked_up = if self.output.is_some() { self.embedding.bytes() as u64 } else { 0 };
+        let unused: u64 = self.layers.iter().map(Layer::unused_bytes_per_token).sum();
+        Some(self.weight_bytes - looked_up - unused)
+    }
 }
 
 impl CpuExecutor {

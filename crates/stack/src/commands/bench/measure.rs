@@ -78,6 +78,11 @@ impl Bench {
         Ok(Self { executor, start })
     }
 
+    /// What computes.
+    pub(super) fn executor(&self) -> &dyn Executor {
+        &*self.executor
+    }
+
     /// Does the work on copies of the start and returns how long it took. Copying is not measured.
     pub(super) fn seconds(&mut self, work: Work) -> Result<f64, CommandError> {
         let sequences =

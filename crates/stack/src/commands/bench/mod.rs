@@ -1,15 +1,19 @@
 //! `stack bench`: how fast a model computes.
 
 mod measure;
+mod memory;
 mod spread;
 
 use std::time::Instant;
 
 use clap::{Args, value_parser};
 use serde::Serialize;
+use stack_engine::engine::cache_bytes_per_token;
+use stack_engine::executor::Placement;
 use stack_engine::spec::DecoderSpec;
 
 use self::measure::{Bench, Work};
+use self::memory::Memory;
 use self::spread::Spread;
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
@@ -37,6 +41,9 @@ pub(crate) struct Arguments {
     /// Measure this many times, after once to warm up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
     reps: u32,
+    /// Measure as well how fast memory is read, which bounds decoding
+    #[arg(long)]
+    memory: bool,
     #[command(flatten)]
     access: AccessArguments,
     #[command(flatten)]
@@ -60,6 +67,8 @@ struct Report {
     prefill: Option<Speed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decode: Option<Speed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<Memory>,
 }
 
 #[derive(Serialize)]
@@ -67,6 +76,15 @@ struct Speed {
     tokens: u32,
     reps: u32,
     tokens_per_second: Spread,
+}
+
+impl Report {
+    /// What decoding reads of what memory gives, if both are known.
+    fn share_read(&self) -> Option<f64> {
+        let (decode, memory) = (self.decode.as_ref()?, self.memory.as_ref()?);
+        let read = memory.bytes_per_token? as f64 / 1e9 * decode.tokens_per_second.median;
+        Some(read / memory.gigabytes_per_second.median)
+    }
 }
 
 /// Measures.
@@ -85,6 +103,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .speed(&mut bench, Work::Prefill { tokens: arguments.prompt, sequences: arguments.batch })?;
     let decode = Work::Decode { tokens: arguments.generate, sequences: arguments.batch };
     let decode = arguments.speed(&mut bench, decode)?;
+    let peak_rss_bytes = machine::peak_memory_bytes();
+    let memory = if arguments.memory {
+        Memory::measure(&placement, arguments.bytes_per_token(&bench, &placement))
+    } else {
+        None
+    };
     let report = Report {
         model: id,
         size_bytes,
@@ -93,9 +117,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         isa: machine::instruction_set(&placement),
         commit: env!("STACK_COMMIT"),
         load_seconds,
-        peak_rss_bytes: machine::peak_memory_bytes(),
+        peak_rss_bytes,
         prefill,
         decode,
+        memory,
     };
     let mut data = Data::new();
     if arguments.json { data.json(&report) } else { print(&report, &mut data) }
@@ -111,6 +136,14 @@ impl Arguments {
         }
         let message = format!("{needed} tokens do not fit the context of {}", spec.context_trained);
         Err(CommandError::new(Kind::Limit, message).hint("lower --depth, --prompt or --generate"))
+    }
+
+    /// Returns what generating one token of one sequence reads: its weights, and half way to the last token the cache.
+    fn bytes_per_token(&self, bench: &Bench, placement: &Placement) -> Option<u64> {
+        let executor = bench.executor();
+        let weights = executor.weight_bytes_per_token().filter(|_| self.batch == 1 && self.generate > 0)?;
+        let cached = u64::from(self.depth) + u64::from(self.generate / 2);
+        Some(weights + cache_bytes_per_token(executor.spec(), placement) * cached)
     }
 
     /// Does the work once to warm up, then as often as asked.
@@ -145,6 +178,13 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
             let tokens = format!("{tokens} ×{reps}");
             data.line(&format!("{name:<8} {tokens:<9} {min:>8.1}  {median:>8.1}   {max:>8.1}"))?;
         }
+    }
+    if let Some(Memory { gigabytes_per_second: Spread { min, median, max }, .. }) = report.memory {
+        data.line("GB/s                  min     median        max")?;
+        data.line(&format!("memory   read      {min:>8.1}  {median:>8.1}   {max:>8.1}"))?;
+    }
+    if let Some(share) = report.share_read() {
+        data.line(&format!("decode   reads {:.0} % of what memory gives", 100.0 * share))?;
     }
     Ok(())
 }
