@@ -165,7 +165,7 @@ impl<'a> Attend<'a> {
             let unpack = Unpack { source: &source, pages: pages.clone(), pairs: panel };
             self.score(lanes, &lanes.enter(unpack), &keys.units, &pages, vectors);
         }
-        self.soften_all(lanes, start, &pages, &values.units, vectors, totals);
+        self.soften_all(lanes, start, &values.units, vectors, totals);
         let groups = rules.value_length.div_ceil(LANES);
         let rounding = values.rounding(lanes, pages.clone(), following);
         let source = Values { rounding, groups };
@@ -236,7 +236,6 @@ impl<'a> Attend<'a> {
         &self,
         lanes: L,
         start: usize,
-        pages: &Range<usize>,
         value_units: &[&[f32; LANES]; TILE / LANES],
         vectors: &mut Vectors<'_>,
         totals: &mut Totals<'_>,
@@ -249,7 +248,7 @@ impl<'a> Attend<'a> {
             let seen = rules.seen(position);
             let end = seen.end.saturating_sub(start).min(TILE);
             let seen = seen.start.saturating_sub(start).min(end)..end;
-            let view = View { start, pages: pages.clone(), seen };
+            let view = View { start, seen };
             for head in 0..group {
                 let vector = (row - unit.rows.start) * group + head;
                 let slope = rules.slopes.map(|slopes| slopes[unit.kv_head * group + head]);
@@ -263,7 +262,7 @@ impl<'a> Attend<'a> {
                     &mut vectors.weights[vector],
                 );
                 vectors.weight_units[vector] =
-                    round_weights(lanes, scores, value_units, pages.clone(), &mut vectors.pairs[vector]);
+                    round_weights(lanes, scores, value_units, &mut vectors.pairs[vector]);
             }
         }
     }

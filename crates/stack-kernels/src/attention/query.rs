@@ -1,7 +1,5 @@
 //! Queries and weights as whole numbers.
 
-use std::ops::Range;
-
 use super::TILE;
 use super::softmax::Tile;
 use crate::kv::WHOLE_MAX;
@@ -39,20 +37,19 @@ pub(super) fn round_weights<L: Lanes>(
     lanes: L,
     weights: &Tile,
     units: &[&[f32; LANES]; TILE / LANES],
-    pages: Range<usize>,
     pairs: &mut Pairs,
 ) -> f32 {
     let zero = lanes.splat(0.0);
     let mut scaled = [zero; TILE / LANES];
     let mut top = zero;
-    for page in pages.clone() {
-        scaled[page] = lanes.mul(lanes.load(&weights[page]), lanes.load(units[page]));
-        top = lanes.max(scaled[page], top);
+    for ((scaled, weights), units) in scaled.iter_mut().zip(weights).zip(units) {
+        *scaled = lanes.mul(lanes.load(weights), lanes.load(units));
+        top = lanes.max(*scaled, top);
     }
     let unit = lanes.largest(top) / WEIGHT_MAX;
     let inverse = lanes.splat(inverse(unit));
-    for page in pages {
-        lanes.store_neighbours(lanes.round(lanes.mul(scaled[page], inverse)), &mut pairs[page]);
+    for (scaled, pairs) in scaled.into_iter().zip(pairs) {
+        lanes.store_neighbours(lanes.round(lanes.mul(scaled, inverse)), pairs);
     }
     unit
 }

@@ -14,9 +14,7 @@ pub(super) type Tile = [[f32; LANES]; TILE / LANES];
 pub(super) struct View {
     /// The position of its first token.
     pub(super) start: usize,
-    /// The pages whose scores were computed.
-    pub(super) pages: Range<usize>,
-    /// What the query vector sees, counted from the first token.
+    /// What the query vector sees, counted from the first token: other scores may be anything.
     pub(super) seen: Range<usize>,
 }
 
@@ -63,11 +61,11 @@ pub(super) fn soften<L: Lanes>(
     largest: &mut f32,
     weights: &mut [f32; LANES],
 ) -> f32 {
-    let View { start, pages, seen } = view;
+    let View { start, seen } = view;
     let hidden = lanes.splat(f32::NEG_INFINITY);
     let mut top = hidden;
-    for page in pages.clone() {
-        let mut scores = lanes.load(&tile[page]);
+    for (page, kept) in tile.iter_mut().enumerate() {
+        let mut scores = lanes.load(kept);
         if let Some(cap) = bend.softcap {
             scores = cap.apply(lanes, scores);
         }
@@ -82,7 +80,7 @@ pub(super) fn soften<L: Lanes>(
             scores = lanes.select_less(places, lanes.splat(seen.start as f32), hidden, scores);
             scores = lanes.select_less(places, lanes.splat(seen.end as f32), scores, hidden);
         }
-        lanes.store(scores, &mut tile[page]);
+        lanes.store(scores, kept);
         top = lanes.max(top, scores);
     }
     let before = *largest;
@@ -98,9 +96,9 @@ pub(super) fn soften<L: Lanes>(
         lanes.store(change, &mut all);
         factor = all[0];
     }
-    for page in pages.clone() {
-        let weight = exp(lanes, lanes.sub(lanes.load(&tile[page]), lanes.splat(finite)));
-        lanes.store(weight, &mut tile[page]);
+    for kept in tile {
+        let weight = exp(lanes, lanes.sub(lanes.load(kept), lanes.splat(finite)));
+        lanes.store(weight, kept);
         sum = lanes.add(sum, weight);
     }
     lanes.store(sum, weights);

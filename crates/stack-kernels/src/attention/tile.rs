@@ -9,6 +9,7 @@
     reason = "loops with constant bounds become straight code, iterators over arrays of registers become calls"
 )]
 
+use std::hint::black_box;
 use std::ops::Range;
 
 use super::TILE;
@@ -187,6 +188,8 @@ impl<S: Source> Mix<'_, S> {
                 }
             }
         }
+        // What the compiler sees indexed by a variable it keeps in memory. This copy is, and the sums above are not.
+        let sums = black_box(sums);
         for v in 0..V {
             let (unit, factor) = (lanes.splat(self.units[v]), lanes.splat(self.factors[v]));
             for (g, mixed) in self.mixed[v * groups + first..][..G].iter_mut().enumerate() {
