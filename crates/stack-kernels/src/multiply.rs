@@ -268,7 +268,7 @@ impl Work<'_> {
 /// Panels that are multiplied together, so that an activation that was read serves each of them.
 const PANELS: usize = 2;
 
-/// Rows of activations at a time: 256 columns of them fit the nearest cache, all columns the second.
+/// Rows of activations at a time: all columns of them fit the second cache.
 const ROWS: usize = 128;
 
 /// Sums that are stored together, 32 KiB: of four groups for the most rows, a few lines side by side of each.

@@ -9,8 +9,8 @@
 //! for each m: f[n][m] = f[n][m] − floor[n] · Σ minima[n]·sums[m];  sums[n][m] = f[n][m] · scale[m] + sums[n][m]
 //! ```
 //!
-//! `N` and `M` are known to the compiler, so that `i` and `f` are registers: two of each, and three for everything else. With
-//! one source each product reads an activation, as many as a core can read beside its products; with two every other does.
+//! `N` and `M` are known to the compiler, so that `i` and `f` are registers, and a few are left for everything else. Where
+//! `N` is 1 each dot product reads an activation, which is all that a core can read meanwhile; where it is 2 every other.
 
 #![expect(
     clippy::needless_range_loop,

@@ -2,7 +2,8 @@
 
 /// Runs a kernel over strips of rows: as few as there can be, of lengths that differ by one at most.
 ///
-/// The first argument lists the lengths that the kernel is compiled for: those from 1 to the longest.
+/// The first argument lists the lengths that the kernel is compiled for: those from 1 to the longest. The last one holds
+/// a slice of sums, one for each row, for each sixteen rows of weights.
 macro_rules! in_strips {
     ([$($length:literal)+], $kernel:path, $source:expr, $inputs:expr, $sums:expr) => {{
         let longest = [$($length),+].len();
