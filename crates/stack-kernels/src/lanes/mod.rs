@@ -16,7 +16,9 @@ mod scalar;
 
 pub(crate) use exp::{exp, sigmoid_inverse};
 
-use crate::level::{Level, Tier};
+use crate::level::Level;
+#[cfg(target_arch = "x86_64")]
+use crate::level::Tier;
 
 /// How many numbers the lanes hold.
 pub(crate) const LANES: usize = 16;
