@@ -50,8 +50,7 @@ impl Ours {
         for (flag, value) in flags {
             command.arg(flag).arg(value.to_string());
         }
-        let reads_all = matches!(point.work, Work::Decode { .. });
-        if reads_all {
+        if matches!(point.work, Work::Decode { .. }) {
             command.arg("--memory");
         }
         let (printed, command) = process::output(&mut command)?;

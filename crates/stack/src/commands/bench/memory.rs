@@ -22,13 +22,14 @@ impl Memory {
     pub(super) fn measure(placement: &Placement, bytes_per_token: Option<u64>) -> Option<Self> {
         let cpu = Cpu::new(placement.level, placement.threads);
         let ballast = Ballast::new(&cpu, BYTES);
+        let bytes = ballast.bytes();
         let pass = || {
             let started = Instant::now();
             std::hint::black_box(cpu.read(&ballast));
-            BYTES as f64 / 1e9 / started.elapsed().as_secs_f64()
+            bytes as f64 / 1e9 / started.elapsed().as_secs_f64()
         };
         let rates = Spread::of((0..PASSES).map(|_| pass()).collect());
-        rates.map(|gigabytes_per_second| Self { bytes: BYTES, gigabytes_per_second, bytes_per_token })
+        rates.map(|gigabytes_per_second| Self { bytes, gigabytes_per_second, bytes_per_token })
     }
 }
 
