@@ -1,9 +1,8 @@
 //! The float kernels for any instruction set.
 //!
 //! A tile is a few rows of activations times one or two groups of weights, over one block of k, with all sums in
-//! registers. Few rows of activations walk the weights as they lie in memory. Many rows finish a block of k for all
-//! groups before the next block, so that the activations stay in the second-level cache, and widen weights to floats
-//! once for all of them.
+//! registers. Few tiles walk the weights as they lie in memory. Many finish a block of k for all groups before the next
+//! block, so that the activations stay in the second-level cache, and widen weights to floats once for all of them.
 
 use std::marker::PhantomData;
 
@@ -54,7 +53,7 @@ pub(crate) unsafe fn multiply_any<V: Lanes>(task: &mut FloatTask<'_>) {
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>) {
     let groups = task.checked_groups();
-    if task.rows.len() > TILE {
+    if task.rows.len() > F::FEW {
         // SAFETY: the lengths were checked just now; the caller vouches for the instructions.
         unsafe { panels::<V, F>(task, groups) };
     } else if !task.rows.is_empty() {
@@ -63,17 +62,16 @@ pub(crate) unsafe fn multiply<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>) {
     }
 }
 
-/// Multiplies one tile of activations.
+/// Multiplies few tiles of activations.
 ///
 /// # Safety
 ///
 /// The processor must have the instructions of `V` and `F`, and the task must have been checked to have that many
-/// groups and one tile of activations.
+/// groups.
 #[inline(always)]
 unsafe fn stream<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
     let weights = Line::bytes(task.weights);
     let group_bytes = weights.len() / groups;
-    let (x, width) = task.input.tile(task.rows.start);
     let block = BLOCK / F::WEIGHTS;
     let together = groups_of_tile::<V>(task.rows.len());
     for group in (0..groups).step_by(together) {
@@ -83,10 +81,20 @@ unsafe fn stream<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize)
             let first = weights[group * group_bytes + step * F::BYTES..].as_ptr();
             let second = first.wrapping_add(group_bytes);
             let weights = Weights::<F> { groups: [first, second], count, steps, terms: PhantomData };
-            let x = X { elements: &x[step * width..], width, rows: task.rows.len() };
-            // SAFETY: the groups hold these steps, and each row of sums has room for the groups; the caller vouches
-            // for the instructions.
-            unsafe { tiles::<V, F, true>(&weights, &x, &mut task.sums[group..], groups) };
+            for (tile, first) in task.rows.clone().step_by(TILE).enumerate() {
+                let (x, width) = task.input.tile(first);
+                let x = X { elements: &x[step * width..], width, rows: TILE.min(task.rows.end - first) };
+                let sums = &mut task.sums[tile * TILE * groups + group..];
+                // SAFETY: the groups hold these steps, and each row of sums has room for the groups; the caller vouches
+                // for the instructions.
+                unsafe {
+                    if tile == 0 {
+                        tiles::<V, F, true>(&weights, &x, sums, groups);
+                    } else {
+                        tiles::<V, F, false>(&weights, &x, sums, groups);
+                    }
+                }
+            }
         }
     }
 }

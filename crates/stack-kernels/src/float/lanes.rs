@@ -1,5 +1,6 @@
 //! What an instruction set must offer to the float kernels.
 
+use super::rows::TILE;
 use crate::tile::LANES;
 
 /// One float for each of the 16 rows of a group.
@@ -94,6 +95,8 @@ pub(crate) trait Terms<V> {
     const BYTES: usize;
     /// Weights of one row in a step.
     const WEIGHTS: usize = 1;
+    /// Rows of activations up to which weights are read once, as they come from memory, and prepared for each tile.
+    const FEW: usize = 4 * TILE;
 
     /// Reads a step of weights.
     ///
@@ -216,6 +219,8 @@ impl<V: Lanes> Terms<V> for Pairs {
     type Activation = (V, V);
     const BYTES: usize = 4 * LANES;
     const WEIGHTS: usize = 2;
+    /// Both sides are widened, which is worth doing once from the second tile on.
+    const FEW: usize = TILE;
 
     #[inline(always)]
     unsafe fn weights(from: *const u8) -> (V, V) {
