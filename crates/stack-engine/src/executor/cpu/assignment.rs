@@ -13,9 +13,9 @@ pub(super) struct Assignment {
     pub(super) rows: Vec<u32>,
     /// The weight of each place.
     pub(super) weights: Vec<f32>,
-    /// The places of each row, in the order of experts: `used` for each.
-    places: Vec<u32>,
-    used: usize,
+    /// The places of each row, in the order of experts: as many for each.
+    pub(super) places: Vec<u32>,
+    row_count: usize,
 }
 
 impl Assignment {
@@ -36,7 +36,7 @@ impl Assignment {
             rows: Vec::with_capacity(rows as usize * used),
             weights: Vec::with_capacity(rows as usize * used),
             places: vec![0; rows as usize * used],
-            used,
+            row_count: rows as usize,
         };
         let mut filled = vec![0; rows as usize];
         for (expert, chosen) in by_expert.into_iter().enumerate().filter(|(_, chosen)| !chosen.is_empty()) {
@@ -55,12 +55,7 @@ impl Assignment {
 
     /// Number of rows.
     pub(super) fn row_count(&self) -> usize {
-        self.places.len() / self.used.max(1)
-    }
-
-    /// The places of one row.
-    pub(super) fn places_of(&self, row: usize) -> impl Iterator<Item = usize> {
-        self.places[row * self.used..][..self.used].iter().map(|&place| place as usize)
+        self.row_count
     }
 }
 
@@ -76,7 +71,7 @@ mod tests {
         assert_eq!(sorted.active, [(0, 0..1), (2, 1..3), (3, 3..4)]);
         assert_eq!(sorted.rows, [0, 0, 1, 1]);
         assert_eq!(sorted.weights, [0.25, 0.5, 1.0, 2.0]);
-        assert_eq!(sorted.places_of(0).collect::<Vec<_>>(), [0, 1]);
-        assert_eq!(sorted.places_of(1).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(sorted.places, [0, 1, 2, 3]);
+        assert_eq!(sorted.row_count(), 2);
     }
 }

@@ -6,7 +6,7 @@
 //! one region: their down matrices → each row sums what its experts returned
 //! ```
 
-use stack_kernels::{Activations, Cpu, Product, Store};
+use stack_kernels::{Activations, Cpu, Product, Store, Terms};
 
 use super::arena::{Buffer, Scratch, grain};
 use super::assignment::Assignment;
@@ -45,16 +45,9 @@ impl Experts {
         self.run(cpu, scratch, x, &assignment);
         let width = self.router.matrix.cols();
         let returned = scratch.spare.get(assignment.rows.len() * width);
-        cpu.for_rows(out, width, grain(width * self.spec.used), |first, part| {
-            for (row, out) in part.chunks_exact_mut(width).enumerate() {
-                out.fill(0.0);
-                for place in assignment.places_of(first + row) {
-                    let weight = if self.spec.weights_first { 1.0 } else { assignment.weights[place] };
-                    let returned = &returned[place * width..][..width];
-                    out.iter_mut().zip(returned).for_each(|(sum, y)| *sum += weight * y);
-                }
-            }
-        });
+        let ones = self.spec.weights_first.then(|| vec![1.0; assignment.rows.len()]);
+        let weights = ones.as_ref().unwrap_or(&assignment.weights);
+        cpu.weighted_sums(Terms { rows: returned, weights, places: &assignment.places }, out, width);
         if let Some(shared) = &self.shared {
             self.add_shared(cpu, scratch, shared, x, out);
         }
@@ -172,16 +165,19 @@ impl Grouped<'_> {
         let forms = jobs.each_ref().map(|(linears, _)| linears[0].input());
         let width = jobs[0].0[0].matrix.cols();
         self.inputs.read(self.cpu, x, width, forms);
-        // Jobs that take the same form share their parts.
+        // Jobs that take the same form share their parts. Each is copied by one thread.
         let first_with = forms.map(|form| forms.iter().position(|&other| other == form).unwrap_or(0));
         if self.parts.len() < N * active.len() {
             self.parts.resize_with(N * active.len(), Activations::new);
         }
         for job in (0..N).filter(|&job| first_with[job] == job) {
-            let parts = &mut self.parts[job * active.len()..];
-            for ((_, places), part) in active.iter().zip(parts) {
-                self.inputs.of(forms[job]).gather(&order[places.clone()], part);
-            }
+            let input = self.inputs.of(forms[job]);
+            let parts = &mut self.parts[job * active.len()..][..active.len()];
+            self.cpu.pool().for_chunks(parts, 1, &|index, parts| {
+                for part in parts {
+                    input.gather(&order[active[index].1.clone()], part);
+                }
+            });
         }
         let mut linears = Vec::with_capacity(N * active.len());
         let mut products = Vec::with_capacity(N * active.len());
