@@ -7,13 +7,13 @@ use std::arch::aarch64::{
 };
 use std::arch::asm;
 
-use crate::float::lanes::Lanes;
+use crate::float::floats;
 
 /// Sixteen floats in four registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Floats(pub(super) [float32x4_t; 4]);
 
-impl Lanes for Floats {
+impl floats::Floats for Floats {
     const SUMS: usize = 6;
     const ROWS: usize = 6;
 

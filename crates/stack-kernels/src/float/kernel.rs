@@ -6,8 +6,9 @@
 
 use std::marker::PhantomData;
 
-use super::lanes::{Half, Lanes, Pairs, Single, Terms};
+use super::floats::Floats;
 use super::rows::TILE;
+use super::terms::{Half, Pairs, Single, Terms};
 use super::{BLOCK, FloatTask, ROWS};
 use crate::buffer::Line;
 use crate::format::Format;
@@ -34,7 +35,7 @@ struct Weights<F> {
 ///
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(crate) unsafe fn multiply_any<V: Lanes>(task: &mut FloatTask<'_>) {
+pub(crate) unsafe fn multiply_any<V: Floats>(task: &mut FloatTask<'_>) {
     // SAFETY: the caller vouches for the instructions, and these terms need no others.
     unsafe {
         match task.format {
@@ -51,7 +52,7 @@ pub(crate) unsafe fn multiply_any<V: Lanes>(task: &mut FloatTask<'_>) {
 ///
 /// The processor must have the instructions of `V` and `F`.
 #[inline(always)]
-pub(crate) unsafe fn multiply<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>) {
+pub(crate) unsafe fn multiply<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>) {
     let groups = task.checked_groups();
     if task.rows.len() > F::FEW {
         // SAFETY: the lengths were checked just now; the caller vouches for the instructions.
@@ -69,7 +70,7 @@ pub(crate) unsafe fn multiply<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>) {
 /// The processor must have the instructions of `V` and `F`, and the task must have been checked to have that many
 /// groups.
 #[inline(always)]
-unsafe fn stream<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
+unsafe fn stream<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
     let weights = Line::bytes(task.weights);
     let group_bytes = weights.len() / groups;
     let block = BLOCK / F::WEIGHTS;
@@ -107,7 +108,7 @@ unsafe fn stream<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize)
 /// groups.
 #[expect(clippy::large_stack_arrays, reason = "128 KiB of the 2 MiB that a thread has")]
 #[inline(always)]
-unsafe fn panels<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
+unsafe fn panels<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
     let weights = Line::bytes(task.weights);
     let group_bytes = weights.len() / groups;
     let block = BLOCK / F::WEIGHTS;
@@ -156,7 +157,7 @@ unsafe fn panels<V: Lanes, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize)
 ///
 /// When `x` has fewer elements than the weights have steps, or its rows have no sums.
 #[inline(always)]
-unsafe fn tiles<V: Lanes, F: Terms<V>, const AHEAD: bool>(
+unsafe fn tiles<V: Floats, F: Terms<V>, const AHEAD: bool>(
     weights: &Weights<F>,
     x: &X<'_>,
     sums: &mut [[f32; LANES]],
@@ -193,7 +194,7 @@ unsafe fn tiles<V: Lanes, F: Terms<V>, const AHEAD: bool>(
 
 /// Returns how many groups a tile of some rows of activations takes: two where the registers suffice, for they hide
 /// each other's latency and are two streams from memory.
-const fn groups_of_tile<V: Lanes>(rows: usize) -> usize {
+const fn groups_of_tile<V: Floats>(rows: usize) -> usize {
     let rows = if rows < V::ROWS { rows } else { V::ROWS };
     if 2 * rows <= V::SUMS { 2 } else { 1 }
 }
@@ -213,7 +214,7 @@ struct Place {
 ///
 /// As for [`tiles`], with at least `ROWS` rows and `GROUPS` groups.
 #[inline(always)]
-unsafe fn tile<V: Lanes, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, const ROWS: usize>(
+unsafe fn tile<V: Floats, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, const ROWS: usize>(
     weights: &Weights<F>,
     at: Place,
 ) -> usize {

@@ -22,11 +22,12 @@
     reason = "so that they become part of a function that is compiled for the instructions"
 )]
 
+pub(crate) mod floats;
 pub(crate) mod kernel;
-pub(crate) mod lanes;
 pub(crate) mod pack;
 pub(crate) mod rows;
 pub(crate) mod scalar;
+pub(crate) mod terms;
 #[cfg(test)]
 mod tests;
 

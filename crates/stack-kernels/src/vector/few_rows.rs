@@ -12,7 +12,7 @@ use super::multiply::{finish_256, products_32, products_256, scaled_32, start};
 use super::{Ints, Vectors, scales};
 use crate::activations::{Held, Rounded32, Rounded256};
 use crate::buffer::Line;
-use crate::float::lanes::Lanes;
+use crate::float::floats::Floats;
 use crate::format::Format;
 use crate::multiply::Work;
 use crate::panel::Panel;

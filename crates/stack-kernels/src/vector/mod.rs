@@ -23,8 +23,8 @@ pub(crate) use level::kernels;
 
 use crate::buffer::Line;
 use crate::float::FloatTask;
+use crate::float::floats::Floats;
 use crate::float::kernel::multiply_any;
-use crate::float::lanes::Lanes;
 
 /// The parts of a level, for [`kernels`] to build its functions of.
 pub(crate) mod parts {
@@ -38,7 +38,7 @@ pub(crate) mod parts {
 /// An instruction set.
 pub(crate) trait Vectors: Copy {
     /// Sixteen floats.
-    type Floats: Lanes;
+    type Floats: Floats;
     /// Sixteen integers.
     type Ints: Ints<Floats = Self::Floats>;
     /// A line of bytes.
@@ -64,10 +64,10 @@ pub(crate) trait Vectors: Copy {
 
 /// Sixteen 32-bit integers, one for each row of a group.
 ///
-/// As with [`Lanes`], only unsafe functions make a value, and whoever calls them vouches for the processor.
+/// As with [`Floats`], only unsafe functions make a value, and whoever calls them vouches for the processor.
 pub(crate) trait Ints: Copy {
     /// The floats of the same instruction set.
-    type Floats: Lanes;
+    type Floats: Floats;
 
     /// Returns the same integer in all lanes.
     ///

@@ -9,7 +9,7 @@ use super::codes::{Codes, Unpacked};
 use super::{Ints, Vectors};
 use crate::activations::{Rounded32, Rounded256};
 use crate::buffer::Line;
-use crate::float::lanes::Lanes;
+use crate::float::floats::Floats;
 use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};

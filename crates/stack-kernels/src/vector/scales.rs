@@ -1,7 +1,7 @@
 //! Scales and minima of a tile as floats and integers, one for each row.
 
 use super::{Ints, Vectors};
-use crate::float::lanes::Lanes;
+use crate::float::floats::Floats;
 use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::LANES;

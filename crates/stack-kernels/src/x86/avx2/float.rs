@@ -6,14 +6,14 @@ use std::arch::x86_64::{
     _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_storeu_ps,
 };
 
-use crate::float::lanes::Lanes;
+use crate::float::floats;
 use crate::x86::{asks_ahead, prefetch};
 
 /// 16 floats in two registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Floats(pub(super) __m256, pub(super) __m256);
 
-impl Lanes for Floats {
+impl floats::Floats for Floats {
     const SUMS: usize = 6;
     const ROWS: usize = 6;
 

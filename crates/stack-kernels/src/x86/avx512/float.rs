@@ -13,8 +13,9 @@ use std::arch::x86_64::{
 };
 
 use crate::float::FloatTask;
+use crate::float::floats::Floats;
 use crate::float::kernel::{multiply, multiply_any};
-use crate::float::lanes::{Lanes, Terms};
+use crate::float::terms::Terms;
 use crate::format::Format;
 use crate::tile::LANES;
 use crate::x86::prefetch;
@@ -42,7 +43,7 @@ pub(crate) fn multiply_pairs(task: &mut FloatTask<'_>) {
 #[derive(Clone, Copy)]
 struct Zmm(__m512);
 
-impl Lanes for Zmm {
+impl Floats for Zmm {
     const SUMS: usize = 24;
     const ROWS: usize = 12;
 
