@@ -44,8 +44,7 @@ impl Store {
             if !try_lock(&file, Hold::Alone).map_err(failed())? {
                 continue;
             }
-            let inode = file.metadata().map_err(failed())?.ino();
-            if self.folders().stat(&place).map_err(failed())?.is_some_and(|stat| stat.st_ino == inode) {
+            if self.is_at(&place, &file).map_err(failed())? {
                 self.disk().resize(&file, 0).map_err(failed())?;
                 return Ok(Lease { store: self.clone(), place, file, digests: Mutex::default() });
             }
@@ -90,7 +89,10 @@ impl Store {
                 Err(error) => return Err(failed()(error)),
             };
             if try_lock(&file, Hold::Alone).map_err(failed())? {
-                self.disk().unlink(&place).map_err(failed())?;
+                // One that ended just now removed its file itself, and another may have taken the name.
+                if self.is_at(&place, &file).map_err(failed())? {
+                    self.disk().unlink(&place).map_err(failed())?;
+                }
                 continue;
             }
             let mut text = String::new();
@@ -101,6 +103,13 @@ impl Store {
             }
         }
         Ok(leased)
+    }
+
+    /// Whether that file, which the caller holds locked, still lies there. If so it stays: only who holds the lock of a
+    /// lease's file removes it.
+    fn is_at(&self, place: &Place, file: &File) -> io::Result<bool> {
+        let inode = file.metadata()?.ino();
+        Ok(self.folders().stat(place)?.is_some_and(|stat| stat.st_ino == inode))
     }
 }
 
