@@ -37,16 +37,23 @@ pub(crate) trait Terms<V> {
     /// How many rows of activations are multiplied: by the same terms, or by wider ones.
     type Panel: Terms<V>;
 
-    /// Returns some steps of weights of one group as the panel's terms read them, which may lie in `buffer`.
+    /// Returns some steps of weights of one group as the panel's terms read them, which may lie in `buffer`; as they lie
+    /// where those terms read the same.
     ///
     /// # Safety
     ///
     /// As for [`weights`](Self::weights), for all steps; `buffer` must have room for their weights as floats.
-    unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8;
+    #[inline(always)]
+    unsafe fn panel_weights(from: *const u8, _steps: usize, _buffer: *mut f32) -> *const u8 {
+        from
+    }
 
     /// Returns some elements of `width` rows of activations as the panel's terms read them, which may lie in
-    /// `buffer`. The buffer has room for two elements for each one.
-    fn panel_activations<'a>(elements: &'a [u32], width: usize, buffer: &'a mut [u32]) -> &'a [u32];
+    /// `buffer`; as they lie where those terms read the same. The buffer has room for two elements for each one.
+    #[inline(always)]
+    fn panel_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
+        elements
+    }
 }
 
 /// F32 as it is.
@@ -81,16 +88,6 @@ impl<V: Floats> Terms<V> for Single {
     }
 
     type Panel = Self;
-
-    #[inline(always)]
-    unsafe fn panel_weights(from: *const u8, _steps: usize, _buffer: *mut f32) -> *const u8 {
-        from
-    }
-
-    #[inline(always)]
-    fn panel_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
-        elements
-    }
 }
 
 impl<V: Floats> Terms<V> for Half {
@@ -106,13 +103,13 @@ impl<V: Floats> Terms<V> for Half {
 
     #[inline(always)]
     unsafe fn activation(from: *const u32) -> V {
-        // SAFETY: an element of these activations is one float.
-        unsafe { V::splat(from.cast()) }
+        // SAFETY: the caller vouches for the same.
+        unsafe { <Single as Terms<V>>::activation(from) }
     }
 
     #[inline(always)]
     fn add(sum: V, weights: V, activation: V) -> V {
-        sum.plus_product(weights, activation)
+        <Single as Terms<V>>::add(sum, weights, activation)
     }
 
     type Panel = Single;
@@ -125,11 +122,6 @@ impl<V: Floats> Terms<V> for Half {
             unsafe { V::load_half(halves.add(step * LANES)).store(buffer.add(step * LANES)) };
         }
         buffer.cast()
-    }
-
-    #[inline(always)]
-    fn panel_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
-        elements
     }
 }
 

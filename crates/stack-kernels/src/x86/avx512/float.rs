@@ -157,19 +157,9 @@ impl Terms<Zmm> for Dots {
 
     #[inline(always)]
     fn add(sum: Zmm, weights: __m512bh, activation: __m512bh) -> Zmm {
-        // SAFETY: only `multiply_bf16_dot` uses these terms, and its caller vouches for AVX-512 BF16.
+        // SAFETY: only `multiply_pairs` uses these terms, and its caller vouches for AVX-512 BF16.
         Zmm(unsafe { _mm512_dpbf16_ps(sum.0, weights, activation) })
     }
 
     type Panel = Self;
-
-    #[inline(always)]
-    unsafe fn panel_weights(from: *const u8, _steps: usize, _buffer: *mut f32) -> *const u8 {
-        from
-    }
-
-    #[inline(always)]
-    fn panel_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
-        elements
-    }
 }
