@@ -78,7 +78,7 @@ pub use format::{Format, Input};
 pub use kv::{KvLayout, KvSequence, KvSpan, KvType, LayerKv, PAGE_TOKENS};
 pub use level::{Level, UnknownLevel};
 pub use matrix::{LoadError, Matrix, ShapeError};
-pub use mixture::Terms;
+pub use mixture::WeightedRows;
 pub use multiply::Product;
 pub use pool::Pool;
 pub use rope::{HeadNorm, Heads, Rope, RopeStyle};

@@ -5,7 +5,7 @@ use crate::lanes::{self, Kernel, LANES, Lanes};
 
 /// What sums are made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms<'a> {
+pub struct WeightedRows<'a> {
     /// Rows as long as the sums.
     pub rows: &'a [f32],
     /// The weight of each row.
@@ -20,19 +20,19 @@ impl Cpu {
     /// # Panics
     ///
     /// When rows are incomplete, sums are not of equally many terms, or a place has no row or weight.
-    pub fn weighted_sums(&self, terms: Terms<'_>, out: &mut [f32], width: usize) {
+    pub fn weighted_sums(&self, terms: WeightedRows<'_>, out: &mut [f32], width: usize) {
         let count = terms.places.len() / (out.len() / width.max(1)).max(1);
         assert_eq!(count * out.len(), terms.places.len() * width, "each sum has as many terms");
         self.for_rows(out, width, Self::grain(width * count), |first, out| {
             let places = &terms.places[first * count..][..out.len() / width * count];
-            lanes::run(self.level(), Sum { terms: Terms { places, ..terms }, out, width, count });
+            lanes::run(self.level(), Sum { terms: WeightedRows { places, ..terms }, out, width, count });
         });
     }
 }
 
 /// Computes some sums.
 struct Sum<'a> {
-    terms: Terms<'a>,
+    terms: WeightedRows<'a>,
     out: &'a mut [f32],
     width: usize,
     count: usize,
@@ -80,8 +80,11 @@ mod tests {
     fn rows_are_weighted_and_added_at_every_level() {
         for width in [1, 16, 37] {
             let rows: Vec<f32> = (0..5 * width).map(|i| (i * 29 % 23) as f32 - 11.0).collect();
-            let terms =
-                Terms { rows: &rows, weights: &[0.5, 2.0, -1.0, 0.25, 4.0], places: &[4, 0, 1, 1, 2, 3] };
+            let terms = WeightedRows {
+                rows: &rows,
+                weights: &[0.5, 2.0, -1.0, 0.25, 4.0],
+                places: &[4, 0, 1, 1, 2, 3],
+            };
             for level in Level::available() {
                 let mut out = vec![f32::NAN; 3 * width];
                 Cpu::new(level, 2).weighted_sums(terms, &mut out, width);
@@ -100,7 +103,7 @@ mod tests {
     #[test]
     fn sums_of_nothing_are_zero() {
         let mut out = [f32::NAN; 4];
-        let terms = Terms { rows: &[], weights: &[], places: &[] };
+        let terms = WeightedRows { rows: &[], weights: &[], places: &[] };
         Cpu::new(Level::detect(), 1).weighted_sums(terms, &mut out, 2);
         assert_eq!(out, [0.0; 4]);
     }
@@ -108,7 +111,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "as many terms")]
     fn sums_have_as_many_terms() {
-        let terms = Terms { rows: &[1.0; 6], weights: &[1.0; 3], places: &[0, 1, 2] };
+        let terms = WeightedRows { rows: &[1.0; 6], weights: &[1.0; 3], places: &[0, 1, 2] };
         Cpu::new(Level::detect(), 1).weighted_sums(terms, &mut [0.0; 4], 2);
     }
 }

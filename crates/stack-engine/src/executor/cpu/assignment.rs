@@ -15,7 +15,6 @@ pub(super) struct Assignment {
     pub(super) weights: Vec<f32>,
     /// The places of each row, in the order of experts: as many for each.
     pub(super) places: Vec<u32>,
-    row_count: usize,
 }
 
 impl Assignment {
@@ -36,7 +35,6 @@ impl Assignment {
             rows: Vec::with_capacity(rows as usize * used),
             weights: Vec::with_capacity(rows as usize * used),
             places: vec![0; rows as usize * used],
-            row_count: rows as usize,
         };
         let mut filled = vec![0; rows as usize];
         for (expert, chosen) in by_expert.into_iter().enumerate().filter(|(_, chosen)| !chosen.is_empty()) {
@@ -51,11 +49,6 @@ impl Assignment {
             sorted.active.push((expert, start..sorted.rows.len()));
         }
         sorted
-    }
-
-    /// Number of rows.
-    pub(super) fn row_count(&self) -> usize {
-        self.row_count
     }
 }
 
@@ -72,6 +65,5 @@ mod tests {
         assert_eq!(sorted.rows, [0, 0, 1, 1]);
         assert_eq!(sorted.weights, [0.25, 0.5, 1.0, 2.0]);
         assert_eq!(sorted.places, [0, 1, 2, 3]);
-        assert_eq!(sorted.row_count(), 2);
     }
 }

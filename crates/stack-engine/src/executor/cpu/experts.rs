@@ -6,7 +6,7 @@
 //! one region: their down matrices → each row sums what its experts returned
 //! ```
 
-use stack_kernels::{Activations, Cpu, Product, Store, Terms};
+use stack_kernels::{Activations, Cpu, Product, Store, WeightedRows};
 
 use super::arena::{Buffer, Scratch, grain};
 use super::assignment::Assignment;
@@ -41,13 +41,16 @@ impl Experts {
         routed: &[f32],
         out: &mut [f32],
     ) {
-        let assignment = self.route(cpu, scratch, routed);
+        let mut assignment = self.route(cpu, scratch, routed);
         self.run(cpu, scratch, x, &assignment);
         let width = self.router.matrix.cols();
         let returned = scratch.spare.get(assignment.rows.len() * width);
-        let ones = self.spec.weights_first.then(|| vec![1.0; assignment.rows.len()]);
-        let weights = ones.as_ref().unwrap_or(&assignment.weights);
-        cpu.weighted_sums(Terms { rows: returned, weights, places: &assignment.places }, out, width);
+        if self.spec.weights_first {
+            // They were multiplied before.
+            assignment.weights.fill(1.0);
+        }
+        let Assignment { weights, places, .. } = &assignment;
+        cpu.weighted_sums(WeightedRows { rows: returned, weights, places }, out, width);
         if let Some(shared) = &self.shared {
             self.add_shared(cpu, scratch, shared, x, out);
         }
@@ -80,7 +83,7 @@ impl Experts {
         let length = places * self.up[0].rows();
         let mut grouped = Grouped { cpu, inputs, parts, assignment };
         let (x, order) = if self.spec.weights_first {
-            (weighted(cpu, x, assignment, spare), &in_order)
+            (weighted(cpu, x, self.up[0].matrix.cols(), assignment, spare), &in_order)
         } else {
             (x, &assignment.rows)
         };
@@ -130,8 +133,13 @@ impl Experts {
 }
 
 /// Each place's row, multiplied by its weight.
-fn weighted<'a>(cpu: &Cpu, x: &[f32], assignment: &Assignment, out: &'a mut Buffer) -> &'a [f32] {
-    let width = x.len() / assignment.row_count();
+fn weighted<'a>(
+    cpu: &Cpu,
+    x: &[f32],
+    width: usize,
+    assignment: &Assignment,
+    out: &'a mut Buffer,
+) -> &'a [f32] {
     let out = out.take(assignment.rows.len() * width);
     cpu.for_rows(out, width, grain(width), |first, part| {
         for (place, out) in part.chunks_exact_mut(width).enumerate() {
@@ -165,7 +173,7 @@ impl Grouped<'_> {
         let forms = jobs.each_ref().map(|(linears, _)| linears[0].input());
         let width = jobs[0].0[0].matrix.cols();
         self.inputs.read(self.cpu, x, width, forms);
-        // Jobs that take the same form share their parts. Each is copied by one thread.
+        // Jobs that take the same form share their parts. One thread copies a part.
         let first_with = forms.map(|form| forms.iter().position(|&other| other == form).unwrap_or(0));
         if self.parts.len() < N * active.len() {
             self.parts.resize_with(N * active.len(), Activations::new);
