@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 use stack_chat::{ChatError, ErrorKind};
 
-use crate::{Ignored, limits};
+use crate::{Ignored, encoding, limits};
 
 /// The fields of one object that nobody has taken yet.
 ///
@@ -21,6 +21,7 @@ impl Fields {
     /// Parses a request body, which must be one JSON object.
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ChatError> {
         let invalid = |message| ChatError::new(ErrorKind::Invalid, message);
+        encoding::check(body)?;
         limits::check(body)?;
         match serde_json::from_slice(body) {
             Ok(Value::Object(map)) => Ok(Self { path: String::new(), map }),

@@ -21,6 +21,7 @@
 //! - No body makes a parser panic, recurse without bound, or allocate more than a small multiple of its length.
 //! - A known field is honoured or refused by name. Everything else is listed in [`Ignored`], never dropped silently.
 
+mod encoding;
 mod fields;
 mod ignored;
 mod limits;
