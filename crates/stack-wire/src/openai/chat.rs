@@ -4,7 +4,7 @@ use serde_json::Value;
 use stack_chat::{ChatError, ChatRequest, Json, Logprobs, Prompt, TemplateOptions};
 
 use super::message::messages;
-use super::options::{self, Call, TOKENS_MAX};
+use super::options::{self, Call};
 use super::tool::tools;
 use super::unsupported::{self, CHAT, GENERATION};
 use crate::Ignored;
@@ -24,18 +24,14 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, ChatError> {
     options::generation(&mut fields, &mut request)?;
     request.tools = tools(&mut fields)?;
     request.template = template(&mut fields)?;
-    request.max_tokens = max_tokens(&mut fields)?;
+    request.max_tokens =
+        options::max_tokens(&mut fields, &["max_completion_tokens", "max_tokens", "n_predict"], None)?;
     request.logprobs = logprobs(&mut fields)?;
     let model = options::model(&mut fields)?;
     let delivery = options::delivery(&mut fields, &mut ignored)?;
+    unsupported::note(&mut fields, &mut ignored);
     fields.ignore_rest("", &mut ignored);
     Ok(Call { model, request, delivery, ignored })
-}
-
-/// `max_completion_tokens` is the newer name and wins.
-fn max_tokens(fields: &mut Fields) -> Result<Option<u32>, ChatError> {
-    let old = fields.integer("max_tokens", 1..=TOKENS_MAX)?;
-    Ok(fields.integer("max_completion_tokens", 1..=TOKENS_MAX)?.or(old))
 }
 
 fn logprobs(fields: &mut Fields) -> Result<Option<Logprobs>, ChatError> {
@@ -120,6 +116,40 @@ mod tests {
     }
 
     #[test]
+    fn the_newest_name_of_the_limit_wins_and_minus_one_is_none() {
+        for (more, want) in [
+            (r#", "max_tokens": -1"#, None),
+            (r#", "max_completion_tokens": -1"#, None),
+            (r#", "n_predict": -1"#, None),
+            (r#", "n_predict": 3"#, Some(3)),
+            (r#", "n_predict": 3, "max_tokens": 4"#, Some(4)),
+            (r#", "n_predict": 3, "max_tokens": 4, "max_completion_tokens": 5"#, Some(5)),
+            (r#", "max_tokens": 4, "max_completion_tokens": -1"#, None),
+            (r#", "max_tokens": 4, "max_completion_tokens": null"#, Some(4)),
+        ] {
+            let call = parse(more).unwrap();
+            assert_eq!((call.request.max_tokens, call.ignored), (want, Ignored::default()), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_model_without_a_name_is_none() {
+        assert_eq!(parse(r#", "model": """#).unwrap().model, None);
+    }
+
+    #[test]
+    fn what_changes_no_answer_is_reported_unless_it_asks_for_what_happens_anyway() {
+        let asked =
+            r#", "cache_prompt": false, "id_slot": 3, "timings_per_token": true, "return_progress": true"#;
+        let ignored = parse(asked).unwrap().ignored;
+        let want = "cache_prompt, id_slot, return_progress, timings_per_token";
+        assert_eq!(ignored.header_value().as_deref(), Some(want));
+        let neutral =
+            r#", "cache_prompt": true, "id_slot": -1, "timings_per_token": false, "return_progress": false"#;
+        assert_eq!(parse(neutral).unwrap().ignored, Ignored::default());
+    }
+
+    #[test]
     fn options_that_contradict_each_other_are_invalid() {
         for (more, field) in [
             (r#", "top_logprobs": 2"#, "top_logprobs"),
@@ -129,7 +159,9 @@ mod tests {
             (r#", "n": 0"#, "n"),
             (r#", "n": 17"#, "n"),
             (r#", "max_tokens": 0"#, "max_tokens"),
-            (r#", "max_tokens": -1"#, "max_tokens"),
+            (r#", "max_tokens": -2"#, "max_tokens"),
+            (r#", "max_completion_tokens": 0"#, "max_completion_tokens"),
+            (r#", "max_completion_tokens": 5, "n_predict": -2"#, "n_predict"),
             (r#", "top_logprobs": 21"#, "top_logprobs"),
         ] {
             let error = parse(more).unwrap_err();

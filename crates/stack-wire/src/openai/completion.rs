@@ -23,11 +23,12 @@ pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, ChatError
     let prompts = inputs(&mut fields, "prompt", PROMPTS_MAX)?;
     let mut options = ChatRequest::new(Prompt::Text(String::new()));
     options::generation(&mut fields, &mut options)?;
-    options.max_tokens = Some(fields.integer("max_tokens", 1..=TOKENS_MAX)?.unwrap_or(16));
+    options.max_tokens = options::max_tokens(&mut fields, &["max_tokens", "n_predict"], Some(16))?;
     options.logprobs = fields.integer("logprobs", 0..=20)?.map(|top| Logprobs { top });
     best_of(&mut fields, options.choices)?;
     let model = options::model(&mut fields)?;
     let delivery = options::delivery(&mut fields, &mut ignored)?;
+    unsupported::note(&mut fields, &mut ignored);
     fields.ignore_rest("", &mut ignored);
     let request = |prompt| {
         let prompt = match prompt {
@@ -74,6 +75,24 @@ mod tests {
             assert_eq!((request.choices, request.max_tokens, request.sampling.seed), (2, Some(16), Some(4)));
             assert_eq!(request.logprobs, Some(Logprobs { top: 3 }));
         }
+    }
+
+    #[test]
+    fn a_limit_has_two_names_and_minus_one_is_none() {
+        for (more, want) in [
+            ("", Some(16)),
+            (r#", "max_tokens": -1"#, None),
+            (r#", "n_predict": -1"#, None),
+            (r#", "n_predict": 5"#, Some(5)),
+            (r#", "n_predict": 5, "max_tokens": 6"#, Some(6)),
+        ] {
+            let call = parse(&format!(r#"{{"prompt": "a"{more}}}"#)).unwrap();
+            assert_eq!((call.request[0].max_tokens, call.ignored), (want, Ignored::default()), "{more}");
+        }
+        assert_eq!(
+            parse(r#"{"prompt": "a", "n_predict": 0}"#).unwrap_err().field.as_deref(),
+            Some("n_predict")
+        );
     }
 
     #[test]

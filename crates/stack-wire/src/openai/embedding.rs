@@ -7,6 +7,7 @@ use stack_chat::{ChatError, EmbedRequest, Embeddings};
 
 use super::input::inputs;
 use super::options;
+use super::unsupported::{self, EMBEDDING};
 use crate::Ignored;
 use crate::fields::{Fields, mismatch};
 
@@ -40,6 +41,7 @@ pub enum Encoding {
 pub fn parse_embedding(body: &[u8]) -> Result<EmbeddingCall, ChatError> {
     let mut fields = Fields::parse(body)?;
     let mut ignored = Ignored::default();
+    unsupported::refuse(&mut fields, EMBEDDING)?;
     let request = EmbedRequest {
         inputs: inputs(&mut fields, "input", INPUTS_MAX)?,
         dimensions: fields.integer("dimensions", 1..=DIMENSIONS_MAX)?,
@@ -96,6 +98,20 @@ mod tests {
         assert_eq!(call.request.inputs, [EmbedInput::Text("a".into())]);
         assert_eq!((call.request.dimensions, call.encoding), (Some(8), Encoding::Base64));
         assert_eq!(call.ignored.header_value().as_deref(), Some("user"));
+    }
+
+    #[test]
+    fn an_input_is_never_cut_silently() {
+        for (json, field) in [
+            (r#"{"input": "a", "truncate": true}"#, "truncate"),
+            (r#"{"input": "a", "truncate_prompt_tokens": 5}"#, "truncate_prompt_tokens"),
+            (r#"{"input": "a", "normalize": false}"#, "normalize"),
+            (r#"{"input": "a", "embd_normalize": -1}"#, "embd_normalize"),
+        ] {
+            assert_eq!(parse_embedding(json.as_bytes()).unwrap_err().field.as_deref(), Some(field), "{json}");
+        }
+        let call = parse_embedding(br#"{"input": "a", "truncate": false, "normalize": true}"#).unwrap();
+        assert_eq!(call.ignored, Ignored::default());
     }
 
     #[test]

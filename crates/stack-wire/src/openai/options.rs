@@ -32,9 +32,29 @@ pub enum Delivery {
     },
 }
 
-/// Takes `model`.
+/// Takes `model`. An empty name, which clients send where none was chosen, names none.
 pub(super) fn model(fields: &mut Fields) -> Result<Option<String>, ChatError> {
-    fields.text("model", 512)
+    Ok(fields.text("model", 512)?.filter(|name| !name.is_empty()))
+}
+
+/// Takes the most tokens of an answer under any of `names`, of which the first that is there wins. The value -1, which
+/// llama-server and its clients know, asks for no limit; `default` is for requests that say nothing.
+pub(super) fn max_tokens(
+    fields: &mut Fields,
+    names: &[&str],
+    default: Option<u32>,
+) -> Result<Option<u32>, ChatError> {
+    let mut asked = None;
+    for name in names {
+        let tokens = fields.integer(name, -1..=i64::from(TOKENS_MAX))?;
+        if tokens == Some(0) {
+            let message = format!("`{name}` must be at least 1; -1 asks for no limit");
+            return Err(ChatError::invalid(*name, message));
+        }
+        asked = asked.or(tokens);
+    }
+    // What is left is positive, or -1.
+    Ok(asked.map_or(default, |tokens| u32::try_from(tokens).ok()))
 }
 
 /// Takes `stream` and `stream_options`.

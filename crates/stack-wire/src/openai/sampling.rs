@@ -9,7 +9,8 @@ use crate::fields::{Fields, bounded, mismatch};
 pub(super) fn sampling(fields: &mut Fields) -> Result<Sampling, ChatError> {
     Ok(Sampling {
         temperature: fields.number("temperature", 0.0..=2.0)?,
-        top_k: fields.integer("top_k", 0..=i32::MAX as u32)?,
+        // vLLM's clients write -1 for what is 0 elsewhere: no limit.
+        top_k: fields.integer("top_k", -1..=i32::MAX)?.map(|k| u32::try_from(k).unwrap_or(0)),
         top_p: fields.number("top_p", 0.0..=1.0)?,
         min_p: fields.number("min_p", 0.0..=1.0)?,
         typical_p: fields.number("typical_p", 0.0..=1.0)?,
@@ -159,6 +160,12 @@ mod tests {
     }
 
     #[test]
+    fn no_limit_to_the_candidates_is_written_in_two_ways() {
+        assert_eq!(parse(r#"{"top_k": -1}"#).unwrap().top_k, Some(0));
+        assert_eq!(parse(r#"{"top_k": 0}"#).unwrap().top_k, Some(0));
+    }
+
+    #[test]
     fn a_bias_of_false_bans_the_token() {
         let banned = vec![LogitBias { token: 9, bias: f32::NEG_INFINITY }];
         assert_eq!(parse(r#"{"logit_bias": [[9, false]]}"#).unwrap().logit_bias, banned);
@@ -179,7 +186,7 @@ mod tests {
         for (field, values) in [
             ("temperature", ["-0.1", "2.1", "1e30", "\"hot\""]),
             ("top_p", ["-1", "1.01", "1e308", "[]"]),
-            ("top_k", ["-1", "1.5", "4294967296", "{}"]),
+            ("top_k", ["-2", "1.5", "4294967296", "{}"]),
             ("min_p", ["-1", "2", "true", "\"\""]),
             ("typical_p", ["-1", "2", "true", "\"\""]),
             ("repeat_penalty", ["0", "-1", "1e30", "\"1\""]),

@@ -1,11 +1,13 @@
 //! Fields that are known and not honoured.
 //!
 //! A field that would change the answer is refused unless its value asks for what happens anyway. Fields that only
+//! say how the answer should be computed, or ask for progress beside it, are reported as ignored instead. Fields that only
 //! concern the service behind the original API (`user`, `metadata`, `store`, `service_tier`, `prompt_cache_key`) are not
 //! listed: like unknown ones they stay untaken, and are reported as ignored.
 
 use stack_chat::ChatError;
 
+use crate::Ignored;
 use crate::fields::Fields;
 
 /// A known field that is not honoured.
@@ -36,55 +38,110 @@ pub(super) fn refuse(fields: &mut Fields, rules: &[Rule]) -> Result<(), ChatErro
     Ok(())
 }
 
+/// Reports the fields of [`NOTED`] as ignored, except where their value asks for what happens anyway.
+pub(super) fn note(fields: &mut Fields, ignored: &mut Ignored) {
+    for Rule { name, neutral } in NOTED {
+        if fields.take(name).is_some_and(|value| !neutral.contains(&value.to_string().as_str())) {
+            ignored.note(name);
+        }
+    }
+}
+
+/// Fields without influence on the text of an answer. What is in the prompt cache never changes an answer, and which
+/// slot computes it does not either.
+const NOTED: &[Rule] = &[
+    rule("cache_prompt", &["true"]),
+    rule("id_slot", &["-1"]),
+    rule("return_progress", &["false"]),
+    rule("timings_per_token", &["false"]),
+];
+
 /// Fields of chat completions and completions.
 pub(super) const GENERATION: &[Rule] = &[
     rule("adaptive_target", &["-1", "-1.0"]),
-    rule("cache_prompt", &["true"]),
+    rule("allowed_token_ids", &[]),
+    rule("bad_words", &["[]"]),
     rule("dynatemp_range", &["0", "0.0"]),
+    rule("echo", &["false"]),
+    rule("format", &["\"\""]),
     rule("grammar", &["\"\""]),
     rule("guided_choice", &[]),
     rule("guided_grammar", &[]),
     rule("guided_json", &[]),
     rule("guided_regex", &[]),
-    rule("id_slot", &["-1"]),
+    rule("image_data", &["[]"]),
+    rule("include_stop_str_in_output", &["false"]),
+    rule("input_extra", &["[]"]),
+    rule("instructions", &["\"\""]),
     rule("json_schema", &[]),
+    rule("length_penalty", &["1", "1.0"]),
+    rule("logits_processors", &["[]"]),
     rule("lora", &["[]"]),
     rule("min_keep", &["0"]),
     rule("min_tokens", &["0"]),
     rule("mirostat", &["0"]),
-    rule("n_predict", &["-1"]),
+    rule("multimodal_data", &["[]"]),
+    rule("n_cmpl", &["1"]),
+    rule("n_indent", &["0"]),
     rule("n_probs", &["0"]),
     rule("post_sampling_probs", &["false"]),
     rule("prompt_logprobs", &["false", "0"]),
     rule("response_fields", &["[]"]),
-    rule("return_progress", &["false"]),
+    rule("return_token_ids", &["false"]),
     rule("return_tokens", &["false"]),
+    rule("return_tokens_as_token_ids", &["false"]),
     rule("samplers", &[]),
+    rule("skip_special_tokens", &["true"]),
+    rule("stop_token_ids", &["[]"]),
     rule("structured_outputs", &[]),
+    rule("system", &["\"\""]),
     rule("t_max_predict_ms", &["0", "-1"]),
-    rule("timings_per_token", &["false"]),
+    rule("tfs_z", &["1", "1.0"]),
+    rule("top_a", &["0", "0.0"]),
     rule("top_n_sigma", &["-1", "-1.0", "0", "0.0"]),
+    rule("truncate_prompt_tokens", &[]),
+    rule("use_beam_search", &["false"]),
 ];
 
 /// Fields of chat completions alone.
 pub(super) const CHAT: &[Rule] = &[
     rule("add_generation_prompt", &["true"]),
+    rule("add_special_tokens", &["false"]),
     rule("audio", &[]),
+    rule("best_of", &["1"]),
+    rule("chat_template", &["\"\""]),
     rule("continue_final_message", &["false"]),
+    rule("documents", &["[]"]),
     rule("function_call", &["\"none\""]),
     rule("functions", &["[]"]),
+    rule("include_reasoning", &["true"]),
     rule("modalities", &["[\"text\"]"]),
     rule("parallel_tool_calls", &["true"]),
     rule("reasoning_budget", &["-1"]),
+    rule("reasoning_budget_tokens", &["-1"]),
     rule("reasoning_format", &["\"none\""]),
     rule("response_format", &["{\"type\":\"text\"}"]),
+    rule("thinking_budget_tokens", &["-1"]),
+    rule("thinking_token_budget", &["-1"]),
     rule("verbosity", &["\"medium\""]),
     rule("web_search_options", &[]),
 ];
 
 /// Fields of completions alone.
-pub(super) const COMPLETION: &[Rule] =
-    &[rule("echo", &["false"]), rule("response_format", &["{\"type\":\"text\"}"]), rule("suffix", &["\"\""])];
+pub(super) const COMPLETION: &[Rule] = &[
+    rule("add_special_tokens", &["true"]),
+    rule("response_format", &["{\"type\":\"text\"}"]),
+    rule("suffix", &["\"\""]),
+];
+
+/// Fields of embeddings.
+pub(super) const EMBEDDING: &[Rule] = &[
+    rule("add_special_tokens", &["true"]),
+    rule("embd_normalize", &["2"]),
+    rule("normalize", &["true"]),
+    rule("truncate", &["false"]),
+    rule("truncate_prompt_tokens", &[]),
+];
 
 #[cfg(test)]
 mod tests {
@@ -94,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_rule_refuses_what_is_not_neutral_and_accepts_what_is() {
-        for rules in [GENERATION, CHAT, COMPLETION] {
+        for rules in [GENERATION, CHAT, COMPLETION, EMBEDDING] {
             for Rule { name, neutral } in rules {
                 let refused = |value: &str| {
                     let body = format!("{{\"{name}\": {value}}}");
