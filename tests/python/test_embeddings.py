@@ -4,6 +4,7 @@ import base64
 import math
 import struct
 
+import openai
 import pytest
 
 
@@ -37,6 +38,12 @@ def test_token_ids_are_accepted(client, model):
     assert one.usage.prompt_tokens == 2
     two = client.embeddings.create(model=model, input=[[300, 301], [302]])
     assert two.data[0].embedding == pytest.approx(one.data[0].embedding, abs=1e-3)
+
+
+def test_token_that_does_not_exist_is_refused_by_name(client, model):
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.embeddings.create(model=model, input=[[300, 4_000_000_000]])
+    assert caught.value.param == "input"
 
 
 def embed(client, model, text):

@@ -112,7 +112,7 @@ fn prompt_tokens(model: &Model, request: &ChatRequest) -> Result<Vec<u32>, ChatE
             vocabulary(model)?.encode_segments(&segments, Specials::Add)
         }
     };
-    check_tokens(model, &tokens)?;
+    check_tokens(model, "prompt", &tokens)?;
     Ok(tokens)
 }
 
@@ -124,22 +124,23 @@ fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, C
                 EmbedInput::Tokens(tokens) => tokens.clone(),
                 EmbedInput::Text(text) => vocabulary(model)?.encode(text, Control::Literal, Specials::Add),
             };
-            check_tokens(model, &tokens)?;
+            check_tokens(model, "input", &tokens)?;
             check_length(model, tokens.len())?;
             Ok(tokens)
         })
         .collect()
 }
 
-fn check_tokens(model: &Model, tokens: &[u32]) -> Result<(), ChatError> {
+/// Checks what the field `field` of the request became.
+fn check_tokens(model: &Model, field: &str, tokens: &[u32]) -> Result<(), ChatError> {
     if tokens.is_empty() {
-        return Err(ChatError::invalid("prompt", "the prompt has no tokens"));
+        return Err(ChatError::invalid(field, format!("the {field} has no tokens")));
     }
     match tokens.iter().find(|&&token| token >= model.card.vocabulary) {
         None => Ok(()),
         Some(token) => {
             let problem = format!("token {token} is not in the vocabulary of {}", model.card.vocabulary);
-            Err(ChatError::invalid("prompt", problem))
+            Err(ChatError::invalid(field, problem))
         }
     }
 }
