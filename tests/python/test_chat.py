@@ -28,6 +28,22 @@ def test_max_tokens_ends_with_length(client, model):
         assert answer.usage.completion_tokens == 3
 
 
+@pytest.mark.parametrize("limit", [{"max_tokens": -1}, {"max_completion_tokens": -1}, {"extra_body": {"n_predict": -1}}])
+def test_limit_of_minus_one_is_none(client, model, limit):
+    answer = client.chat.completions.create(model=model, messages=STORY, temperature=0, **limit)
+    assert answer.choices[0].finish_reason in ("stop", "length")
+    assert answer.usage.completion_tokens > 16
+
+
+def test_names_of_llama_server_are_known(client, model):
+    extra = {"n_predict": 3, "cache_prompt": False, "id_slot": 1}
+    raw = client.chat.completions.with_raw_response.create(
+        model=model, messages=STORY, temperature=0, extra_body=extra
+    )
+    assert raw.parse().usage.completion_tokens == 3
+    assert raw.headers["x-stack-ignored"] == "cache_prompt, id_slot"
+
+
 def test_stream_is_the_same_text_in_pieces(client, model):
     options = {"model": model, "messages": STORY, "max_tokens": 40, "seed": 7}
     whole = client.chat.completions.create(**options)

@@ -22,7 +22,9 @@ def test_unknown_model(client):
         ("n", 0),
         ("n", 1_000_000),
         ("max_tokens", 0),
+        ("max_tokens", -2),
         ("max_tokens", 10**30),
+        ("n_predict", 0),
         ("seed", "seven"),
         ("stop", 5),
         ("stop", ["x"] * 1000),
@@ -57,6 +59,12 @@ def test_what_cannot_be_honoured_is_refused(client, model, field, value):
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model=model, messages=STORY, extra_body={field: value})
     assert caught.value.param.startswith(field)
+
+
+def test_byte_order_mark_is_named(client, base_url):
+    reply = client._client.post(f"{base_url}/v1/chat/completions", content=b'\xef\xbb\xbf{"messages": []}')
+    assert reply.status_code == 400
+    assert "byte order mark" in reply.json()["error"]["message"]
 
 
 def test_unknown_parameter_is_reported(client, model):

@@ -20,9 +20,11 @@ def test_unknown_model_is_not_found(client):
     with pytest.raises(openai.NotFoundError) as caught:
         client.models.retrieve("no-such-model")
     assert caught.value.code == "model_not_found"
+    for part in ("no-such-model", '"default"', "--alias NAME", "--any-model"):
+        assert part in caught.value.message
 
 
-@pytest.mark.parametrize("path", ["/health", "/ready"])
+@pytest.mark.parametrize("path", ["/health", "/v1/health", "/live", "/ready"])
 def test_server_is_healthy(client, base_url, path):
     assert client._client.get(base_url + path).status_code == 200
 

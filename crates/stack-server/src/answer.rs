@@ -29,8 +29,11 @@ pub(crate) async fn answer(
     shape: Shape,
     call: Call<Vec<ChatRequest>>,
 ) -> Result<Response, ApiError> {
-    let served = server.models.find(call.model.as_deref())?;
-    let Some(model) = &served.chat else { return Err(not_supported(&served.id, "complete text")) };
+    let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
+    let Some(model) = &served.chat else {
+        let able = server.models.names_where(|served| served.chat.is_some());
+        return Err(not_supported(&served.id, "answers no prompts: it makes embeddings only", able));
+    };
     let choices = call.request.iter().map(|request| request.choices).sum();
     let reply = Reply {
         shape,
@@ -67,10 +70,16 @@ pub(crate) fn report(mut response: Response, ignored: &Ignored) -> Response {
     response
 }
 
-/// Makes the error for a route that the model cannot answer.
-pub(crate) fn not_supported(id: &str, what: &str) -> ApiError {
-    let message = format!("the model {id:?} cannot {what}");
-    ErrorObject::new(501, "not_supported_error", Some("not_supported"), message).into()
+/// Makes the error for a route that the model cannot answer, naming those that can. It is the caller's choice of a
+/// model that is wrong, so the status is not one that client libraries try again.
+pub(crate) fn not_supported(id: &str, why: &str, able: Option<String>) -> ApiError {
+    let able = able.map(|names| format!("; ask {names}")).unwrap_or_default();
+    let message = format!("the model {id:?} {why}{able}");
+    ErrorObject {
+        param: Some("model".to_owned()),
+        ..ErrorObject::new(400, "invalid_request_error", Some("model_not_supported"), message)
+    }
+    .into()
 }
 
 /// Makes the error for a stream that ends without its last event.

@@ -21,6 +21,19 @@ impl FromRequest<Arc<Server>> for WholeBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, ApiError> {
+        let coding = request.headers().get(header::CONTENT_ENCODING);
+        if coding
+            .is_some_and(|coding| !coding.is_empty() && !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        {
+            let message = "the request body is compressed (Content-Encoding); send it uncompressed";
+            return Err(ErrorObject::new(
+                415,
+                "invalid_request_error",
+                Some("unsupported_encoding"),
+                message,
+            )
+            .into());
+        }
         let limit = server.options.body_bytes_max;
         let waits_for_leave = request.headers().contains_key(header::EXPECT);
         let declared = request.headers().get(header::CONTENT_LENGTH);

@@ -1,11 +1,10 @@
-//! The routes that only look: models, health, metrics, the description of the interface.
+//! The routes that only look: models, metrics, the description of the interface.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use stack_chat::{ChatError, ErrorKind};
 
 use crate::error::{ApiError, json};
 use crate::router::Server;
@@ -20,21 +19,7 @@ pub(crate) async fn model(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    Ok(json(server.models.describe(&id)?))
-}
-
-/// Says that the server lives.
-pub(crate) async fn health() -> Response {
-    json(r#"{"status":"ok"}"#.to_owned())
-}
-
-/// Says whether a model can be asked.
-pub(crate) async fn ready(State(server): State<Arc<Server>>) -> Response {
-    if server.models.any_ready() {
-        json(r#"{"status":"ok"}"#.to_owned())
-    } else {
-        ApiError::from(ChatError::new(ErrorKind::Loading, "no model is ready")).into_response()
-    }
+    Ok(json(server.models.describe(&id, server.options.any_model)?))
 }
 
 /// Renders the metrics.

@@ -15,8 +15,11 @@ use crate::stopwatch::Stopwatch;
 /// Embeds one or more inputs.
 pub(crate) async fn embed(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {
     let call = body.parse(openai::parse_embedding).await?;
-    let served = server.models.find(call.model.as_deref())?;
-    let Some(embedder) = &served.embedder else { return Err(not_supported(&served.id, "make embeddings")) };
+    let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
+    let Some(embedder) = &served.embedder else {
+        let able = server.models.names_where(|served| served.embedder.is_some());
+        return Err(not_supported(&served.id, "makes no embeddings", able));
+    };
     let watch = Stopwatch::start(Arc::clone(&server.metrics));
     let embeddings = embedder.embed(call.request).await?;
     server.metrics.prompt_tokens(embeddings.tokens.into());

@@ -53,7 +53,8 @@ pub(crate) fn json(body: String) -> Response<Body> {
 
 /// Answers requests for paths that do not exist.
 pub(crate) async fn no_route(method: Method, uri: Uri) -> ApiError {
-    let message = format!("there is no route {method} {}", uri.path());
+    let message =
+        format!("there is no route {method} {}; GET /openapi.json lists those there are", uri.path());
     ApiError(ErrorObject::new(404, "not_found_error", Some("unknown_url"), message))
 }
 

@@ -12,8 +12,7 @@
 //! use std::sync::Arc;
 //! use stack_server::{Limits, Models, Options, Served, router, serve};
 //!
-//! let models = Arc::new(Models::default());
-//! models.loading("default");
+//! let models = Arc::new(Models::starting(["default"]));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8084").await?;
 //! let router = router(Arc::clone(&models), Options::default());
 //! models.ready(Served { id: "default".into(), card: model.card().clone(), chat: Some(model), embedder: None });
@@ -34,6 +33,7 @@ mod completions;
 mod embeddings;
 mod error;
 mod guard;
+mod health;
 mod histogram;
 mod ids;
 mod merge;

@@ -1,7 +1,6 @@
 //! The models that a server answers with.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
 
 use stack_chat::{ChatError, ChatModel, Embedder, ErrorKind, ModelCard};
 use stack_wire::openai::{self, Availability, ErrorObject};
@@ -27,6 +26,8 @@ pub struct Served {
 struct Entry {
     id: String,
     state: State,
+    /// Whether the server was started with it and it has neither loaded nor failed yet.
+    starting: bool,
 }
 
 enum State {
@@ -36,6 +37,13 @@ enum State {
 }
 
 impl Models {
+    /// Announces the models that a server is started with. Until each of them has loaded or failed, the server says
+    /// that it is starting.
+    pub fn starting<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
+        let entry = |id: I| Entry { id: id.into(), state: State::Loading, starting: true };
+        Self { entries: RwLock::new(ids.into_iter().map(entry).collect()) }
+    }
+
     /// Announces a model that is being loaded; requests for it are told to come back.
     pub fn loading(&self, id: &str) {
         self.set(id, State::Loading);
@@ -57,19 +65,32 @@ impl Models {
         self.read(|entries| entries.iter().any(|entry| matches!(entry.state, State::Ready(_))))
     }
 
-    /// Finds the model that a request asks for. One that names none gets the only one there is.
-    pub(crate) fn find(&self, asked: Option<&str>) -> Result<Arc<Served>, ErrorObject> {
+    /// Tells whether every model that the server was started with has loaded or failed. Once true, it stays true.
+    pub(crate) fn have_started(&self) -> bool {
+        self.read(|entries| !entries.iter().any(|entry| entry.starting))
+    }
+
+    /// Finds the model that a request asks for. One that names none gets the only one there is, and with `any_model`
+    /// one that names another gets it, too.
+    pub(crate) fn find(&self, asked: Option<&str>, any_model: bool) -> Result<Arc<Served>, ErrorObject> {
         self.read(|entries| match (asked, entries) {
-            (Some(id), _) => entries
-                .iter()
-                .find(|entry| entry.id == id)
-                .ok_or_else(|| ErrorObject::from(&unknown(id)))?
-                .served(),
+            (Some(id), _) => entry(entries, id, any_model)?.served(),
             (None, [entry]) => entry.served(),
             (None, _) => {
-                let message = "`model` is required: the server has not exactly one model";
+                let message = format!("`model` is required: {}", served_here(entries));
                 Err(ErrorObject::from(&ChatError::invalid("model", message)))
             }
+        })
+    }
+
+    /// Lists the names of the models for which `can` holds, for a message.
+    pub(crate) fn names_where(&self, can: impl Fn(&Served) -> bool) -> Option<String> {
+        self.read(|entries| {
+            let ready = entries.iter().filter(|entry| match &entry.state {
+                State::Ready(served) => can(served),
+                State::Loading | State::Failed => false,
+            });
+            names(ready)
         })
     }
 
@@ -81,18 +102,21 @@ impl Models {
     }
 
     /// Renders one model.
-    pub(crate) fn describe(&self, id: &str) -> Result<String, ErrorObject> {
-        self.read(|entries| match entries.iter().find(|entry| entry.id == id) {
-            Some(entry) => Ok(openai::model_object(&entry.id, entry.availability())),
-            None => Err(ErrorObject::from(&unknown(id))),
+    pub(crate) fn describe(&self, id: &str, any_model: bool) -> Result<String, ErrorObject> {
+        self.read(|entries| {
+            let entry = entry(entries, id, any_model)?;
+            Ok(openai::model_object(&entry.id, entry.availability()))
         })
     }
 
     fn set(&self, id: &str, state: State) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         match entries.iter_mut().find(|entry| entry.id == id) {
-            Some(entry) => entry.state = state,
-            None => entries.push(Entry { id: id.to_owned(), state }),
+            Some(entry) => {
+                entry.starting &= matches!(state, State::Loading);
+                entry.state = state;
+            }
+            None => entries.push(Entry { id: id.to_owned(), state, starting: false }),
         }
     }
 
@@ -109,15 +133,12 @@ impl Entry {
                 let message = format!("the model {:?} is being loaded", self.id);
                 Err(ErrorObject::from(&ChatError::new(ErrorKind::Loading, message)))
             }
-            State::Failed => Err(ErrorObject {
-                retry_after: Some(Duration::from_mins(1)),
-                ..ErrorObject::new(
-                    503,
-                    "unavailable_error",
-                    Some("model_failed"),
-                    format!("the model {:?} could not be loaded; the server's log says why", self.id),
-                )
-            }),
+            State::Failed => Err(ErrorObject::new(
+                503,
+                "unavailable_error",
+                Some("model_failed"),
+                format!("the model {:?} could not be loaded; the server's log says why", self.id),
+            )),
         }
     }
 
@@ -130,7 +151,91 @@ impl Entry {
     }
 }
 
-fn unknown(id: &str) -> ChatError {
-    let message = format!("there is no model {id:?}; GET /v1/models lists those there are");
+/// Finds a model by name; with `any_model` the only one there is has every name.
+fn entry<'a>(entries: &'a [Entry], id: &str, any_model: bool) -> Result<&'a Entry, ErrorObject> {
+    let named = entries.iter().find(|entry| entry.id == id);
+    match (named, entries) {
+        (Some(entry), _) => Ok(entry),
+        (None, [only]) if any_model => Ok(only),
+        (None, _) => Err(ErrorObject::from(&unknown(id, entries))),
+    }
+}
+
+fn unknown(id: &str, entries: &[Entry]) -> ChatError {
+    let message = format!(
+        "there is no model {id:?}: {}. Start the server with `--alias NAME` to serve a model under another name, or \
+         with `--any-model` to let the only model answer to every name",
+        served_here(entries)
+    );
     ChatError { field: Some("model".into()), ..ChatError::new(ErrorKind::UnknownModel, message) }
+}
+
+fn served_here(entries: &[Entry]) -> String {
+    names(entries.iter())
+        .map_or("the server has no model".to_owned(), |names| format!("the server has {names}"))
+}
+
+/// Lists names for a message, the first few of many.
+fn names<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<String> {
+    let names: Vec<_> = entries.map(|entry| format!("{:?}", entry.id)).collect();
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let shown = names.get(..NAMES_MAX).unwrap_or(&names).join(", ");
+    match (names.len(), more) {
+        (0, _) => None,
+        (_, 0) => Some(shown),
+        _ => Some(format!("{shown} and {more} more (GET /v1/models lists all)")),
+    }
+}
+
+const NAMES_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn served(id: &str) -> Served {
+        Served { id: id.into(), card: ModelCard::default(), chat: None, embedder: None }
+    }
+
+    #[test]
+    fn a_start_is_over_when_every_model_has_loaded_or_failed_and_never_comes_back() {
+        let models = Models::starting(["a", "b"]);
+        models.loading("later");
+        assert!(!models.have_started());
+        models.ready(served("a"));
+        models.loading("b");
+        assert!(!models.have_started());
+        models.failed("b");
+        assert!(models.have_started());
+        for id in ["a", "b", "later", "another"] {
+            models.loading(id);
+            assert!(models.have_started(), "{id}");
+        }
+        assert!(Models::default().have_started(), "there is nothing to wait for");
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_what_there_is_and_what_helps() {
+        let models = Models::starting((0..20).map(|number| format!("model-{number}")));
+        let error = models.find(Some("gpt-4"), true).err().unwrap();
+        assert_eq!((error.status, error.param.as_deref()), (404, Some("model")));
+        for part in ["\"gpt-4\"", "\"model-0\"", "\"model-15\" and 4 more", "`--alias NAME`", "`--any-model`"]
+        {
+            assert!(error.message.contains(part), "{part}: {}", error.message);
+        }
+        let error = Models::default().find(Some("gpt-4"), true).err().unwrap();
+        assert!(error.message.contains("the server has no model."), "{}", error.message);
+    }
+
+    #[test]
+    fn with_any_model_the_only_one_answers_to_every_name() {
+        let models = Models::default();
+        models.ready(served("small"));
+        assert_eq!(models.find(Some("gpt-4"), true).unwrap().id, "small");
+        assert!(models.describe("gpt-4", true).unwrap().contains("\"id\":\"small\""));
+        assert!(models.find(Some("gpt-4"), false).is_err());
+        models.ready(served("large"));
+        assert_eq!(models.find(Some("gpt-4"), true).err().unwrap().status, 404);
+        assert_eq!(models.find(Some("large"), true).unwrap().id, "large");
+    }
 }

@@ -9,7 +9,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::ids::Ids;
 use crate::metrics::Metrics;
-use crate::{Models, catalog, completions, embeddings, error, guard, observe};
+use crate::{Models, catalog, completions, embeddings, error, guard, health, observe};
 
 /// What an operator may choose about the handling of single requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Options {
     /// Names of this machine, beside the loopback names: a loopback listener answers to them, and web pages from them
     /// may ask.
     pub hosts: Vec<String>,
+    /// Whether the only model answers whatever name a request asks for.
+    pub any_model: bool,
 }
 
 impl Default for Options {
@@ -32,6 +34,7 @@ impl Default for Options {
             body_timeout: Duration::from_mins(1),
             ping_after: Duration::from_secs(15),
             hosts: Vec::new(),
+            any_model: false,
         }
     }
 }
@@ -53,11 +56,12 @@ pub fn router(models: Arc<Models>, options: Options) -> Router {
         .route("/embeddings", post(embeddings::embed))
         .route("/models", get(catalog::list))
         .route("/models/{*id}", get(catalog::model))
-        .route("/health", get(catalog::health));
+        .route("/health", get(health::health));
     Router::new()
         .merge(api.clone())
         .nest("/v1", api)
-        .route("/ready", get(catalog::ready))
+        .route("/live", get(health::live))
+        .route("/ready", get(health::ready))
         .route("/metrics", get(catalog::metrics))
         .route("/openapi.json", get(catalog::openapi))
         .fallback(error::no_route)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use stack_server::{Models, Options, router};
+use stack_chat::ChatModel;
+use stack_server::{Models, Options, Served, router};
 use stack_testkit::ScriptedModel;
 
 use crate::support::{chat_body, embedder, post, serving};
@@ -31,12 +32,36 @@ async fn what_the_model_refuses_names_the_field() {
 }
 
 #[tokio::test]
+async fn a_model_that_makes_no_embeddings_is_the_callers_mistake_and_others_are_named() {
+    let model = Arc::new(ScriptedModel::new("m", &["a"]));
+    let models = Models::default();
+    models.ready(Served {
+        id: "talker".into(),
+        card: model.card().clone(),
+        chat: Some(model),
+        embedder: None,
+    });
+    models.ready(embedder("minilm"));
+    let router = router(Arc::new(models), Options::default());
+    let reply = post(&router, "/v1/embeddings", r#"{"model": "talker", "input": "a"}"#).await;
+    assert_eq!((reply.status.as_u16(), reply.error("param")), (400, "model".into()));
+    assert!(reply.error("message").contains("ask \"minilm\""), "{}", reply.text);
+    let reply = post(&router, "/v1/chat/completions", chat_body(r#""model": "minilm""#)).await;
+    assert!(reply.error("message").contains("ask \"talker\""), "{}", reply.text);
+}
+
+#[tokio::test]
 async fn a_model_that_only_embeds_does_not_chat() {
     let models = Models::default();
     models.ready(embedder("sentence/minilm"));
     let router = router(Arc::new(models), Options::default());
     let reply = post(&router, "/v1/chat/completions", chat_body("")).await;
-    assert_eq!((reply.status.as_u16(), reply.error("type")), (501, "not_supported_error".into()));
+    assert_eq!((reply.status.as_u16(), reply.error("type")), (400, "invalid_request_error".into()));
+    assert_eq!((reply.error("param"), reply.error("code")), ("model".into(), "model_not_supported".into()));
+    let message = reply.error("message");
+    assert!(message.contains("sentence/minilm") && message.contains("embeddings only"), "{message}");
+    let reply = post(&router, "/v1/completions", r#"{"prompt": "a"}"#).await;
+    assert_eq!(reply.status, 400);
     assert_eq!(
         crate::support::get(&router, "/v1/models/sentence/minilm").await.json()["id"],
         "sentence/minilm"

@@ -5,6 +5,7 @@
 mod answers;
 mod embeddings;
 mod errors;
+mod health;
 mod metrics;
 mod openapi;
 mod sockets;

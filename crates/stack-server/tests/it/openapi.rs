@@ -38,6 +38,7 @@ async fn the_described_routes_are_the_served_ones() {
     let mut paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     paths.sort_unstable();
     let served = [
+        "/live",
         "/metrics",
         "/openapi.json",
         "/ready",

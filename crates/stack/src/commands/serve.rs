@@ -1,5 +1,7 @@
 //! `stack serve`: models over HTTP.
 
+mod web;
+
 use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+use self::web::WebArguments;
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::model_path::ModelPath;
@@ -34,6 +37,8 @@ pub(crate) struct Arguments {
     /// Listen on this port; 0 takes a free one
     #[arg(long, default_value_t = 8084)]
     port: u16,
+    #[command(flatten)]
+    web: WebArguments,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
     #[command(flatten)]
@@ -71,6 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let options = arguments.engine.options()?;
     let paths = if arguments.model.is_empty() { vec![ModelPath::BuiltIn] } else { arguments.model.clone() };
+    let web = arguments.web.options(paths.len())?;
     for path in &paths {
         // A wrong name should not have to wait for the models before it.
         path.check(&arguments.access)?;
@@ -83,10 +89,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
         })?
-        .block_on(listen(address, wanted, Loading { options, access: arguments.access.clone() }))
+        .block_on(listen(address, web, wanted, Loading { options, access: arguments.access.clone() }))
 }
 
-async fn listen(address: SocketAddr, wanted: Vec<Wanted>, loading: Loading) -> Result<(), CommandError> {
+async fn listen(
+    address: SocketAddr,
+    web: Options,
+    wanted: Vec<Wanted>,
+    loading: Loading,
+) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => {
@@ -100,11 +111,8 @@ async fn listen(address: SocketAddr, wanted: Vec<Wanted>, loading: Loading) -> R
     let (mut stop, mut stop_now) = (Signals::new().map_err(failed)?, Signals::new().map_err(failed)?);
     talk(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
 
-    let models = Arc::new(Models::default());
-    for Wanted { id, .. } in &wanted {
-        models.loading(id);
-    }
-    let router = router(Arc::clone(&models), Options::default());
+    let models = Arc::new(Models::starting(wanted.iter().map(|model| &model.id)));
+    let router = router(Arc::clone(&models), web);
     let (give_up, hopeless) = oneshot::channel();
     thread::Builder::new()
         .name("stack-load".to_owned())

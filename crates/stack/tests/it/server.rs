@@ -28,6 +28,12 @@ fn a_server_without_any_model_gives_up() {
     stack(&["serve", "--port", "0", "-m", path.to_str().unwrap()]).fails(4, &["listening on", "wrong.gguf"]);
 }
 
+#[test]
+fn any_model_needs_exactly_one() {
+    let models = ["serve", "--port", "0", "--any-model", "-m", "default", "-m", "default"];
+    stack(&models).fails(2, &["--any-model", "exactly one model", "there are 2", "hint: "]);
+}
+
 #[cfg(unix)]
 #[test]
 fn models_answer_by_name_until_the_server_is_asked_to_stop() {
