@@ -1,93 +1,124 @@
-//! Keeps foreign web pages out.
+//! Decides which web pages may ask.
 //!
 //! A page in a browser can send requests to any address, also to a server on the same machine that trusts everything
-//! local. It cannot read the answers, as no CORS header allows it, but it could make the machine work; and if its own
-//! name is made to resolve to 127.0.0.1 it could read them too. A browser tells in `Origin` who asks and in `Host` whom
-//! it thinks it asks, so both are looked at. Other clients send no `Origin`.
+//! local. Even if it cannot read the answers it could make the machine work; and if its own name is made to resolve to
+//! 127.0.0.1 it could read them, too. A browser tells in `Origin` who asks and in `Host` whom it thinks it asks, so
+//! both are looked at. Other clients send no `Origin`.
+//!
+//! Pages of this machine, and those of the origins that the operator names, may use the routes that are open to pages
+//! and see their answers, errors included. All others are refused.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodFilter;
 use stack_wire::openai::ErrorObject;
 
+use crate::cors;
 use crate::error::ApiError;
-use crate::router::Server;
+use crate::origin::{is_page_of_this_machine, names_this_machine};
+use crate::router::{Options, Pages, Server, pages};
 
 /// The address that a request came in through. [`crate::serve`] attaches it.
 #[derive(Clone, Copy)]
 pub(crate) struct Bound(pub(crate) SocketAddr);
 
-/// Refuses what [`verdict`] refuses.
-pub(crate) async fn guard(
-    State(server): State<Arc<Server>>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+/// Refuses whom [`caller`] refuses, keeps pages from routes that are not open to them, answers preflights, and lets
+/// pages see the answers.
+pub(crate) async fn guard(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
     let loopback =
         request.extensions().get::<Bound>().is_some_and(|Bound(address)| address.ip().is_loopback());
-    match verdict(request.headers(), loopback, &server.options.hosts) {
-        Ok(()) => Ok(next.run(request).await),
-        Err(message) => {
-            Err(ErrorObject::new(403, "permission_error", Some("forbidden_origin"), message).into())
+    let caller = match caller(request.headers(), loopback, &server.options) {
+        Ok(caller) => caller,
+        Err(message) => return forbidden(message),
+    };
+    let preflight = cors::preflight_method(&request);
+    let method = preflight.as_ref().unwrap_or(request.method()).clone();
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    match pages(server.routes, path, MethodFilter::try_from(method).ok()) {
+        Pages::Refused if !caller.is_own => forbidden("web pages of other origins cannot use this route"),
+        Pages::Refused => next.run(request).await,
+        Pages::MayUse => {
+            if let (Some(_), Some(origin)) = (preflight, &caller.shared_with) {
+                return cors::preflight(request.headers(), origin);
+            }
+            let mut response = next.run(request).await;
+            cors::share(response.headers_mut(), caller.shared_with.as_ref());
+            response
         }
     }
 }
 
+/// Who asks.
+#[derive(Debug, PartialEq, Eq)]
+struct Caller {
+    /// Whether it is no page, or a page of the very host that it asks.
+    is_own: bool,
+    /// The origin whose pages may see the answer.
+    shared_with: Option<HeaderValue>,
+}
+
 /// Decides by the headers: `Host` must name this machine if the listener is on `loopback`, and `Origin`, where there
-/// is one, this machine or the same host. The names in `hosts` count as this machine.
-fn verdict(headers: &HeaderMap, loopback: bool, hosts: &[String]) -> Result<(), &'static str> {
+/// is one, this machine, the same host, or an origin that the operator lets in.
+fn caller(headers: &HeaderMap, loopback: bool, options: &Options) -> Result<Caller, &'static str> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let host = text(header::HOST);
-    let ours = |authority| is_local(authority) || hosts.iter().any(|name| name == name_of(authority));
-    if loopback && host.is_some_and(|host| !ours(host)) {
-        return Err("the Host header names another machine than this listener serves");
+    let is_named = |authority: &str| options.host_names.iter().any(|name| name.is_of(authority));
+    let is_ours = |authority: &str| names_this_machine(authority) || is_named(authority);
+    if loopback && headers.contains_key(header::HOST) && !host.is_some_and(is_ours) {
+        return Err("the Host header names another machine than this listener serves; \
+                    start the server with `--host-name NAME` if it stands behind a proxy of that name");
     }
-    if !headers.contains_key(header::ORIGIN) {
-        return Ok(());
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let Some(origin) = origins.next() else { return Ok(Caller { is_own: true, shared_with: None }) };
+    let refused = "requests from web pages of other origins are refused; \
+                   start the server with `--cors ORIGIN` to let the pages of an origin in";
+    let (Ok(sent), None) = (origin.to_str(), origins.next()) else { return Err(refused) };
+    let Some((_scheme, authority)) = sent.split_once("://") else { return Err(refused) };
+    let is_own = Some(authority) == host;
+    if is_page_of_this_machine(sent) || options.origins.iter().any(|origin| origin.is(sent)) {
+        return Ok(Caller { is_own, shared_with: Some(origin.clone()) });
     }
-    let origin = text(header::ORIGIN).and_then(|origin| Some(origin.split_once("://")?.1));
-    match origin {
-        Some(origin) if ours(origin) || Some(origin) == host => Ok(()),
-        _ => Err("requests from web pages of other origins are refused"),
-    }
+    if is_own || is_named(authority) { Ok(Caller { is_own, shared_with: None }) } else { Err(refused) }
 }
 
-fn is_local(authority: &str) -> bool {
-    let name = name_of(authority);
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Cuts the port off, and the brackets of an IPv6 address.
-fn name_of(authority: &str) -> &str {
-    if let Some((address, _port)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        return address;
-    }
-    authority.split_once(':').map_or(authority, |(name, _port)| name)
+fn forbidden(message: &'static str) -> Response {
+    let object = ErrorObject::new(403, "permission_error", Some("forbidden_origin"), message);
+    ApiError::from(object).into_response()
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
-    fn passes(host: &'static str, origin: Option<&'static str>, loopback: bool) -> bool {
+    fn ask(host: &'static str, origin: Option<&'static str>, loopback: bool) -> Result<Caller, &'static str> {
         let mut headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static(host))]);
         headers.extend(origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin))));
-        verdict(&headers, loopback, &["proxy.example".to_owned()]).is_ok()
+        let options = Options {
+            host_names: vec!["proxy.example".parse().unwrap()],
+            origins: vec!["https://app.example".parse().unwrap()],
+            ..Options::default()
+        };
+        caller(&headers, loopback, &options)
+    }
+
+    fn passes(host: &'static str, origin: Option<&'static str>, loopback: bool) -> bool {
+        ask(host, origin, loopback).is_ok()
     }
 
     #[test]
     fn programs_on_this_machine_pass() {
-        for host in ["localhost:8084", "127.0.0.1:8084", "127.9.9.9", "[::1]:8084", "proxy.example"] {
+        for host in
+            ["localhost:8084", "LOCALHOST", "127.0.0.1:8084", "127.9.9.9", "[::1]:8084", "proxy.example"]
+        {
             assert!(passes(host, None, true), "{host}");
             assert!(passes(host, Some("http://localhost:3000"), true), "{host}");
         }
-        assert!(verdict(&HeaderMap::new(), true, &[]).is_ok(), "HTTP/1.0 knows no Host");
+        assert!(caller(&HeaderMap::new(), true, &Options::default()).is_ok(), "HTTP/1.0 knows no Host");
     }
 
     #[test]
@@ -96,6 +127,7 @@ mod tests {
             "evil.example:8084",
             "127.0.0.1.evil.example",
             "localhost.evil.example",
+            "localhost:80.evil.example",
             "",
             "[::1",
             "192.168.0.1",
@@ -103,15 +135,42 @@ mod tests {
             assert!(!passes(host, None, true), "{host}");
             assert!(passes(host, None, false), "{host}");
         }
+        let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_bytes(b"\xff").unwrap())]);
+        assert!(caller(&headers, true, &Options::default()).is_err());
     }
 
     #[test]
     fn pages_of_other_origins_are_refused_everywhere() {
-        for origin in ["https://evil.example", "null", "https://localhost.evil.example", "file://"] {
+        for origin in [
+            "https://evil.example",
+            "null",
+            "",
+            "https://localhost.evil.example",
+            "file://",
+            "http://app.example",
+            "https://app.example:8443",
+            "https://app.example.evil.example",
+        ] {
             assert!(!passes("localhost:8084", Some(origin), true), "{origin}");
             assert!(!passes("stack.example", Some(origin), false), "{origin}");
         }
-        assert!(passes("stack.example", Some("https://stack.example"), false));
-        assert!(passes("stack.example", Some("https://proxy.example"), false));
+        let two = ["http://localhost", "https://evil.example"].map(HeaderValue::from_static);
+        let headers = HeaderMap::from_iter(two.map(|origin| (header::ORIGIN, origin)));
+        assert!(caller(&headers, true, &Options::default()).is_err());
+    }
+
+    #[test]
+    fn only_pages_that_are_let_in_see_answers_and_only_those_of_the_same_host_are_its_own() {
+        for (host, origin, is_own, shared) in [
+            ("localhost:8084", "http://localhost:3000", false, true),
+            ("localhost:8084", "http://127.0.0.1:8084", false, true),
+            ("localhost:8084", "http://localhost:8084", true, true),
+            ("localhost:8084", "https://app.example", false, true),
+            ("localhost:8084", "https://proxy.example", false, false),
+            ("proxy.example", "https://proxy.example", true, false),
+        ] {
+            let caller = ask(host, Some(origin), true).expect(origin);
+            assert_eq!((caller.is_own, caller.shared_with.is_some()), (is_own, shared), "{origin}");
+        }
     }
 }

@@ -24,12 +24,15 @@
 //! - A stream ends with its end mark or with an error event; a request that fails before its first event gets a status.
 //! - Dropping the connection drops the model's stream, which cancels the work.
 //! - An answer with status 500 says nothing about the defect; the log does. Prompts and answers are never logged.
+//! - Web pages of other origins reach only routes that read or infer, and only from this machine or an origin that the
+//!   operator named.
 //! - No client can hold a connection open by sending or reading slowly beyond the [`Limits`].
 
 mod answer;
 mod body;
 mod catalog;
 mod completions;
+mod cors;
 mod embeddings;
 mod error;
 mod guard;
@@ -40,6 +43,7 @@ mod merge;
 mod metrics;
 mod models;
 mod observe;
+mod origin;
 mod router;
 mod serve;
 mod stall;
@@ -47,5 +51,6 @@ mod stopwatch;
 mod stream;
 
 pub use models::{Models, Served};
+pub use origin::{HostName, NameError, Origin};
 pub use router::{Options, router};
 pub use serve::{Limits, serve};

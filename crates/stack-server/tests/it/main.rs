@@ -8,5 +8,6 @@ mod errors;
 mod health;
 mod metrics;
 mod openapi;
+mod pages;
 mod sockets;
 mod support;

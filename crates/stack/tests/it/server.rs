@@ -29,6 +29,19 @@ fn a_server_without_any_model_gives_up() {
 }
 
 #[test]
+fn origins_and_host_names_that_no_browser_sends_are_refused() {
+    for (option, value, says) in [
+        ("--cors", "*", "written out"),
+        ("--cors", "null", "never let in"),
+        ("--cors", "app.example.org", "https://app.example.org"),
+        ("--cors", "https://app.example.org/path", "https://app.example.org"),
+        ("--host-name", "llm.example.org:443", "without scheme, port"),
+    ] {
+        stack(&["serve", "--port", "0", option, value]).fails(2, &[option, value, says]);
+    }
+}
+
+#[test]
 fn any_model_needs_exactly_one() {
     let models = ["serve", "--port", "0", "--any-model", "-m", "default", "-m", "default"];
     stack(&models).fails(2, &["--any-model", "exactly one model", "there are 2", "hint: "]);
@@ -54,6 +67,32 @@ fn models_answer_by_name_until_the_server_is_asked_to_stop() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+#[test]
+fn a_server_lets_in_whom_its_options_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let options = ["--any-model", "--cors", "https://App.example:443/", "--host-name", "llm.example"];
+    let arguments = [&["serve", "--port", "0", "-m", path.to_str().unwrap()], &options[..]].concat();
+    let (mut child, address, _stderr) = start(&arguments);
+    assert!(get(&address, "/live").starts_with("HTTP/1.1 200"));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !get(&address, "/health").starts_with("HTTP/1.1 200") {
+        assert!(Instant::now() < deadline, "the server never started");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ask = |host: &str, origin: &str| {
+        let head = format!("GET /v1/models/gpt-4o HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n");
+        exchange(&address, &format!("{head}Connection: close\r\n\r\n"))
+    };
+    let reply = ask("llm.example", "https://app.example");
+    assert!(reply.contains("access-control-allow-origin: https://app.example\r\n"), "{reply}");
+    assert!(reply.contains(r#""id":"tiny""#), "{reply}");
+    assert!(ask("llm.example", "https://other.example").starts_with("HTTP/1.1 403"));
+    assert!(ask("other.example", "https://app.example").starts_with("HTTP/1.1 403"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// Starts a server and waits until it says where it listens.
 fn start(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
     let mut child = command(arguments).spawn().unwrap();
@@ -65,8 +104,12 @@ fn start(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
 }
 
 fn get(address: &str, path: &str) -> String {
+    exchange(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
+}
+
+fn exchange(address: &str, request: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
-    write!(connection, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    connection.write_all(request.as_bytes()).unwrap();
     let mut reply = String::new();
     connection.read_to_string(&mut reply).unwrap();
     reply

@@ -1,12 +1,19 @@
 //! Who may ask over HTTP, and by which names.
 
 use clap::Args;
-use stack_server::Options;
+use stack_server::{HostName, Options, Origin};
 
 use crate::command_error::{CommandError, Kind};
 
 #[derive(Debug, Args)]
 pub(crate) struct WebArguments {
+    /// Let web pages of this origin use the models, such as `https://app.example.org`; may be given several times. Pages
+    /// of this machine (`http://localhost`, any port) always may
+    #[arg(long, value_name = "ORIGIN")]
+    cors: Vec<Origin>,
+    /// Answer to this host name as well, the name of a proxy in front; may be given several times
+    #[arg(long, value_name = "NAME")]
+    host_name: Vec<HostName>,
     /// Answer with the one model that is served, whatever model a request names; the reply says which it is
     #[arg(long)]
     any_model: bool,
@@ -22,6 +29,11 @@ impl WebArguments {
                 "serve one model, or leave the option out and give the models the names that clients ask for";
             return Err(CommandError::new(Kind::Usage, message).hint(hint));
         }
-        Ok(Options { any_model: self.any_model, ..Options::default() })
+        Ok(Options {
+            origins: self.cors.clone(),
+            host_names: self.host_name.clone(),
+            any_model: self.any_model,
+            ..Options::default()
+        })
     }
 }
