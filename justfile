@@ -2,6 +2,10 @@
 check:
     .ci/run
 
+# Many clients and a browser on a real chat model.
+deep:
+    .ci/deep
+
 # The tests alone.
 test *ARGS:
     cargo test --workspace {{ARGS}}

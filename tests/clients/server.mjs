@@ -1,0 +1,36 @@
+// A server with a real chat model, for clients in JavaScript. `.ci/deep` sets STACK_BINARY and STACK_MODEL.
+
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+
+const START_MS = 120_000;
+
+/** Starts `stack serve` with the chat model; returns its address, the model's name and how to stop it. */
+export async function serve(...options) {
+    const { STACK_BINARY: binary, STACK_MODEL: model } = process.env;
+    if (!binary || !model) throw new Error("STACK_BINARY and STACK_MODEL are not set: run `.ci/deep`");
+    const child = spawn(binary, ["serve", "--port", "0", "-m", model, ...options], {
+        stdio: ["ignore", "ignore", "pipe"],
+    });
+    const url = await new Promise((resolve, reject) => {
+        const log = [];
+        createInterface({ input: child.stderr }).on("line", (line) => {
+            log.push(line);
+            const found = line.match(/listening on (http:\/\/\S+)/);
+            if (found) resolve(found[1]);
+        });
+        child.on("exit", () => reject(new Error(`the server did not start: ${log.join("\n")}`)));
+    });
+    const deadline = Date.now() + START_MS;
+    while (!(await fetch(`${url}/ready`)).ok) {
+        if (Date.now() > deadline) throw new Error("the server never became ready");
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    const list = await (await fetch(`${url}/v1/models`)).json();
+    const stop = () =>
+        new Promise((resolve) => {
+            child.removeAllListeners("exit").on("exit", resolve);
+            child.kill();
+        });
+    return { url, port: new URL(url).port, model: list.data[0].id, stop };
+}
