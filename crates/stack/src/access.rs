@@ -1,14 +1,20 @@
 //! What it takes to open a model: where the store and the trust are, and who opens what is sealed.
 
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
 use clap::Args;
 use stack_registry::model::FileBytes;
-use stack_seal::age::{Header, Identity, Passphrase, UnlockedFile};
+use stack_seal::age::{Header, Identity, OpenError, Passphrase, UnlockedFile, X25519Recipient};
 use stack_seal::keyfile::IdentityFile;
 
 use crate::command_error::CommandError;
 use crate::home::{Home, HomeArguments};
 use crate::identities;
+use crate::keyring::{Keyring, Sealed, Sources};
 use crate::passphrase::PassphraseArguments;
+use crate::seal_record::SealRecord;
 use crate::sealed;
 
 /// Where models are kept, and who opens what is sealed.
@@ -17,17 +23,19 @@ pub(crate) struct AccessArguments {
     #[command(flatten)]
     home: HomeArguments,
     #[command(flatten)]
-    keys: KeyArguments,
+    pub(crate) keys: KeyArguments,
 }
 
 /// Who opens what is sealed.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KeyArguments {
-    /// Open sealed weights as this identity: a name, or the path of a key file
+    /// Open sealed weights as this identity: a name, or the path of a key file; without it, all here are tried
     #[arg(long, value_name = "ID")]
     identity: Option<String>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
+    #[arg(skip)]
+    keyring: Keyring,
 }
 
 impl AccessArguments {
@@ -35,39 +43,59 @@ impl AccessArguments {
     pub(crate) fn home(&self) -> Result<Home, CommandError> {
         self.home.home()
     }
-
-    /// Unlocks a sealed file of the model `name`.
-    pub(crate) fn unlock(&self, name: &str, bytes: &FileBytes) -> Result<UnlockedFile, CommandError> {
-        self.keys.unlock(&self.home()?, name, bytes)
-    }
 }
 
 impl KeyArguments {
-    /// Unlocks a sealed file of the model `name`: with a passphrase if it was sealed with one, else as an identity.
+    /// Unlocks a sealed file of the model `name` in the store; `noted` is who can open it according to its manifest.
     pub(crate) fn unlock(
         &self,
         home: &Home,
         name: &str,
         bytes: &FileBytes,
+        noted: &[X25519Recipient],
     ) -> Result<UnlockedFile, CommandError> {
         let FileBytes::Sealed { header, payload } = bytes else {
             unreachable!("callers ask for sealed files")
         };
         let (header, _) = Header::read(&header.file).map_err(|error| sealed::cannot_open(name, error))?;
-        let key = self.key(home, name, &header)?;
-        let payload = payload.file.try_clone().map_err(|error| CommandError::reading(name, error))?;
-        UnlockedFile::open_payload(&header, payload, &[key]).map_err(|error| sealed::cannot_open(name, error))
+        let attempt = |keys: &[Identity]| {
+            let payload = payload.file.try_clone().map_err(OpenError::Io)?;
+            UnlockedFile::open_payload(&header, payload, keys)
+        };
+        self.open(home, name, &header, noted, &attempt).map(|(unlocked, _)| unlocked)
     }
 
-    /// Returns what may open a header: a passphrase if it wants one, else an identity.
-    pub(crate) fn key(&self, home: &Home, name: &str, header: &Header) -> Result<Identity, CommandError> {
-        if header.wants_passphrase() {
-            return self.passphrase.existing(name).map(Identity::Passphrase);
-        }
-        self.identity(home).map(|identity| Identity::X25519(identity.into_opening()))
+    /// Unlocks a sealed file that lies at a path, and returns what is known of it.
+    pub(crate) fn unlock_file(
+        &self,
+        home: &Home,
+        path: &Path,
+    ) -> Result<(UnlockedFile, Option<SealRecord>), CommandError> {
+        let name = path.display().to_string();
+        let file = File::open(path).map_err(|error| CommandError::reading(&name, error).reason("io"))?;
+        let (header, _) = Header::read(&file).map_err(|error| sealed::cannot_open(&name, error))?;
+        // What the machine noted is a help in finding the key; that it is damaged matters where it must be believed.
+        let record = SealRecord::find(home, &name, &file);
+        let noted = record.as_ref().ok().and_then(Option::as_ref).map(|record| record.recipients.clone());
+        let attempt = |keys: &[Identity]| UnlockedFile::open(file.try_clone().map_err(OpenError::Io)?, keys);
+        let (unlocked, _) = self.open(home, &name, &header, &noted.unwrap_or_default(), &attempt)?;
+        Ok((unlocked, record?))
     }
 
-    /// Opens the identity that is named, or the only one there is.
+    /// Opens what has this header with the first key at hand that fits.
+    pub(crate) fn open<T>(
+        &self,
+        home: &Home,
+        name: &str,
+        header: &Header,
+        noted: &[X25519Recipient],
+        attempt: &dyn Fn(&[Identity]) -> Result<T, OpenError>,
+    ) -> Result<(T, Arc<Identity>), CommandError> {
+        let sources = Sources { home, named: self.identity.as_deref(), passphrase: &self.passphrase };
+        self.keyring.open(&Sealed { name, header, noted }, &sources, attempt)
+    }
+
+    /// Opens the identity that is named, or the only one there is, to sign with it.
     pub(crate) fn identity(&self, home: &Home) -> Result<IdentityFile, CommandError> {
         identities::open(home, self.identity.as_deref(), &self.passphrase)
     }

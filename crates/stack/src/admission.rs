@@ -6,11 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use stack_engine::weights::{Files, Opener, WeightSource};
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::trust::{Level, Verdict};
+use stack_seal::age::UnlockedFile;
 use stack_seal::bundle::{Signed, Unsigned};
 use stack_seal::digest::{LeafList, Root};
 use stack_seal::statement::{Claim, SignedFile, Statement};
@@ -21,8 +23,9 @@ use crate::command_error::{CommandError, Kind};
 use crate::config::Config;
 use crate::home::Home;
 use crate::privacy::{PrivacyArguments, Tier};
-use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, unsigned};
+use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, plain_form, unsigned};
 use crate::trust::{Question, Trust, TrustFolder, refused};
+use crate::{sealed, threads};
 
 /// A model that somebody wants to load.
 pub(crate) struct Applicant<'a> {
@@ -70,17 +73,33 @@ impl<'a> Applicant<'a> {
                 let files = files.collect::<Result<BTreeMap<_, _>, CommandError>>()?;
                 Ok(Files::listed(&self.target.title(), files))
             }
-            (Target::File(path) | Target::Folder(path), None) => Ok(Files::at(path)?),
+            (Target::File(path) | Target::Folder(path), None) => {
+                let sealed = self.target.sealed_parts();
+                if sealed.is_empty() {
+                    return Ok(Files::at(path)?);
+                }
+                let openers = sealed.into_iter().map(|part| {
+                    let opener = self.opener_of_sealed(&part.path, None, &attested)?;
+                    Ok((part.name, opener))
+                });
+                Ok(Files::opened(&plain_form(path), openers.collect::<Result<_, CommandError>>()?))
+            }
             (Target::File(_) | Target::Folder(_), Some(statement)) => {
                 let mut files = BTreeMap::new();
                 for file in self.target.files(statement.ignored())? {
-                    let signed = match &self.target {
+                    let signed = |file: &TargetFile| match &self.target {
                         Target::File(_) => statement.file_or_only(&file.name),
                         Target::Folder(_) | Target::Stored(_) => statement.file(&file.name),
                     };
                     // What nobody signed is not there for the engine.
-                    if let Some(signed) = signed {
-                        files.insert(file.name.clone(), opener_of_path(file, signed, &attested)?);
+                    if let Some(signed) = signed(&file).filter(|_| !file.sealed) {
+                        files.insert(engine_name(&self.target, &file.name), opener_of_path(file, signed, &attested)?);
+                    } else if let Some(part) = file.into_sealed_form()
+                        && !files.contains_key(&part.name)
+                        && let Some(signed) = signed(&part)
+                    {
+                        let opener = self.opener_of_sealed(&part.path, Some(signed), &attested)?;
+                        files.insert(engine_name(&self.target, &part.name), opener);
                     }
                 }
                 Ok(Files::listed(&self.target.title(), files))
@@ -114,7 +133,7 @@ impl<'a> Applicant<'a> {
     }
 
     fn judged(&self, facts: Option<&ModelFacts>) -> Verdict {
-        let sealed = !self.target.sealed_files().is_empty();
+        let sealed = self.target.is_sealed();
         let question = Question { facts, sealed, tier: Some(self.tier), level: None };
         self.trust.judge(&self.target, &self.signatures, &question)
     }
@@ -144,21 +163,33 @@ impl<'a> Applicant<'a> {
                 }))
             }
             FileBytes::Sealed { .. } => {
-                let unlocked = self.access.unlock(&name, &file.bytes)?;
+                let noted = self.target.noted_recipients(file);
+                let unlocked = self.access.keys.unlock(&self.access.home()?, &name, &file.bytes, &noted)?;
                 let expected = match (root, recorded().filter(|_| self.was_sealed_here())) {
                     (Some(root), _) => Expected::signed(root, unlocked.len(), attested.clone()),
                     (None, Some(root)) => Expected::pinned(root, unlocked.len()),
                     (None, None) => return Err(unanchored(&name)),
                 };
-                let leaves = leaves_of(signed);
-                let unlocked = Mutex::new(Some(unlocked));
-                Ok(Box::new(move || {
-                    let unlocked = unlocked.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    let unlocked = unlocked.expect("each file of a model is opened once");
-                    Pass::open_sealed(unlocked, expected.clone(), leaves.clone())
-                }))
+                Ok(opener_of_unlocked(unlocked, expected, leaves_of(signed)))
             }
         }
+    }
+
+    /// Says what a sealed file at a path must turn out to hold: what was signed, else what was sealed here.
+    fn opener_of_sealed(
+        &self,
+        path: &Path,
+        signed: Option<&SignedFile>,
+        attested: &Attested,
+    ) -> Result<Opener, CommandError> {
+        let (unlocked, record) = self.access.keys.unlock_file(&self.access.home()?, path)?;
+        let root = signed.and_then(|signed| signed.blake3);
+        let expected = match (root, record) {
+            (Some(root), _) => Expected::signed(root, unlocked.len(), attested.clone()),
+            (None, Some(record)) => Expected::pinned(record.root, record.length),
+            (None, None) => return Err(unanchored(&path.display().to_string())),
+        };
+        Ok(opener_of_unlocked(unlocked, expected, leaves_of(signed)))
     }
 
     /// Whether the store itself sealed the model, so that its record of the plain bytes can be believed.
@@ -176,6 +207,26 @@ impl Admission {
             _ => Ok(()),
         }
     }
+}
+
+/// Returns the files at a path, to look at them and for nothing else: of sealed ones, whatever they hold is taken.
+pub(crate) fn files_to_look_at(path: &Path, access: &AccessArguments) -> Result<Files, CommandError> {
+    let target = if path.is_dir() { Target::Folder(path.to_owned()) } else { Target::File(path.to_owned()) };
+    let sealed = target.sealed_parts();
+    if sealed.is_empty() {
+        return Ok(Files::at(path)?);
+    }
+    let home = access.home()?;
+    let mut openers = BTreeMap::new();
+    for part in sealed {
+        let (unlocked, _) = access.keys.unlock_file(&home, &part.path)?;
+        let name = part.path.display().to_string();
+        let hashed = unlocked.hash(threads::usable(), &|_| Ok(()));
+        let hashed = hashed.map_err(|error| sealed::cannot_open(&name, error))?;
+        let expected = Expected::pinned(hashed.root, hashed.length);
+        openers.insert(part.name, opener_of_unlocked(unlocked, expected, None));
+    }
+    Ok(Files::opened(&plain_form(path), openers))
 }
 
 /// Opens the signatures of a target. One that nobody here knows the key of says nothing; a wrong one ends it.
@@ -223,6 +274,25 @@ fn opener_of_path(
     }))
 }
 
+/// Reads a sealed file that is open already.
+fn opener_of_unlocked(unlocked: UnlockedFile, expected: Expected, leaves: Option<LeafList>) -> Opener {
+    let unlocked = Mutex::new(Some(unlocked));
+    Box::new(move || {
+        let unlocked = unlocked.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let unlocked = unlocked.expect("each file of a model is opened once");
+        Pass::open_sealed(unlocked, expected.clone(), leaves.clone())
+    })
+}
+
+/// The name by which the engine knows a file. One that is a model by itself is told by its content, whatever it is called.
+fn engine_name(target: &Target, name: &str) -> String {
+    let is_gguf = Path::new(name).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
+    match target {
+        Target::File(_) if !is_gguf => format!("{name}.gguf"),
+        _ => name.to_owned(),
+    }
+}
+
 fn leaves_of(signed: Option<&SignedFile>) -> Option<LeafList> {
     signed.and_then(|signed| signed.leaves.clone())
 }
@@ -235,5 +305,8 @@ fn unanchored(name: &str) -> CommandError {
     let message = format!("{name} is sealed, and nobody who is trusted says what is inside");
     CommandError::new(Kind::Untrusted, message)
         .reason("unknown-signer")
-        .hint("whoever can open it could have made it; trust its signer with `stack trust add`")
+        .hint(
+            "everybody who can open it could have made it; trust its signer with `stack trust add`, or look at what \
+             `stack decrypt` makes of it",
+        )
 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use stack_chat::{ChatEvent, ChatModel, ChatRequest, FinishReason, Timings, Usage};
+use stack_chat::{ChatError, ChatEvent, ChatModel, ChatRequest, FinishReason, Timings, Usage};
 
 use crate::command_error::{CommandError, Kind};
 
@@ -19,12 +19,42 @@ pub(crate) struct Answer {
     pub(crate) seed: u64,
 }
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum AnswerError {
+    /// The model has none.
+    Chat(ChatError),
+    /// It could not be shown, or it broke off.
+    Command(CommandError),
+}
+
+impl From<ChatError> for AnswerError {
+    fn from(error: ChatError) -> Self {
+        Self::Chat(error)
+    }
+}
+
+impl From<CommandError> for AnswerError {
+    fn from(error: CommandError) -> Self {
+        Self::Command(error)
+    }
+}
+
+impl From<AnswerError> for CommandError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Chat(error) => error.into(),
+            AnswerError::Command(error) => error,
+        }
+    }
+}
+
 /// Asks for one answer; `show` gets each piece of text. Ctrl-C ends the answer, and the work behind it.
 pub(crate) async fn answer(
     model: &dyn ChatModel,
     request: ChatRequest,
     mut show: impl FnMut(&str) -> Result<(), CommandError>,
-) -> Result<Answer, CommandError> {
+) -> Result<Answer, AnswerError> {
     let mut answer = Answer::default();
     let mut events = model.chat(request)?;
     let mut interrupt = pin!(tokio::signal::ctrl_c());
@@ -43,8 +73,26 @@ pub(crate) async fn answer(
             Some(Ok(ChatEvent::Finished { reason, .. })) => answer.finish = Some(reason),
             Some(Ok(ChatEvent::Done { usage, timings })) => return Ok(Answer { usage, timings, ..answer }),
             Some(Err(error)) => return Err(error.into()),
-            None => return Err(CommandError::new(Kind::Machine, "the answer broke off")),
+            None => return Err(CommandError::new(Kind::Machine, "the answer broke off").into()),
         }
+    }
+}
+
+/// What cut an answer short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// It has as many tokens as it may have.
+    Limit(u32),
+    /// The context, of so many tokens, is full.
+    Context(u32),
+}
+
+/// Tells what cut an answer, which was allowed `max_tokens` in a context of so many tokens; `None` where it ended by itself.
+pub(crate) fn cut(answer: &Answer, max_tokens: Option<u32>, context: u32) -> Option<Cut> {
+    answer.finish.filter(|&finish| finish == FinishReason::Length)?;
+    match max_tokens {
+        Some(limit) if answer.usage.generated_tokens >= limit => Some(Cut::Limit(limit)),
+        _ => Some(Cut::Context(context)),
     }
 }
 
@@ -76,6 +124,21 @@ fn rate(tokens: u32, time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cut_an_answer_is_told_apart() {
+        let ended = |finish, generated_tokens| Answer {
+            finish,
+            usage: Usage { generated_tokens, ..Usage::default() },
+            ..Answer::default()
+        };
+        let full = ended(Some(FinishReason::Length), 10);
+        assert_eq!(cut(&full, Some(10), 64), Some(Cut::Limit(10)));
+        assert_eq!(cut(&full, Some(11), 64), Some(Cut::Context(64)));
+        assert_eq!(cut(&full, None, 64), Some(Cut::Context(64)));
+        assert_eq!(cut(&ended(Some(FinishReason::Stop), 10), Some(10), 64), None);
+        assert_eq!(cut(&ended(None, 3), Some(3), 64), None);
+    }
 
     #[test]
     fn speed_counts_what_was_computed() {

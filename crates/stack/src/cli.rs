@@ -12,7 +12,7 @@ use crate::commands::{
 };
 use crate::no_sockets::{self, Sockets};
 use crate::threads::Work;
-use crate::{logs, threads};
+use crate::{logs, progress, threads};
 
 /// Runs language models in this process; nothing leaves the machine.
 #[derive(Debug, Parser)]
@@ -87,6 +87,9 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     logs::start();
+    if has_flag(&matches, "quiet") {
+        progress::be_quiet();
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
         Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
@@ -107,7 +110,12 @@ pub(crate) fn main() -> ExitCode {
 
 /// Whether a program reads the output: then errors are JSON, too.
 fn wants_json(matches: &ArgMatches) -> bool {
-    let flag = |matches: &ArgMatches| matches!(matches.try_get_one::<bool>("json"), Ok(Some(true)));
+    has_flag(matches, "json")
+}
+
+/// Whether a flag is set that not all commands have.
+fn has_flag(matches: &ArgMatches, name: &str) -> bool {
+    let flag = |matches: &ArgMatches| matches!(matches.try_get_one::<bool>(name), Ok(Some(true)));
     std::iter::successors(Some(matches), |matches| Some(matches.subcommand()?.1)).any(flag)
 }
 

@@ -166,8 +166,11 @@ impl CommandError {
     }
 
     fn say(&self, text: String) {
-        if !matches!(self.kind, Kind::OutputClosed | Kind::Interrupted) {
-            output::talk(text);
+        match self.kind {
+            Kind::OutputClosed => {}
+            // Whoever pressed Ctrl-C knows that; what is left to say is what became of the work.
+            Kind::Interrupted if self.hint.is_none() => {}
+            _ => output::talk(text),
         }
     }
 
@@ -192,6 +195,9 @@ impl CommandError {
 /// The message, one line per cause, and the hint.
 impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Kind::Interrupted, Some(hint)) = (self.kind, &self.hint) {
+            return write!(f, "{}: {hint}", one_line(&self.message));
+        }
         match self.reason {
             Some(code) => write!(f, "error[{code}]: {}", one_line(&self.message))?,
             None => write!(f, "error: {}", one_line(&self.message))?,

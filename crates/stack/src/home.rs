@@ -17,6 +17,14 @@ pub(crate) struct HomeArguments {
     home: Option<PathBuf>,
 }
 
+#[cfg(test)]
+impl HomeArguments {
+    /// Names a folder, as `--home` does.
+    pub(crate) fn at(folder: &Path) -> Self {
+        Self { home: Some(folder.to_owned()) }
+    }
+}
+
 /// The folder of models, keys and trust. Only its owner can look inside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
@@ -52,6 +60,11 @@ impl Home {
     /// The folder with identities.
     pub(crate) fn keys(&self) -> PathBuf {
         self.root.join("keys")
+    }
+
+    /// The folder with what was sealed on this machine.
+    pub(crate) fn sealed(&self) -> PathBuf {
+        self.trust().join("sealed")
     }
 
     /// The folder with the policy, rollback marks and revocations.

@@ -5,13 +5,14 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use stack_seal::age::{HeaderError, OpenError, X25519Recipient};
+use stack_seal::age::{HeaderError, OpenError, Passphrase, X25519Recipient};
 use stack_seal::key::PublicKey;
 use stack_seal::keyfile::{self, IdentityFile, KeyFileError, PublicFile};
 use zeroize::Zeroizing;
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::keyring;
 use crate::passphrase::PassphraseArguments;
 use crate::private_file::{self, Existing, Readers};
 
@@ -60,25 +61,93 @@ impl IdentityPaths {
     }
 }
 
-/// Opens the identity that signs: the one that is named, or the only one there is.
+/// The secret file of an identity.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyFile {
+    path: PathBuf,
+}
+
+impl KeyFile {
+    /// Takes a path, at which there need be no such file.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// What the identity is called: the name of the file.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Whether a passphrase has to be asked for.
+    pub(crate) fn wants_passphrase(&self) -> bool {
+        // What cannot be read is told when it is opened.
+        read(&self.path).is_ok_and(|bytes| keyfile::is_sealed(&Zeroizing::new(bytes)))
+    }
+
+    /// For whom files are sealed that this identity opens, where its public file lies beside it.
+    pub(crate) fn recipient(&self) -> Option<X25519Recipient> {
+        let bytes = read(&self.path.with_extension(PUBLIC)).ok()?;
+        PublicFile::parse(&bytes).ok().map(|public| public.recipient)
+    }
+
+    /// Opens it as one of several; `None` where a passphrase was asked for and none was typed.
+    pub(crate) fn open(&self, passphrase: &PassphraseArguments) -> Result<Option<IdentityFile>, CommandError> {
+        let bytes = Zeroizing::new(read(&self.path)?);
+        if !keyfile::is_sealed(&bytes) {
+            return self.opened(&bytes, None).map(Some);
+        }
+        let Some(passphrase) = passphrase.existing_or_none(&self.path.display().to_string())? else {
+            return Ok(None);
+        };
+        self.opened(&bytes, Some(&passphrase)).map(Some)
+    }
+
+    fn opened(&self, bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<IdentityFile, CommandError> {
+        IdentityFile::open(bytes, passphrase).map_err(|error| cannot_open(&self.path, error))
+    }
+}
+
+/// Opens the identity that is named, or the only one there is.
 pub(crate) fn open(
     home: &Home,
     named: Option<&str>,
     passphrase: &PassphraseArguments,
 ) -> Result<IdentityFile, CommandError> {
-    let path = match named {
+    let file = match named {
         // A path to a key file is an identity, too.
-        Some(path) if path.contains(['/', '\\']) => PathBuf::from(path),
-        Some(name) => IdentityPaths::new(&home.keys(), name)?.key,
+        Some(path) if path.contains(['/', '\\']) => KeyFile::at(PathBuf::from(path)),
+        Some(name) => KeyFile::at(IdentityPaths::new(&home.keys(), name)?.key),
         None => only(home)?,
     };
-    let bytes = Zeroizing::new(read(&path)?);
+    let bytes = read(&file.path);
+    let bytes = Zeroizing::new(match named {
+        Some(name) => bytes.map_err(|error| keyring::suggest(error, &home.keys(), name))?,
+        None => bytes?,
+    });
     let passphrase = if keyfile::is_sealed(&bytes) {
-        Some(passphrase.existing(&path.display().to_string())?)
+        Some(passphrase.existing(&file.path.display().to_string())?)
     } else {
         None
     };
-    IdentityFile::open(&bytes, passphrase.as_ref()).map_err(|error| cannot_open(&path, error))
+    file.opened(&bytes, passphrase.as_ref())
+}
+
+/// Lists the identities of this machine by name.
+pub(crate) fn all(home: &Home) -> Result<Vec<KeyFile>, CommandError> {
+    in_folder(&home.keys()).map_err(|error| CommandError::reading(home.keys().display(), error))
+}
+
+/// Lists the key files in a folder by name; a folder that is not there has none.
+pub(crate) fn in_folder(folder: &Path) -> io::Result<Vec<KeyFile>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension() == Some(OsStr::new("key")));
+    paths.sort();
+    Ok(paths.into_iter().map(KeyFile::at).collect())
 }
 
 /// Finds the public key that a text means: the key itself, a file with it, or an identity on this machine.
@@ -88,10 +157,8 @@ pub(crate) fn public_key(home: &Home, text: &str) -> Result<PublicKey, CommandEr
     {
         return text.parse().map_err(|error| not_a_key(text, error));
     }
-    let own =
-        IdentityPaths::new(&home.keys(), text).ok().map(|paths| paths.public).filter(|path| path.exists());
-    let path = own.unwrap_or_else(|| PathBuf::from(text));
-    let bytes = read(&path)?;
+    let path = public_path(home, text);
+    let bytes = read(&path).map_err(|error| keyring::suggest(error, &home.keys(), text))?;
     let text = String::from_utf8_lossy(&bytes);
     if text.contains("-----BEGIN") {
         return PublicKey::from_pem(&text).map_err(|error| not_a_key(path.display(), error));
@@ -112,10 +179,8 @@ pub(crate) fn recipient(home: &Home, text: &str) -> Result<X25519Recipient, Comm
     if text.starts_with("age1") {
         return text.parse().map_err(|_| not_one(text));
     }
-    let own =
-        IdentityPaths::new(&home.keys(), text).ok().map(|paths| paths.public).filter(|path| path.exists());
-    let path = own.unwrap_or_else(|| PathBuf::from(text));
-    let bytes = read(&path)?;
+    let path = public_path(home, text);
+    let bytes = read(&path).map_err(|error| keyring::suggest(error, &home.keys(), text))?;
     match PublicFile::parse(&bytes) {
         Ok(public) => Ok(public.recipient),
         Err(_) => String::from_utf8_lossy(&bytes).trim_end().parse().map_err(|_| not_one(text)),
@@ -129,23 +194,29 @@ fn not_a_key(what: impl std::fmt::Display, error: stack_seal::key::KeyError) -> 
         .hint("`stack keygen` prints keys, and writes them into files that end in .pub")
 }
 
+/// Finds the public file that a text means: that of an identity on this machine, by its name or by the name of the file
+/// that `stack keygen` wrote, else the file at this path.
+fn public_path(home: &Home, text: &str) -> PathBuf {
+    let named = |name: &str| IdentityPaths::new(&home.keys(), name).ok().map(|paths| paths.public);
+    let own = named(text).filter(|path| path.exists());
+    let path = PathBuf::from(text);
+    let file = text.strip_suffix(".pub").filter(|_| !path.exists()).and_then(named).filter(|path| path.exists());
+    own.or(file).unwrap_or(path)
+}
+
 /// Finds the only identity.
-fn only(home: &Home) -> Result<PathBuf, CommandError> {
-    let entries = match fs::read_dir(home.keys()) {
-        Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
-    };
-    let entries = entries.map_err(|error| CommandError::reading(home.keys().display(), error))?;
-    let paths = entries.into_iter().map(|entry| entry.path());
-    let mut keys: Vec<PathBuf> = paths.filter(|path| path.extension() == Some(OsStr::new("key"))).collect();
-    match (keys.pop(), keys.is_empty()) {
+fn only(home: &Home) -> Result<KeyFile, CommandError> {
+    let mut files = all(home)?;
+    match (files.pop(), files.is_empty()) {
         (Some(only), true) => Ok(only),
         (None, _) => Err(CommandError::new(Kind::Closed, "there is no identity on this machine")
             .reason("no-identity")
             .hint("make one with `stack keygen --identity NAME`")),
-        (Some(_), false) => Err(CommandError::new(Kind::Usage, "there are several identities")
-            .hint("say which one with --identity NAME")),
+        (Some(last), false) => {
+            let names: Vec<String> = files.iter().chain([&last]).map(KeyFile::name).collect();
+            let message = format!("there are several identities: {}", names.join(", "));
+            Err(CommandError::new(Kind::Usage, message).hint("say which one with --identity NAME"))
+        }
     }
 }
 
@@ -181,6 +252,20 @@ const BYTES_MAX: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::home::HomeArguments;
+
+    #[test]
+    fn a_public_file_is_found_by_the_name_that_keygen_gave_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = HomeArguments::at(dir.path()).home().unwrap();
+        home.make(&home.keys()).unwrap();
+        let file = home.keys().join("alice@example.com.pub");
+        fs::write(&file, "").unwrap();
+        assert_eq!(public_path(&home, "alice@example.com"), file);
+        assert_eq!(public_path(&home, "alice@example.com.pub"), file);
+        assert_eq!(public_path(&home, "bob.pub"), Path::new("bob.pub"));
+        assert_eq!(public_path(&home, "keys/alice@example.com.pub"), Path::new("keys/alice@example.com.pub"));
+    }
 
     #[test]
     fn names_of_identities_stay_in_their_folder() {

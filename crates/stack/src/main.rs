@@ -3,10 +3,10 @@
 //!
 //! The modules, in reading order: [`cli`] lists the commands, each of which is one file of [`commands`];
 //! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
-//! [`input`], [`output`] and [`load_bar`] talk to the terminal. [`answer`] asks a model; [`chat`] is the
-//! conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
-//! [`trust`] says who may, and [`signing`] knows what is signed. [`sealed`], [`recipients`], [`freed`] and [`work`] are what
-//! commands on sealed files share. [`config`] and [`privacy`] decide what may leave the
+//! [`input`], [`output`], [`terminal`] and [`progress`] talk to the terminal. [`ready`] is a model that can be asked, [`answer`]
+//! asks it, [`screen`] and [`word_wrap`] show what it says; [`chat`] is the conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
+//! [`trust`] says who may, and [`signing`] knows what is signed. [`sealed`], [`seal_record`], [`keyring`], [`recipients`], [`freed`]
+//! and [`work`] are what commands on sealed files share. [`config`] and [`privacy`] decide what may leave the
 //! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
@@ -24,7 +24,7 @@ mod freed;
 mod home;
 mod identities;
 mod input;
-mod load_bar;
+mod keyring;
 mod logs;
 mod machine;
 mod model_path;
@@ -36,14 +36,19 @@ mod privacy;
 mod private_file;
 mod progress;
 mod quantity;
+mod ready;
 mod recipients;
+mod screen;
+mod seal_record;
 mod sealed;
 mod signing;
 mod store_access;
+mod terminal;
 mod threads;
 mod transfer;
 mod transport;
 mod trust;
+mod word_wrap;
 mod work;
 
 use std::process::ExitCode;

@@ -10,18 +10,19 @@ use stack_engine::load::{self, Loaded};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
-use stack_engine::weights::{Files, LoadError, WeightSource};
+use stack_engine::weights::{LoadError, WeightSource};
 use stack_registry::model::StoredModel;
 use stack_registry::name::Reference;
 use stack_registry::store::{Store, StoreError};
 use stack_seal::verified::Verified;
 
 use crate::access::AccessArguments;
-use crate::admission::{Admission, Applicant};
+use crate::admission::{self, Admission, Applicant};
 use crate::command_error::{CommandError, Kind};
 use crate::default_model;
 use crate::home::Home;
-use crate::load_bar::LoadBar;
+use crate::progress::Bar;
+use crate::sealed;
 use crate::signing::Target;
 
 /// The MODEL of a command line.
@@ -77,10 +78,10 @@ impl ModelPath {
     }
 
     /// Reads the header of what lies at the path, to show it; the policy is not asked, and nothing may run it.
-    pub(crate) fn inspect(&self) -> Result<OpenModel, CommandError> {
+    pub(crate) fn inspect(&self, access: &AccessArguments) -> Result<OpenModel, CommandError> {
         let files = match self {
             Self::BuiltIn => default_model::files(),
-            Self::Path(path) => Files::at(path)?,
+            Self::Path(path) => admission::files_to_look_at(path, access)?,
         };
         Ok(OpenModel { id: self.id(), source: load::open(files)?, admission: None })
     }
@@ -123,7 +124,8 @@ impl ModelPath {
         // `.` and `models/..` have names too.
         let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
         let name = whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy();
-        let stem = name.strip_suffix(".gguf").unwrap_or(&name);
+        let name = name.strip_suffix(sealed::ENDING).unwrap_or(&name);
+        let stem = name.strip_suffix(".gguf").unwrap_or(name);
         without_shard(stem).to_owned()
     }
 
@@ -167,7 +169,7 @@ impl OpenModel {
 
     /// Loads the weights, showing a bar if it takes a while.
     pub(crate) fn load(self, options: &EngineOptions) -> Result<Loaded, CommandError> {
-        let bar = LoadBar::new(&self.id);
+        let bar = Bar::new("loading", &self.id, false);
         let show = |done, total| bar.show(done, total);
         verified(self.admission.as_ref(), load::load_source(self.source, options, &show)?)
     }
@@ -179,7 +181,7 @@ impl OpenModel {
         placement: &Placement,
         context: usize,
     ) -> Result<Box<dyn Executor>, CommandError> {
-        let bar = LoadBar::new(&self.id);
+        let bar = Bar::new("loading", &self.id, false);
         let show = |done, total| bar.show(done, total);
         let loaded = load::load_executor(self.source, spec, placement, context, &show)?;
         verified(self.admission.as_ref(), loaded)

@@ -27,6 +27,15 @@ impl PassphraseArguments {
         Ok(Passphrase::new(text))
     }
 
+    /// Asks for the passphrase that opens `what`, one of several things of which any will do.
+    pub(crate) fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, CommandError> {
+        let text = match self.named()? {
+            Some(text) => text,
+            None => ask(&format!("Passphrase of {what} (Enter for the next): "))?,
+        };
+        Ok(Some(text).filter(|text| !text.is_empty()).map(Passphrase::new))
+    }
+
     /// Asks for a new passphrase, twice on a terminal.
     pub(crate) fn new_for(&self, what: &str) -> Result<Passphrase, CommandError> {
         let text = if let Some(text) = self.named()? {

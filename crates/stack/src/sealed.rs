@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use stack_seal::age::{HeaderError, OpenError, PayloadError};
+use stack_seal::digest::Root;
 
 use crate::command_error::{CommandError, Kind, kind_of};
 use crate::private_file::{Existing, NewFile, Readers};
@@ -108,12 +109,20 @@ pub(crate) fn cannot_open(what: &str, error: OpenError) -> CommandError {
     CommandError::new(kind, format!("{what} does not open")).reason(code).caused(error).hint(hint)
 }
 
+/// The error for a sealed file that opens, and holds something else than was sealed here.
+pub(crate) fn holds_another(what: &str, found: &Root, sealed: &Root) -> CommandError {
+    let message = format!("{what} holds {found}, and {sealed} was sealed here");
+    CommandError::new(Kind::Differs, message)
+        .reason("digest-mismatch")
+        .hint("everybody who can open it could have made it; get it again, or seal the plain file again")
+}
+
 fn code_of(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::StorageFull { "disk-full" } else { "io" }
 }
 
 /// What age's own tools call their files.
-const ENDING: &str = ".age";
+pub(crate) const ENDING: &str = ".age";
 
 #[cfg(test)]
 mod tests {

@@ -1,20 +1,22 @@
 //! Long work on files: a bar shows how far it is, and Ctrl-C stops it so that it can clean up behind itself.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::thread;
 
+use stack_registry::package::Source;
 use tokio::runtime::Builder;
 
 use crate::command_error::{CommandError, Kind};
-use crate::progress::ByteBar;
+use crate::progress::{self, Bar};
 
 /// Work on a known number of bytes.
 pub(crate) struct Work {
-    bar: ByteBar,
+    bar: Bar,
+    total: u64,
     done: AtomicU64,
     stopped: Arc<AtomicBool>,
 }
@@ -23,10 +25,10 @@ impl Work {
     /// Starts the work. From here on Ctrl-C asks it to stop, and no longer ends the program.
     pub(crate) fn start(doing: &'static str, total: u64, quiet: bool) -> Result<Self, CommandError> {
         let stopped = Arc::new(AtomicBool::new(false));
-        listen(Arc::clone(&stopped)).map_err(|error| {
-            CommandError::new(Kind::Machine, "Ctrl-C cannot be listened to").reason("io").caused(error)
-        })?;
-        Ok(Self { bar: ByteBar::new(doing, total, quiet), done: AtomicU64::new(0), stopped })
+        let flag = Arc::clone(&stopped);
+        listen(move || flag.store(true, Ordering::Relaxed)).map_err(deaf)?;
+        let bar = Bar::new(doing, "", quiet);
+        Ok(Self { bar, total, done: AtomicU64::new(0), stopped })
     }
 
     /// Shows that more bytes are done. Several threads may call it.
@@ -35,35 +37,108 @@ impl Work {
     ///
     /// When the work is to stop.
     pub(crate) fn advance(&self, bytes: u64) -> io::Result<()> {
-        if self.stopped.load(Ordering::Relaxed) {
-            return Err(io::Error::new(io::ErrorKind::Interrupted, "Ctrl-C"));
-        }
-        self.bar.show(self.done.fetch_add(bytes, Ordering::Relaxed) + bytes);
+        self.go_on()?;
+        self.bar.show(self.done.fetch_add(bytes, Ordering::Relaxed) + bytes, self.total);
         Ok(())
     }
 
-    /// Returns what to tell about a failure: where the work was stopped, that is all there is to say.
+    /// Shows how many bytes are done in all, of which those count for the speed that went through a [`Watched`].
+    pub(crate) fn show(&self, done: u64) {
+        self.bar.show_moved(done, self.total, self.done.load(Ordering::Relaxed));
+    }
+
+    /// Puts itself between the work and where it reads or writes.
+    pub(crate) fn watch<T>(&self, inner: T) -> Watched<'_, T> {
+        Watched { inner, work: self }
+    }
+
+    /// Returns what to tell about a failure: where the work was stopped, that nothing came of it.
     pub(crate) fn failed(&self, error: CommandError) -> CommandError {
+        self.failed_with(error, "nothing was changed, and the same command starts anew")
+    }
+
+    /// Returns what to tell about a failure: where the work was stopped, what became of it.
+    pub(crate) fn failed_with(&self, error: CommandError, kept: &str) -> CommandError {
+        if self.stopped.load(Ordering::Relaxed) { stopped(kept) } else { error }
+    }
+
+    fn go_on(&self) -> io::Result<()> {
         if self.stopped.load(Ordering::Relaxed) {
-            return CommandError::new(Kind::Interrupted, "stopped");
+            // Not of the kind `Interrupted`, which means to try again.
+            return Err(io::Error::other("Ctrl-C"));
         }
-        error
+        Ok(())
     }
 }
 
+/// Counts the bytes that go through it, and fails when the work is to stop.
+pub(crate) struct Watched<'a, T> {
+    inner: T,
+    work: &'a Work,
+}
+
+impl<T: Write> Write for Watched<'_, T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.work.go_on()?;
+        let written = self.inner.write(bytes)?;
+        self.work.done.fetch_add(written as u64, Ordering::Relaxed);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl Source for Watched<'_, &dyn Source> {
+    fn length(&self) -> u64 {
+        self.inner.length()
+    }
+
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.work.go_on()?;
+        self.inner.read_exact_at(buffer, offset)?;
+        self.work.done.fetch_add(buffer.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The error for work that Ctrl-C stopped, and what became of it.
+pub(crate) fn stopped(kept: &str) -> CommandError {
+    CommandError::new(Kind::Interrupted, "stopped").reason("interrupted").hint(kept)
+}
+
+/// From here on Ctrl-C ends the program at once, as it always does, and says what became of its work.
+pub(crate) fn end_on_interrupt(json: bool, kept: &'static str) -> Result<(), CommandError> {
+    let end = move || {
+        progress::clear();
+        let error = stopped(kept);
+        if json {
+            error.report_json();
+        } else {
+            error.report();
+        }
+        std::process::exit(error.kind().exit_code().into());
+    };
+    listen(end).map_err(deaf)
+}
+
+fn deaf(error: io::Error) -> CommandError {
+    CommandError::new(Kind::Machine, "Ctrl-C cannot be listened to").reason("io").caused(error)
+}
+
 /// Waits for Ctrl-C on a thread of its own, which ends with the program.
-fn listen(stopped: Arc<AtomicBool>) -> io::Result<()> {
+fn listen(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let mut pressed = Box::pin(tokio::signal::ctrl_c());
     // The first look installs the handler: from here on nothing is left half done, however early somebody presses it.
     let first_look = poll_fn(|context| Poll::Ready(pressed.as_mut().poll(context)));
     if let Poll::Ready(result) = runtime.block_on(first_look) {
-        stopped.store(result.is_ok(), Ordering::Relaxed);
-        return result;
+        return result.map(|()| act());
     }
     let waiting = move || {
         if runtime.block_on(pressed).is_ok() {
-            stopped.store(true, Ordering::Relaxed);
+            act();
         }
     };
     thread::Builder::new().name("ctrl-c".to_owned()).spawn(waiting).map(drop)

@@ -22,11 +22,16 @@ use super::file::{self, ModelFile, subject};
 pub struct Files {
     path: PathBuf,
     place: Place,
+    /// Files that lie in another form than the one they are read in, such as sealed ones.
+    opened: Openers,
     passes: Mutex<BTreeMap<String, Arc<Pass>>>,
 }
 
 /// Opens one file of a model, with what it is expected to be.
 pub type Opener = Box<dyn Fn() -> Result<Pass, Breach> + Send + Sync>;
+
+#[derive(Default)]
+struct Openers(BTreeMap<String, Opener>);
 
 enum Place {
     /// One file; what lies beside it belongs to others, except the other parts of a split model.
@@ -52,6 +57,14 @@ impl Files {
         Ok(Self::new(path.to_owned(), place))
     }
 
+    /// Takes a file, or all files of a folder, of which some are opened in another way, such as those that are sealed.
+    ///
+    /// `path` is where the model would lie in the form that is read; of a file, nothing need be there.
+    pub fn opened(path: &Path, opened: BTreeMap<String, Opener>) -> Self {
+        let place = if path.is_dir() { Place::Folder } else { Place::File };
+        Self { opened: Openers(opened), ..Self::new(path.to_owned(), place) }
+    }
+
     /// Takes bytes for a file of this name.
     pub fn memory(name: &str, bytes: &'static [u8]) -> Self {
         Self::new(PathBuf::from(name), Place::Memory(bytes))
@@ -63,7 +76,7 @@ impl Files {
     }
 
     fn new(path: PathBuf, place: Place) -> Self {
-        Self { path, place, passes: Mutex::default() }
+        Self { path, place, opened: Openers::default(), passes: Mutex::default() }
     }
 
     /// What the model is called in messages: the path that was given.
@@ -90,6 +103,7 @@ impl Files {
     /// Whether there is a file of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         match &self.place {
+            _ if self.opened.0.contains_key(name) => true,
             Place::File | Place::Folder => self.path_of(name).is_file(),
             Place::Listed(files) => files.contains_key(name),
             Place::Memory(_) => false,
@@ -106,7 +120,9 @@ impl Files {
         for entry in fs::read_dir(&self.path).map_err(fail)? {
             names.push(entry.map_err(fail)?.file_name().to_string_lossy().into_owned());
         }
+        names.extend(self.opened.0.keys().cloned());
         names.sort();
+        names.dedup();
         Ok(names)
     }
 
@@ -117,15 +133,16 @@ impl Files {
         if let Some(pass) = passes.get(name) {
             return ModelFile::new(&path, Arc::clone(pass));
         }
-        let pass = Arc::new(match &self.place {
-            Place::File | Place::Folder => file::first_seen(&path)?,
-            Place::Listed(files) => {
+        let pass = Arc::new(match (&self.place, self.opened.0.get(name)) {
+            (_, Some(open)) => open().map_err(|breach| file::differs(&path, breach))?,
+            (Place::File | Place::Folder, None) => file::first_seen(&path)?,
+            (Place::Listed(files), None) => {
                 let open = files
                     .get(name)
                     .ok_or_else(|| LoadError::new(subject(&path), "is not part of the model"))?;
                 open().map_err(|breach| file::differs(&path, breach))?
             }
-            Place::Memory(bytes) => Pass::compiled_in(bytes),
+            (Place::Memory(bytes), None) => Pass::compiled_in(bytes),
         });
         passes.insert(name.to_owned(), Arc::clone(&pass));
         ModelFile::new(&path, pass)
@@ -208,5 +225,35 @@ impl fmt::Debug for Place {
     }
 }
 
+impl fmt::Debug for Openers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Bounds tokenizer and template files.
 const COMPANION_BYTES_MAX: u64 = 256 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn holding(bytes: &'static [u8]) -> Opener {
+        Box::new(move || Ok(Pass::compiled_in(bytes)))
+    }
+
+    #[test]
+    fn what_is_opened_in_another_way_counts_as_if_it_lay_there() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("config.json"), b"{}").unwrap();
+        let opened = || BTreeMap::from([("m.safetensors".to_owned(), holding(b"weights"))]);
+        let files = Files::opened(dir.path(), opened());
+        assert_eq!(files.names().unwrap(), ["config.json", "m.safetensors"]);
+        assert!(files.has("m.safetensors") && files.has("config.json") && !files.has("other"));
+        assert_eq!(files.read("m.safetensors").unwrap(), b"weights");
+        assert_eq!(files.read("config.json").unwrap(), b"{}");
+        let alone = Files::opened(&dir.path().join("m.safetensors"), opened());
+        assert_eq!(alone.only().as_deref(), Some("m.safetensors"));
+        assert_eq!(alone.read("m.safetensors").unwrap(), b"weights");
+    }
+}

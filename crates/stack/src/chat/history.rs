@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use rustyline::Editor;
+use rustyline::{Editor, Helper};
 use rustyline::history::FileHistory;
 
 use crate::machine::environment;
@@ -15,7 +15,7 @@ pub(super) struct History {
 
 impl History {
     /// Loads what was typed in earlier conversations.
-    pub(super) fn open(editor: &mut Editor<(), FileHistory>) -> Self {
+    pub(super) fn open<H: Helper>(editor: &mut Editor<H, FileHistory>) -> Self {
         let path =
             state_directory().map(|directory| directory.join("history")).filter(|path| private(path).is_ok());
         if let Some(path) = &path
@@ -27,7 +27,7 @@ impl History {
     }
 
     /// Remembers a text.
-    pub(super) fn add(&self, editor: &mut Editor<(), FileHistory>, text: &str) {
+    pub(super) fn add<H: Helper>(&self, editor: &mut Editor<H, FileHistory>, text: &str) {
         let added = editor.add_history_entry(text).unwrap_or(false);
         if let Some(path) = self.path.as_ref().filter(|_| added) {
             let _convenience = editor.append_history(path);

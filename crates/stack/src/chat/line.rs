@@ -1,8 +1,6 @@
 //! What is typed: text, perhaps of several lines, or a command.
 
-use std::path::PathBuf;
-
-use crate::options::finite;
+use super::command::Command;
 
 /// What a text that was typed means.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,39 +13,6 @@ pub(super) enum Line {
     Command(Command),
 }
 
-/// A command.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Command {
-    /// Sets the instructions, or removes them.
-    System(Option<String>),
-    /// Sets the temperature.
-    Temperature(f32),
-    /// Fixes the seed, or lets each answer draw one.
-    Seed(Option<u64>),
-    /// Forgets the conversation.
-    Clear,
-    /// Writes the conversation to a new file.
-    Save(PathBuf),
-    /// Goes on with the conversation in a file.
-    Load(PathBuf),
-    /// Lists the commands.
-    Help,
-    /// Ends.
-    Bye,
-}
-
-/// What `/help` prints.
-pub(super) const HELP: &str = "\
-/system [TEXT]  set the instructions; without TEXT, remove them
-/temp T         set the temperature; 0 always takes the most probable token
-/seed [N]       fix the draw; without N, draw anew for each answer
-/clear          forget the conversation
-/save FILE      write the conversation to a new file
-/load FILE      go on with the conversation in a file
-/help           print this
-/bye            end, as Ctrl-D does
-A line that ends in \\ goes on in the next; \"\"\" begins and ends a text of several lines.";
-
 impl Line {
     /// Reads a text that was typed.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
@@ -55,35 +20,22 @@ impl Line {
         if text.is_empty() {
             return Ok(Self::Empty);
         }
+        // Whoever types these wants to leave, here as in every other program.
+        if ["exit", "quit"].iter().any(|word| text.eq_ignore_ascii_case(word)) {
+            return Ok(Self::Command(Command::Bye));
+        }
         // A path or a fraction is no command; a command is one word.
-        let Some(command) =
-            text.strip_prefix('/').filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
-        else {
+        let is_command = |rest: &&str| {
+            rest.starts_with(|first: char| first.is_ascii_alphabetic()) || *rest == "?" || rest.starts_with("? ")
+        };
+        let Some(command) = text.strip_prefix('/').filter(is_command) else {
             return Ok(Self::Say(text.to_owned()));
         };
         let (name, argument) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
         if name.contains('/') {
             return Ok(Self::Say(text.to_owned()));
         }
-        let argument = argument.trim();
-        let file = || match argument {
-            "" => Err(format!("/{name} needs the name of a file")),
-            path => Ok(PathBuf::from(path)),
-        };
-        Ok(Self::Command(match name {
-            "system" => Command::System(Some(argument.to_owned()).filter(|text| !text.is_empty())),
-            "temp" => Command::Temperature(finite(argument).map_err(|_| "/temp needs a number".to_owned())?),
-            "seed" if argument.is_empty() => Command::Seed(None),
-            "seed" => {
-                Command::Seed(Some(argument.parse().map_err(|_| "/seed needs a whole number".to_owned())?))
-            }
-            "clear" => Command::Clear,
-            "save" => Command::Save(file()?),
-            "load" => Command::Load(file()?),
-            "help" => Command::Help,
-            "bye" => Command::Bye,
-            other => return Err(format!("there is no command /{other}")),
-        }))
+        Command::parse(name, argument).map(Self::Command)
     }
 }
 
@@ -92,17 +44,30 @@ impl Line {
 pub(super) struct Draft {
     lines: Vec<String>,
     quoted: bool,
+    /// Whether the quotes belong to a command, which reads them itself.
+    command: bool,
 }
 
 impl Draft {
     /// Adds a line; returns whether the text is complete.
     pub(super) fn push(&mut self, line: &str) -> bool {
         let mut line = line;
-        if self.lines.is_empty()
-            && let Some(rest) = line.trim_start().strip_prefix(QUOTES)
-        {
-            self.quoted = true;
-            line = rest;
+        if self.command {
+            self.lines.push(line.to_owned());
+            return line.trim_end().ends_with(QUOTES);
+        }
+        if self.lines.is_empty() {
+            let start = line.trim_start();
+            if let Some(rest) = start.strip_prefix(QUOTES) {
+                self.quoted = true;
+                line = rest;
+            } else if let Some((before, rest)) = start.split_once(QUOTES)
+                && before.starts_with('/')
+            {
+                self.command = true;
+                self.lines.push(line.to_owned());
+                return rest.trim_end().ends_with(QUOTES);
+            }
         }
         let complete = if self.quoted { line.trim_end().ends_with(QUOTES) } else { !line.ends_with('\\') };
         let shown = match (self.quoted, complete) {
@@ -151,25 +116,27 @@ mod tests {
     }
 
     #[test]
+    fn quotes_hold_the_lines_of_a_command_together() {
+        let (complete, text) = draft(&["/set system \"\"\"Be", "terse.\"\"\""]);
+        assert_eq!((complete, text.as_str()), (vec![false, true], "/set system \"\"\"Be\nterse.\"\"\""));
+        let system = |text: &str| Ok(Line::Command(Command::System(Some(text.to_owned()))));
+        assert_eq!(Line::parse(&text), system("Be\nterse."));
+        let (complete, text) = draft(&["/system \"\"\"Be terse.\"\"\""]);
+        assert_eq!((complete, Line::parse(&text)), (vec![true], system("Be terse.")));
+    }
+
+    #[test]
     fn commands_are_told_from_text() {
         let parse = |text| Line::parse(text).unwrap();
         assert_eq!(parse("  "), Line::Empty);
         assert_eq!(parse("/ is a slash"), Line::Say("/ is a slash".to_owned()));
         assert_eq!(parse("/usr/bin is a path"), Line::Say("/usr/bin is a path".to_owned()));
         assert_eq!(parse("/system Be terse. "), Line::Command(Command::System(Some("Be terse.".to_owned()))));
-        assert_eq!(parse("/system"), Line::Command(Command::System(None)));
-        assert_eq!(parse("/temp 0.5"), Line::Command(Command::Temperature(0.5)));
-        assert_eq!(parse("/seed 7"), Line::Command(Command::Seed(Some(7))));
         assert_eq!(parse("/save a b.json"), Line::Command(Command::Save("a b.json".into())));
-        assert_eq!(parse("/bye"), Line::Command(Command::Bye));
-    }
-
-    #[test]
-    fn wrong_commands_say_what_is_wrong() {
-        let problem = |text| Line::parse(text).unwrap_err();
-        assert_eq!(problem("/temp hot"), "/temp needs a number");
-        assert_eq!(problem("/seed -1"), "/seed needs a whole number");
-        assert_eq!(problem("/save"), "/save needs the name of a file");
-        assert_eq!(problem("/modle x"), "there is no command /modle");
+        assert!(matches!(parse("/?"), Line::Command(Command::Help(_))));
+        for text in ["/bye", "/exit", "/quit", "exit", "quit", " Quit "] {
+            assert_eq!(parse(text), Line::Command(Command::Bye), "{text}");
+        }
+        assert_eq!(parse("quit smoking"), Line::Say("quit smoking".to_owned()));
     }
 }

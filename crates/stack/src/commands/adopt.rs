@@ -14,9 +14,9 @@ use stack_registry::store::{Rebind, StoreError};
 use crate::command_error::{CommandError, Kind};
 use crate::machine::environment;
 use crate::output::{Data, harmless, talk};
-use crate::progress::ByteBar;
+use crate::progress::Bar;
 use crate::store_access::StoreArguments;
-use crate::{machine, quantity};
+use crate::{machine, quantity, work};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -82,6 +82,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             .hint("name the file of one: `stack adopt PATH --as NAME`"));
     }
     let mut report = Report { models: Vec::new() };
+    if !arguments.list {
+        let kept = "the models that were adopted stay, and the same command goes on with the others";
+        work::end_on_interrupt(arguments.store.json, kept)?;
+    }
     if arguments.list {
         report.models.extend(found.iter().map(Model::found));
     } else {
@@ -123,9 +127,9 @@ fn adopt_one(arguments: &Arguments, found: &Found, name: &Name) -> Result<Model,
     if !arguments.store.quiet {
         talk(format!("adopting {}, {}", name.short(), quantity::bytes(bytes)));
     }
-    let bar = ByteBar::new("reading", bytes, arguments.store.quiet);
+    let bar = Bar::new("reading", &name.short(), arguments.store.quiet);
     let now = machine::now().seconds();
-    let adopted = adopt(&store, found, name, how, rebind, now, &|done| bar.show(done))?;
+    let adopted = adopt(&store, found, name, how, rebind, now, &|done| bar.show(done, bytes))?;
     let kept = adopted.files.iter().map(|(file, _, kept)| File {
         path: file.path.to_string(),
         at: file.at.clone(),

@@ -1,6 +1,6 @@
 //! `stack decrypt`: the only command that writes plain weights, and only where it is told to.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -81,8 +81,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 impl Arguments {
     fn decrypt_file(&self, home: &Home, path: &Path) -> Result<PlainFile, CommandError> {
         let name = path.display().to_string();
+        // What is no sealed file, or not there, is told before anything else.
         let file = File::open(path).map_err(|error| CommandError::reading(&name, error).reason("io"))?;
-        let (header, _) = Header::read(&file).map_err(|error| sealed::cannot_open(&name, error))?;
+        Header::read(&file).map_err(|error| sealed::cannot_open(&name, error))?;
         let known = match sealed::plain_path_of(path) {
             Some(plain) => {
                 let file = plain.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
@@ -90,8 +91,7 @@ impl Arguments {
             }
             None => Vec::new(),
         };
-        let key = self.keys.key(home, &name, &header)?;
-        let unlocked = UnlockedFile::open(file, &[key]).map_err(|error| sealed::cannot_open(&name, error))?;
+        let (unlocked, _) = self.keys.unlock_file(home, path)?;
         self.write(&name, &unlocked, &self.output, &known)
     }
 
@@ -106,7 +106,7 @@ impl Arguments {
             make_folder(&self.output)?;
         }
         let mut written = Vec::with_capacity(files.len());
-        for file in &files {
+        let outcome = files.iter().try_for_each(|file| {
             let mut known = signed_roots(home, target, file.path.as_str())?;
             let recorded = file.blake3.and_then(|digest| Root::try_from(digest).ok());
             known.extend(recorded.map(|root| Known { root, by: "the manifest".to_owned() }));
@@ -114,10 +114,18 @@ impl Arguments {
                 1 => self.output.clone(),
                 _ => self.output.join(file.path.file_name()),
             };
-            let unlocked = self.keys.unlock(home, &name, &file.bytes)?;
+            let unlocked = self.keys.unlock(home, &name, &file.bytes, &target.noted_recipients(file))?;
             written.push(self.write(&name, &unlocked, &out, &known)?);
+            Ok(())
+        });
+        if outcome.is_err() && files.len() > 1 {
+            // Half a model is of no use in clear, and would be in the way of the next attempt.
+            for file in &written {
+                let _stays = fs::remove_file(&file.file);
+            }
+            let _stays = fs::remove_dir(&self.output);
         }
-        Ok(written)
+        outcome.map(|()| written)
     }
 
     /// Decrypts into a new file, which gets its name once every root that is known for it was found.

@@ -16,8 +16,8 @@ use stack_seal::statement::Tier;
 
 use crate::command_error::{CommandError, Kind};
 use crate::output::Data;
-use crate::progress::ByteBar;
 use crate::store_access::StoreArguments;
+use crate::work::Work;
 use crate::{amounts, identities, input, machine, quantity};
 
 #[derive(Debug, Args)]
@@ -58,17 +58,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         names.iter().try_for_each(|name| check_tier(&store, name))?;
     }
     let receiver_has = arguments.inventory.as_deref().map(inventory).transpose()?.unwrap_or_default();
-    let quiet = arguments.store.quiet;
     let export = Export::collect(&store, &names, &receiver_has, &|_| {})?;
     let bytes = export.bytes()?;
-    let bar = ByteBar::new("exporting", bytes, quiet);
+    let work = Work::start("exporting", bytes, arguments.store.quiet)?;
     let out = VolumeWriter::new(&arguments.output, arguments.split);
     let written = match &recipients {
-        None => plain(&export, out, &bar),
-        Some(recipients) => sealed(&export, recipients, out, &bar)?,
+        None => plain(&export, out, &work),
+        Some(recipients) => sealed(&export, recipients, out, &work)?,
     };
-    let files = written.map_err(|error| cannot_write(error, &arguments.output))?;
-    drop(bar);
+    let files = written.map_err(|error| {
+        let error = cannot_write(error, &arguments.output);
+        work.failed_with(error, "nothing of the package is left, and the same command starts anew")
+    })?;
+    drop(work);
     let report = Report {
         files: files.iter().map(|file| file.display().to_string()).collect(),
         bytes,
@@ -90,8 +92,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     data.line(&format!("{} in {} blobs{left_out}", quantity::bytes(bytes), report.blobs))
 }
 
-fn plain(export: &Export, mut out: VolumeWriter, bar: &ByteBar) -> Result<Vec<PathBuf>, PackageError> {
-    export.write(&mut out, &|done| bar.show(done))?;
+fn plain(export: &Export, mut out: VolumeWriter, work: &Work) -> Result<Vec<PathBuf>, PackageError> {
+    export.write(&mut work.watch(&mut out), &|done| work.show(done))?;
     out.finish().map_err(failed)
 }
 
@@ -100,12 +102,12 @@ fn sealed(
     export: &Export,
     recipients: &Recipients,
     out: VolumeWriter,
-    bar: &ByteBar,
+    work: &Work,
 ) -> Result<Result<Vec<PathBuf>, PackageError>, CommandError> {
     let sealing = Sealing::new(recipients, &mut machine::random()?);
     let seal = || {
         let mut writer = sealing.writer(out, export.bytes()?).map_err(failed)?;
-        export.write(&mut writer, &|done| bar.show(done))?;
+        export.write(&mut work.watch(&mut writer), &|done| work.show(done))?;
         writer.finish().and_then(VolumeWriter::finish).map_err(failed)
     };
     Ok(seal())

@@ -7,15 +7,15 @@ use serde::Serialize;
 use stack_registry::name::Name;
 use stack_registry::package::{Import, ImportOptions, Imported, Outcome, Receipt, Source, Volumes};
 use stack_registry::store::{Rebind, Store};
-use stack_seal::age::{Identity, OpenError, UnlockedFile};
+use stack_seal::age::{Header, Identity, OpenError, UnlockedFile};
 
+use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::output::Data;
-use crate::passphrase::PassphraseArguments;
 use crate::private_file::{self, Existing, Readers};
-use crate::progress::ByteBar;
 use crate::store_access::StoreArguments;
-use crate::{identities, machine, quantity};
+use crate::work::Work;
+use crate::{machine, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -34,11 +34,8 @@ pub(crate) struct Arguments {
     /// Write what was imported into this file, for whoever sent it
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     receipt: Option<PathBuf>,
-    /// Open a sealed package with this identity
-    #[arg(long, value_name = "IDENTITY")]
-    identity: Option<String>,
     #[command(flatten)]
-    passphrase: PassphraseArguments,
+    keys: KeyArguments,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
 }
@@ -68,18 +65,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut report = Report { dry_run: arguments.dry_run, ..Report::default() };
     for file in &arguments.files {
         let source = open(arguments, file)?;
-        let import = Import::open(&*source)?;
         if arguments.dry_run {
-            report.would_import(arguments, &import)?;
+            report.would_import(arguments, &Import::open(&*source)?)?;
             continue;
         }
+        let work = Work::start("importing", source.length(), arguments.store.quiet)?;
+        let watched = work.watch(&*source);
+        let import = Import::open(&watched)?;
         let store = arguments.store.open()?;
         let now = machine::now();
         let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
         let options = ImportOptions { name: name.clone(), rebind, now: now.seconds() };
-        let bar = ByteBar::new("importing", source.length(), arguments.store.quiet);
-        let imported = import.run(&store, &options, &|done| bar.show(done))?;
-        drop(bar);
+        let imported = import.run(&store, &options, &|done| work.show(done)).map_err(|error| {
+            work.failed_with(error.into(), "what was copied is kept, and the same command goes on from there")
+        })?;
+        drop(work);
         if let Some(path) = &arguments.receipt {
             write_receipt(path, &Receipt::new(&imported, now.to_string()))?;
         }
@@ -103,14 +103,14 @@ fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandEr
     if !volumes.is_sealed() {
         return Ok(Box::new(volumes));
     }
-    let identity =
-        identities::open(&arguments.store.home()?, arguments.identity.as_deref(), &arguments.passphrase)?;
     let file = volumes.into_file().ok_or_else(|| {
         CommandError::new(Kind::Usage, "a sealed package cannot be read in volumes")
             .hint("put the volumes together with `cat` first")
     })?;
-    let opened = UnlockedFile::open(file, &[Identity::X25519(identity.into_opening())])
-        .map_err(|error| cannot_open(path, error))?;
+    let (header, _) = Header::read(&file).map_err(|error| cannot_open(path, error))?;
+    let attempt = |keys: &[Identity]| UnlockedFile::open(file.try_clone().map_err(OpenError::Io)?, keys);
+    let name = path.display().to_string();
+    let (opened, _) = arguments.keys.open(&arguments.store.home()?, &name, &header, &[], &attempt)?;
     Ok(Box::new(opened))
 }
 

@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     };
     let pulled = puller.pull(&upstream, &name, rebind);
     show.end();
-    let pulled = pulled.map_err(transfer::failed)?;
+    let pulled = pulled.map_err(|error| show.failed(error))?;
     if upstream.files.iter().any(|file| file.digests.is_empty() && file.git_blob.is_none()) {
         arguments.transfer.say("nobody vouches for these bytes: what came is pinned");
     }

@@ -4,13 +4,14 @@ use clap::Args;
 use serde::Serialize;
 use stack_registry::name::{Name, Reference};
 use stack_registry::oci::Scope;
+use stack_registry::pull::Reason;
 use stack_registry::push::{Pusher, Weights};
 use stack_registry::store::Store;
 
 use crate::command_error::{CommandError, Kind};
 use crate::output::Data;
-use crate::quantity;
 use crate::transfer::{self, Clear, TransferArguments};
+use crate::{quantity, work};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -70,7 +71,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let pusher = Pusher { store: &store, fetch: &transport, remote: &remote, watch: &watch, weights };
     let sent = pusher.push(&entry, version);
     show.end();
-    let sent = sent.map_err(transfer::failed)?;
+    let sent = sent.map_err(|error| match error.reason {
+        Reason::Interrupted => {
+            work::stopped("the registry keeps the files that were sent whole, and the same command sends the others")
+        }
+        _ => transfer::failed(error),
+    })?;
     let to = format!("{remote}:{version}");
     let mut data = Data::new();
     if arguments.transfer.json {

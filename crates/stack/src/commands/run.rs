@@ -2,26 +2,28 @@
 
 use std::io::{self, IsTerminal};
 use std::mem;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use clap::{Args, value_parser};
 use serde_json::json;
-use stack_chat::{ChatModel, ChatRequest, FinishReason, Message, Prompt, Role};
-use stack_engine::spec::DecoderSpec;
+use stack_chat::{ChatRequest, FinishReason, Message, Prompt, Role};
+use stack_registry::store::Store;
 use tokio::runtime::{self, Runtime};
 
 use crate::access::AccessArguments;
-use crate::answer::{Answer, answer, speed};
-use crate::chat::Chat;
+use crate::answer::{Answer, Cut, answer, cut, speed};
+use crate::chat::{Chat, Manner, Models};
 use crate::command_error::{CommandError, Kind};
 use crate::input;
 use crate::model_path::{self, ModelPath};
 use crate::options::{EngineArguments, SamplingArguments};
-use crate::output::{Data, talk};
+use crate::output::talk;
+use crate::ready::{Candidate, Prompts, Ready};
+use crate::screen::Screen;
+use crate::terminal::Silence;
 use crate::threads::Work;
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Arguments {
     /// Answer with this model, a GGUF file or a folder, instead of the default model
     #[arg(short, long, value_name = "MODEL")]
@@ -49,32 +51,31 @@ pub(crate) struct Arguments {
     /// Print one JSON object with the answer, why it ended, tokens and times
     #[arg(long)]
     json: bool,
+    /// Let the terminal break lines where it will, instead of between words
+    #[arg(long)]
+    nowordwrap: bool,
     /// Say on stderr how long it took
     #[arg(short, long)]
     verbose: bool,
 }
 
-/// A model that can be asked.
-struct Ready {
-    id: String,
-    chat: Arc<dyn ChatModel>,
-    load: Duration,
-    runtime: Runtime,
-}
-
 /// Answers.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let prompt = arguments.prompt()?;
-    let ready = arguments.load()?;
+    let ready = arguments.candidate(&arguments.model.clone().unwrap_or_default())?;
+    let ready = ready.load(&arguments.engine.options()?)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
+    })?;
     if arguments.verbose {
         talk(format!("loaded {} in {:.2} s", ready.id, ready.load.as_secs_f64()));
     }
     if let Some(prompt) = prompt {
-        arguments.answer_once(ready, prompt)
+        arguments.answer_once(ready, &runtime, prompt)
     } else {
-        let system = arguments.system.clone();
+        let manner = Manner { verbose: arguments.verbose, word_wrap: !arguments.nowordwrap, history: true };
         let request = arguments.request(Prompt::Messages(Vec::new()));
-        Chat::new(&*ready.chat, &ready.runtime, system, request, arguments.verbose).run(&ready.id)
+        Chat::new(arguments, ready, &runtime, arguments.system.clone(), request, manner).run()
     }
 }
 
@@ -111,47 +112,26 @@ impl Arguments {
         }
     }
 
-    /// Loads the model. What it lacks to answer is found before its weights are read.
-    fn load(&self) -> Result<Ready, CommandError> {
-        let model = self.model.clone().unwrap_or_default().open(&self.access)?;
-        let options = self.engine.options()?;
-        let id = model.id.clone();
-        let cannot = |why: &str, hint: &str| {
-            CommandError::new(Kind::Usage, format!("the model {id} {why}")).hint(hint)
-        };
-        if model.is_encoder() {
-            return Err(cannot(
-                "turns texts into vectors and answers nothing",
-                "`stack serve` has /v1/embeddings",
-            ));
-        }
-        DecoderSpec::read(&*model.source)?;
-        if !self.raw && model.template(&options)?.is_none() {
-            let hint = "let it continue the prompt with --raw, or give a template with --template FILE";
-            return Err(cannot("has no chat template, so it cannot answer", hint));
-        }
-        if !model.has_vocabulary() {
-            return Err(cannot("has no vocabulary, so it knows no text", "`stack logits` takes token ids"));
-        }
-        let started = Instant::now();
-        let chat = model.load(&options)?.chat;
-        let chat = chat.ok_or_else(|| cannot("answers nothing", "`stack show` says what it is"))?;
-        let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
-            CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
-        })?;
-        Ok(Ready { id, chat, load: started.elapsed(), runtime })
+    /// Opens a model, and finds what it lacks to answer.
+    fn candidate(&self, path: &ModelPath) -> Result<Candidate, CommandError> {
+        let model = path.open(&self.access)?;
+        let prompts = if self.raw { Prompts::Raw } else { Prompts::Templated };
+        Candidate::new(path.clone(), model, &self.engine.options()?, prompts)
     }
 
-    fn answer_once(&self, ready: Ready, prompt: String) -> Result<(), CommandError> {
+    fn answer_once(&self, ready: Ready, runtime: &Runtime, prompt: String) -> Result<(), CommandError> {
         let prompt = if self.raw {
             Prompt::Text(prompt)
         } else {
             let system = self.system.iter().map(|text| Message::new(Role::System, text));
             Prompt::Messages(system.chain([Message::user(prompt)]).collect())
         };
-        let mut data = Data::new();
-        let mut show = |text: &str| if self.json { Ok(()) } else { data.write_foreign(text) };
-        let answer = ready.runtime.block_on(answer(&*ready.chat, self.request(prompt), &mut show))?;
+        let mut screen = Screen::new(!self.nowordwrap);
+        let silence = Silence::begin();
+        let mut show = |text: &str| if self.json { Ok(()) } else { screen.show(text) };
+        let answer = runtime.block_on(answer(&*ready.chat, self.request(prompt), &mut show))?;
+        drop(silence);
+        let mut data = screen.end()?;
         let Some(finish) = answer.finish else {
             // A long step would keep the terminal waiting; the threads end with the process.
             mem::forget(ready.chat);
@@ -162,6 +142,16 @@ impl Arguments {
             data.json(&report(&ready, &answer, finish))?;
         } else if !answer.text.ends_with('\n') {
             data.write("\n")?;
+        }
+        match cut(&answer, self.max_tokens, ready.chat.card().context) {
+            Some(Cut::Context(context)) => {
+                talk(format!("note: the answer is cut, for the context of {context} tokens is full; --ctx may allow more"));
+            }
+            // Whoever asked for so many tokens knows it, unless they watch and wonder.
+            Some(Cut::Limit(limit)) if io::stderr().is_terminal() => {
+                talk(format!("note: the answer is cut after {limit} tokens (--max-tokens)"));
+            }
+            _ => {}
         }
         if self.verbose {
             talk(speed(&answer));
@@ -176,6 +166,22 @@ impl Arguments {
             stop: self.stop.clone(),
             ..ChatRequest::new(prompt)
         }
+    }
+}
+
+impl Models for Arguments {
+    fn open(&self, path: &ModelPath) -> Result<Candidate, CommandError> {
+        self.candidate(path)
+    }
+
+    fn load(&self, candidate: Candidate) -> Result<Ready, CommandError> {
+        candidate.load(&self.engine.options()?)
+    }
+
+    fn names(&self) -> Vec<String> {
+        // What is offered to be completed is a convenience.
+        let entries = || Store::existing(self.access.home().ok()?.root()).ok()??.entries().ok();
+        entries().unwrap_or_default().into_iter().map(|entry| entry.name.short()).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use stack_registry::store::Store;
 use stack_seal::bundle::{Bundle, BundleError, Unsigned};
 use stack_seal::statement::{self, StatementError, StatementFault};
 
-use super::Target;
+use super::{Target, parts};
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
 
@@ -29,10 +29,16 @@ impl Target {
                 }
                 Ok(bundles)
             }
-            Self::File(path) | Self::Folder(path) => beside(path)?
-                .iter()
-                .map(|path| Ok((path.display().to_string(), read_bundle(path)?)))
-                .collect(),
+            Self::File(path) | Self::Folder(path) => {
+                let mut paths = beside(path)?;
+                // A file is signed before it is sealed, and its signature is named after its plain form.
+                let plain = parts::plain_form(path);
+                if plain != *path {
+                    paths.extend(beside(&plain)?);
+                }
+                let read = |path: &PathBuf| Ok((path.display().to_string(), read_bundle(path)?));
+                paths.iter().map(read).collect()
+            }
         }
     }
 }

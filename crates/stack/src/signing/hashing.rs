@@ -7,7 +7,7 @@ use stack_seal::digest::{self, Digest, HashedFile};
 
 use super::TargetFile;
 use crate::command_error::CommandError;
-use crate::load_bar::LoadBar;
+use crate::progress::Bar;
 use crate::threads;
 
 /// What a file turned out to be.
@@ -36,7 +36,7 @@ fn with_bar<T>(
     let failed = |error| CommandError::reading(target.path.display(), error).reason("io");
     let file = File::open(&target.path).map_err(failed)?;
     let total = file.metadata().map_err(failed)?.len();
-    let (bar, done) = (LoadBar::doing("hashing", &target.name), AtomicU64::new(0));
+    let (bar, done) = (Bar::new("hashing", &target.name, false), AtomicU64::new(0));
     let progress = |bytes| bar.show(done.fetch_add(bytes, Ordering::Relaxed) + bytes, total);
     hash(&file, &progress).map_err(failed)
 }

@@ -4,12 +4,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use stack_registry::manifest::Role;
+use stack_registry::manifest::{Descriptor, Role};
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::name::Name;
+use stack_registry::sealing::recipients_of;
 use stack_registry::store::Store;
+use stack_seal::age::{UnlockedFile, X25519Recipient};
 
-use super::folder;
+use super::{folder, parts};
+use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
 
@@ -28,7 +31,7 @@ pub(crate) enum Target {
 pub(crate) struct TargetFile {
     /// Its name in statements: a path below the folder.
     pub(crate) name: String,
-    /// Where it lies; of a sealed file of the store, where its payload lies.
+    /// Where it lies; of a sealed file of the store, where its payload lies, and else where the age file lies.
     pub(crate) path: PathBuf,
     /// Whether what lies there is encrypted.
     pub(crate) sealed: bool,
@@ -77,7 +80,7 @@ impl Target {
     pub(crate) fn claim_name(&self) -> String {
         match self {
             Self::File(path) => {
-                let name = file_name(path).to_lowercase();
+                let name = file_name(&parts::plain_form(path)).to_lowercase();
                 name.strip_suffix(".gguf").unwrap_or(&name).replace(char::is_whitespace, "-")
             }
             Self::Folder(path) => file_name(path).to_lowercase().replace(char::is_whitespace, "-"),
@@ -99,9 +102,11 @@ impl Target {
     /// Lists its files, sorted by name; of a folder, all but the ignored ones.
     pub(crate) fn files(&self, ignored: &[String]) -> Result<Vec<TargetFile>, CommandError> {
         match self {
-            Self::File(path) => {
-                Ok(vec![TargetFile { name: file_name(path), path: path.clone(), sealed: false }])
-            }
+            Self::File(path) => Ok(vec![TargetFile {
+                name: file_name(&parts::plain_form(path)),
+                path: path.clone(),
+                sealed: parts::is_sealed(path),
+            }]),
             Self::Folder(path) => folder::list(path, ignored),
             Self::Stored(model) => {
                 let file = |file: &ModelFile| {
@@ -118,15 +123,57 @@ impl Target {
         }
     }
 
+    /// Lists the parts of a model at a path that are sealed, by the names of their plain forms. What lies there in clear as
+    /// well is not among them.
+    pub(crate) fn sealed_parts(&self) -> Vec<TargetFile> {
+        match self {
+            Self::File(path) => parts::of_file(path),
+            Self::Folder(path) => parts::of_folder(path),
+            Self::Stored(_) => Vec::new(),
+        }
+    }
+
+    /// Whether somebody has to open something before it can be read.
+    pub(crate) fn is_sealed(&self) -> bool {
+        !(self.sealed_files().is_empty() && self.sealed_parts().is_empty())
+    }
+
+    /// Unlocks the sealed file that is called so, of this model.
+    pub(crate) fn unlock(
+        &self,
+        home: &Home,
+        keys: &KeyArguments,
+        file: &str,
+    ) -> Result<UnlockedFile, CommandError> {
+        if let Some(stored) = self.sealed_files().into_iter().find(|stored| stored.path.as_str() == file) {
+            return keys.unlock(home, &self.title(), &stored.bytes, &self.noted_recipients(stored));
+        }
+        let part = self.files(&[])?.into_iter().filter_map(TargetFile::into_sealed_form);
+        let part = part.chain(self.sealed_parts()).find(|part| part.name == file);
+        let part = part.expect("only sealed files are asked for");
+        keys.unlock_file(home, &part.path).map(|(unlocked, _)| unlocked)
+    }
+
+    /// Who can open a sealed file of the store according to its manifest; empty where that says nothing.
+    pub(crate) fn noted_recipients(&self, file: &ModelFile) -> Vec<X25519Recipient> {
+        let (Self::Stored(model), FileBytes::Sealed { header, .. }) = (self, &file.bytes) else {
+            return Vec::new();
+        };
+        let is_its_header =
+            |layer: &&Descriptor| layer.role() == Role::SealedHeader && layer.digest == header.digest;
+        model.manifest.layers.iter().find(is_its_header).and_then(recipients_of).unwrap_or_default()
+    }
+
     /// Lists the files that are sealed in the store.
     pub(crate) fn sealed_files(&self) -> Vec<&ModelFile> {
         let Self::Stored(model) = self else { return Vec::new() };
         model.files.iter().filter(|file| matches!(file.bytes, FileBytes::Sealed { .. })).collect()
     }
 
-    /// Where the weights lie, as something that the engine opens.
+    /// Where the weights lie, as something that the engine opens; `None` where they are sealed.
     pub(crate) fn model_path(&self) -> Option<PathBuf> {
         match self {
+            Self::File(_) | Self::Folder(_) if self.is_sealed() => None,
             Self::File(path) | Self::Folder(path) => Some(path.clone()),
             Self::Stored(model) => match model.weights().first() {
                 Some(file) if file.role == Role::Weights => match &file.bytes {
@@ -144,6 +191,17 @@ impl Target {
             Self::File(path) | Self::Folder(path) => Some(path),
             Self::Stored(_) => None,
         }
+    }
+}
+
+impl TargetFile {
+    /// Takes an age file for the sealed form of the file that it is named after.
+    pub(crate) fn into_sealed_form(self) -> Option<Self> {
+        if self.sealed {
+            return Some(self);
+        }
+        let name = self.name.strip_suffix(crate::sealed::ENDING)?.to_owned();
+        parts::is_sealed(&self.path).then_some(Self { name, sealed: true, ..self })
     }
 }
 

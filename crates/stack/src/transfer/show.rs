@@ -1,21 +1,25 @@
 //! Progress as people and programs see it.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 use serde_json::json;
 use stack_registry::progress::Progress;
+use stack_registry::pull::{Reason, TransferError};
 
-use crate::output;
-use crate::quantity;
+use crate::command_error::CommandError;
+use crate::progress::{Line, Meter, columns, plain_bar};
+use crate::{output, quantity, terminal, work};
 
 /// Shows bars on a terminal, a line per tenth elsewhere, or events as JSON lines; all on stderr.
 pub(crate) struct Show {
     manner: Manner,
     files: Mutex<BTreeMap<String, Shown>>,
+    /// Bytes of files that are there, and right.
+    finished: AtomicU64,
 }
 
 enum Manner {
@@ -29,9 +33,10 @@ enum Manner {
 struct Shown {
     bar: Option<ProgressBar>,
     host: String,
-    began: Instant,
-    /// Bytes that were there when it began.
+    meter: Meter,
+    /// Bytes that were there when it began, which say nothing about the speed.
     had: u64,
+    have: u64,
     tenths: u64,
     told: Instant,
     waiting: bool,
@@ -50,11 +55,11 @@ impl Show {
 
     /// Shows bars if somebody watches, and lines if somebody may read them later.
     pub(crate) fn people() -> Self {
-        Self::new(if io::stderr().is_terminal() { Manner::Bars(MultiProgress::new()) } else { Manner::Lines })
+        Self::new(if terminal::can_draw() { Manner::Bars(MultiProgress::new()) } else { Manner::Lines })
     }
 
     fn new(manner: Manner) -> Self {
-        Self { manner, files: Mutex::default() }
+        Self { manner, files: Mutex::default(), finished: AtomicU64::new(0) }
     }
 
     /// Takes note of one thing. Several threads may call it.
@@ -77,6 +82,23 @@ impl Show {
         }
     }
 
+    /// Turns a failed transfer into the command's error; one that Ctrl-C stopped says what is kept.
+    pub(crate) fn failed(&self, error: TransferError) -> CommandError {
+        if error.reason != Reason::Interrupted {
+            return super::failed(error);
+        }
+        match quantity::bytes(self.kept()) {
+            none if self.kept() == 0 => work::stopped(&format!("{none} are kept, and the same command starts anew")),
+            kept => work::stopped(&format!("{kept} are kept, and the same command goes on from there")),
+        }
+    }
+
+    /// Bytes that are on the disk.
+    fn kept(&self) -> u64 {
+        let unfinished: u64 = self.files().values().map(|shown| shown.have).sum();
+        self.finished.load(Ordering::Relaxed).saturating_add(unfinished)
+    }
+
     fn say(&self, text: &str) {
         match &self.manner {
             Manner::Nothing => {}
@@ -90,7 +112,8 @@ impl Show {
 
     fn start(&self, file: &str, total: u64, have: u64, host: &str) {
         let bar = match &self.manner {
-            Manner::Bars(bars) => Some(bars.add(bar(file, total, have))),
+            // What is drawn before it has its place among the others stays there for ever.
+            Manner::Bars(bars) => Some(bars.add(plain_bar())),
             Manner::Lines => {
                 let resumed =
                     if have > 0 { format!(", {} of it there", quantity::bytes(have)) } else { String::new() };
@@ -106,33 +129,39 @@ impl Show {
         };
         let (now, host) = (Instant::now(), host.to_owned());
         let tenths = tenths(have, total);
-        let shown = Shown { bar, host, began: now, had: have, tenths, told: now, waiting: false };
-        self.files().insert(file.to_owned(), shown);
+        let meter = Meter::new(now);
+        let shown = Shown { bar, host, meter, had: have, have, tenths, told: now, waiting: false };
+        shown.draw("", file, total, have, None);
+        // A file that is fetched once more has a line already.
+        if let Some(bar) = self.files().insert(file.to_owned(), shown).and_then(|former| former.bar) {
+            bar.finish_and_clear();
+        }
     }
 
     fn advance(&self, file: &str, total: u64, have: u64) {
         let mut files = self.files();
         let Some(shown) = files.get_mut(file) else { return };
-        let seconds = shown.began.elapsed().as_secs_f64().max(0.001);
-        let rate = have.saturating_sub(shown.had) as f64 / seconds;
-        let left = (rate > 0.0).then(|| (total.saturating_sub(have)) as f64 / rate);
+        let now = Instant::now();
+        shown.have = have;
+        shown.meter.note(now, have.saturating_sub(shown.had));
+        let rate = shown.meter.rate();
+        let left = rate.and_then(|rate| total.saturating_sub(have).checked_div(rate));
         match &self.manner {
-            Manner::Bars(_) => {
-                if let Some(bar) = &shown.bar {
-                    bar.set_position(have);
-                }
+            Manner::Bars(_) if have == total || now.duration_since(shown.told) >= FRAME => {
+                shown.told = now;
+                shown.draw("", file, total, have, rate);
             }
             Manner::Lines if tenths(have, total) > shown.tenths => {
                 shown.tenths = tenths(have, total);
-                let left = left.map_or_else(String::new, |left| format!(", {left:.0} s left"));
-                let rate = quantity::bytes(rate as u64);
-                output::talk(output::harmless(&format!("{file}: {} %, {rate}/s{left}", shown.tenths * 10)));
+                let left = left.map_or_else(String::new, |left| format!(", {left} s left"));
+                let rate = rate.map_or_else(String::new, |rate| format!(", {}/s", quantity::bytes(rate)));
+                output::talk(output::harmless(&format!("{file}: {} %{rate}{left}", shown.tenths * 10)));
             }
             Manner::Events if shown.told.elapsed() >= EVENT_PAUSE || have == total => {
-                shown.told = Instant::now();
+                shown.told = now;
                 let event = json!({
                     "event": "moved", "file": file, "bytes": have, "total_bytes": total,
-                    "bytes_per_second": rate as u64, "seconds_left": left.map(|left| left as u64), "host": shown.host,
+                    "bytes_per_second": rate.unwrap_or_default(), "seconds_left": left, "host": shown.host,
                 });
                 output::talk(event.to_string());
             }
@@ -153,14 +182,17 @@ impl Show {
     }
 
     fn check(&self, file: &str, total: u64, have: u64) {
-        if let Some(bar) = self.files().get(file).and_then(|shown| shown.bar.as_ref()) {
-            bar.set_message(format!("checking {}", output::harmless(file)));
-            bar.set_position(have.min(total));
+        let (mut files, now) = (self.files(), Instant::now());
+        let shown = files.get_mut(file);
+        if let Some(shown) = shown.filter(|shown| now.duration_since(shown.told) >= FRAME) {
+            shown.told = now;
+            shown.draw("checking", file, total, have.min(total), None);
         }
     }
 
     fn finish(&self, file: &str, total: u64) {
         let shown = self.files().remove(file);
+        self.finished.fetch_add(total, Ordering::Relaxed);
         if let Some(bar) = shown.and_then(|shown| shown.bar) {
             bar.finish_and_clear();
         }
@@ -176,14 +208,13 @@ impl Show {
     }
 }
 
-fn bar(file: &str, total: u64, have: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {bar:24} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
-        .expect("the template is constant and valid");
-    let bar = ProgressBar::new(total).with_style(style).with_message(output::harmless(file));
-    bar.set_position(have);
-    // What was there before says nothing about the speed.
-    bar.reset_eta();
-    bar
+impl Shown {
+    /// Draws the line of a file, where there are lines.
+    fn draw(&self, doing: &str, file: &str, total: u64, have: u64, rate: Option<u64>) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(Line { doing, name: file, done: have, total, rate }.fit(columns()));
+        }
+    }
 }
 
 fn tenths(have: u64, total: u64) -> u64 {
@@ -192,6 +223,8 @@ fn tenths(have: u64, total: u64) -> u64 {
 
 /// Events come no more often, so that nobody drowns in them.
 const EVENT_PAUSE: Duration = Duration::from_millis(500);
+/// Lines change no more often.
+const FRAME: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

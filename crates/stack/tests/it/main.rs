@@ -5,12 +5,15 @@
 mod answers;
 mod contracts;
 mod errors;
+mod guides;
 mod help;
 mod pull;
+mod sealed_files;
 mod sealing;
 mod server;
 mod signing;
 mod stack;
 mod store;
+mod terminal;
 mod tiny_model;
 mod walk;

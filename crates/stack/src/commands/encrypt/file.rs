@@ -11,6 +11,7 @@ use super::{Arguments, Readers};
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
 use crate::output::{Data, harmless};
+use crate::seal_record::SealRecord;
 use crate::sealed;
 use crate::work::Work;
 use crate::{machine, threads};
@@ -41,6 +42,9 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
     let hashed = Sealing::new(&recipients, &mut machine::random()?)
         .write_file(&plain, target, threads::usable(), &|bytes| work.advance(bytes))
         .map_err(|error| work.failed(sealed::cannot_seal(path, &out, error)))?;
+    // Before the file has its place: what runs must be known.
+    let keys = readers.keys();
+    SealRecord::of(&hashed, &keys).keep(home, &out.display().to_string(), new.file())?;
     sealed::finish(new, &out)?;
     let report =
         Report { file: &out, root: hashed.root.to_string(), size_bytes: hashed.length, readers: &readers };

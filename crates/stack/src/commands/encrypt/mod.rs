@@ -72,6 +72,11 @@ impl Arguments {
 }
 
 impl Readers {
+    /// The keys again.
+    fn keys(&self) -> Vec<X25519Recipient> {
+        self.recipients.iter().filter_map(|text| text.parse().ok()).collect()
+    }
+
     /// Says it to people.
     fn describe(&self) -> String {
         match self.recipients.len() {

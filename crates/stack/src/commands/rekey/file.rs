@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::slice;
 
-use stack_seal::age::{Header, Sealing, UnlockedFile};
+use stack_seal::age::{Header, Identity, OpenError, Sealing, UnlockedFile};
 
 use super::wanted::Wanted;
 use super::{Arguments, Report};
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
 use crate::private_file::{Existing, NewFile, Readers};
+use crate::seal_record::SealRecord;
 use crate::sealed;
 use crate::work::Work;
 use crate::{machine, threads};
@@ -28,9 +30,11 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
     let cannot_open = |error| sealed::cannot_open(&name, error);
     let (header, payload_at) = Header::read(&file).map_err(cannot_open)?;
     let wanted = Wanted::of(arguments, home, &header, None)?;
-    let key = [arguments.keys.key(home, &name, &header)?];
+    let record = SealRecord::find(home, &name, &file)?;
+    let noted = record.as_ref().map(|record| record.recipients.clone()).unwrap_or_default();
     // A file that was cut is told so before anything takes its place.
-    let unlocked = UnlockedFile::open(file.try_clone().map_err(reading)?, &key).map_err(cannot_open)?;
+    let attempt = |keys: &[Identity]| UnlockedFile::open(file.try_clone().map_err(OpenError::Io)?, keys);
+    let (unlocked, key) = arguments.keys.open(home, &name, &header, &noted, &attempt)?;
     let writing = |error| sealed::cannot_write(path, error);
     let new = NewFile::create(path, Readers::Everyone).map_err(writing)?;
     new.file().set_permissions(metadata.permissions()).map_err(writing)?;
@@ -38,13 +42,24 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
         let recipients = wanted.recipients(arguments)?;
         let work = Work::start("sealing", unlocked.len(), arguments.common.quiet)?;
         let target = new.file().try_clone().map_err(writing)?;
-        Sealing::new(&recipients, &mut machine::random()?)
+        let hashed = Sealing::new(&recipients, &mut machine::random()?)
             .rewrite_file(&unlocked, target, threads::usable(), &|bytes| work.advance(bytes))
             .map_err(|error| work.failed(cannot_open(error)))?;
+        if let Some(known) = record.as_ref().filter(|known| known.root != hashed.root) {
+            return Err(sealed::holds_another(&name, &hashed.root, &known.root));
+        }
     } else {
         let work = Work::start("copying", metadata.len() - payload_at, arguments.common.quiet)?;
-        let header = wanted.header(&name, &header, &key)?;
+        let header = wanted.header(&name, &header, slice::from_ref(&*key))?;
         copy(&header, &file, payload_at, new.file(), &work).map_err(|error| work.failed(writing(error)))?;
+    }
+    if let Some(known) = record {
+        // The new file is as good as the old one: it was sealed here, or its header was made here.
+        let recipients = match &wanted {
+            Wanted::More(added) => [&known.recipients[..], added].concat(),
+            _ => wanted.keys(Some(&known.recipients)).unwrap_or_default(),
+        };
+        SealRecord { recipients, ..known }.keep(home, &name, new.file())?;
     }
     new.finish(Existing::Replace).map_err(writing)?;
     Ok(Report::new(name, arguments.rotate, wanted.keys(None).as_deref()))

@@ -1,10 +1,12 @@
 //! The sealed layers of a name get other headers; only `--rotate` touches payloads.
 
+use std::slice;
+
 use stack_registry::manifest::{Descriptor, Role};
 use stack_registry::model::{FileBytes, StoredModel};
 use stack_registry::sealing::{Means, NewLayers, SealingError, recipients_of};
 use stack_registry::store::{Blob, Store};
-use stack_seal::age::{Header, Identity, UnlockedFile, X25519Recipient};
+use stack_seal::age::{Header, Identity, OpenError, UnlockedFile, X25519Recipient};
 
 use super::wanted::Wanted;
 use super::{Arguments, Report, signature};
@@ -35,14 +37,20 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, model: StoredModel) -> R
             CommandError::new(Kind::Usage, format!("{name} is not sealed")).hint("`stack encrypt` seals it")
         );
     };
-    let key = [arguments.keys.key(home, &name, &first.header)?];
+    let attempt = |keys: &[Identity]| {
+        let payload = first.payload.file.try_clone().map_err(OpenError::Io)?;
+        UnlockedFile::open_payload(&first.header, payload, keys)
+    };
+    let noted = first.known.as_deref().unwrap_or_default();
+    let (_, key) = arguments.keys.open(home, &name, &first.header, noted, &attempt)?;
+    let key = slice::from_ref(&*key);
     let recipients = first.wanted.keys(first.known.as_deref());
     let mut report = Report::new(name.clone(), arguments.rotate, recipients.as_deref());
     let layers = NewLayers::new(&store, &model)?;
     let layers = if arguments.rotate {
-        rotated(arguments, &name, &model, &files, &key, layers)?
+        rotated(arguments, &name, &model, &files, key, layers)?
     } else {
-        with_new_headers(&name, &model, &files, &key, layers)?
+        with_new_headers(&name, &model, &files, key, layers)?
     };
     let entry = layers.finish(model.entry.record.clone())?;
     let old = model.entry.manifest.clone();

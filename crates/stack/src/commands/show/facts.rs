@@ -11,6 +11,7 @@ use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
 
 use super::stored::Stored;
+use crate::access::AccessArguments;
 use crate::command_error::CommandError;
 use crate::model_path::{ModelPath, OpenModel};
 use crate::output::escaped;
@@ -79,8 +80,12 @@ pub(super) struct Memory {
 
 impl Facts {
     /// Reads the facts of a model, with the memory for a context of so many tokens.
-    pub(super) fn read(path: &ModelPath, context: Option<u32>) -> Result<Self, CommandError> {
-        match (path.inspect(), path) {
+    pub(super) fn read(
+        path: &ModelPath,
+        access: &AccessArguments,
+        context: Option<u32>,
+    ) -> Result<Self, CommandError> {
+        match (path.inspect(access), path) {
             (Ok(model), _) => Ok(Self::of(&model, context)),
             // A family that is not known still has tensors.
             (Err(error), ModelPath::Path(path)) if path.join("config.json").is_file() => {

@@ -11,8 +11,8 @@ use stack_registry::store::Store;
 
 use self::facts::Facts;
 use self::stored::Stored;
+use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
-use crate::home::HomeArguments;
 use crate::model_path::ModelPath;
 use crate::output::Data;
 
@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TOKENS", value_parser = value_parser!(u32).range(1..))]
     ctx: Option<u32>,
     #[command(flatten)]
-    home: HomeArguments,
+    access: AccessArguments,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -43,12 +43,12 @@ pub(crate) struct Arguments {
 /// Prints the facts.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut data = Data::new();
-    let Some((store, model)) = arguments.model.stored(&arguments.home.home()?)? else {
+    let Some((store, model)) = arguments.model.stored(&arguments.access.home()?)? else {
         if arguments.manifest || arguments.lineage {
             let message = format!("{} is no model of the store, and has no manifest", arguments.model.id());
             return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows what is there"));
         }
-        let facts = Facts::read(&arguments.model, arguments.ctx)?;
+        let facts = Facts::read(&arguments.model, &arguments.access, arguments.ctx)?;
         return show(arguments, &facts, &mut data);
     };
     if arguments.manifest {
@@ -88,7 +88,7 @@ fn show_stored(
         _ => None,
     };
     let mut facts = match &header {
-        Some(path) => Facts::read(path, arguments.ctx)?,
+        Some(path) => Facts::read(path, &arguments.access, arguments.ctx)?,
         None => Facts { problem: Some("its weights are sealed or in parts".to_owned()), ..Facts::default() },
     };
     facts.id.clone_from(&stored.name);

@@ -15,7 +15,7 @@ use stack_seal::statement::Tier;
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
-use crate::identities;
+use crate::{identities, work};
 use crate::options::CommonArguments;
 use crate::output::{Data, harmless};
 use crate::passphrase::PassphraseArguments;
@@ -70,6 +70,7 @@ pub(crate) struct Arguments {
 
 /// Says what is signed, and signs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    work::end_on_interrupt(arguments.common.json, "nothing was signed")?;
     let home = arguments.common.home()?;
     let target = Target::find(&home, &arguments.target)?;
     // Who signs is settled before hours of hashing.

@@ -133,8 +133,11 @@ fn pair<'a>(
         let signed = statement.file_or_only(&file.name).ok_or_else(|| unsigned_file(&file.name))?;
         return Ok(vec![(file.clone(), signed)]);
     }
-    let names: BTreeSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
-    if let Some(missing) = statement.files().iter().find(|signed| !names.contains(signed.name.as_str())) {
+    let plain: BTreeSet<String> = files.iter().map(|file| file.name.clone()).collect();
+    let mut names = plain.clone();
+    let sealed_forms = files.iter().filter_map(|file| file.clone().into_sealed_form());
+    names.extend(sealed_forms.map(|file| file.name));
+    if let Some(missing) = statement.files().iter().find(|signed| !names.contains(&signed.name)) {
         return Err(CommandError::new(Kind::Missing, format!("{} is missing", missing.name))
             .reason("no-such-file")
             .hint("it was signed; get it from where the others came from"));
@@ -147,8 +150,15 @@ fn pair<'a>(
     };
     let mut pairs = Vec::with_capacity(files.len());
     for file in files {
-        match statement.file(&file.name) {
-            Some(signed) => pairs.push((file, signed)),
+        if let Some(signed) = statement.file(&file.name) {
+            pairs.push((file, signed));
+            continue;
+        }
+        let sealed = file.clone().into_sealed_form();
+        // Where the plain form lies beside it, that is what was signed.
+        let sealed = sealed.filter(|sealed| !plain.contains(&sealed.name));
+        match sealed.and_then(|sealed| Some((statement.file(&sealed.name)?, sealed))) {
+            Some((signed, sealed)) => pairs.push((sealed, signed)),
             None if extra == Extra::Ignored || is_signature(&file) => {}
             None => return Err(unsigned_file(&file.name)),
         }

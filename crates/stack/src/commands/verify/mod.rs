@@ -18,12 +18,12 @@ use self::report::{Report, Stop};
 use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
-use crate::identities;
 use crate::no_sockets::Sockets;
 use crate::options::CommonArguments;
 use crate::output::Data;
 use crate::signing::{ModelFacts, Target, read_bundle, unsigned};
 use crate::trust::{Question, Trust, TrustFolder, refused};
+use crate::{identities, work};
 
 pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 
@@ -68,6 +68,7 @@ pub(crate) struct Arguments {
 
 /// Makes the checks and prints what they found.
 pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), CommandError> {
+    work::end_on_interrupt(arguments.common.json, "nothing was found out, and nothing was changed")?;
     let mut report = Report::new(arguments.explain);
     if arguments.explain {
         let said = match sockets {
@@ -157,9 +158,7 @@ impl Inputs {
 impl Arguments {
     /// Unlocks a sealed file of the target.
     fn unlock(&self, target: &Target, name: &str) -> Result<UnlockedFile, CommandError> {
-        let sealed = target.sealed_files().into_iter().find(|file| file.path.as_str() == name);
-        let sealed = sealed.expect("only names of sealed files are asked for");
-        self.keys.unlock(&self.common.home()?, &target.title(), &sealed.bytes)
+        target.unlock(&self.common.home()?, &self.keys, name)
     }
 
     /// Whether only bytes are to be compared with a digest.
