@@ -51,7 +51,7 @@ impl<'a> Applicant<'a> {
         let folder = TrustFolder::new(&home);
         let trust = folder.read()?;
         let signatures = signatures(&target, &home, &trust)?;
-        let tier = PrivacyArguments::default().settings(&Config::read(home.root())?)?.tier;
+        let tier = PrivacyArguments::default().settings(&Config::read(&home)?)?.tier;
         Ok(Self { target, access, folder, trust, signatures, tier })
     }
 

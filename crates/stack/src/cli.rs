@@ -1,5 +1,6 @@
 //! The commands by name, and the way from arguments to an exit code.
 
+use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -7,9 +8,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{
-    adopt, bench, completions, decrypt, doctor, encrypt, export, gc, import, keygen, list, logits, pull,
-    push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify,
+    adopt, bench, completions, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list, logits,
+    pull, push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify, version,
 };
+use crate::foreign;
 use crate::no_sockets::{self, Sockets};
 use crate::threads::Work;
 use crate::{logs, progress, threads};
@@ -25,10 +27,12 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Answer a prompt, or talk on a terminal
+    #[command(override_usage = "stack run [OPTIONS] [MODEL] [PROMPT]...")]
     Run(run::Arguments),
     /// Serve models over HTTP to OpenAI clients
     Serve(serve::Arguments),
     /// List the models of the store
+    #[command(visible_alias = "ls")]
     List(list::Arguments),
     /// Say what is in a model file, or in a model of the store
     Show(show::Arguments),
@@ -36,6 +40,8 @@ enum Command {
     Pull(pull::Arguments),
     /// Send a model to a registry
     Push(push::Arguments),
+    /// Give a model of the store a second name
+    Cp(cp::Arguments),
     /// Remove models from the store
     Rm(rm::Arguments),
     /// Free what no model of the store needs
@@ -72,15 +78,30 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Explain a command
+    Help(help::Arguments),
+    /// Print the version
+    Version(version::Arguments),
 }
 
 /// Parses the arguments, runs the command and reports its error.
 pub(crate) fn main() -> ExitCode {
-    let parsed =
-        Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let arguments: Vec<_> = env::args_os().collect();
+    // Where the arguments make no sense, a look at them has to do.
+    let looks_like_json = || arguments.iter().any(|argument| argument == "--json");
+    let arguments = match foreign::translated(&arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return failed(&error, looks_like_json()),
+    };
+    let parsed = Cli::command()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
+            if let Some(error) = foreign::explained(&error, &arguments) {
+                return failed(&error, looks_like_json());
+            }
             // Help and version come this way too. If they cannot be printed, nobody is there to be told.
             let _unheard = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()));
@@ -97,15 +118,18 @@ pub(crate) fn main() -> ExitCode {
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if wants_json(&matches) {
-                error.report_json();
-            } else {
-                error.report();
-            }
-            ExitCode::from(error.kind().exit_code())
-        }
+        Err(error) => failed(&error, wants_json(&matches)),
     }
+}
+
+/// Reports an error and returns its exit code.
+fn failed(error: &CommandError, as_json: bool) -> ExitCode {
+    if as_json {
+        error.report_json();
+    } else {
+        error.report();
+    }
+    ExitCode::from(error.kind().exit_code())
 }
 
 /// Whether a program reads the output: then errors are JSON, too.
@@ -145,6 +169,7 @@ impl Command {
             Self::Show(arguments) => show::run(&arguments),
             Self::Pull(arguments) => pull::run(&arguments),
             Self::Push(arguments) => push::run(&arguments),
+            Self::Cp(arguments) => cp::run(&arguments),
             Self::Rm(arguments) => rm::run(&arguments),
             Self::Gc(arguments) => gc::run(&arguments),
             Self::Export(arguments) => export::run(&arguments),
@@ -163,12 +188,14 @@ impl Command {
             Self::Trust(arguments) => trust::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
+            Self::Help(arguments) => help::run(&arguments),
+            Self::Version(arguments) => version::run(&arguments),
         }
     }
 }
 
 /// The version, and the commit that it was built from.
-const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMIT"), ")");
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMIT"), ")");
 
 #[cfg(test)]
 mod tests {

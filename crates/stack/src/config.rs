@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use crate::command_error::{CommandError, Kind};
+use crate::home::Home;
 use crate::privacy::{HostPattern, Tier, parse_tier};
 
 /// The configuration.
@@ -26,8 +27,8 @@ pub(crate) struct PrivacyTable {
 
 impl Config {
     /// Reads the configuration in a home folder; where there is none, everything has its default.
-    pub(crate) fn read(home: &Path) -> Result<Self, CommandError> {
-        let path = home.join(FILE);
+    pub(crate) fn read(home: &Home) -> Result<Self, CommandError> {
+        let Some(path) = Self::file(home) else { return Ok(Self::default()) };
         match fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text).map_err(|error| {
                 CommandError::new(Kind::Malformed, format!("{} is malformed", path.display()))
@@ -37,6 +38,11 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(CommandError::reading(path.display(), error)),
         }
+    }
+
+    /// Where the configuration lies, or would lie.
+    pub(crate) fn file(home: &Home) -> Option<PathBuf> {
+        Some(home.known()?.join(FILE))
     }
 
     /// Parses a configuration.

@@ -1,19 +1,20 @@
-//! `$STACK_HOME`: where models, keys and trust live.
+//! `$STACK_HOME`: where models, keys, trust, configuration and history live.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
+use stack_registry::store::Store;
 
 use crate::command_error::{CommandError, Kind};
-use crate::machine::environment;
+use crate::machine::environment_path;
 use crate::private_file;
 
 /// Where the home is, if not at its usual place.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct HomeArguments {
     /// Keep models, keys and trust in this folder instead of `$STACK_HOME`
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     home: Option<PathBuf>,
 }
 
@@ -26,57 +27,88 @@ impl HomeArguments {
 }
 
 /// The folder of models, keys and trust. Only its owner can look inside.
+///
+/// A system service may have neither `HOME` nor `STACK_HOME`. Then there is no such folder, and only what needs one
+/// fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Home {
-    root: PathBuf,
+    root: Option<PathBuf>,
 }
 
 impl HomeArguments {
     /// Finds the folder, which need not exist yet: `--home`, else `$STACK_HOME`, else the platform's data folder.
     pub(crate) fn home(&self) -> Result<Home, CommandError> {
-        let given = self.home.clone().or_else(|| environment("STACK_HOME").map(PathBuf::from));
-        let root = given.or_else(data_folder).ok_or_else(|| {
-            CommandError::new(Kind::Usage, "there is no home folder to keep models and keys in")
-                .hint("name one with --home DIR or STACK_HOME")
-        })?;
+        let given = self.home.clone().or_else(|| environment_path(VARIABLE));
+        let Some(root) = given.or_else(data_folder) else { return Ok(Home { root: None }) };
         // Relative homes are good for one command; leases and external files remember absolute paths.
         let root =
             std::path::absolute(&root).map_err(|error| CommandError::reading(root.display(), error))?;
-        Ok(Home { root })
+        Ok(Home { root: Some(root) })
     }
 }
 
 impl Home {
     /// The folder itself.
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    ///
+    /// # Errors
+    ///
+    /// When neither an option nor the environment says where it is.
+    pub(crate) fn root(&self) -> Result<&Path, CommandError> {
+        self.root.as_deref().ok_or_else(|| {
+            CommandError::new(Kind::Usage, "there is no home folder to keep models and keys in")
+                .hint(format!("name one with --home DIR or {VARIABLE}; HOME is not set either"))
+        })
+    }
+
+    /// The folder itself, if it is known where it is.
+    pub(crate) fn known(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// Opens the store if there is one, and writes nothing.
+    pub(crate) fn existing_store(&self) -> Result<Option<Store>, CommandError> {
+        match &self.root {
+            Some(root) => Ok(Store::existing(root)?),
+            None => Ok(None),
+        }
     }
 
     /// The folder with the models.
-    pub(crate) fn store(&self) -> PathBuf {
-        self.root.join("store")
+    pub(crate) fn store(&self) -> Result<PathBuf, CommandError> {
+        Ok(self.root()?.join("store"))
     }
 
     /// The folder with identities.
-    pub(crate) fn keys(&self) -> PathBuf {
-        self.root.join("keys")
+    pub(crate) fn keys(&self) -> Result<PathBuf, CommandError> {
+        Ok(self.root()?.join("keys"))
     }
 
     /// The folder with what was sealed on this machine.
-    pub(crate) fn sealed(&self) -> PathBuf {
-        self.trust().join("sealed")
+    pub(crate) fn sealed(&self) -> Result<PathBuf, CommandError> {
+        Ok(self.trust()?.join("sealed"))
     }
 
     /// The folder with the policy, rollback marks and revocations.
-    pub(crate) fn trust(&self) -> PathBuf {
-        self.root.join("trust")
+    pub(crate) fn trust(&self) -> Result<PathBuf, CommandError> {
+        Ok(self.root()?.join("trust"))
     }
 
     /// Makes the home, and a folder of it, for the owner alone.
     pub(crate) fn make(&self, folder: &Path) -> Result<(), CommandError> {
-        let made = private_file::make_folder(&self.root).and_then(|()| private_file::make_folder(folder));
+        let made = private_file::make_folder(self.root()?).and_then(|()| private_file::make_folder(folder));
         made.map_err(|error| cannot_make(folder, error))
     }
+}
+
+/// Where what was typed in conversations is kept: in `$STACK_HOME`, else in the platform's folder for such files.
+pub(crate) fn history_file() -> Option<PathBuf> {
+    let folder = match environment_path(VARIABLE) {
+        Some(home) => home,
+        None => absolute("XDG_STATE_HOME")
+            .or_else(|| Some(environment_path("HOME")?.join(".local/state")))?
+            .join("stack"),
+    };
+    Some(folder.join("history"))
 }
 
 fn cannot_make(folder: &Path, error: io::Error) -> CommandError {
@@ -88,7 +120,6 @@ fn cannot_make(folder: &Path, error: io::Error) -> CommandError {
 
 /// The platform's folder for the data of programs.
 fn data_folder() -> Option<PathBuf> {
-    let absolute = |name: &str| environment(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if cfg!(windows) {
         return Some(absolute("LOCALAPPDATA")?.join(FOLDER));
     }
@@ -99,6 +130,13 @@ fn data_folder() -> Option<PathBuf> {
     Some(data.join(FOLDER))
 }
 
+/// A folder that a variable names. A relative one is none, as the XDG specification says.
+fn absolute(name: &str) -> Option<PathBuf> {
+    environment_path(name).filter(|path| path.is_absolute())
+}
+
+/// Moves everything that is kept.
+const VARIABLE: &str = "STACK_HOME";
 const FOLDER: &str = "sovereign-stack";
 
 #[cfg(test)]
@@ -110,14 +148,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let given = HomeArguments { home: Some(dir.path().join("new/home")) };
         let home = given.home().unwrap();
-        home.make(&home.keys()).unwrap();
-        home.make(&home.keys()).unwrap();
-        assert!(home.keys().is_dir());
+        let keys = home.keys().unwrap();
+        home.make(&keys).unwrap();
+        home.make(&keys).unwrap();
+        assert!(keys.is_dir());
         #[cfg(unix)]
-        for folder in [home.root(), &home.keys()] {
+        for folder in [home.root().unwrap(), &keys] {
             let mode = std::os::unix::fs::PermissionsExt::mode(&folder.metadata().unwrap().permissions());
             assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
         }
-        assert!(HomeArguments { home: Some("here".into()) }.home().unwrap().root().is_absolute());
+        let relative = HomeArguments { home: Some("here".into()) }.home().unwrap();
+        assert!(relative.root().unwrap().is_absolute());
+    }
+
+    #[test]
+    fn without_a_home_only_what_needs_one_fails() {
+        let nowhere = Home { root: None };
+        assert!(nowhere.existing_store().unwrap().is_none());
+        for error in [nowhere.keys(), nowhere.trust(), nowhere.store()] {
+            assert!(error.unwrap_err().to_string().contains("STACK_HOME"));
+        }
     }
 }

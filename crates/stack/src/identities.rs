@@ -116,12 +116,12 @@ pub(crate) fn open(
     let file = match named {
         // A path to a key file is an identity, too.
         Some(path) if path.contains(['/', '\\']) => KeyFile::at(PathBuf::from(path)),
-        Some(name) => KeyFile::at(IdentityPaths::new(&home.keys(), name)?.key),
+        Some(name) => KeyFile::at(IdentityPaths::new(&home.keys()?, name)?.key),
         None => only(home)?,
     };
     let bytes = read(&file.path);
     let bytes = Zeroizing::new(match named {
-        Some(name) => bytes.map_err(|error| keyring::suggest(error, &home.keys(), name))?,
+        Some(name) => bytes.map_err(|error| keyring::suggest(error, home, name))?,
         None => bytes?,
     });
     let passphrase = if keyfile::is_sealed(&bytes) {
@@ -134,7 +134,8 @@ pub(crate) fn open(
 
 /// Lists the identities of this machine by name.
 pub(crate) fn all(home: &Home) -> Result<Vec<KeyFile>, CommandError> {
-    in_folder(&home.keys()).map_err(|error| CommandError::reading(home.keys().display(), error))
+    let folder = home.keys()?;
+    in_folder(&folder).map_err(|error| CommandError::reading(folder.display(), error))
 }
 
 /// Lists the key files in a folder by name; a folder that is not there has none.
@@ -158,7 +159,7 @@ pub(crate) fn public_key(home: &Home, text: &str) -> Result<PublicKey, CommandEr
         return text.parse().map_err(|error| not_a_key(text, error));
     }
     let path = public_path(home, text);
-    let bytes = read(&path).map_err(|error| keyring::suggest(error, &home.keys(), text))?;
+    let bytes = read(&path).map_err(|error| keyring::suggest(error, home, text))?;
     let text = String::from_utf8_lossy(&bytes);
     if text.contains("-----BEGIN") {
         return PublicKey::from_pem(&text).map_err(|error| not_a_key(path.display(), error));
@@ -180,7 +181,7 @@ pub(crate) fn recipient(home: &Home, text: &str) -> Result<X25519Recipient, Comm
         return text.parse().map_err(|_| not_one(text));
     }
     let path = public_path(home, text);
-    let bytes = read(&path).map_err(|error| keyring::suggest(error, &home.keys(), text))?;
+    let bytes = read(&path).map_err(|error| keyring::suggest(error, home, text))?;
     match PublicFile::parse(&bytes) {
         Ok(public) => Ok(public.recipient),
         Err(_) => String::from_utf8_lossy(&bytes).trim_end().parse().map_err(|_| not_one(text)),
@@ -197,7 +198,7 @@ fn not_a_key(what: impl std::fmt::Display, error: stack_seal::key::KeyError) -> 
 /// Finds the public file that a text means: that of an identity on this machine, by its name or by the name of the file
 /// that `stack keygen` wrote, else the file at this path.
 fn public_path(home: &Home, text: &str) -> PathBuf {
-    let named = |name: &str| IdentityPaths::new(&home.keys(), name).ok().map(|paths| paths.public);
+    let named = |name: &str| Some(IdentityPaths::new(&home.keys().ok()?, name).ok()?.public);
     let own = named(text).filter(|path| path.exists());
     let path = PathBuf::from(text);
     let file = text.strip_suffix(".pub").filter(|_| !path.exists()).and_then(named).filter(|path| path.exists());
@@ -258,8 +259,8 @@ mod tests {
     fn a_public_file_is_found_by_the_name_that_keygen_gave_it() {
         let dir = tempfile::tempdir().unwrap();
         let home = HomeArguments::at(dir.path()).home().unwrap();
-        home.make(&home.keys()).unwrap();
-        let file = home.keys().join("alice@example.com.pub");
+        home.make(&home.keys().unwrap()).unwrap();
+        let file = home.keys().unwrap().join("alice@example.com.pub");
         fs::write(&file, "").unwrap();
         assert_eq!(public_path(&home, "alice@example.com"), file);
         assert_eq!(public_path(&home, "alice@example.com.pub"), file);

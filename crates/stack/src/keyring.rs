@@ -148,11 +148,11 @@ pub(crate) fn nearest(folder: &Path, name: &str) -> Option<String> {
 }
 
 /// Adds to an error about an identity that is not there which one may be meant.
-pub(crate) fn suggest(error: CommandError, folder: &Path, name: &str) -> CommandError {
+pub(crate) fn suggest(error: CommandError, home: &Home, name: &str) -> CommandError {
     if error.kind() != Kind::Missing {
         return error;
     }
-    match nearest(folder, name) {
+    match home.keys().ok().and_then(|folder| nearest(&folder, name)) {
         Some(known) => error.hint(format!("the identity here is called {known}")),
         None => error.hint("`stack keygen --identity NAME` makes an identity; a key or the path of its file will do, too"),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use stack_seal::time::UnixTime;
@@ -15,6 +16,13 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "the binary reads the environment, here and nowhere else")]
     let value = std::env::var(name);
     value.ok().filter(|value| !value.is_empty())
+}
+
+/// Returns a path that a variable of the environment holds, which need not be text.
+pub(crate) fn environment_path(name: &str) -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "the binary reads the environment, here and nowhere else")]
+    let value = std::env::var_os(name);
+    value.filter(|value| !value.is_empty()).map(PathBuf::from)
 }
 
 /// What the clock says.

@@ -2,11 +2,13 @@
 //! the exit code tells their kind.
 //!
 //! The modules, in reading order: [`cli`] lists the commands, each of which is one file of [`commands`];
-//! [`command_error`] is what they all return. [`options`] and [`model_path`] hold what several of them take;
-//! [`input`], [`output`], [`terminal`] and [`progress`] talk to the terminal. [`ready`] is a model that can be asked, [`answer`]
-//! asks it, [`screen`] and [`word_wrap`] show what it says; [`chat`] is the conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
-//! [`trust`] says who may, and [`signing`] knows what is signed. [`sealed`], [`seal_record`], [`keyring`], [`recipients`], [`freed`]
-//! and [`work`] are what commands on sealed files share. [`config`] and [`privacy`] decide what may leave the
+//! [`command_error`] is what they all return. [`foreign`] knows what people type who come from other programs, and
+//! [`nearest`] what they may have meant. [`options`] hold what several commands take, [`model_choice`] decides which
+//! model is meant, [`model_path`] opens it; [`served_models`] and [`sampling_defaults`] are what a server has beside that;
+//! [`input`], [`output`], [`terminal`] and [`progress`] talk to the terminal. [`ready`] is a model that can be asked,
+//! [`answer`] asks it, [`screen`] and [`word_wrap`] show what it says; [`chat`] is the conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
+//! [`trust`] says who may, and [`signing`] knows what is signed. [`sealed`], [`seal_record`], [`keyring`],
+//! [`recipients`], [`freed`] and [`work`] are what commands on sealed files share. [`config`] and [`privacy`] decide what may leave the
 //! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
@@ -20,6 +22,7 @@ mod command_error;
 mod commands;
 mod config;
 mod default_model;
+mod foreign;
 mod freed;
 mod home;
 mod identities;
@@ -27,7 +30,9 @@ mod input;
 mod keyring;
 mod logs;
 mod machine;
+mod model_choice;
 mod model_path;
+mod nearest;
 mod no_sockets;
 mod options;
 mod output;
@@ -38,9 +43,11 @@ mod progress;
 mod quantity;
 mod ready;
 mod recipients;
+mod sampling_defaults;
 mod screen;
 mod seal_record;
 mod sealed;
+mod served_models;
 mod signing;
 mod store_access;
 mod terminal;

@@ -1,6 +1,5 @@
-//! Which model: a path, or the one that is part of the program.
+//! Where a model is: in the program, in the store, or at a path.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use stack_engine::encoder::Encoder;
@@ -12,7 +11,7 @@ use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, WeightSource};
 use stack_registry::model::StoredModel;
-use stack_registry::name::Reference;
+use stack_registry::name::Name;
 use stack_registry::store::{Store, StoreError};
 use stack_seal::verified::Verified;
 
@@ -25,13 +24,15 @@ use crate::progress::Bar;
 use crate::sealed;
 use crate::signing::Target;
 
-/// The MODEL of a command line.
+/// Where the model is that a command line means.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ModelPath {
     /// The model that is part of the program, also called `default`.
     #[default]
     BuiltIn,
-    /// A name of the store, a GGUF file, or a folder with a model.
+    /// A model of the store.
+    Stored(Name),
+    /// A GGUF file, or a folder with a model.
     Path(PathBuf),
 }
 
@@ -44,37 +45,20 @@ pub(crate) struct OpenModel {
     admission: Option<Admission>,
 }
 
-impl From<OsString> for ModelPath {
-    fn from(argument: OsString) -> Self {
-        if argument == default_model::NAME { Self::BuiltIn } else { Self::Path(argument.into()) }
-    }
-}
-
 impl ModelPath {
-    /// Finds the model of the store that is meant: what is spelled like a path never is one, and a name of the store goes
-    /// before a file of that name, so that nobody can put a file in its way.
+    /// Opens the model if it is one of the store.
     ///
-    /// The files of the model stay as long as it lives; what they hold is still to be verified.
+    /// Its files stay as long as it lives; what they hold is still to be verified.
     pub(crate) fn stored(&self, home: &Home) -> Result<Option<(Store, StoredModel)>, CommandError> {
-        let Self::Path(path) = self else { return Ok(None) };
-        let named = path.to_str().map(Reference::parse);
-        let Some(Ok(Reference::Name(name))) = named else { return Ok(None) };
-        let Some(store) = Store::existing(home.root())? else { return Ok(None) };
-        match store.resolve(&name) {
-            Ok(_) => {}
-            Err(StoreError::NotInStore { .. }) if path.exists() => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-        let model = StoredModel::open(&store, &name)?;
+        let Self::Stored(name) = self else { return Ok(None) };
+        let store = home.existing_store()?.ok_or_else(|| StoreError::missing(name.short()))?;
+        let model = StoredModel::open(&store, name)?;
         Ok(Some((store, model)))
     }
 
     /// Fails where there is no such model.
     pub(crate) fn check(&self, access: &AccessArguments) -> Result<(), CommandError> {
-        match self {
-            Self::BuiltIn => Ok(()),
-            Self::Path(_) => self.target(access).map(|_| ()),
-        }
+        self.target(access).map(|_| ())
     }
 
     /// Reads the header of what lies at the path, to show it; the policy is not asked, and nothing may run it.
@@ -82,20 +66,16 @@ impl ModelPath {
         let files = match self {
             Self::BuiltIn => default_model::files(),
             Self::Path(path) => admission::files_to_look_at(path, access)?,
+            Self::Stored(name) => unreachable!("{name} is shown by its files"),
         };
         Ok(OpenModel { id: self.id(), source: load::open(files)?, admission: None })
     }
 
     /// Reads the header of the model, if the policy lets it pass.
     pub(crate) fn open(&self, access: &AccessArguments) -> Result<OpenModel, CommandError> {
-        let Self::Path(_) = self else {
-            let source = load::open(default_model::files())?;
-            return Ok(OpenModel { id: self.id(), source, admission: None });
-        };
-        let target = self.target(access)?;
-        let id = match &target {
-            Target::Stored(model) => model.entry.name.short(),
-            Target::File(_) | Target::Folder(_) => self.id(),
+        let id = self.id();
+        let Some(target) = self.target(access)? else {
+            return Ok(OpenModel { id, source: load::open(default_model::files())?, admission: None });
         };
         let applicant = Applicant::find(target, access)?;
         let source = load::open(applicant.files()?)?;
@@ -103,37 +83,55 @@ impl ModelPath {
         Ok(OpenModel { id, source, admission })
     }
 
-    /// Finds the model of the store, or what lies at the path.
-    fn target(&self, access: &AccessArguments) -> Result<Target, CommandError> {
-        if let Some((_, model)) = self.stored(&access.home()?)? {
-            return Ok(Target::Stored(Box::new(model)));
-        }
-        let Self::Path(path) = self else { unreachable!("the model in the program is no target") };
+    /// Finds the model of the store, or what lies at the path. The model in the program is nobody's target.
+    fn target(&self, access: &AccessArguments) -> Result<Option<Target>, CommandError> {
+        let path = match self {
+            Self::BuiltIn => return Ok(None),
+            Self::Stored(_) => {
+                let stored = self.stored(&access.home()?)?;
+                return Ok(stored.map(|(_, model)| Target::Stored(Box::new(model))));
+            }
+            Self::Path(path) => path,
+        };
         match path.metadata() {
-            Ok(found) if found.is_dir() => Ok(Target::Folder(path.clone())),
-            Ok(_) => Ok(Target::File(path.clone())),
+            Ok(found) if found.is_dir() => Ok(Some(Target::Folder(path.clone()))),
+            Ok(_) => Ok(Some(Target::File(path.clone()))),
             Err(error) => {
                 Err(LoadError::caused(path.display().to_string(), "cannot be opened", error).into())
             }
         }
     }
 
-    /// Names the model after its file or folder.
+    /// Names the model as it was asked for: by its name in the store, or after its file or folder. A link has a name of
+    /// its own, which somebody chose; what it leads to is often a blob that is named by its digest.
     pub(crate) fn id(&self) -> String {
-        let Self::Path(path) = self else { return default_model::NAME.to_owned() };
-        // `.` and `models/..` have names too.
-        let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-        let name = whole.file_name().unwrap_or(whole.as_os_str()).to_string_lossy();
-        let name = name.strip_suffix(sealed::ENDING).unwrap_or(&name);
-        let stem = name.strip_suffix(".gguf").unwrap_or(name);
-        without_shard(stem).to_owned()
+        let path = match self {
+            Self::BuiltIn => return default_model::NAME.to_owned(),
+            Self::Stored(name) => return name.short(),
+            Self::Path(path) => path,
+        };
+        let Some(name) = file_name(path) else { return path.to_string_lossy().into_owned() };
+        let name = without_ending(&name, sealed::ENDING);
+        without_shard(without_ending(name, ".gguf")).to_owned()
     }
 
     /// The name of the folder that the model lies in.
     pub(crate) fn folder(&self) -> Option<String> {
         let Self::Path(path) = self else { return None };
-        let whole = path.canonicalize().ok()?;
-        Some(whole.parent()?.file_name()?.to_string_lossy().into_owned())
+        let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        file_name(parent)
+    }
+
+    /// Tells two arguments apart that mean two models, or one model under two names. Who spells the path of one file in
+    /// two ways means one model.
+    pub(crate) fn identity(&self) -> Self {
+        let Self::Path(path) = self else { return self.clone() };
+        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let place = match (folder.canonicalize(), path.file_name()) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => path.canonicalize().unwrap_or_else(|_| path.clone()),
+        };
+        Self::Path(place)
     }
 }
 
@@ -196,15 +194,19 @@ fn verified<T>(admission: Option<&Admission>, loaded: Verified<T>) -> Result<T, 
     Ok(loaded.into_inner())
 }
 
-/// Whether a prompt is more likely meant as `-m`: an existing GGUF file, or a folder with a model in it.
-pub(crate) fn is_model(prompt: &str) -> bool {
-    let path = Path::new(prompt);
-    let is_gguf = |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"));
-    if path.is_file() {
-        return is_gguf(path);
+/// The last part of a path; that of `.` and `models/..` is what they lead to.
+fn file_name(path: &Path) -> Option<String> {
+    match path.file_name() {
+        Some(name) => Some(name.to_string_lossy().into_owned()),
+        None => Some(path.canonicalize().ok()?.file_name()?.to_string_lossy().into_owned()),
     }
-    let Ok(entries) = path.read_dir() else { return false };
-    path.join("config.json").is_file() || entries.flatten().any(|entry| is_gguf(&entry.path()))
+}
+
+/// Cuts an ending off, however it is spelled.
+fn without_ending<'a>(name: &'a str, ending: &str) -> &'a str {
+    let stem = name.len().checked_sub(ending.len()).and_then(|at| name.split_at_checked(at));
+    stem.filter(|(stem, end)| !stem.is_empty() && end.eq_ignore_ascii_case(ending))
+        .map_or(name, |(stem, _)| stem)
 }
 
 /// Cuts `-00001-of-00003` off the name of a part of a model.
@@ -225,22 +227,45 @@ mod tests {
 
     #[test]
     fn models_are_named_after_files_and_folders() {
-        let id = |path: &str| ModelPath::from(OsString::from(path)).id();
-        assert_eq!(id("default"), "default");
+        let id = |path: &str| ModelPath::Path(path.into()).id();
+        assert_eq!(ModelPath::BuiltIn.id(), "default");
+        assert_eq!(ModelPath::Stored(Name::parse("med/tiny").unwrap()).id(), "med/tiny");
         assert_eq!(id("nowhere/Qwen2.5-0.5B-Q4_K_M.gguf"), "Qwen2.5-0.5B-Q4_K_M");
         assert_eq!(id("nowhere/Qwen2.5-0.5B"), "Qwen2.5-0.5B");
-        assert_eq!(id("nowhere/big-00001-of-00003.gguf"), "big");
+        assert_eq!(id("nowhere/big-00001-of-00003.GGUF"), "big");
         assert_eq!(id("nowhere/seven-of-nine.gguf"), "seven-of-nine");
+        assert_eq!(
+            (id("sealed.gguf.age"), id(".gguf"), id("/")),
+            ("sealed".into(), ".gguf".into(), "/".into())
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_has_a_name_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let blob = dir.path().join("blobs/0123abcd");
+        let link = dir.path().join("snapshots/main/smol.gguf");
+        for path in [&blob, &link] {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+        }
+        fs::write(&blob, b"").unwrap();
+        std::os::unix::fs::symlink(&blob, &link).unwrap();
+        let model = ModelPath::Path(link);
+        assert_eq!((model.id().as_str(), model.folder().as_deref()), ("smol", Some("main")));
+        let folder = ModelPath::Path(dir.path().join("snapshots/main/."));
+        assert_eq!(folder.id(), "main");
+        assert_eq!(ModelPath::Path(dir.path().join("snapshots/main/..")).id(), "snapshots");
     }
 
     #[test]
-    fn a_prompt_is_a_model_only_where_there_is_one() {
+    fn one_file_has_one_identity_however_it_is_spelled() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("m.GGUF");
-        assert!(!is_model(dir.path().to_str().unwrap()));
-        fs::write(&file, b"").unwrap();
-        assert!(is_model(file.to_str().unwrap()));
-        assert!(is_model(dir.path().to_str().unwrap()));
-        assert!(!is_model("Tell me about story.gguf"));
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        let path = dir.path().join("m.gguf");
+        fs::write(&path, b"").unwrap();
+        let identity = |path: std::path::PathBuf| ModelPath::Path(path).identity();
+        assert_eq!(identity(path.clone()), identity(dir.path().join("sub/../m.gguf")));
+        assert_ne!(identity(path), identity(dir.path().join("n.gguf")));
     }
 }

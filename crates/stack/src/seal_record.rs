@@ -45,7 +45,7 @@ impl SealRecord {
 
     /// Finds what is known of a sealed file. Its payload has a nonce of its own, whatever becomes of its name and header.
     pub(crate) fn find(home: &Home, name: &str, file: &File) -> Result<Option<Self>, CommandError> {
-        let path = place(home, name, file)?;
+        let Some(path) = place(home, name, file)? else { return Ok(None) };
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -60,9 +60,10 @@ impl SealRecord {
 
     /// Writes down what a sealed file holds.
     pub(crate) fn keep(&self, home: &Home, name: &str, file: &File) -> Result<(), CommandError> {
-        let path = place(home, name, file)?;
-        home.make(&home.trust())?;
-        home.make(&home.sealed())?;
+        // Without a home there is nowhere to look it up, either.
+        let Some(path) = place(home, name, file)? else { return Ok(()) };
+        home.make(&home.trust()?)?;
+        home.make(&home.sealed()?)?;
         let written = Written {
             version: VERSION,
             root: self.root.to_string(),
@@ -83,11 +84,12 @@ fn parse(text: &str) -> Option<SealRecord> {
 }
 
 /// Names the record of a sealed file after the nonce that its payload begins with.
-fn place(home: &Home, name: &str, file: &File) -> Result<PathBuf, CommandError> {
+fn place(home: &Home, name: &str, file: &File) -> Result<Option<PathBuf>, CommandError> {
+    let Ok(folder) = home.sealed() else { return Ok(None) };
     let (_, at) = Header::read(file).map_err(|error| sealed::cannot_open(name, error))?;
     let mut nonce = [0; NONCE];
     file.read_exact_at(&mut nonce, at).map_err(|error| CommandError::reading(name, error).reason("io"))?;
-    Ok(home.sealed().join(format!("{:032x}", u128::from_be_bytes(nonce))))
+    Ok(Some(folder.join(format!("{:032x}", u128::from_be_bytes(nonce)))))
 }
 
 const VERSION: u32 = 1;

@@ -31,13 +31,13 @@ impl StoreArguments {
     /// Opens the store, and makes it where there is none yet.
     pub(crate) fn open(&self) -> Result<Store, CommandError> {
         let home = self.home.home()?;
-        home.make(home.root())?;
-        Ok(Store::open(home.root())?)
+        home.make(home.root()?)?;
+        Ok(Store::open(home.root()?)?)
     }
 
     /// Opens the store if there is one, and writes nothing.
     pub(crate) fn existing(&self) -> Result<Option<Store>, CommandError> {
-        Ok(Store::existing(self.home.home()?.root())?)
+        Ok(Store::existing(self.home.home()?.root()?)?)
     }
 
     /// Opens the store that must have something.

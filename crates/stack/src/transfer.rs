@@ -47,7 +47,7 @@ pub(crate) enum Clear {
 impl TransferArguments {
     /// Makes the transport behind the gate that configuration, environment and options describe.
     pub(crate) fn transport(&self, home: &Home) -> Result<Transport, CommandError> {
-        let config = Config::read(home.root())?;
+        let config = Config::read(home)?;
         Ok(Transport::new(Gate::new(self.privacy.settings(&config)?)))
     }
 

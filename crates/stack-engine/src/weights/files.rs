@@ -208,6 +208,8 @@ impl Files {
     fn path_of(&self, name: &str) -> PathBuf {
         match &self.place {
             Place::Folder | Place::Listed(_) => self.path.join(name),
+            // A name that is not UTF-8 has no text that leads back to it.
+            Place::File if self.only().as_deref() == Some(name) => self.path.clone(),
             Place::File => self.path.with_file_name(name),
             Place::Memory(_) => self.path.clone(),
         }

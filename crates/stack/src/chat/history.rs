@@ -1,12 +1,13 @@
 //! What was typed before, in a file that only its owner may read.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use rustyline::{Editor, Helper};
 use rustyline::history::FileHistory;
 
-use crate::machine::environment;
+use crate::home::history_file;
+use crate::private_file;
 
 /// The file, if there can be one. To remember is a convenience: where it fails, the conversation goes on without.
 pub(super) struct History {
@@ -16,8 +17,7 @@ pub(super) struct History {
 impl History {
     /// Loads what was typed in earlier conversations.
     pub(super) fn open<H: Helper>(editor: &mut Editor<H, FileHistory>) -> Self {
-        let path =
-            state_directory().map(|directory| directory.join("history")).filter(|path| private(path).is_ok());
+        let path = history_file().filter(|path| private(path).is_ok());
         if let Some(path) = &path
             && editor.load_history(path).is_err()
         {
@@ -35,19 +35,11 @@ impl History {
     }
 }
 
-/// Where programs keep what they remember: `$XDG_STATE_HOME`, by default `~/.local/state`.
-fn state_directory() -> Option<PathBuf> {
-    let state = match environment("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
-        Some(state) => state,
-        None => PathBuf::from(environment("HOME")?).join(".local/state"),
-    };
-    Some(state.join("stack"))
-}
-
 /// Makes the file, and the folders above it, for the owner alone.
 fn private(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        // It may be the home folder, of which nobody else should see what is in it.
+        private_file::make_folder(folder)?;
     }
     let mut options = OpenOptions::new();
     options.append(true).create(true);

@@ -32,6 +32,9 @@ use crate::terminal::Silence;
 
 /// Where a conversation gets models from.
 pub(crate) trait Models {
+    /// Finds the model that a name, a path or an address means.
+    fn find(&self, name: &str) -> Result<ModelPath, CommandError>;
+
     /// Opens a model, and finds what it lacks to answer.
     fn open(&self, path: &ModelPath) -> Result<Candidate, CommandError>;
 
@@ -266,7 +269,7 @@ impl<'a> Chat<'a> {
     /// Lets another model answer; the conversation goes on.
     fn change_model(&mut self, name: &str) -> Result<(), CommandError> {
         // What is wrong with its name or header leaves the one that is there in place.
-        let candidate = self.models.open(&ModelPath::from(std::ffi::OsString::from(name)))?;
+        let candidate = self.models.open(&self.models.find(name)?)?;
         let former = self.ready.take().expect("a model is loaded between commands").path;
         // Two models may be more than the memory holds, so the former one has gone before the weights are read.
         let loaded = self.models.load(candidate);

@@ -12,7 +12,7 @@ use stack_registry::name::Name;
 use stack_registry::store::{Rebind, StoreError};
 
 use crate::command_error::{CommandError, Kind};
-use crate::machine::environment;
+use crate::machine::environment_path;
 use crate::output::{Data, harmless, talk};
 use crate::progress::Bar;
 use crate::store_access::StoreArguments;
@@ -204,17 +204,16 @@ fn unreadable(path: &Path, error: io::Error) -> CommandError {
 
 /// The Hugging Face hub's cache.
 fn hub() -> Option<PathBuf> {
-    let path = |name| environment(name).map(PathBuf::from);
+    let path = environment_path;
     path("HF_HUB_CACHE").or_else(|| Some(path("HF_HOME")?.join("hub"))).or_else(|| {
         Some(path("XDG_CACHE_HOME").or_else(|| Some(path("HOME")?.join(".cache")))?.join("huggingface/hub"))
     })
 }
 
 fn ollama() -> Option<PathBuf> {
-    let home = || Some(PathBuf::from(environment("HOME")?).join(".ollama/models"));
-    environment("OLLAMA_MODELS").map(PathBuf::from).or_else(home)
+    environment_path("OLLAMA_MODELS").or_else(|| Some(environment_path("HOME")?.join(".ollama/models")))
 }
 
 fn lm_studio() -> Option<PathBuf> {
-    Some(PathBuf::from(environment("HOME")?).join(".lmstudio/models"))
+    Some(environment_path("HOME")?.join(".lmstudio/models"))
 }

@@ -1,5 +1,6 @@
 //! `stack decrypt`: the only command that writes plain weights, and only where it is told to.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ use crate::work::Work;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A sealed file, or the name of a sealed model in the store
-    target: String,
+    target: OsString,
     /// Write the plain file here; of a model in several files, the folder to make for them
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,

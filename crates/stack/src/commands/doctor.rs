@@ -9,13 +9,16 @@ use stack_engine::executor::DeviceKind;
 use stack_engine::load;
 
 use crate::command_error::CommandError;
-use crate::home::HomeArguments;
-use crate::output::Data;
+use crate::config::Config;
+use crate::home::{Home, HomeArguments, history_file};
+use crate::output::{Data, harmless};
 use crate::trust::TrustFolder;
 use crate::{default_model, machine, options, quantity, threads};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    home: HomeArguments,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -31,7 +34,18 @@ struct Report {
     memory: Memory,
     devices: Vec<Device>,
     default_model: DefaultModel,
+    folders: Folders,
     trust: TrustReport,
+}
+
+/// Where things are kept, or would be; `null` where neither an option nor the environment says it.
+#[derive(Serialize)]
+struct Folders {
+    home: Option<String>,
+    models: Option<String>,
+    keys: Option<String>,
+    configuration: Option<String>,
+    history: Option<String>,
 }
 
 /// What may be loaded.
@@ -40,7 +54,7 @@ struct TrustReport {
     /// The level for models that no rule matches, files of this machine among them.
     default_level: Option<&'static str>,
     rules: usize,
-    file: Option<PathBuf>,
+    file: Option<String>,
     problem: Option<String>,
 }
 
@@ -78,12 +92,12 @@ struct DefaultModel {
 
 /// Prints what was found.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let report = examine()?;
+    let report = examine(&arguments.home.home()?)?;
     let mut data = Data::new();
     if arguments.json { data.json(&report) } else { print(&report, &mut data) }
 }
 
-fn examine() -> Result<Report, CommandError> {
+fn examine(home: &Home) -> Result<Report, CommandError> {
     let model = load::open(default_model::files())?;
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
@@ -104,7 +118,8 @@ fn examine() -> Result<Report, CommandError> {
             parameters: model.tensors().iter().map(|tensor| tensor.elements() as u64).sum(),
             size_bytes: model.size_bytes(),
         },
-        trust: trust(),
+        folders: folders(home),
+        trust: trust(home),
     })
 }
 
@@ -117,11 +132,21 @@ fn device(kind: DeviceKind) -> Device {
     Device { name: kind.to_string(), built_in: kind.supported(), usable: problem.is_none(), problem }
 }
 
-fn trust() -> TrustReport {
-    let home = HomeArguments::default().home();
-    let folder = home.map(|home| TrustFolder::new(&home));
-    let file = folder.as_ref().ok().map(TrustFolder::file);
-    match folder.and_then(|folder| folder.policy()) {
+fn folders(home: &Home) -> Folders {
+    let shown = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
+    Folders {
+        home: shown(home.known().map(PathBuf::from)),
+        models: shown(home.store().ok()),
+        keys: shown(home.keys().ok()),
+        configuration: shown(Config::file(home)),
+        history: shown(history_file()),
+    }
+}
+
+fn trust(home: &Home) -> TrustReport {
+    let folder = TrustFolder::new(home);
+    let file = folder.file().map(|path| path.display().to_string());
+    match folder.policy() {
         Ok(policy) => TrustReport {
             default_level: Some(policy.level.name()),
             rules: policy.rules.len(),
@@ -154,14 +179,27 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
         let state = device.problem.as_deref().unwrap_or("usable");
         data.line(&format!("device     {}: {state}", device.name))?;
     }
+    let Folders { home, models, keys, configuration, history } = &report.folders;
+    let folders = [
+        ("home", home),
+        ("models", models),
+        ("keys", keys),
+        ("trust", &report.trust.file),
+        ("config", configuration),
+        ("history", history),
+    ];
+    for (name, path) in folders {
+        let path = path.as_deref().unwrap_or("none: neither STACK_HOME nor HOME is set");
+        data.line(&harmless(&format!("{name:<10} {path}")))?;
+    }
     let TrustReport { default_level, rules, problem, .. } = &report.trust;
     match (default_level, problem) {
         (Some(level), _) => data.line(&format!(
-            "trust      {level} for models that no rule matches, local files among them; {rules} rules"
+            "policy     {level} for models that no rule matches, local files among them; {rules} rules"
         ))?,
         (None, problem) => {
             let problem = problem.as_deref().unwrap_or("cannot be read");
-            data.line(&format!("trust      nothing may be loaded: {problem}"))?;
+            data.line(&format!("policy     nothing may be loaded: {problem}"))?;
         }
     }
     data.line(&format!(

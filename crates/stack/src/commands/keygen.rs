@@ -48,7 +48,10 @@ struct Made {
 /// Makes the files and prints the public lines.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.common.home()?;
-    let folder = arguments.out.clone().unwrap_or_else(|| home.keys());
+    let folder = match &arguments.out {
+        Some(folder) => folder.clone(),
+        None => home.keys()?,
+    };
     let paths = IdentityPaths::new(&folder, &arguments.identity)?;
     if paths.key.exists() {
         let message = format!("there is an identity {} already", arguments.identity);

@@ -11,7 +11,7 @@ use stack_registry::store::{Entry, Store};
 use stack_seal::statement::Tier;
 
 use crate::command_error::CommandError;
-use crate::output::{Data, harmless};
+use crate::output::{Data, harmless, talk};
 use crate::store_access::StoreArguments;
 use crate::{machine, quantity};
 
@@ -98,7 +98,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if arguments.store.json {
         return data.json(&report);
     }
+    if report.models.is_empty() && !arguments.store.quiet {
+        talk(arguments.nothing());
+    }
     print(&report, arguments.all, &mut data)
+}
+
+impl Arguments {
+    /// What is said where no model is listed.
+    fn nothing(&self) -> String {
+        match &self.pattern {
+            Some(pattern) => format!("no model has {} in its name; `stack list` lists all", harmless(pattern)),
+            None => "no models yet: `stack pull hf://OWNER/REPO` fetches one, `stack adopt` uses those that are on \
+                     this machine already; without a model, `stack run` answers with the built-in one"
+                .to_owned(),
+        }
+    }
 }
 
 fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError> {

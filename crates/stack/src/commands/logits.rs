@@ -7,14 +7,13 @@ use stack_engine::spec::DecoderSpec;
 
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
-use crate::model_path::ModelPath;
-use crate::options::Compute;
+use crate::options::{Compute, OneModel};
 use crate::output::Data;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The model, a GGUF file or a folder, or `default`
-    model: ModelPath,
+    #[command(flatten)]
+    model: OneModel,
     /// The tokens, as ids
     #[arg(long, value_name = "ID,…", value_delimiter = ',', required = true)]
     tokens: Vec<u32>,
@@ -38,7 +37,7 @@ struct Report<'a> {
 
 /// Prints one row of logits for each position.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let model = arguments.model.open(&arguments.access)?;
+    let model = arguments.model.find(&arguments.access.home()?)?.open(&arguments.access)?;
     let spec = DecoderSpec::read(&*model.source)?;
     if arguments.tokens.len() > spec.context_trained {
         let (tokens, context) = (arguments.tokens.len(), spec.context_trained);

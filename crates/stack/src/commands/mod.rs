@@ -3,11 +3,13 @@
 pub(crate) mod adopt;
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod cp;
 pub(crate) mod decrypt;
 pub(crate) mod doctor;
 pub(crate) mod encrypt;
 pub(crate) mod export;
 pub(crate) mod gc;
+pub(crate) mod help;
 pub(crate) mod import;
 pub(crate) mod keygen;
 pub(crate) mod list;
@@ -24,3 +26,4 @@ pub(crate) mod sign;
 pub(crate) mod tokenize;
 pub(crate) mod trust;
 pub(crate) mod verify;
+pub(crate) mod version;

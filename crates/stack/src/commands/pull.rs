@@ -88,6 +88,10 @@ struct OfferedFile {
 /// Fetches a model and names it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.transfer.home.home()?;
+    if !arguments.dry_run {
+        // Said before anything is fetched for nothing.
+        home.root()?;
+    }
     let transport = arguments.transfer.transport(&home)?;
     refuse_meaningless(arguments)?;
     if let Reference::Name(name) = &arguments.reference {
@@ -107,8 +111,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if arguments.dry_run {
         return print_offer(arguments, &upstream, &name);
     }
-    home.make(&home.store())?;
-    let store = Store::open(home.root())?;
+    home.make(&home.store()?)?;
+    let store = Store::open(home.root()?)?;
     let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
     let show = arguments.transfer.show();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
@@ -223,7 +227,7 @@ fn local_copy(
     home: &crate::home::Home,
     error: TransferError,
 ) -> Result<(), CommandError> {
-    let store = Store::existing(home.root())?;
+    let store = Store::existing(home.root()?)?;
     let entries = store.map(|store| store.entries()).transpose()?;
     let mut fitting = entries.into_iter().flatten().filter(|entry| is_copy(arguments, entry));
     match (fitting.next(), fitting.next()) {
@@ -259,13 +263,25 @@ fn is_copy(arguments: &Arguments, entry: &Entry) -> bool {
 
 /// A name that the store has needs no network; one that it does not have leads nowhere.
 fn known(arguments: &Arguments, home: &crate::home::Home, name: &Name) -> Result<(), CommandError> {
-    let store = Store::existing(home.root())?;
+    let store = Store::existing(home.root()?)?;
     match store.map(|store| store.resolve(name)) {
         Some(Ok(entry)) => report(arguments, &entry, false),
-        _ => Err(CommandError::new(Kind::Missing, format!("{} is not in the store", name.short()))
-            .reason("not-in-store")
-            .hint("say where it is: hf://owner/repo, oci://host/repo or https://…")),
+        _ => Err(without_source(name)),
     }
+}
+
+/// The error for a name that the store does not have, with the address that is most likely meant.
+fn without_source(name: &Name) -> CommandError {
+    let text = name.short();
+    let address = match text.split('/').count() {
+        // An owner and a model are what the hub has.
+        2 if name.host().is_none() => format!("hf://{text}"),
+        1 => format!("hf://OWNER/REPO --as {text}"),
+        _ => format!("oci://{text}"),
+    };
+    CommandError::new(Kind::Missing, format!("{text} is not in the store"))
+        .reason("not-in-store")
+        .hint(format!("a name does not say where the model is; an address does: `stack pull {address}`"))
 }
 
 fn print(arguments: &Arguments, pulled: &Pulled, upstream: &Upstream<'_>) -> Result<(), CommandError> {

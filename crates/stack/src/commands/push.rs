@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let clear = if arguments.plain_http { Clear::Asked } else { Clear::Never };
     let remote = transfer::registry(host, repository, Scope::Push, clear, transport.interrupt())?;
-    let store = Store::existing(home.root())?;
+    let store = Store::existing(home.root()?)?;
     let missing = || {
         CommandError::new(Kind::Missing, format!("{} is not in the store", arguments.name.short()))
             .reason("not-in-store")

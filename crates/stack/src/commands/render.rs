@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned, civil};
 use serde_json::{Map, Value, json};
@@ -13,7 +13,7 @@ use stack_engine::tokenizer::Tokenizer;
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::input;
-use crate::model_path::ModelPath;
+use crate::model_choice::ModelArgument;
 use crate::output::Data;
 
 #[derive(Debug, Args)]
@@ -21,8 +21,8 @@ pub(crate) struct Arguments {
     /// A JSON array of messages, or an object with messages, tools and other variables; `-` is stdin
     messages: PathBuf,
     /// Use the template, and the texts of BOS and EOS, of this model; without --template, of the default model
-    #[arg(short, long, value_name = "MODEL")]
-    model: Option<ModelPath>,
+    #[arg(short, long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    model: Option<ModelArgument>,
     /// Use the template in this file
     #[arg(long, value_name = "FILE")]
     template: Option<PathBuf>,
@@ -54,7 +54,9 @@ impl Arguments {
         if let (Some(text), None) = (&given, &self.model) {
             return Ok((ChatTemplate::compile(text)?, Map::new()));
         }
-        let model = self.model.clone().unwrap_or_default().open(&self.access)?;
+        let home = self.access.home()?;
+        let model = self.model.as_ref().map(|model| model.find(&home)).transpose()?;
+        let model = model.unwrap_or_default().open(&self.access)?;
         let options = EngineOptions { template: given, ..EngineOptions::default() };
         let template = model.template(&options)?.ok_or_else(|| {
             CommandError::new(Kind::Missing, format!("the model {} has no chat template", model.id))

@@ -1,12 +1,12 @@
 //! `stack run`: one answer, or a conversation on the terminal.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::mem;
 
-use clap::{Args, value_parser};
+use clap::{Args, ValueHint};
 use serde_json::json;
 use stack_chat::{ChatRequest, FinishReason, Message, Prompt, Role};
-use stack_registry::store::Store;
 use tokio::runtime::{self, Runtime};
 
 use crate::access::AccessArguments;
@@ -14,7 +14,8 @@ use crate::answer::{Answer, Cut, answer, cut, speed};
 use crate::chat::{Chat, Manner, Models};
 use crate::command_error::{CommandError, Kind};
 use crate::input;
-use crate::model_path::{self, ModelPath};
+use crate::model_choice::{Asked, Chosen, Decision, ModelArgument, Shelf, Spelling};
+use crate::model_path::ModelPath;
 use crate::options::{EngineArguments, SamplingArguments};
 use crate::output::talk;
 use crate::ready::{Candidate, Prompts, Ready};
@@ -25,20 +26,22 @@ use crate::threads::Work;
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Arguments {
-    /// Answer with this model, a GGUF file or a folder, instead of the default model
-    #[arg(short, long, value_name = "MODEL")]
-    model: Option<ModelPath>,
-    /// What to answer; what comes through a pipe is appended. With neither, a conversation starts
+    /// The model and what to answer: `stack run llama3 "Why?"`; a text alone goes to the default model. What comes through
+    /// a pipe is appended; without a prompt, a conversation starts
+    #[arg(value_name = "MODEL|PROMPT", value_hint = ValueHint::AnyPath)]
+    words: Vec<OsString>,
+    /// Answer with this model: a name of the store, a GGUF file, a folder or an address; all arguments are the prompt then
+    #[arg(short, long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    model: Option<OsString>,
+    /// Answer this; without a MODEL, with the default model
+    #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: Option<String>,
     /// Give the model these instructions first
-    #[arg(short, long, value_name = "TEXT", conflicts_with = "raw")]
+    #[arg(short, long, value_name = "TEXT", alias = "system-prompt", conflicts_with = "raw")]
     system: Option<String>,
     /// Continue the prompt as it is, without a chat template
     #[arg(long, conflicts_with = "template")]
     raw: bool,
-    /// Generate at most this many tokens
-    #[arg(long, value_name = "TOKENS", value_parser = value_parser!(u32).range(1..))]
-    max_tokens: Option<u32>,
     /// End the answer before this text; may be given several times
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
@@ -61,9 +64,13 @@ pub(crate) struct Arguments {
 
 /// Answers.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let prompt = arguments.prompt()?;
-    let ready = arguments.candidate(&arguments.model.clone().unwrap_or_default())?;
-    let ready = ready.load(&arguments.engine.options()?)?;
+    arguments.refuse_a_seed_as_system()?;
+    let Decision { chosen, prompt } = arguments.decide()?;
+    let model = chosen.told();
+    // A wrong path should not have to wait for the prompt.
+    model.check(&arguments.access)?;
+    let prompt = arguments.with_pipe(prompt.as_deref())?;
+    let ready = arguments.candidate(&model)?.load(&arguments.engine.options()?)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
     })?;
@@ -80,26 +87,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 impl Arguments {
-    /// How much there is to compute.
+    /// How much there is to compute. What cannot be decided computes nothing.
     pub(crate) fn work(&self) -> Work {
-        match self.model {
-            None | Some(ModelPath::BuiltIn) => Work::Tiny,
-            Some(_) => Work::Unknown,
+        match self.decide() {
+            Ok(Decision { chosen: Chosen { model: ModelPath::BuiltIn, .. }, .. }) => Work::Tiny,
+            _ => Work::Unknown,
         }
     }
 
-    /// Joins the argument and the pipe; `None` asks for a conversation.
-    fn prompt(&self) -> Result<Option<String>, CommandError> {
-        if self.model.is_none()
-            && let Some(path) = self.prompt.as_deref().filter(|prompt| model_path::is_model(prompt))
-        {
-            return Err(CommandError::new(Kind::Usage, format!("the prompt {path:?} is a model"))
-                .hint(format!("give models with -m: stack run -m {path}")));
+    /// Finds out which model is to answer, and what.
+    fn decide(&self) -> Result<Decision, CommandError> {
+        let asked =
+            Asked { model: self.model.as_deref(), prompt: self.prompt.as_deref(), words: &self.words };
+        let spelling = asked.model_argument().map(Spelling::of);
+        let shelf = Shelf::beside(&spelling.unwrap_or(Spelling::BuiltIn), &self.access.home()?)?;
+        Ok(asked.decide(&shelf)?)
+    }
+
+    /// Refuses `-s 42`, which elsewhere is a seed.
+    fn refuse_a_seed_as_system(&self) -> Result<(), CommandError> {
+        match self.system.as_deref().map(|text| text.trim().parse::<i64>()) {
+            Some(Ok(number)) => {
+                let message = format!("the instructions are the number {number}: -s is short for --system");
+                Err(CommandError::new(Kind::Usage, message)
+                    .hint(format!("fix the draw with --seed {number}")))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// Joins the prompt and the pipe; `None` asks for a conversation.
+    fn with_pipe(&self, prompt: Option<&str>) -> Result<Option<String>, CommandError> {
         let piped = if io::stdin().is_terminal() { None } else { Some(input::stdin()?) };
-        match join(self.prompt.as_deref(), piped.as_deref()) {
+        match join(prompt, piped.as_deref()) {
             Some(prompt) => Ok(Some(prompt)),
-            None if piped.is_some() || self.prompt.is_some() => {
+            None if piped.is_some() || prompt.is_some() => {
                 Err(CommandError::new(Kind::Usage, "the prompt is empty")
                     .hint("give it as an argument or through a pipe"))
             }
@@ -143,7 +165,7 @@ impl Arguments {
         } else if !answer.text.ends_with('\n') {
             data.write("\n")?;
         }
-        match cut(&answer, self.max_tokens, ready.chat.card().context) {
+        match cut(&answer, self.sampling.max_tokens(), ready.chat.card().context) {
             Some(Cut::Context(context)) => {
                 talk(format!("note: the answer is cut, for the context of {context} tokens is full; --ctx may allow more"));
             }
@@ -162,7 +184,7 @@ impl Arguments {
     fn request(&self, prompt: Prompt) -> ChatRequest {
         ChatRequest {
             sampling: self.sampling.sampling(),
-            max_tokens: self.max_tokens,
+            max_tokens: self.sampling.max_tokens(),
             stop: self.stop.clone(),
             ..ChatRequest::new(prompt)
         }
@@ -170,6 +192,10 @@ impl Arguments {
 }
 
 impl Models for Arguments {
+    fn find(&self, name: &str) -> Result<ModelPath, CommandError> {
+        ModelArgument::from(OsString::from(name)).find(&self.access.home()?)
+    }
+
     fn open(&self, path: &ModelPath) -> Result<Candidate, CommandError> {
         self.candidate(path)
     }
@@ -180,7 +206,7 @@ impl Models for Arguments {
 
     fn names(&self) -> Vec<String> {
         // What is offered to be completed is a convenience.
-        let entries = || Store::existing(self.access.home().ok()?.root()).ok()??.entries().ok();
+        let entries = || self.access.home().ok()?.existing_store().ok()??.entries().ok();
         entries().unwrap_or_default().into_iter().map(|entry| entry.name.short()).collect()
     }
 }

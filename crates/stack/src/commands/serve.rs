@@ -2,14 +2,13 @@
 
 mod web;
 
-use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use stack_chat::ModelCard;
 use stack_engine::engine::EngineOptions;
 use stack_engine::load::Loaded;
@@ -21,16 +20,25 @@ use tokio::sync::oneshot;
 use self::web::WebArguments;
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
+use crate::model_choice::{ModelArgument, Spelling};
 use crate::model_path::ModelPath;
-use crate::options::EngineArguments;
+use crate::options::{EngineArguments, SamplingArguments};
 use crate::output::talk;
+use crate::sampling_defaults::WithDefaults;
+use crate::served_models::{Plan, Wanted};
 use crate::threads::Work;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Serve this model, a GGUF file or a folder; may be given several times. Without it, the default model
-    #[arg(short, long, value_name = "MODEL")]
-    model: Vec<ModelPath>,
+    /// Serve these models: names of the store, GGUF files, folders or addresses. Without any, the default model
+    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath, conflicts_with = "model")]
+    models: Vec<ModelArgument>,
+    /// Serve this model; may be given several times
+    #[arg(short, long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    model: Vec<ModelArgument>,
+    /// Serve it under this name; of several models, one for each, in their order
+    #[arg(short, long, value_name = "NAME", alias = "served-model-name", value_delimiter = ',')]
+    alias: Vec<String>,
     /// Listen on this address
     #[arg(long, default_value = "127.0.0.1", value_parser = address)]
     host: IpAddr,
@@ -41,6 +49,8 @@ pub(crate) struct Arguments {
     web: WebArguments,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
+    #[command(flatten, next_help_heading = "Where a request says nothing")]
+    sampling: SamplingArguments,
     #[command(flatten)]
     access: AccessArguments,
 }
@@ -48,21 +58,21 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// How much there is to compute.
     pub(crate) fn work(&self) -> Work {
-        let tiny = self.model.iter().all(|model| matches!(model, ModelPath::BuiltIn));
+        let tiny = self.given().all(|model| matches!(model.spelling(), Spelling::BuiltIn));
         if tiny { Work::Tiny } else { Work::Unknown }
     }
-}
 
-/// A model that is to be served, and under which name.
-struct Wanted {
-    id: String,
-    path: ModelPath,
+    /// The models, in the order in which they were given.
+    fn given(&self) -> impl Iterator<Item = &ModelArgument> {
+        self.models.iter().chain(&self.model)
+    }
 }
 
 /// How models are loaded.
 struct Loading {
     options: EngineOptions,
     access: AccessArguments,
+    sampling: SamplingArguments,
 }
 
 /// Serves until a signal comes, or until no model could be loaded.
@@ -75,13 +85,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         ));
     }
     let options = arguments.engine.options()?;
-    let paths = if arguments.model.is_empty() { vec![ModelPath::BuiltIn] } else { arguments.model.clone() };
+    let home = arguments.access.home()?;
+    let mut paths = arguments.given().map(|model| model.find(&home)).collect::<Result<Vec<_>, _>>()?;
+    if paths.is_empty() {
+        paths.push(ModelPath::BuiltIn);
+    }
     let web = arguments.web.options(paths.len())?;
     for path in &paths {
         // A wrong name should not have to wait for the models before it.
         path.check(&arguments.access)?;
     }
-    let wanted = ids(&paths).into_iter().zip(paths).map(|(id, path)| Wanted { id, path }).collect();
+    let Plan { wanted, repeated } = Plan::new(&paths, &arguments.alias)?;
+    for id in repeated {
+        talk(format!("note: {id} is given more than once, and is loaded and served once"));
+    }
+    if home.known().is_none() {
+        talk("note: neither STACK_HOME nor HOME is set, so there is no store and no trust policy");
+    }
+    let loading = Loading { options, access: arguments.access.clone(), sampling: arguments.sampling.clone() };
     let address = SocketAddr::new(arguments.host, arguments.port);
     runtime::Builder::new_multi_thread()
         .enable_all()
@@ -89,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
         })?
-        .block_on(listen(address, web, wanted, Loading { options, access: arguments.access.clone() }))
+        .block_on(listen(address, web, wanted, loading))
 }
 
 async fn listen(
@@ -111,7 +132,7 @@ async fn listen(
     let (mut stop, mut stop_now) = (Signals::new().map_err(failed)?, Signals::new().map_err(failed)?);
     talk(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
 
-    let models = Arc::new(Models::starting(wanted.iter().map(|model| &model.id)));
+    let models = Arc::new(Models::starting(wanted.iter().flat_map(|wanted| &wanted.ids)));
     let router = router(Arc::clone(&models), web);
     let (give_up, hopeless) = oneshot::channel();
     thread::Builder::new()
@@ -140,15 +161,16 @@ async fn listen(
 /// Loads one model after the other. A server without any model is of no use, so then it is told to give up.
 fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: oneshot::Sender<CommandError>) {
     let mut failures = Vec::new();
-    for Wanted { id, path } in wanted {
+    for model in wanted {
         let started = Instant::now();
-        match loading.load(id, path) {
+        match loading.load(model) {
             Ok(served) => {
-                models.ready(served);
-                talk(format!("the model {id} is ready after {:.1} s", started.elapsed().as_secs_f64()));
+                served.for_each(|served| models.ready(served));
+                let ids = model.ids.join(" and ");
+                talk(format!("the model {ids} is ready after {:.1} s", started.elapsed().as_secs_f64()));
             }
             Err(error) => {
-                models.failed(id);
+                model.ids.iter().for_each(|id| models.failed(id));
                 failures.push(error);
             }
         }
@@ -162,34 +184,18 @@ fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: ones
 }
 
 impl Loading {
-    fn load(&self, id: &str, path: &ModelPath) -> Result<Served, CommandError> {
-        let Loaded { card, chat, embedder, .. } = path.open(&self.access)?.load(&self.options)?;
-        Ok(Served { id: id.to_owned(), card: ModelCard { id: id.to_owned(), ..card }, chat, embedder })
+    /// Loads a model once, and serves it under each of its names.
+    fn load<'a>(&self, wanted: &'a Wanted) -> Result<impl Iterator<Item = Served> + use<'a>, CommandError> {
+        let Loaded { card, chat, embedder, .. } = wanted.path.open(&self.access)?.load(&self.options)?;
+        let (sampling, max_tokens) = (self.sampling.sampling(), self.sampling.max_tokens());
+        let chat = chat.map(|chat| WithDefaults::wrap(chat, &sampling, max_tokens));
+        Ok(wanted.ids.iter().map(move |id| Served {
+            id: id.clone(),
+            card: ModelCard { id: id.clone(), ..card.clone() },
+            chat: chat.clone(),
+            embedder: embedder.clone(),
+        }))
     }
-}
-
-/// Names models so that no two names are equal: by file, then by folder and file, then with a number.
-fn ids(paths: &[ModelPath]) -> Vec<String> {
-    let mut taken = HashSet::new();
-    let mut ids = Vec::with_capacity(paths.len());
-    for path in paths {
-        let plain = path.id();
-        let mut id = plain.clone();
-        if taken.contains(&id)
-            && let Some(folder) = path.folder()
-        {
-            id = format!("{folder}/{plain}");
-        }
-        let base = id.clone();
-        let mut number = 2;
-        while taken.contains(&id) {
-            id = format!("{base}-{number}");
-            number += 1;
-        }
-        taken.insert(id.clone());
-        ids.push(id);
-    }
-    ids
 }
 
 /// Reads an address; `localhost` is one.
@@ -242,23 +248,7 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-
-    #[test]
-    fn no_two_models_have_one_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = |name: &str| {
-            let path = dir.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(&path, b"").unwrap();
-            ModelPath::Path(path)
-        };
-        let (a, b) = (path("a/model.gguf"), path("b/model.gguf"));
-        let ids = ids(&[a.clone(), b.clone(), b, ModelPath::BuiltIn, ModelPath::BuiltIn]);
-        assert_eq!(ids, ["model", "b/model", "b/model-2", "default", "default-2"]);
-    }
 
     #[test]
     fn hosts_are_addresses() {

@@ -1,19 +1,20 @@
 //! `stack tokenize`: how a text becomes tokens.
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde::Serialize;
 use stack_engine::tokenizer::{Control, Specials};
 
 use crate::access::AccessArguments;
 use crate::command_error::CommandError;
 use crate::input;
-use crate::model_path::ModelPath;
+use crate::model_choice::ModelArgument;
 use crate::output::{Data, escaped};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The model, a GGUF file or a folder, or `default`
-    model: ModelPath,
+    /// The model: a name of the store, a GGUF file, a folder or an address, or `default`
+    #[arg(value_hint = ValueHint::AnyPath)]
+    model: ModelArgument,
     /// The text; without it, stdin
     text: Option<String>,
     /// Add no BOS or EOS, and read control tokens as plain text
@@ -34,7 +35,8 @@ struct Report {
 
 /// Prints the tokens.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let tokenizer = arguments.model.open(&arguments.access)?.needed_tokenizer()?;
+    let tokenizer =
+        arguments.model.find(&arguments.access.home()?)?.open(&arguments.access)?.needed_tokenizer()?;
     let text = match &arguments.text {
         Some(text) => text.clone(),
         None => input::stdin()?,

@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use stack_registry::manifest::kind;
-use stack_registry::store::Store;
 use stack_seal::bundle::{Bundle, BundleError, Unsigned};
 use stack_seal::statement::{self, StatementError, StatementFault};
 
@@ -18,7 +17,7 @@ impl Target {
     pub(crate) fn bundles(&self, home: &Home) -> Result<Vec<(String, Bundle)>, CommandError> {
         match self {
             Self::Stored(model) => {
-                let Some(store) = Store::existing(home.root())? else { return Ok(Vec::new()) };
+                let Some(store) = home.existing_store()? else { return Ok(Vec::new()) };
                 let mut bundles = Vec::new();
                 for referrer in store.referrers(&model.entry.manifest.digest, kind::BUNDLE)? {
                     for layer in &referrer.manifest.layers {
@@ -67,16 +66,16 @@ pub(crate) fn stored_signature_of(path: &Path, further: Option<&str>) -> PathBuf
 /// Lists the signatures beside a path.
 fn beside(path: &Path) -> Result<Vec<PathBuf>, CommandError> {
     let first = stored_signature_of(path, None);
-    let (Some(folder), Some(stem)) = (first.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Ok(Vec::new());
-    };
+    let (Some(folder), Some(stem)) = (first.parent(), path.file_name()) else { return Ok(Vec::new()) };
     let folder = if folder == Path::new("") { Path::new(".") } else { folder };
     let failed = |error| CommandError::reading(folder.display(), error);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        let ending = name.to_str().and_then(|name| name.strip_prefix(stem)?.strip_suffix(".sig"));
+        // Names need not be UTF-8, and a signature beside such a file counts all the same.
+        let ending = name.as_encoded_bytes().strip_prefix(stem.as_encoded_bytes());
+        let ending = ending.and_then(|rest| rest.strip_suffix(b".sig"));
         let is_signature = ending.is_some_and(|ending| ending.is_empty() || is_hint(ending));
         if is_signature {
             found.push(path.with_file_name(name));
@@ -93,9 +92,9 @@ fn beside(path: &Path) -> Result<Vec<PathBuf>, CommandError> {
     Ok(found)
 }
 
-fn is_hint(ending: &str) -> bool {
-    let digits = ending.strip_prefix('.').unwrap_or("");
-    digits.len() == HINT_DIGITS && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+fn is_hint(ending: &[u8]) -> bool {
+    let digits = ending.strip_prefix(b".").unwrap_or_default();
+    digits.len() == HINT_DIGITS && digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn parse(what: &str, bytes: &[u8]) -> Result<Bundle, CommandError> {

@@ -1,5 +1,6 @@
 //! The thing itself, and its files.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,6 @@ use stack_registry::manifest::{Descriptor, Role};
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::name::Name;
 use stack_registry::sealing::recipients_of;
-use stack_registry::store::Store;
 use stack_seal::age::{UnlockedFile, X25519Recipient};
 
 use super::{folder, parts};
@@ -39,12 +39,13 @@ pub(crate) struct TargetFile {
 
 impl Target {
     /// Finds what a command line means: a path if something is there, else a name of the store.
-    pub(crate) fn find(home: &Home, text: &str) -> Result<Self, CommandError> {
-        let path = Path::new(text);
+    pub(crate) fn find(home: &Home, argument: &OsStr) -> Result<Self, CommandError> {
+        let path = Path::new(argument);
+        let text = path.display();
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => {
                 // `.` and `models/..` get names, and signatures a place beside them.
-                let whole = path.canonicalize().map_err(|error| CommandError::reading(text, error))?;
+                let whole = path.canonicalize().map_err(|error| CommandError::reading(&text, error))?;
                 return Ok(Self::Folder(whole));
             }
             Ok(found) if found.is_file() => return Ok(Self::File(path.to_owned())),
@@ -53,15 +54,15 @@ impl Target {
                 return Err(CommandError::new(Kind::Malformed, message));
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(CommandError::reading(text, error)),
+            Err(error) => return Err(CommandError::reading(&text, error)),
         }
         let missing = |code: &'static str| {
             CommandError::new(Kind::Missing, format!("{text} is not there"))
                 .reason(code)
                 .hint("give a file, a folder, or a name that `stack list` shows")
         };
-        let Ok(name) = Name::parse(text) else { return Err(missing("no-such-file")) };
-        let store = Store::existing(home.root())?.ok_or_else(|| missing("no-such-file"))?;
+        let Some(Ok(name)) = argument.to_str().map(Name::parse) else { return Err(missing("no-such-file")) };
+        let store = home.existing_store()?.ok_or_else(|| missing("no-such-file"))?;
         if store.index()?.find(&name).is_none() {
             return Err(missing("not-in-store"));
         }

@@ -23,7 +23,8 @@ pub(crate) use edit::{Document, RuleChange};
 pub(crate) use question::Question;
 pub(crate) use refusal::refused;
 
-/// The folder, of which nothing need exist: then nobody is trusted, and everything is audited.
+/// The folder, of which nothing need exist: then nobody is trusted, and everything is audited. The same holds where no
+/// home is known: nobody can have written a policy there.
 #[derive(Clone, Debug)]
 pub(crate) struct TrustFolder {
     home: Home,
@@ -70,13 +71,13 @@ impl TrustFolder {
         let policy = file::parse(&text).map_err(|error| {
             CommandError::new(Kind::Usage, "trust.toml would no longer make sense").caused(error)
         })?;
-        self.replace(&self.file(), text.as_bytes())?;
+        self.replace(&self.home.trust()?.join(FILE), text.as_bytes())?;
         Ok(policy)
     }
 
-    /// The path of `trust.toml`.
-    pub(crate) fn file(&self) -> PathBuf {
-        self.home.trust().join("trust.toml")
+    /// The path of `trust.toml`, if it is known where the home is.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        self.place(FILE)
     }
 
     /// Remembers what was accepted, so that nothing older comes back.
@@ -86,13 +87,13 @@ impl TrustFolder {
         for key in &verdict.keys {
             marks.accept(key, claim);
         }
-        if marks == before { Ok(()) } else { self.replace(&self.marks_file(), &marks.to_json()) }
+        if marks == before { Ok(()) } else { self.replace(&self.home.trust()?.join(MARKS), &marks.to_json()) }
     }
 
     /// Keeps a signed revocation, and says where. It takes effect wherever its signer is trusted.
     pub(crate) fn keep_revocation(&self, bundle: &Bundle) -> Result<PathBuf, CommandError> {
         let bytes = bundle.to_json();
-        let folder = self.revoked_folder();
+        let folder = self.home.trust()?.join(REVOKED);
         self.home.make(&folder)?;
         let path = folder.join(format!("{}.json", &Digest::from(Root::of(&bytes)).hex()[..NAME_DIGITS]));
         self.replace(&path, &bytes)?;
@@ -100,15 +101,15 @@ impl TrustFolder {
     }
 
     fn text(&self) -> Result<Option<String>, CommandError> {
-        let Some(bytes) = read(&self.file())? else { return Ok(None) };
+        let Some(bytes) = self.file().map(|path| read(&path)).transpose()?.flatten() else { return Ok(None) };
         let text = String::from_utf8(bytes);
         text.map(Some).map_err(|_| self.bad_file(&file::BadTrustFile::new("it is not UTF-8")))
     }
 
     fn marks(&self) -> Result<Marks, CommandError> {
-        let Some(bytes) = read(&self.marks_file())? else { return Ok(Marks::default()) };
+        let Some(path) = self.place(MARKS) else { return Ok(Marks::default()) };
+        let Some(bytes) = read(&path)? else { return Ok(Marks::default()) };
         Marks::parse(&bytes).map_err(|error| {
-            let path = self.marks_file();
             CommandError::new(Kind::Malformed, format!("{} is damaged", path.display()))
                 .reason("bad-marks")
                 .caused(error)
@@ -118,7 +119,7 @@ impl TrustFolder {
 
     /// Reads the signed revocations. A damaged one stops everything: it may be the one that matters.
     fn revocations(&self) -> Result<Vec<Signed<Revocation>>, CommandError> {
-        let folder = self.revoked_folder();
+        let Some(folder) = self.place(REVOKED) else { return Ok(Vec::new()) };
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries.collect::<io::Result<Vec<_>>>(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -128,16 +129,13 @@ impl TrustFolder {
         entries.iter().map(|entry| revocation(&entry.path())).collect()
     }
 
-    fn revoked_folder(&self) -> PathBuf {
-        self.home.trust().join("revoked")
-    }
-
-    fn marks_file(&self) -> PathBuf {
-        self.home.trust().join("marks.json")
+    /// Where a file of the folder lies, or would lie, if it is known where the home is.
+    fn place(&self, name: &str) -> Option<PathBuf> {
+        Some(self.home.trust().ok()?.join(name))
     }
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
-        self.home.make(&self.home.trust())?;
+        self.home.make(&self.home.trust()?)?;
         private_file::write(path, bytes, Readers::Owner, Existing::Replace).map_err(|error| {
             CommandError::new(Kind::Machine, format!("{} cannot be written", path.display()))
                 .reason("io")
@@ -146,10 +144,13 @@ impl TrustFolder {
     }
 
     fn bad_file(&self, error: &file::BadTrustFile) -> CommandError {
-        CommandError::new(Kind::Malformed, format!("{} does not make sense", self.file().display()))
-            .reason("bad-trust-file")
-            .caused(error.clone())
-            .hint("correct it; until then nothing is trusted")
+        CommandError::new(
+            Kind::Malformed,
+            format!("{} does not make sense", self.file().unwrap_or_default().display()),
+        )
+        .reason("bad-trust-file")
+        .caused(error.clone())
+        .hint("correct it; until then nothing is trusted")
     }
 }
 
@@ -179,6 +180,9 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, CommandError> {
     Ok(Some(bytes))
 }
 
+const FILE: &str = "trust.toml";
+const MARKS: &str = "marks.json";
+const REVOKED: &str = "revoked";
 /// No file of trust is longer; a longer one fails to parse.
 const BYTES_MAX: u64 = 16 << 20;
 /// Digits of a revocation's digest in its file's name.

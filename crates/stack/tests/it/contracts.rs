@@ -238,6 +238,24 @@ fn the_doctor_says_what_may_be_loaded() {
     assert!(doctor()["trust"]["problem"].as_str().unwrap().contains("trust.toml"));
 }
 
+#[test]
+fn the_doctor_says_where_everything_is_kept() {
+    let home = tempfile::tempdir().unwrap();
+    let doctor = |arguments: &[&str]| {
+        let mut command = command(&[&["doctor"], arguments].concat());
+        Ran::from(command.env("STACK_HOME", home.path()).output().unwrap())
+    };
+    let folders = &doctor(&["--json"]).json()["folders"];
+    let path = |name: &str| json!(home.path().join(name).to_str().unwrap());
+    assert_eq!(folders["home"], json!(home.path().to_str().unwrap()));
+    assert_eq!((&folders["models"], &folders["keys"]), (&path("store"), &path("keys")));
+    assert_eq!((&folders["configuration"], &folders["history"]), (&path("config.toml"), &path("history")));
+    let text = doctor(&[]).output();
+    assert!(text.contains(&format!("history    {}", home.path().join("history").display())), "{text}");
+    let elsewhere = doctor(&["--json", "--home", "/elsewhere"]).json();
+    assert_eq!(elsewhere["folders"]["keys"], "/elsewhere/keys");
+}
+
 fn rows(report: &Value) -> Vec<Vec<f32>> {
     let row = |row: &Value| row.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect();
     report["logits"].as_array().unwrap().iter().map(row).collect()

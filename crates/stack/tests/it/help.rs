@@ -2,13 +2,14 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 27] = [
     "run",
     "serve",
     "list",
     "show",
     "pull",
     "push",
+    "cp",
     "rm",
     "gc",
     "export",
@@ -27,6 +28,8 @@ const COMMANDS: [&str; 24] = [
     "bench",
     "doctor",
     "completions",
+    "help",
+    "version",
 ];
 
 #[test]
@@ -41,21 +44,55 @@ fn every_command_explains_itself() {
 
 #[test]
 fn every_reading_command_speaks_json() {
-    for command in COMMANDS.into_iter().filter(|name| !["serve", "trust", "completions"].contains(name)) {
+    for command in
+        COMMANDS.into_iter().filter(|name| !["serve", "trust", "completions", "help"].contains(name))
+    {
         assert!(stack(&[command, "--help"]).output().contains("--json"), "{command}");
     }
 }
 
 #[test]
+fn help_is_a_command_too() {
+    assert_eq!(stack(&["help"]).output(), stack(&["--help"]).output());
+    assert_eq!(stack(&["help", "run"]).output(), stack(&["run", "--help"]).output());
+    assert_eq!(stack(&["help", "trust", "add"]).output(), stack(&["trust", "add", "--help"]).output());
+    assert_eq!(stack(&["help", "ls"]).output(), stack(&["list", "--help"]).output());
+    stack(&["help", "rnu"]).fails(2, &["has no command", "did you mean `stack run`?"]);
+    stack(&["help", "trust", "fly"]).fails(2, &["stack trust has no command"]);
+}
+
+#[test]
+fn unknown_commands_and_options_say_what_to_do() {
+    stack(&["ps"]).fails(2, &["error: stack has no command \"ps\"", "hint: ", "Ctrl-C"]);
+    stack(&["stop", "llama3"]).fails(2, &["hint: ", "Ctrl-C"]);
+    let create = stack(&["create", "mine", "-f", "Modelfile"]);
+    assert!(!create.stderr.contains("rekey"), "{}", create.stderr);
+    create.fails(2, &["hint: there are no Modelfiles"]);
+    stack(&["run", "m", "-ngl", "99"]).fails(2, &["stack run has no option -ngl", "--device"]);
+    let json = stack(&["run", "m", "--mlock", "--json"]);
+    assert_eq!(json.code, 2);
+    let error: serde_json::Value = serde_json::from_str(&json.stderr).unwrap();
+    assert_eq!(error["error"]["message"], "stack run has no option --mlock");
+}
+
+#[test]
 fn the_version_names_the_commit() {
     let version = stack(&["--version"]).output();
+    assert_eq!(stack(&["version"]).output(), version);
+    assert_eq!(stack(&["version", "--json"]).json()["version"], env!("CARGO_PKG_VERSION"));
     assert!(version.starts_with(concat!("stack ", env!("CARGO_PKG_VERSION"), " (")), "{version}");
 }
 
 #[test]
 fn shells_get_completions() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        assert!(stack(&["completions", shell]).output().contains("tokenize"), "{shell}");
+        let script = stack(&["completions", shell]).output();
+        for word in ["tokenize", "version", "help", "--alias", "--max-tokens"] {
+            assert!(
+                script.contains(word.trim_start_matches("--")),
+                "{word} is not in the script for {shell}"
+            );
+        }
     }
     stack(&["completions", "tcsh"]).fails(2, &["tcsh"]);
 }

@@ -7,6 +7,8 @@ mod contracts;
 mod errors;
 mod guides;
 mod help;
+mod homeless;
+mod models;
 mod pull;
 mod sealed_files;
 mod sealing;

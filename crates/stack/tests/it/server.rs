@@ -93,6 +93,122 @@ fn a_server_lets_in_whom_its_options_name() {
     child.wait().unwrap();
 }
 
+#[cfg(unix)]
+#[test]
+fn models_are_served_under_the_names_that_people_gave_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let blob = dir.path().join("0123456789abcdef");
+    std::fs::rename(&path, &blob).unwrap();
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let links = [dir.path().join("smol.gguf"), other.join("smol.gguf")];
+    links.iter().for_each(|link| std::os::unix::fs::symlink(&blob, link).unwrap());
+    let [smol, same_name] = [links[0].to_str().unwrap(), links[1].to_str().unwrap()];
+    let again = dir.path().join("other/../smol.gguf");
+
+    // The link's name; the same file once; another file of that name apart.
+    let served = Server::start(&["serve", "--port", "0", smol, again.to_str().unwrap(), smol, same_name]);
+    assert_eq!(served.models(), ["smol", "other/smol"]);
+    let said = served.stop();
+    assert!(said.contains("smol is given more than once, and is loaded and served once"), "{said}");
+
+    // One alias for each; one model under two names is loaded once.
+    let served = Server::start(&[
+        "serve", "--port", "0", "-m", smol, "-m", smol, "-m", same_name, "--alias", "a,b", "--alias", "c",
+    ]);
+    assert_eq!(served.models(), ["a", "b", "c"]);
+    assert!(served.complete(r#"{"model": "b", "prompt": "ab", "max_tokens": 1}"#).contains(r#""model":"b""#));
+    let said = served.stop();
+    assert_eq!(said.matches("is ready").count(), 2, "{said}");
+
+    stack(&["serve", "--port", "0", smol, same_name, "--alias", "a"])
+        .fails(2, &["1 name for 2 models", "hint: "]);
+    stack(&["serve", "--port", "0", smol, "--alias", "a b"]).fails(2, &["cannot be the name", "hint: "]);
+    let doubled = ["serve", "--port", "0", smol, same_name, "--alias", "a", "--alias", "a"];
+    stack(&doubled).fails(2, &["name a twice", "hint: "]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_operators_sampling_holds_where_a_request_says_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let served = Server::start(&["serve", "--port", "0", path.to_str().unwrap(), "--seed", "7", "-n", "3"]);
+    let chat = |more: &str| {
+        let body =
+            format!(r#"{{"messages": [{{"role": "user", "content": "ab"}}], "ignore_eos": true{more}}}"#);
+        let reply = served.post("/v1/chat/completions", &body);
+        let json = &reply[reply.find('{').unwrap_or_else(|| panic!("{reply:?}"))..];
+        serde_json::from_str::<serde_json::Value>(json).unwrap()
+    };
+    let (first, second) = (chat(""), chat(""));
+    assert_eq!(first["usage"]["completion_tokens"], 3, "{first}");
+    assert_eq!(first["choices"], second["choices"], "one seed, one answer");
+    assert_eq!(chat(r#", "max_tokens": 5"#)["usage"]["completion_tokens"], 5);
+    served.stop();
+}
+
+/// A server whose models are ready.
+#[cfg(unix)]
+struct Server {
+    child: Child,
+    address: String,
+    stderr: BufReader<ChildStderr>,
+    said: String,
+}
+
+#[cfg(unix)]
+impl Server {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut said = String::new();
+        while !said.contains("listening on ") {
+            assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
+        }
+        let address = said.trim().rsplit_once("listening on http://").unwrap().1.to_owned();
+        let server = Self { child, address, stderr, said };
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while server.models().is_empty() || get(&server.address, "/v1/models").contains(r#""loading""#) {
+            assert!(Instant::now() < deadline, "the server never became ready");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server
+    }
+
+    /// The names of the models, in the order of the list.
+    fn models(&self) -> Vec<String> {
+        let reply = get(&self.address, "/v1/models");
+        let list: serde_json::Value =
+            serde_json::from_str(&reply[reply.find('{').unwrap_or_else(|| panic!("{reply:?}"))..]).unwrap();
+        list["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|model| model["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    fn complete(&self, body: &str) -> String {
+        self.post("/v1/completions", body)
+    }
+
+    fn post(&self, path: &str, body: &str) -> String {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n", self.address);
+        let length = body.len();
+        exchange(&self.address, &format!("{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"))
+    }
+
+    /// Ends the server, and returns all that it said.
+    fn stop(mut self) -> String {
+        std::process::Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.stderr.read_to_string(&mut self.said).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        self.said
+    }
+}
+
 /// Starts a server and waits until it says where it listens.
 fn start(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
     let mut child = command(arguments).spawn().unwrap();

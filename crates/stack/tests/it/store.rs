@@ -1,6 +1,7 @@
 //! `list`, `show NAME`, `rm`, `gc`, `export`, `import` and `adopt`, on stores of their own.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -55,7 +56,14 @@ impl Machine {
 #[test]
 fn an_empty_store_lists_nothing_and_is_not_made() {
     let machine = Machine::new();
-    assert_eq!(machine.run(&["list"]).output(), "");
+    let listed = machine.run(&["list"]);
+    for way in ["no models yet", "stack pull", "stack adopt"] {
+        assert!(listed.stderr.contains(way), "{}", listed.stderr);
+    }
+    assert_eq!(listed.output(), "");
+    for quiet in ["--json", "-q", "--inventory"] {
+        assert_eq!(machine.run(&["ls", quiet]).stderr, "");
+    }
     assert_eq!(machine.json(&["list"]), serde_json::json!({"models": []}));
     assert_eq!(machine.run(&["list", "--inventory"]).output(), "");
     machine.run(&["gc"]).output();
@@ -133,6 +141,30 @@ fn rm_frees_what_nothing_else_needs() {
     machine.run(&["rm", "med/tiny:v1"]).fails(3, &["error[not-in-store]"]);
     assert!(machine.run(&["rm", "med/other"]).output().contains("removed med/other"));
     assert_eq!(machine.blobs(), 0);
+}
+
+#[test]
+fn a_second_name_is_given_and_taken() {
+    let machine = Machine::with_model();
+    let made = machine.json(&["cp", "med/tiny:v1", "mine"]);
+    let listed = machine.json(&["ls"]);
+    let digests: Vec<_> = listed["models"].as_array().unwrap().iter().map(|model| &model["digest"]).collect();
+    assert_eq!(digests, [&made["manifest"]; 2]);
+    assert_eq!((&made["name"], &made["source"]), (&"mine".into(), &"med/tiny:v1".into()));
+    assert_eq!(listed["models"][0]["origin"], listed["models"][1]["origin"]);
+    assert_eq!(machine.blobs(), 3, "nothing is copied");
+    machine.run(&["cp", "med/tiny:v1", "mine"]).output();
+    assert_eq!(machine.json(&["rm", "med/tiny:v1"])["freed_bytes"], 0, "the second name needs it");
+    machine.run(&["show", "mine"]).output();
+
+    machine.run(&["cp", "gone", "x"]).fails(3, &["error[not-in-store]", "gone"]);
+    machine.run(&["cp", "mine", "A b"]).fails(2, &["A b"]);
+    let other = machine.path("other.gguf");
+    fs::copy(machine.file(), &other).unwrap();
+    fs::OpenOptions::new().append(true).open(&other).unwrap().write_all(&[0; 64]).unwrap();
+    machine.run(&["adopt", &other, "--copy", "--as", "other"]).output();
+    machine.run(&["cp", "mine", "other"]).fails(7, &["error[name-taken]", "stack rm other"]);
+    assert_ne!(machine.json(&["show", "other"])["stored"]["digest"], made["manifest"]);
 }
 
 #[test]

@@ -17,29 +17,28 @@ use self::memory::Memory;
 use self::spread::Spread;
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
-use crate::model_path::ModelPath;
-use crate::options::Compute;
+use crate::options::{Compute, OneModel};
 use crate::output::Data;
 use crate::{machine, quantity, threads};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The model, a GGUF file or a folder, or `default`
-    model: ModelPath,
+    #[command(flatten)]
+    model: OneModel,
     /// Compute a prompt of this many tokens; 0 = none
-    #[arg(long, value_name = "TOKENS", default_value_t = 512, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
+    #[arg(short, long, value_name = "TOKENS", default_value_t = 512, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     prompt: u32,
     /// Generate this many tokens, one after the other; 0 = none
-    #[arg(long, value_name = "TOKENS", default_value_t = 64, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
+    #[arg(short = 'n', long, value_name = "TOKENS", default_value_t = 64, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     generate: u32,
     /// Start with this many tokens in the cache
-    #[arg(long, value_name = "TOKENS", default_value_t = 0, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
+    #[arg(short, long, value_name = "TOKENS", default_value_t = 0, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     depth: u32,
     /// Compute this many sequences together; their speeds add up
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=256))]
     batch: u32,
     /// Measure this many times, after once to warm up
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
+    #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
     reps: u32,
     /// Measure as well how fast memory is read, which bounds decoding
     #[arg(long)]
@@ -90,7 +89,7 @@ impl Report {
 /// Measures.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let started = Instant::now();
-    let model = arguments.model.open(&arguments.access)?;
+    let model = arguments.model.find(&arguments.access.home()?)?.open(&arguments.access)?;
     let spec = DecoderSpec::read(&*model.source)?;
     let context = arguments.context(&spec)?;
     let placement = arguments.compute.placement()?;

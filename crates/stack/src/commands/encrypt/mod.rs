@@ -3,6 +3,7 @@
 mod file;
 mod model;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -19,7 +20,7 @@ use crate::signing::Target;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A file, or the name of a model in the store
-    target: String,
+    target: OsString,
     /// Let them open it: age1…, an identity on this machine, or @FILE with one a line
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "password_env")]
     recipient: Vec<String>,
@@ -56,7 +57,7 @@ impl Arguments {
     /// Finds for whom to seal, or asks for the passphrase.
     fn recipients(&self, home: &Home) -> Result<(Recipients, Readers), CommandError> {
         if self.passphrase.is_given() {
-            let passphrase = self.passphrase.new_for(&self.target)?;
+            let passphrase = self.passphrase.new_for(&self.target.to_string_lossy())?;
             let readers = Readers { recipients: Vec::new(), passphrase: true };
             return Ok((Recipients::Passphrase(passphrase), readers));
         }

@@ -46,7 +46,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Re
         return Err(CommandError::new(Kind::Usage, message).hint("`stack rekey` changes who can open it"));
     }
     let (recipients, readers) = arguments.recipients(home)?;
-    let store = Store::open(home.root())?;
+    let store = Store::open(home.root()?)?;
     let work = Work::start("sealing", bytes, arguments.common.quiet)?;
     let mut random = machine::random()?;
     let mut means =

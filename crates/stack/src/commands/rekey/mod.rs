@@ -8,6 +8,8 @@ mod model;
 mod signature;
 mod wanted;
 
+use std::ffi::OsString;
+
 use clap::Args;
 use serde::Serialize;
 use stack_seal::age::X25519Recipient;
@@ -22,7 +24,7 @@ use crate::signing::Target;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A sealed file, or the name of a sealed model in the store
-    target: String,
+    target: OsString,
     /// Let them open it, too: age1…, an identity on this machine, or @FILE with one a line
     #[arg(long, value_name = "RECIPIENT")]
     add: Vec<String>,

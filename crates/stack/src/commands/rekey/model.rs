@@ -30,7 +30,7 @@ struct SealedFile<'a> {
 /// Gives the model new headers, or new payloads as well.
 pub(super) fn rekey(arguments: &Arguments, home: &Home, model: StoredModel) -> Result<Report, CommandError> {
     let name = model.entry.name.short();
-    let store = Store::open(home.root())?;
+    let store = Store::open(home.root()?)?;
     let files = sealed_files(arguments, home, &model)?;
     let Some(first) = files.first() else {
         return Err(

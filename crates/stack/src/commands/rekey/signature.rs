@@ -20,7 +20,7 @@ use crate::signing::{Target, hash_twice};
 
 /// Signs again what this identity signed before, and returns the digest of what was attached.
 pub(super) fn renew(arguments: &Arguments, home: &Home, name: &Name) -> Result<String, CommandError> {
-    let store = Store::open(home.root())?;
+    let store = Store::open(home.root()?)?;
     let identity = arguments.keys.identity(home)?;
     let key = identity.signing().public();
     let target = Target::Stored(Box::new(StoredModel::open(&store, name)?));

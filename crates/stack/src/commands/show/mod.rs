@@ -14,13 +14,14 @@ use self::stored::Stored;
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::model_path::ModelPath;
+use crate::options::OneModel;
 use crate::output::Data;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Arguments {
-    /// The model: a name of the store, a GGUF file or a folder, or `default`
-    model: ModelPath,
+    #[command(flatten)]
+    model: OneModel,
     /// Print the whole chat template, and nothing else
     #[arg(long, conflicts_with = "json")]
     template: bool,
@@ -31,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["template", "manifest"])]
     lineage: bool,
     /// Say what memory a context of this many tokens will take
-    #[arg(long, value_name = "TOKENS", value_parser = value_parser!(u32).range(1..))]
+    #[arg(short, long, value_name = "TOKENS", alias = "ctx-size", value_parser = value_parser!(u32).range(1..))]
     ctx: Option<u32>,
     #[command(flatten)]
     access: AccessArguments,
@@ -43,12 +44,14 @@ pub(crate) struct Arguments {
 /// Prints the facts.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut data = Data::new();
-    let Some((store, model)) = arguments.model.stored(&arguments.access.home()?)? else {
+    let home = arguments.access.home()?;
+    let path = arguments.model.find(&home)?;
+    let Some((store, model)) = path.stored(&home)? else {
         if arguments.manifest || arguments.lineage {
-            let message = format!("{} is no model of the store, and has no manifest", arguments.model.id());
+            let message = format!("{} is no model of the store, and has no manifest", path.id());
             return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows what is there"));
         }
-        let facts = Facts::read(&arguments.model, &arguments.access, arguments.ctx)?;
+        let facts = Facts::read(&path, &arguments.access, arguments.ctx)?;
         return show(arguments, &facts, &mut data);
     };
     if arguments.manifest {

@@ -3,6 +3,7 @@
 mod cosign;
 mod statement;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
@@ -25,7 +26,7 @@ use crate::signing::{Target, stored_signature_of};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A file, a folder, or the name of a model in the store
-    target: String,
+    target: OsString,
     /// Sign as this identity; may be left out where there is only one
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
@@ -114,7 +115,7 @@ fn write(
         (Some(path), _) => path.clone(),
         (None, Target::File(path) | Target::Folder(path)) => stored_signature_of(path, further.as_deref()),
         (None, Target::Stored(model)) => {
-            let store = Store::open(home.root())?;
+            let store = Store::open(home.root()?)?;
             let lease = store.lease()?;
             let put = store.attach(&lease, &model.entry.manifest, kind::BUNDLE, &bundle.to_json())?;
             return Ok(put.digest.to_string());

@@ -2,7 +2,6 @@
 
 use stack_registry::manifest::kind;
 use stack_registry::name::Name;
-use stack_registry::store::Store;
 use stack_seal::bundle::Bundle;
 use stack_seal::key::PublicKey;
 use stack_seal::statement::{Claim, Parent, Relation, SignedFile, Statement, StatementError};
@@ -172,7 +171,7 @@ fn parent(home: &Home, text: &str) -> Result<Parent, CommandError> {
             .reason("no-signature")
             .hint("pull it, or sign it, first")
     };
-    let store = Store::existing(home.root())?.ok_or_else(unsigned)?;
+    let store = home.existing_store()?.ok_or_else(unsigned)?;
     let entry = store.resolve(&name)?;
     let referrer = store.referrers(&entry.manifest.digest, kind::BUNDLE)?.into_iter().next();
     let layer = referrer.and_then(|found| found.manifest.layers.into_iter().next()).ok_or_else(unsigned)?;

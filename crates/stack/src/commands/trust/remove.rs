@@ -61,7 +61,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         }
     }
     let policy = folder.write(&document)?;
-    arguments.common.talk(format!("written: {}", folder.file().display()));
+    if let Some(file) = folder.file() {
+        arguments.common.talk(format!("written: {}", file.display()));
+    }
     list::print(&policy, arguments.common.json)
 }
 

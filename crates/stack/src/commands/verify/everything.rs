@@ -21,7 +21,7 @@ type Models = Option<(Store, Vec<Name>)>;
 
 fn models(arguments: &Arguments) -> Result<(String, Models), CommandError> {
     let home = arguments.common.home()?;
-    let Some(store) = Store::existing(home.root())? else {
+    let Some(store) = home.existing_store()? else {
         return Ok(("there is none yet".to_owned(), None));
     };
     let names: Vec<_> = store.entries()?.into_iter().map(|entry| entry.name).collect();

@@ -5,6 +5,7 @@ mod files;
 mod policy;
 mod report;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -32,7 +33,7 @@ pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 pub(crate) struct Arguments {
     /// A file, a folder, or the name of a model in the store
     #[arg(default_value = "", hide_default_value = true, required_unless_present = "all")]
-    target: String,
+    target: OsString,
     /// Check that every model of the store is whole, whoever signed it
     #[arg(long, conflicts_with_all = ["target", "signature", "key", "signer", "digest"])]
     all: bool,
@@ -86,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), Command
     };
     let mut data = Data::new();
     if arguments.common.json {
-        report.print_json(&arguments.target, &mut data)?;
+        report.print_json(&arguments.target.to_string_lossy(), &mut data)?;
     } else {
         report.print(&mut data)?;
     }
@@ -121,7 +122,7 @@ fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
         let outcome = match check.outcome {
             Outcome::Passed => Ok(check.detail.clone()),
             Outcome::Recorded(reason) | Outcome::Refused(reason) => {
-                Err(refused(&arguments.target, reason, &check.detail))
+                Err(refused(&arguments.target.to_string_lossy(), reason, &check.detail))
             }
         };
         report.record(check.step.name(), outcome)?;
@@ -195,9 +196,12 @@ fn bundles(
     }
     let found = target.bundles(home)?;
     if found.is_empty() {
-        return Err(CommandError::new(Kind::Missing, format!("{} has no signature", arguments.target))
-            .reason("no-signature")
-            .hint("sign it with `stack sign`, or name the signature with --signature"));
+        return Err(CommandError::new(
+            Kind::Missing,
+            format!("{} has no signature", arguments.target.display()),
+        )
+        .reason("no-signature")
+        .hint("sign it with `stack sign`, or name the signature with --signature"));
     }
     Ok(found)
 }

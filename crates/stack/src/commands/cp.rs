@@ -1,0 +1,102 @@
+//! `stack cp`: a second name for a model of the store.
+
+use clap::Args;
+use serde::Serialize;
+use stack_registry::model::StoredModel;
+use stack_registry::name::Name;
+use stack_registry::store::{Entry, Rebind, Record, Store, StoreError};
+use stack_registry::trust::Policy;
+
+use crate::admission::signatures;
+use crate::command_error::{CommandError, Kind};
+use crate::machine;
+use crate::output::Data;
+use crate::signing::{ModelFacts, Target};
+use crate::store_access::StoreArguments;
+use crate::trust::{Question, TrustFolder, refused};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// A model of the store
+    #[arg(value_name = "SRC", value_parser = Name::parse)]
+    source: Name,
+    /// The second name, which must be free
+    #[arg(value_name = "DST", value_parser = Name::parse)]
+    destination: Name,
+    #[command(flatten)]
+    pub(crate) store: StoreArguments,
+}
+
+#[derive(Serialize)]
+struct Report {
+    name: String,
+    manifest: String,
+    source: String,
+}
+
+/// Gives the second name. Nothing is copied on disk, and the first name stays.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let Arguments { source, destination, .. } = arguments;
+    let store = arguments.store.needed(source)?;
+    // While the model is held, nothing of it is freed.
+    let model = StoredModel::open(&store, source)?;
+    let named = model.entry.clone();
+    arguments.ask_the_policy(model)?;
+    let record = Record { named_at: Some(machine::now().seconds()), ..named.record };
+    let entry = Entry { name: destination.clone(), manifest: named.manifest, record };
+    bind(&store, &entry)?;
+    let mut data = Data::new();
+    let manifest = entry.manifest.digest.to_string();
+    if arguments.store.json {
+        return data.json(&Report { name: destination.short(), manifest, source: source.short() });
+    }
+    data.line(&format!("{} {manifest}", destination.short()))
+}
+
+fn bind(store: &Store, entry: &Entry) -> Result<(), CommandError> {
+    let lease = store.lease()?;
+    store.bind(&lease, entry, Rebind::Never).map_err(|error| {
+        let taken = matches!(error, StoreError::NameTaken { .. });
+        let error = CommandError::from(error);
+        if taken {
+            error.hint(format!("take another name, or free this one with `stack rm {}`", entry.name.short()))
+        } else {
+            error
+        }
+    })
+}
+
+impl Arguments {
+    /// Refuses a second name under which the model would be held to other rules than under its first, or would not be
+    /// loaded: who may not load a model must not get at it by calling it something else.
+    fn ask_the_policy(&self, mut model: StoredModel) -> Result<(), CommandError> {
+        let home = self.store.home()?;
+        let trust = TrustFolder::new(&home).read()?;
+        if let Some(why) = escaped(&trust.policy, &self.source, &self.destination) {
+            return Err(CommandError::new(Kind::Refused, why).reason("rule-differs").hint(
+                "`stack trust list` shows the rules; choose a name that the same rule covers, or add a rule for it",
+            ));
+        }
+        model.entry.name = self.destination.clone();
+        let target = Target::Stored(Box::new(model));
+        let sealed = !target.sealed_files().is_empty();
+        let signatures = signatures(&target, &home, &trust)?;
+        let facts = ModelFacts::look(&target);
+        let question = Question { facts: facts.as_ref(), sealed, tier: None, level: None };
+        let verdict = trust.judge(&target, &signatures, &question);
+        match verdict.refusal() {
+            Some((check, reason)) => Err(refused(&self.destination.short(), reason, &check.detail)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Says how a model would get away from a rule by a second name, if it would.
+fn escaped(policy: &Policy, source: &Name, destination: &Name) -> Option<String> {
+    let rule = |name: &Name| policy.rule(&name.to_string());
+    let from = rule(source)?;
+    let covered = rule(destination).is_some_and(|to| to.pattern == from.pattern);
+    (!covered).then(|| {
+        format!("the rule for {} covers {}, and not {}", from.pattern, source.short(), destination.short())
+    })
+}

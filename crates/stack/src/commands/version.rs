@@ -1,0 +1,24 @@
+//! `stack version`: what `--version` prints, as a command.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::VERSION;
+use crate::command_error::CommandError;
+use crate::output::Data;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the version.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let mut data = Data::new();
+    if arguments.json {
+        return data.json(&json!({"version": env!("CARGO_PKG_VERSION"), "commit": env!("STACK_COMMIT")}));
+    }
+    data.line(&format!("stack {VERSION}"))
+}
