@@ -1,6 +1,6 @@
 //! A BERT model in a `SafeTensors` directory, under the names that llama.cpp's conversion to GGUF would give it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -10,6 +10,7 @@ use super::spec::{ARCHITECTURE, LOWERCASE_KEY};
 use crate::engine::Pooling;
 use crate::weights::{
     Files, LoadError, Metadata, SafeTensorsDir, TensorData, TensorInfo, Value, WeightSource,
+    irrelevant_setting,
 };
 
 /// A directory with `config.json` of model type `bert`, as a source of weights.
@@ -117,6 +118,9 @@ struct Config {
     is_decoder: Option<bool>,
     #[serde(default, rename = "quantization_config")]
     quantization: Option<Json>,
+    /// Settings that nothing here asks for.
+    #[serde(flatten)]
+    others: BTreeMap<String, Json>,
 }
 
 fn metadata(dir: &SafeTensorsDir, sentence: &Sentence) -> Result<Metadata, LoadError> {
@@ -134,6 +138,14 @@ fn metadata(dir: &SafeTensorsDir, sentence: &Sentence) -> Result<Metadata, LoadE
     }
     if config.quantization.is_some() {
         return Err(wrong("says that the weights are quantized; F32, F16 and BF16 are read".to_owned()));
+    }
+    for (name, value) in &config.others {
+        let is_known = IRRELEVANT.contains(&name.as_str()) || name.starts_with("pooler_");
+        if !is_known && irrelevant_setting(name, value).is_none() {
+            let subject = format!("config.json, {}", name.escape_debug());
+            let problem = "this program does not know what it does to the model, and will not guess";
+            return Err(LoadError::new(subject, problem));
+        }
     }
     let positions = config.max_position_embeddings as usize;
     let context = sentence.tokens_max.map_or(positions, |most| most.min(positions));
@@ -219,6 +231,9 @@ fn usual_epsilon() -> f64 {
 fn usual_activation() -> String {
     "gelu".to_owned()
 }
+
+/// Settings whose meaning the tensors show, or that mean what is always so.
+const IRRELEVANT: &[&str] = &["type_vocab_size", "directionality"];
 
 /// The pooler was trained for another task, and the heads of other tasks are not part of the encoder.
 const IGNORED: &[&str] = &["embeddings.position_ids", "embeddings.token_type_ids", "pooler.", "cls."];

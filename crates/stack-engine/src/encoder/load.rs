@@ -1,6 +1,7 @@
 //! An encoder's weights from a model's files onto a device.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 
 use candle_core::{Device, Tensor};
 
@@ -18,7 +19,8 @@ pub(super) fn network(
     progress: Progress<'_>,
 ) -> Result<Network, LoadError> {
     let total = source.tensors().iter().map(|tensor| tensor.bytes).sum();
-    let loader = Loader { source, device: &device, loaded: Cell::new(0), total, progress };
+    let loader =
+        Loader { source, device: &device, used: RefCell::default(), loaded: Cell::new(0), total, progress };
     let positions = loader.positions(spec.width)?;
     spec.context = spec.context.min(positions.dims()[0]);
     let embedding = loader.table("token_embd.weight", spec.width)?;
@@ -29,12 +31,15 @@ pub(super) fn network(
     for index in 0..spec.layers {
         layers.push(loader.layer(index, spec)?);
     }
+    loader.refuse_unused()?;
     Ok(Network { device, embedding, positions, norm, layers })
 }
 
 struct Loader<'a> {
     source: &'a dyn WeightSource,
     device: &'a Device,
+    /// The names of the tensors that were read.
+    used: RefCell<HashSet<String>>,
     loaded: Cell<u64>,
     total: u64,
     progress: Progress<'a>,
@@ -136,9 +141,28 @@ impl Loader<'_> {
 
     fn raw(&self, name: &str) -> Result<Raw, LoadError> {
         let raw = Raw::read(self.source, name)?;
+        self.used.borrow_mut().insert(name.to_owned());
         self.loaded.set(self.loaded.get() + raw.bytes.len() as u64);
         (self.progress)(self.loaded.get(), self.total);
         Ok(raw)
+    }
+
+    /// Refuses tensors that nothing has read: the model has a part that this program does not know.
+    fn refuse_unused(&self) -> Result<(), LoadError> {
+        let used = self.used.borrow();
+        for tensor in self.source.tensors() {
+            let name = tensor.name.as_str();
+            // The head of a model that ranks is not a part of its encoder, nor are factors of matrices that need none.
+            let matrix = name.strip_suffix(".input_scale").or_else(|| name.strip_suffix(".scale"));
+            let is_factor = matrix.is_some_and(|matrix| self.has(&format!("{matrix}.weight")));
+            if !used.contains(name) && !name.starts_with("cls.") && !is_factor {
+                return Err(LoadError::new(
+                    name.escape_debug().to_string(),
+                    "is not a part of a BERT encoder",
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn has(&self, name: &str) -> bool {

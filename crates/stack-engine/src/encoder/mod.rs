@@ -426,13 +426,48 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_are_not_finite_are_an_error_of_the_model() {
+    fn numbers_that_are_not_finite_are_refused_by_the_tensors_name() {
+        for name in ["blk.1.layer_output_norm.bias", "token_embd.weight", "blk.0.ffn_up.weight"] {
+            let mut tiny = Tiny::new();
+            tiny.tensor(name).values[3] = f32::INFINITY;
+            for written in [Written::directory(&tiny), Written::gguf(&tiny.gguf().build())] {
+                let error = written.load().unwrap_err();
+                assert_eq!(error.subject, name);
+                assert!(error.problem.contains("element 3"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_grow_beyond_all_bounds_are_an_error_of_the_model() {
         let mut tiny = Tiny::new();
-        tiny.tensor("blk.1.layer_output_norm.bias").values[3] = f32::INFINITY;
+        tiny.tensor("blk.1.ffn_down.weight").values.fill(f32::MAX);
+        tiny.tensor("blk.1.ffn_up.bias").values.fill(f32::MAX);
         let encoder = Written::directory(&tiny).load().unwrap();
         let error = embed(&encoder, &[text("a")]).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Internal);
         assert!(error.message.contains("not finite"));
+    }
+
+    #[test]
+    fn parts_and_settings_that_nothing_uses_are_refused_by_name() {
+        let mut tiny = Tiny::new();
+        tiny.config["a_new_scale"] = json!(0.5);
+        let error = Written::directory(&tiny).load().unwrap_err().to_string();
+        assert!(error.contains("a_new_scale"), "{error}");
+        tiny.config["a_new_scale"] = json!(null);
+        tiny.config["attention_probs_dropout_prob"] = json!(0.1);
+        tiny.config["type_vocab_size"] = json!(2);
+        Written::directory(&tiny).load().unwrap();
+        let error = |builder: stack_testkit::GgufBuilder| {
+            Written::gguf(&builder.build()).load().unwrap_err().to_string()
+        };
+        let key = error(tiny.gguf().f32("bert.a_new_scale", 0.5));
+        assert!(key.contains("bert.a_new_scale"), "{key}");
+        for name in ["blk.2.attn_q.weight", "blk.0.attn_q_norm.weight", "rope_freqs.weight"] {
+            let tensor = error(tiny.gguf().f32_tensor(name, &[1], &[1.0]));
+            assert!(tensor.contains(name), "{tensor}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use candle_core::{Result as DeviceResult, Tensor};
 
 use crate::engine::Pooling;
 use crate::spec::{Norm, NormKind};
-use crate::weights::{LoadError, Metadata};
+use crate::weights::{Ledger, LoadError, Metadata};
 
 /// The architecture of the one family that there is, as GGUF names it.
 pub(super) const ARCHITECTURE: &str = "bert";
@@ -46,9 +46,22 @@ pub(super) enum Activation {
 impl EncoderSpec {
     /// Reads the metadata.
     pub(super) fn read(metadata: &Metadata) -> Result<Self, LoadError> {
+        let ledger = Ledger::new(metadata);
+        let spec = Self::from(&ledger)?;
+        for (key, value) in ledger.unasked() {
+            let Some(name) = key.strip_prefix("bert.") else { continue };
+            if !value.is_neutral() && !IRRELEVANT.iter().any(|(known, _)| *known == name) {
+                let problem = "this program does not know what it does to bert, and will not guess";
+                return Err(wrong(&key.escape_debug().to_string(), problem));
+            }
+        }
+        Ok(spec)
+    }
+
+    fn from(metadata: &Ledger<'_>) -> Result<Self, LoadError> {
         let required = |name: &str| -> Result<usize, LoadError> {
             let key = format!("{ARCHITECTURE}.{name}");
-            match metadata.integer(&key)? {
+            match metadata.ask(&key).integer(&key)? {
                 Some(number) if number > 0 => Ok(number),
                 Some(_) => Err(wrong(&key, "is zero")),
                 None => Err(wrong(&key, "is missing")),
@@ -59,11 +72,9 @@ impl EncoderSpec {
             let problem = format!("{heads} heads do not divide {width} dimensions");
             return Err(wrong("bert.attention.head_count", problem));
         }
-        if metadata.boolean("bert.attention.causal")? == Some(true) {
-            return Err(wrong(
-                "bert.attention.causal",
-                "is true, but an encoder attends to all of its input",
-            ));
+        let causal = "bert.attention.causal";
+        if metadata.ask(causal).boolean(causal)? == Some(true) {
+            return Err(wrong(causal, "is true, but an encoder attends to all of its input"));
         }
         Ok(Self {
             width,
@@ -74,7 +85,7 @@ impl EncoderSpec {
             norm: norm(metadata)?,
             activation: Activation::read(metadata)?,
             pooling: pooling(metadata)?,
-            lowercase: metadata.boolean(LOWERCASE_KEY)? == Some(true),
+            lowercase: metadata.ask(LOWERCASE_KEY).boolean(LOWERCASE_KEY)? == Some(true),
         })
     }
 }
@@ -82,9 +93,9 @@ impl EncoderSpec {
 impl Activation {
     /// Reads the key, under the names that Hugging Face gives. Files of llama.cpp's converter do not have it; all models
     /// that it converts to this architecture were trained with the exact GELU.
-    fn read(metadata: &Metadata) -> Result<Self, LoadError> {
+    fn read(metadata: &Ledger<'_>) -> Result<Self, LoadError> {
         let key = "bert.hidden_activation";
-        match metadata.text(key)? {
+        match metadata.ask(key).text(key)? {
             None | Some("gelu" | "gelu_python") => Ok(Self::Gelu),
             Some("gelu_new" | "gelu_fast" | "gelu_pytorch_tanh") => Ok(Self::GeluTanh),
             Some("relu") => Ok(Self::Relu),
@@ -106,18 +117,18 @@ impl Activation {
     }
 }
 
-fn norm(metadata: &Metadata) -> Result<Norm, LoadError> {
+fn norm(metadata: &Ledger<'_>) -> Result<Norm, LoadError> {
     let key = "bert.attention.layer_norm_epsilon";
-    let epsilon = metadata.float(key)?.ok_or_else(|| wrong(key, "is missing"))?;
+    let epsilon = metadata.ask(key).float(key)?.ok_or_else(|| wrong(key, "is missing"))?;
     if !epsilon.is_finite() || epsilon <= 0.0 {
         return Err(wrong(key, format!("{epsilon} is not a small positive number")));
     }
     Ok(Norm { kind: NormKind::Layer, epsilon, weighted: true })
 }
 
-fn pooling(metadata: &Metadata) -> Result<Pooling, LoadError> {
+fn pooling(metadata: &Ledger<'_>) -> Result<Pooling, LoadError> {
     let key = "bert.pooling_type";
-    let Some(value) = metadata.value(key) else { return Ok(Pooling::Mean) };
+    let Some(value) = metadata.ask(key).value(key) else { return Ok(Pooling::Mean) };
     match value.as_i64() {
         // 0 is "none" and −1, which files also write without its sign, "not said": then the mean is usual.
         Some(-1 | 0 | 1 | 0xFFFF_FFFF) => Ok(Pooling::Mean),
@@ -127,6 +138,18 @@ fn pooling(metadata: &Metadata) -> Result<Pooling, LoadError> {
         _ => Err(wrong(key, "is none of 0 to 3: none, mean, first and last")),
     }
 }
+
+/// Keys that nothing asks for, and why they do not matter.
+const IRRELEVANT: &[(&str, &str)] = &[
+    ("vocab_size", "the shape of the embeddings says it"),
+    ("attention.head_count_kv", "every head has keys and values of its own"),
+    ("attention.key_length", "heads divide the width"),
+    ("attention.value_length", "heads divide the width"),
+    ("attention.layer_norm_rms_epsilon", "belongs to the other kind of norm"),
+    ("token_type_count", "inputs are of one type"),
+    ("rope.freq_base", "positions are learned"),
+    ("rope.dimension_count", "positions are learned"),
+];
 
 fn wrong(key: &str, problem: impl Into<String>) -> LoadError {
     LoadError::new(format!("metadata key {key}"), problem)

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Progress;
-use crate::spec::{DecoderSpec, FeedForward};
-use crate::weights::{LoadError, TensorInfo, TensorType, WeightSource, dequantize};
+use crate::spec::{DecoderSpec, RopeSpec};
+use crate::weights::{LoadError, TensorInfo, TensorType, WeightSource, dequantize, first_not_finite};
 
 /// The tensors of one model while it is loaded.
 pub(super) struct Tensors<'a> {
@@ -91,6 +91,7 @@ impl<'a> Tensors<'a> {
         self.claim(name);
         let bytes = self.source.read(name)?;
         self.count(bytes.len() as u64);
+        check_finite(name, ty, &bytes, 0)?;
         let mut values = vec![0.0; tensor.elements()];
         dequantize(ty, &bytes, &mut values)
             .map_err(|error| LoadError::caused(name, "the tensor cannot be decoded", error))?;
@@ -111,29 +112,79 @@ impl<'a> Tensors<'a> {
 
     /// What the file divides the frequencies of rotations by, where sequences hold up to `context` tokens.
     pub(super) fn rope_divisors(&self, context: usize) -> Result<Option<Vec<f32>>, LoadError> {
-        let stretched = context > self.spec.context_original;
-        let by_context = if stretched { "rope_factors_long.weight" } else { "rope_factors_short.weight" };
-        let name = ["rope_freqs.weight", by_context].into_iter().find(|name| self.has(name));
-        name.map(|name| self.floats(name)).transpose()
+        const TABLES: [&str; 3] =
+            ["rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"];
+        let ropes: Vec<&RopeSpec> = self.spec.layers.iter().filter_map(|layer| layer.mixer.rope()).collect();
+        if ropes.is_empty() {
+            return Ok(None);
+        }
+        // All are checked, whichever is used with this context.
+        let mut tables = TABLES.map(|_| None);
+        for (name, table) in TABLES.into_iter().zip(&mut tables) {
+            if self.has(name) {
+                *table = Some(self.divisors(name, &ropes)?);
+            }
+        }
+        let [always, long, short] = tables;
+        if let (Some(_), None) | (None, Some(_)) = (&long, &short) {
+            return Err(missing(if long.is_none() { TABLES[1] } else { TABLES[2] }));
+        }
+        let by_context = if context > self.spec.context_original { long } else { short };
+        Ok(always.or(by_context))
     }
 
-    /// Refuses tensors of the layers that nothing has read: the model has a part that this program does not know.
+    /// A table of divisors: one for each pair of dimensions of every rotation that uses it.
+    fn divisors(&self, name: &str, ropes: &[&RopeSpec]) -> Result<Vec<f32>, LoadError> {
+        let divisors = self.floats(name)?;
+        let pairs = |rope: &RopeSpec| rope.dimensions / 2;
+        if let Some(rope) = ropes.iter().find(|rope| rope.divisors && pairs(rope) != divisors.len()) {
+            let problem =
+                format!("the tensor has {} elements, but {} pairs are rotated", divisors.len(), pairs(rope));
+            return Err(LoadError::new(name, problem));
+        }
+        // A negative one turns its pair the other way round, which is odd but not ambiguous.
+        match divisors.iter().position(|&divisor| divisor == 0.0) {
+            Some(pair) => {
+                Err(LoadError::new(name, format!("the frequency of pair {pair} is divided by zero")))
+            }
+            None => Ok(divisors),
+        }
+    }
+
+    /// Refuses tensors that nothing has read: the model has a part that this program does not know.
     pub(super) fn refuse_unused(&self) -> Result<(), LoadError> {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        for tensor in self.source.tensors() {
-            let Some((layer, part)) = split_layer(&tensor.name) else { continue };
-            // Layers beyond the last only predict further tokens.
-            let Some(layer) = self.spec.layers.get(layer) else { continue };
-            // Where there are experts, the reference implementation does not use a dense network.
-            let dense = matches!(layer.feed_forward, FeedForward::Experts(_))
-                && ["ffn_gate.", "ffn_up.", "ffn_down."].iter().any(|prefix| part.starts_with(prefix));
-            let spare = SPARE.iter().any(|prefix| part.starts_with(prefix)) || part.ends_with("scale");
-            if !dense && !spare && !self.is_ignored(&tensor.name) && !used.contains(&tensor.name) {
+        let unused = self.source.tensors().iter().filter(|tensor| !used.contains(&tensor.name));
+        for tensor in unused {
+            if self.reason_to_ignore(&tensor.name).is_none() {
                 let problem = format!("is not a part of {} that is known here", self.spec.architecture);
-                return Err(LoadError::new(&tensor.name, problem));
+                return Err(LoadError::new(tensor.name.escape_debug().to_string(), problem));
             }
         }
         Ok(())
+    }
+
+    /// Why a tensor does not matter; `None` if it may.
+    fn reason_to_ignore(&self, name: &str) -> Option<&'static str> {
+        if self.is_ignored(name) {
+            return Some("the reference implementation does not use it");
+        }
+        let Some((layer, part)) = split_layer(name) else {
+            return OUTSIDE.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, reason)| *reason);
+        };
+        let layers = self.spec.layers.len();
+        if (layers..layers + self.spec.predictors).contains(&layer) {
+            return Some("the layer only predicts further tokens");
+        }
+        if layer >= layers {
+            return None;
+        }
+        // The factors of matrices that have none in the reference implementation, and of activations.
+        if let Some((matrix, "scale" | "input_scale")) = name.rsplit_once('.') {
+            let has_matrix = self.source.tensor(&format!("{matrix}.weight")).is_some();
+            return has_matrix.then_some("the reference implementation does not use it");
+        }
+        SPARE.iter().find(|(prefix, _)| part.starts_with(prefix)).map(|(_, reason)| *reason)
     }
 
     fn is_ignored(&self, name: &str) -> bool {
@@ -152,9 +203,41 @@ pub(super) fn missing(name: &str) -> LoadError {
     LoadError::new(name, "the tensor is missing")
 }
 
-/// Parts of layers that files carry though the reference implementation does not use them for text: tables that are
-/// computed instead, and the experts for images of `CogVLM`.
-const SPARE: &[&str] = &["rope_freqs", "attn_rot_embd", "attn.rotary_emb", "vis_"];
+/// Refuses numbers that are none: attention in whole numbers would make them plausible ones.
+///
+/// `bytes` begin at this element of the tensor.
+pub(super) fn check_finite(
+    name: &str,
+    ty: TensorType,
+    bytes: &[u8],
+    element: usize,
+) -> Result<(), LoadError> {
+    let Some(place) = first_not_finite(ty, bytes) else { return Ok(()) };
+    let place = element + place;
+    let problem = match ty.block_elements() {
+        1 => format!("element {place} of the tensor is infinite or not a number"),
+        _ => format!("the block of {ty} at element {place} has a scale that is infinite or not a number"),
+    };
+    Err(LoadError::new(name, format!("{problem}: the file is damaged, or its conversion went wrong")))
+}
+
+/// Parts of layers that files carry though nothing computes with them.
+const SPARE: &[(&str, &str)] = &[
+    ("rope_freqs.", "a table that is computed instead"),
+    ("attn_rot_embd.", "a table that is computed instead"),
+    ("attn.rotary_emb.", "a table that is computed instead"),
+    ("vis_", "an expert for images"),
+];
+
+/// Tensors outside of layers that text does not need.
+const OUTSIDE: &[(&str, &str)] = &[
+    ("v.", "belongs to images"),
+    ("mm.", "belongs to images"),
+    ("a.", "belongs to sound"),
+    ("cls.", "a head that ranks or classifies, which is not used for text"),
+    ("mtp.", "only predicts further tokens"),
+    ("nextn.", "only predicts further tokens"),
+];
 
 /// Splits `blk.3.ffn_up.weight` into 3 and `ffn_up.weight`.
 fn split_layer(name: &str) -> Option<(usize, &str)> {

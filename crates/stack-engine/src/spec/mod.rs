@@ -5,6 +5,7 @@
 //! family is adding a row. Nothing after this module branches on an architecture's name.
 
 mod alibi;
+mod irrelevant;
 mod read;
 mod rope;
 mod row;
@@ -47,6 +48,8 @@ pub struct DecoderSpec {
     pub ignored: &'static [&'static str],
     /// The layers, first to last.
     pub layers: Vec<LayerSpec>,
+    /// Layers at the end of the file that only predict further tokens; they are not run.
+    pub predictors: usize,
 }
 
 /// One layer.
@@ -85,6 +88,14 @@ pub enum Mixer {
 }
 
 impl Mixer {
+    /// How far back it sees, if not to the start.
+    pub fn window(&self) -> Option<Window> {
+        match self {
+            Self::Attention(attention) => attention.window,
+            Self::Latent(_) | Self::None | Self::Linear | Self::ShortConvolution { .. } => None,
+        }
+    }
+
     /// The rotation that it uses.
     pub fn rope(&self) -> Option<&RopeSpec> {
         match self {

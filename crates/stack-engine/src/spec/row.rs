@@ -11,6 +11,28 @@ pub(super) struct Row {
     /// What is special about it, in a few words, for people.
     pub(super) note: &'static str,
     pub(super) norm: NormRule,
+    /// Where every layer has a norm.
+    pub(super) norm_places: NormPlaces,
+    /// Parts that every layer with attention has, without the suffix `.weight`.
+    pub(super) attention_parts: &'static [&'static str],
+    /// Over what queries and keys are normalized, where the architecture is of one mind.
+    pub(super) head_norms: HeadNorms,
+    /// Parts that every layer with a plain feed-forward has, without the suffix `.weight`.
+    pub(super) feed_forward_parts: &'static [&'static str],
+    /// Tensors outside of the layers that every model has, besides the embeddings and the last norm, by full name.
+    pub(super) outer_parts: &'static [&'static str],
+    /// Whether every norm of the width has a bias.
+    pub(super) norm_biases: bool,
+    /// Whether the last norm may be called as the norm after the embeddings is.
+    pub(super) last_norm_first: bool,
+    /// Whether a model may have learned positions.
+    pub(super) positions: bool,
+    /// Whether queries, keys and values are clamped if the metadata says so.
+    pub(super) clamp: bool,
+    /// Whether what attention returns is scaled if the metadata says so.
+    pub(super) value_scale: bool,
+    /// Whether the base of the rotation is stretched if the metadata says so.
+    pub(super) alpha: bool,
     pub(super) norm_weights: bool,
     /// How `RoPE` pairs dimensions; `None` = the architecture has no `RoPE`.
     pub(super) rotation: Option<Rotation>,
@@ -41,6 +63,8 @@ pub(super) struct Row {
     /// Whether the metadata's `YaRN` log multiplier is honoured, and by what it is divided first.
     pub(super) yarn_log_divisor: Option<f32>,
     pub(super) gating: Gating,
+    /// What the metadata may say otherwise about routing.
+    pub(super) routing_keys: RoutingKeys,
     /// Whether chosen experts' weights are normalized; `None` = the metadata says.
     pub(super) normalize_experts: Option<bool>,
     pub(super) weights_first: bool,
@@ -62,6 +86,39 @@ pub(super) enum NormRule {
     RmsIfKey,
 }
 
+/// What the metadata may say about the weights of chosen experts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RoutingKeys {
+    /// Nothing: the gating is the row's, and weights are not scaled.
+    None,
+    /// The gating.
+    Gating,
+    /// The gating, and a scale.
+    GatingAndScale,
+}
+
+/// Over what queries and keys are normalized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HeadNorms {
+    /// As the shapes of the weights say, if there are any.
+    AsShaped,
+    /// Every layer normalizes each head, with weights that all heads share.
+    EachHead,
+    /// Every layer normalizes all heads at once.
+    AllHeads,
+}
+
+/// Where layers have norms. A norm is known by its tensor, so a missing tensor must not pass for a missing norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NormPlaces {
+    /// Before each half; parallel halves may share one.
+    Before,
+    /// After each half.
+    After,
+    /// Before or after each half, or both.
+    Either,
+}
+
 /// The non-linearity of feed-forwards.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ActivationRule {
@@ -76,6 +133,8 @@ pub(super) enum RopeLayers {
     All,
     /// All but every n-th, counted from 1.
     NotEvery(usize),
+    /// All but every n-th, counted from 1, or all if the model has no windows.
+    NotEveryIfWindows(usize),
     /// Only layers with a window.
     Windowed,
     /// Layers with a window, or all if the model has no windows.
@@ -125,6 +184,8 @@ pub(super) enum Windows {
         full_first: bool,
         /// The size if the metadata gives none.
         default_size: Option<usize>,
+        /// Whether the metadata may only say whether there are windows, not their size.
+        fixed_size: bool,
         /// The only number of layers with which models have windows.
         layers: Option<usize>,
         /// Whether windows are chunks.

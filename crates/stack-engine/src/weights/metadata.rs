@@ -156,6 +156,22 @@ impl Value {
         }
     }
 
+    /// Whether the value says nothing: zero, −1 (also without its sign), false, no text, an empty list, or a list of
+    /// such.
+    pub fn is_neutral(&self) -> bool {
+        match self {
+            Self::Unsigned(number) => *number == 0 || *number == u64::from(u32::MAX),
+            Self::Signed(number) => *number == 0 || *number == -1,
+            Self::Float(number) => *number == 0.0 || *number == -1.0,
+            Self::Bool(flag) => !flag,
+            Self::String(text) => text.is_empty(),
+            Self::Array(list) => list.iter().all(Self::is_neutral),
+            Self::Floats(list) => list.iter().all(|&number| number == 0.0),
+            Self::Integers(list) => list.iter().all(|&number| number == 0 || number == -1),
+            Self::Strings(list) => list.is_empty(),
+        }
+    }
+
     /// Names the type, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -168,6 +184,37 @@ impl Value {
             Self::Floats(_) => "an array of numbers",
             Self::Integers(_) => "an array of integers",
             Self::Strings(_) => "an array of strings",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_say_nothing_are_told_from_those_that_do() {
+        for neutral in [
+            Value::Unsigned(0),
+            Value::Unsigned(0xFFFF_FFFF),
+            Value::Signed(-1),
+            Value::Float(0.0),
+            Value::Bool(false),
+            Value::String(Vec::new()),
+            Value::Integers(vec![0, -1]),
+            Value::Floats(vec![0.0]),
+        ] {
+            assert!(neutral.is_neutral(), "{neutral:?}");
+        }
+        for telling in [
+            Value::Unsigned(1),
+            Value::Float(f64::NAN),
+            Value::Bool(true),
+            Value::String(b"x".to_vec()),
+            Value::Integers(vec![0, 1]),
+            Value::Strings(vec![b"a".to_vec()]),
+        ] {
+            assert!(!telling.is_neutral(), "{telling:?}");
         }
     }
 }

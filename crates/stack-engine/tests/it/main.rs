@@ -4,9 +4,11 @@
 
 mod agreement;
 mod answers;
+mod architectures;
 mod book;
 mod hostile;
 mod logits;
+mod mutations;
 mod placements;
 mod ragged;
 mod tiny;

@@ -12,6 +12,12 @@ pub(crate) struct Tiny {
     pub(crate) architecture: &'static str,
     pub(crate) keys: Vec<(&'static str, Key)>,
     pub(crate) tensors: Vec<(String, Vec<usize>)>,
+    /// Numbers under keys that have no architecture's name before them, one for each layer.
+    pub(crate) foreign: Vec<(&'static str, f32)>,
+    /// A tensor of which one element has this value instead of its own.
+    pub(crate) spoiled: Option<(String, f32)>,
+    /// A tensor that has the content of another.
+    pub(crate) copied: Option<(String, String)>,
 }
 
 /// A metadata value.
@@ -28,8 +34,8 @@ pub(crate) enum Key {
 
 pub(crate) const WIDTH: usize = 8;
 pub(crate) const VOCABULARY: usize = 16;
-const INNER: usize = 12;
-const LAYERS: usize = 2;
+pub(crate) const INNER: usize = 12;
+pub(crate) const LAYERS: usize = 2;
 
 impl Tiny {
     /// As Llama: attention and a gated feed-forward in each layer.
@@ -44,7 +50,6 @@ impl Tiny {
             ("rope.scaling.original_context_length", Key::U32(16)),
             ("rope.scaling.attn_factor", Key::F32(1.0)),
             ("rope.scaling.alpha", Key::F32(0.0)),
-            ("attention.clamp_kqv", Key::F32(3.0)),
             ("nextn_predict_layers", Key::U32(0)),
         ];
         Self::new("llama", keys, |layer| [attention(layer), dense(layer)].concat())
@@ -62,20 +67,29 @@ impl Tiny {
             ("rope.dimension_count_swa", Key::U32(4)),
             ("final_logit_softcapping", Key::F32(30.0)),
         ];
-        Self::new("gemma3", keys, |layer| [attention(layer), dense(layer)].concat())
+        Self::new("gemma3", keys, |layer| {
+            let norm = |part: &str| (format!("blk.{layer}.{part}.weight"), vec![WIDTH / 2]);
+            let after = |part: &str| (format!("blk.{layer}.{part}.weight"), vec![WIDTH]);
+            let norms = vec![
+                norm("attn_q_norm"),
+                norm("attn_k_norm"),
+                after("post_attention_norm"),
+                after("post_ffw_norm"),
+            ];
+            [attention(layer), norms, dense(layer)].concat()
+        })
     }
 
     /// As Llama 4: chunked windows and experts.
     pub(crate) fn experts() -> Self {
         let keys = vec![
             ("attention.layer_norm_rms_epsilon", Key::F32(1e-5)),
-            ("attention.sliding_window", Key::U32(2)),
+            ("attention.sliding_window", Key::U32(8192)),
             ("expert_count", Key::U32(4)),
             ("expert_used_count", Key::U32(2)),
             ("expert_gating_func", Key::U32(2)),
             ("expert_group_count", Key::U32(2)),
             ("expert_group_used_count", Key::U32(1)),
-            ("expert_weights_scale", Key::F32(2.0)),
         ];
         Self::new("llama4", keys, |layer| {
             let name = |part: &str| format!("blk.{layer}.{part}.weight");
@@ -138,11 +152,13 @@ impl Tiny {
                 (name("shortconv.conv"), vec![WIDTH, 3]),
                 (name("shortconv.out_proj"), vec![WIDTH, WIDTH]),
             ];
-            [if layer == 0 { convolution } else { attention(layer) }, dense(layer)].concat()
+            let norm = |part: &str| (name(part), vec![WIDTH / 2]);
+            let attention = [attention(layer), vec![norm("attn_q_norm"), norm("attn_k_norm")]].concat();
+            [if layer == 0 { convolution } else { attention }, dense(layer)].concat()
         })
     }
 
-    fn new(
+    pub(crate) fn new(
         architecture: &'static str,
         own_keys: Vec<(&'static str, Key)>,
         layer: impl Fn(usize) -> Vec<(String, Vec<usize>)>,
@@ -161,12 +177,12 @@ impl Tiny {
             ("output.weight".to_owned(), vec![VOCABULARY, WIDTH]),
         ];
         tensors.extend((0..LAYERS).flat_map(layer));
-        Self { architecture, keys, tensors }
+        Self { architecture, keys, tensors, foreign: Vec::new(), spoiled: None, copied: None }
     }
 
-    /// Writes the file and loads the model from it.
-    pub(crate) fn load(&self, context: usize, placement: &Placement) -> Result<Box<dyn Executor>, LoadError> {
-        let mut builder = GgufBuilder::new(self.architecture);
+    /// The file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let mut builder = GgufBuilder::new(self.architecture).text("tokenizer.ggml.model", "none");
         for (key, value) in &self.keys {
             let key = format!("{}.{key}", self.architecture);
             builder = match value {
@@ -179,14 +195,29 @@ impl Tiny {
                 Key::I32s(values) => builder.i32s(&key, values),
             };
         }
-        for (index, (name, shape)) in self.tensors.iter().enumerate() {
-            let values: Vec<f32> = (0..shape.iter().product())
-                .map(|element: usize| ((element * 7 + index * 3) % 11) as f32 / 11.0 - 0.4)
+        for (key, value) in &self.foreign {
+            builder = builder.f32s(key, &[*value; LAYERS]);
+        }
+        for (name, shape) in &self.tensors {
+            let source =
+                self.copied.as_ref().filter(|(copy, _)| copy == name).map_or(name, |(_, source)| source);
+            let seed: usize = source.bytes().map(usize::from).sum();
+            let mut values: Vec<f32> = (0..shape.iter().product())
+                .map(|element: usize| ((element * 7 + seed * 3) % 11) as f32 / 11.0 - 0.4)
                 .collect();
+            if let Some((_, value)) = self.spoiled.as_ref().filter(|(spoiled, _)| spoiled == name) {
+                let middle = values.len() / 2;
+                values[middle] = *value;
+            }
             builder = builder.f32_tensor(name, shape, &values);
         }
+        builder.build()
+    }
+
+    /// Writes the file and loads the model from it.
+    pub(crate) fn load(&self, context: usize, placement: &Placement) -> Result<Box<dyn Executor>, LoadError> {
         let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), builder.build()).unwrap();
+        std::fs::write(file.path(), self.bytes()).unwrap();
         let source = GgufFile::open(file.path())?;
         let spec = DecoderSpec::read(&source)?;
         placement.load(&source, spec, context, &|_, _| {})

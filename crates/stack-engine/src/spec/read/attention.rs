@@ -4,18 +4,27 @@ use super::keys::COUNT_MAX;
 use super::{Model, Reader};
 use crate::spec::row::{Alibi, AttentionScale, RopeLayers, Softcap, TemperatureRule, Windows};
 use crate::spec::{AttentionSpec, LatentSpec, Mixer, Rotation, Temperature, Window};
-use crate::weights::LoadError;
+use crate::weights::{LoadError, Value};
 
 impl Reader<'_> {
     pub(super) fn mixer(&self, layer: usize, model: &Model) -> Result<Mixer, LoadError> {
-        if self.has(layer, "shortconv.conv") {
+        let heads = self.per_layer("attention.head_count", layer)?;
+        let kv_heads = self.per_layer("attention.head_count_kv", layer)?;
+        let is_convolution = self.has(layer, "shortconv.conv");
+        if (is_convolution || matches!(self.row.windows, Windows::Every))
+            && let Some(flag) = self.per_layer("attention.recurrent_layers", layer)?
+            && (flag != 0) != is_convolution
+            && self.list("attention.recurrent_layers")?.is_some_and(|flags| flags.len() > 1)
+        {
+            let problem = format!("says {flag} of layer {layer}, but its tensors say otherwise");
+            return Err(self.wrong("attention.recurrent_layers", problem));
+        }
+        if is_convolution {
             return Ok(Mixer::ShortConvolution { taps: self.required("shortconv.l_cache")? });
         }
         if self.has(layer, "attn_kv_a_mqa") {
             return Ok(Mixer::Latent(self.latent(layer)?));
         }
-        let heads = self.per_layer("attention.head_count", layer)?;
-        let kv_heads = self.per_layer("attention.head_count_kv", layer)?;
         match (heads, kv_heads) {
             (Some(0), _) if self.row.pruned_layers => Ok(Mixer::None),
             (_, Some(0)) if self.row.pruned_layers => Ok(Mixer::Linear),
@@ -66,11 +75,15 @@ impl Reader<'_> {
             window,
             softcap: self.softcap(self.row.attention_softcap, "attn_logit_softcapping")?,
             alibi_max,
-            clamp: self.positive("attention.clamp_kqv")?,
+            clamp: if self.row.clamp { self.positive("attention.clamp_kqv")? } else { None },
             qk_norm_last: self.row.qk_norm_last,
             qk_norm_weightless: self.row.qk_norm_weightless && rope.is_some(),
             gate: self.has(layer, "attn_gate").then_some(self.row.gate),
-            output_scale: self.positive("attention.value_scale")?.unwrap_or(1.0),
+            output_scale: if self.row.value_scale {
+                self.positive("attention.value_scale")?.unwrap_or(1.0)
+            } else {
+                1.0
+            },
             temperature: self.temperature(model, rope.is_some())?,
             rope,
         })
@@ -112,6 +125,7 @@ impl Reader<'_> {
         Ok(match self.row.rope_layers {
             RopeLayers::All => true,
             RopeLayers::NotEvery(step) => !(layer + 1).is_multiple_of(step),
+            RopeLayers::NotEveryIfWindows(step) => !(layer + 1).is_multiple_of(step) || !model.has_windows(),
             RopeLayers::Windowed => windowed,
             RopeLayers::WindowedIfAny => windowed || !model.has_windows(),
             RopeLayers::AfterFirstOf(period) => !layer.is_multiple_of(period) || !model.has_windows(),
@@ -191,22 +205,44 @@ impl Reader<'_> {
 
     /// The window of each layer.
     pub(super) fn windows(&self, layers: usize) -> Result<Vec<Option<Window>>, LoadError> {
-        let found = self.integer("attention.sliding_window")?;
-        let size = found.filter(|&size| size > 0);
-        let Windows::Pattern { period, full_first, default_size, layers: only, chunked, .. } =
-            self.row.windows
-        else {
-            let size = if matches!(self.row.windows, Windows::Every) { size } else { None };
-            return Ok(vec![size.map(Window::Sliding); layers]);
+        let none = || Ok(vec![None; layers]);
+        let (period, full_first, default_size, fixed_size, only, chunked) = match self.row.windows {
+            Windows::Never => return self.explicit_windows(layers),
+            Windows::Every => {
+                let size = self.integer("attention.sliding_window")?.filter(|&size| size > 0);
+                let flags = self.list("attention.sliding_window_pattern")?.unwrap_or_default();
+                if size.is_some()
+                    && flags.iter().enumerate().any(|(layer, &flag)| flag == 0 && self.attends(layer))
+                {
+                    let problem = format!("excepts layers, but all of {} have windows", self.architecture);
+                    return Err(self.wrong("attention.sliding_window_pattern", problem));
+                }
+                return Ok(vec![size.map(Window::Sliding); layers]);
+            }
+            Windows::Pattern {
+                period, full_first, default_size, fixed_size, layers: only, chunked, ..
+            } => (period, full_first, default_size, fixed_size, only, chunked),
         };
         if only.is_some_and(|only| only != layers) {
-            return Ok(vec![None; layers]);
+            return none();
+        }
+        let found = self.integer("attention.sliding_window")?;
+        let size = found.filter(|&size| size > 0);
+        if fixed_size
+            && let (Some(size), Some(only)) = (size, default_size)
+            && size != only
+        {
+            let problem = format!("{size} is not {only}, the only size that {} has", self.architecture);
+            return Err(self.wrong("attention.sliding_window", problem));
         }
         // A size of zero says that there are no windows; only a missing one has a default.
         let size = if found.is_some() { size } else { default_size };
-        let Some(size) = size else { return Ok(vec![None; layers]) };
+        let Some(size) = size else { return none() };
         let window = if chunked { Window::Chunked(size) } else { Window::Sliding(size) };
         let pattern = self.list("attention.sliding_window_pattern")?;
+        if let Some(flags) = pattern.as_deref().filter(|flags| flags.len() != 1) {
+            self.check_flags(flags, layers)?;
+        }
         let is_windowed = |layer: usize| match pattern.as_deref() {
             Some([period]) => match usize::try_from(*period) {
                 Ok(0) => true,
@@ -217,6 +253,36 @@ impl Reader<'_> {
             None => is_windowed(layer, period, full_first),
         };
         Ok((0..layers).map(|layer| is_windowed(layer).then_some(window)).collect())
+    }
+}
+
+impl Reader<'_> {
+    /// The windows of an architecture that knows none by itself: those of a model whose metadata gives both the size
+    /// and a flag for every layer. (llama.cpp reads neither; this is how the readers of `config.json` say it.)
+    fn explicit_windows(&self, layers: usize) -> Result<Vec<Option<Window>>, LoadError> {
+        let key = self.key("attention.sliding_window_pattern");
+        let is_explicit =
+            |value: &Value| matches!(value, Value::Integers(flags) if flags.iter().any(|&flag| flag != 0));
+        if !self.ledger.peek(&key).is_some_and(is_explicit) {
+            return Ok(vec![None; layers]);
+        }
+        let flags = self.list("attention.sliding_window_pattern")?.unwrap_or_default();
+        self.check_flags(&flags, layers)?;
+        let size = self.required("attention.sliding_window")?;
+        Ok(flags.iter().take(layers).map(|&flag| (flag != 0).then_some(Window::Sliding(size))).collect())
+    }
+
+    fn attends(&self, layer: usize) -> bool {
+        self.has(layer, "attn_q") || self.has(layer, "attn_qkv")
+    }
+
+    fn check_flags(&self, flags: &[i64], layers: usize) -> Result<(), LoadError> {
+        let name = "attention.sliding_window_pattern";
+        self.check_length(name, flags.len())?;
+        if flags.len() < layers {
+            return Err(self.wrong(name, format!("has {} values for {layers} layers", flags.len())));
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::keys::COUNT_MAX;
+use crate::spec::row::RoutingKeys;
 use crate::spec::{ExpertGroups, ExpertsSpec, Gating};
 use crate::weights::LoadError;
 
@@ -13,7 +14,7 @@ impl Reader<'_> {
             return Err(self.wrong("expert_used_count", format!("{used} of {count} experts cannot be used")));
         }
         let router = format!("blk.{layer}.ffn_gate_inp.weight");
-        if self.source.tensor(&router).is_some_and(|tensor| tensor.shape.first() != Some(&count)) {
+        if self.tensors.tensor(&router).is_some_and(|tensor| tensor.shape.first() != Some(&count)) {
             return Err(LoadError::new(router, format!("does not have the {count} rows of expert_count")));
         }
         let gating = match self.integer("expert_gating_func")?.unwrap_or(0) {
@@ -24,6 +25,11 @@ impl Reader<'_> {
             4 => Gating::SqrtSoftplus,
             other => return Err(self.wrong("expert_gating_func", format!("{other} is not a known function"))),
         };
+        if self.row.routing_keys == RoutingKeys::None && gating != self.row.gating {
+            let problem =
+                format!("says {gating:?}, but experts of {} are gated otherwise", self.architecture);
+            return Err(self.wrong("expert_gating_func", problem));
+        }
         Ok(ExpertsSpec {
             count,
             used,
@@ -33,7 +39,10 @@ impl Reader<'_> {
                 Some(normalize) => normalize,
                 None => self.flag("expert_weights_norm")?.unwrap_or(false),
             },
-            scale: self.positive("expert_weights_scale")?.unwrap_or(1.0),
+            scale: match self.row.routing_keys {
+                RoutingKeys::GatingAndScale => self.positive("expert_weights_scale")?.unwrap_or(1.0),
+                RoutingKeys::Gating | RoutingKeys::None => 1.0,
+            },
             groups: self.groups(count)?,
             weights_first: self.row.weights_first,
             routed_early: self.row.routed_early,

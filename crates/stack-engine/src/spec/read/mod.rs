@@ -3,16 +3,18 @@
 mod attention;
 mod experts;
 mod keys;
+mod parts;
 mod rope;
+mod stated;
 
 use self::keys::{COUNT_MAX, bad_key};
 use super::row::{ActivationRule, EmbeddingScale, LogitScale, NormRule, ResidualRule, ResidualScale, Row};
-use super::rows::row;
+use super::rows::{may_have_experts, row};
 use super::{
     Activation, CompanionScales, DecoderSpec, FeedForward, LayerSpec, Norm, NormKind, Residual, Window,
     Xielu, known_architectures,
 };
-use crate::weights::{LoadError, WeightSource};
+use crate::weights::{Ledger, LoadError, WeightSource};
 
 impl DecoderSpec {
     /// Reads the spec of a model.
@@ -22,30 +24,39 @@ impl DecoderSpec {
     /// Names the metadata key or tensor that is missing, contradicts another or asks for something that this program
     /// does not do; an unknown architecture lists the known ones.
     pub fn read(source: &dyn WeightSource) -> Result<Self, LoadError> {
-        let metadata = source.metadata();
-        match metadata.text("general.type").map_err(bad_key)? {
+        let ledger = Ledger::new(source.metadata());
+        match ledger.ask("general.type").text("general.type").map_err(bad_key)? {
             None | Some("model") => {}
             Some(other) => {
                 return Err(LoadError::new("general.type", format!("{other:?} is not a model that can run")));
             }
         }
-        let architecture = metadata.text("general.architecture").map_err(bad_key)?.ok_or_else(|| {
-            LoadError::new("general.architecture", "the file does not name its architecture")
-        })?;
+        let key = "general.architecture";
+        let architecture = ledger
+            .ask(key)
+            .text(key)
+            .map_err(bad_key)?
+            .ok_or_else(|| LoadError::new(key, "the file does not name its architecture"))?;
         let row = row(architecture).ok_or_else(|| {
             LoadError::new(
                 format!("architecture {architecture:?}"),
                 format!("is not known here; known are {}", known_architectures().join(", ")),
             )
         })?;
-        let reader = Reader { source, architecture, row };
+        let reader = Reader { tensors: source, ledger, architecture, row };
         reader.refuse_what_is_not_done()?;
-        reader.decoder()
+        let spec = reader.decoder()?;
+        reader.check_parts(&spec)?;
+        reader.check_stated(&spec)?;
+        reader.refuse_unasked(&spec)?;
+        Ok(spec)
     }
 }
 
 struct Reader<'a> {
-    source: &'a dyn WeightSource,
+    /// Only the names and shapes of tensors are looked at.
+    tensors: &'a dyn WeightSource,
+    ledger: Ledger<'a>,
     architecture: &'a str,
     row: &'static Row,
 }
@@ -73,7 +84,8 @@ impl Reader<'_> {
             return Err(self.wrong("num_loops", "layers that run several times are not supported".to_owned()));
         }
         for name in ["swiglu_clamp_exp", "swiglu_clamp_shexp"] {
-            let limits = self.source.metadata().floats(&self.key(name)).map_err(bad_key)?;
+            let key = self.key(name);
+            let limits = self.ledger.ask(&key).floats(&key).map_err(bad_key)?;
             if limits.is_some_and(|limits| limits.iter().any(|&limit| limit != 0.0)) {
                 return Err(self.wrong(name, "clamped SwiGLU is not supported here".to_owned()));
             }
@@ -84,7 +96,7 @@ impl Reader<'_> {
     fn decoder(&self) -> Result<DecoderSpec, LoadError> {
         let embedding = self.required("embedding_length")?;
         let blocks = self.required("block_count")?;
-        if blocks > COUNT_MAX || blocks > self.source.tensors().len() {
+        if blocks > COUNT_MAX || blocks > self.tensors.tensors().len() {
             return Err(self.wrong("block_count", format!("there are no tensors for {blocks} layers")));
         }
         let predictors = self.integer("nextn_predict_layers")?.unwrap_or(0);
@@ -94,7 +106,7 @@ impl Reader<'_> {
             .ok_or_else(|| self.wrong("block_count", format!("{blocks} leaves no layer to run")))?;
         let vocabulary = ["output.weight", "token_embd.weight"]
             .iter()
-            .find_map(|name| self.source.tensor(name))
+            .find_map(|name| self.tensors.tensor(name))
             .and_then(|tensor| tensor.shape.first().copied())
             .ok_or_else(|| LoadError::new("token_embd.weight", "the tensor is missing"))?;
         let model = Model { embedding, layers: layer_count, windows: self.windows(layer_count)? };
@@ -132,21 +144,26 @@ impl Reader<'_> {
             },
             ignored: self.row.ignored,
             layers,
+            predictors,
         })
     }
 
     fn logit_scale(&self, embedding: usize) -> Result<f32, LoadError> {
-        let found = self.positive("logit_scale")?;
+        let found = || self.positive("logit_scale");
         Ok(match self.row.logit_scale {
             LogitScale::One => 1.0,
-            LogitScale::Multiply(scale) => found.unwrap_or(scale),
-            LogitScale::Divide => 1.0 / found.unwrap_or(1.0),
-            LogitScale::DivideByWidthOver(base) => 1.0 / found.unwrap_or(embedding as f32 / base),
+            LogitScale::Multiply(scale) => found()?.unwrap_or(scale),
+            LogitScale::Divide => 1.0 / found()?.unwrap_or(1.0),
+            LogitScale::DivideByWidthOver(base) => 1.0 / found()?.unwrap_or(embedding as f32 / base),
         })
     }
 
     fn layer(&self, layer: usize, model: &Model) -> Result<LayerSpec, LoadError> {
         let side = self.has(layer, "ffn_norm_exps");
+        if self.has(layer, "ffn_gate_inp") && !may_have_experts(self.architecture) {
+            let problem = format!("{} has no experts that are known here", self.architecture);
+            return Err(LoadError::new(format!("blk.{layer}.ffn_gate_inp.weight"), problem));
+        }
         let feed_forward = if self.has(layer, "ffn_gate_inp") && !side {
             FeedForward::Experts(self.experts(layer)?)
         } else if self.has(layer, "ffn_up") {
@@ -201,7 +218,11 @@ impl Reader<'_> {
             NormKind::Rms => rms,
             NormKind::Layer => layer,
         };
-        Ok(Norm { kind, epsilon: self.number(key)?.unwrap_or(1e-5), weighted: self.row.norm_weights })
+        let epsilon = self.number(key)?.ok_or_else(|| self.wrong(key, "is missing".to_owned()))?;
+        if epsilon < 0.0 {
+            return Err(self.wrong(key, format!("{epsilon} is negative")));
+        }
+        Ok(Norm { kind, epsilon, weighted: self.row.norm_weights })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Fast kernels read the blocks directly; this is what they are compared with, and what runs where there is none. A
 //! type is one function from the bytes of a block to its elements, so that no index can be wrong.
 
+mod finite;
 mod fp4;
 mod grids;
 mod iq1;
@@ -18,6 +19,8 @@ use half::f16;
 use rayon::prelude::*;
 
 use super::{LoadError, TensorType};
+
+pub use finite::first_not_finite;
 
 /// Turns the blocks of a tensor into elements.
 ///

@@ -15,10 +15,80 @@ pub(super) struct Family {
     pub(super) post_attention: &'static str,
     /// Whether the weights of norms are stored less one.
     pub(super) norms_less_one: bool,
-    /// Whether an output matrix is to be ignored, because the embeddings are always used.
-    pub(super) always_tied: bool,
+    /// Whether the embeddings are also the output matrix where the configuration does not say.
+    pub(super) tied: bool,
+    /// The non-linearity of feed-forwards.
+    pub(super) activation: ActivationNames,
+    /// Which matrices have biases, and which settings say so.
+    pub(super) biases: &'static [Bias],
+    /// Which layers see only a window.
+    pub(super) windows: WindowSettings,
+    /// The base of the rotation where the configuration does not say; families without rotation do not ask.
+    pub(super) rope_base: f64,
+    /// The part of a head that is rotated where the configuration does not say; `None` = it cannot say otherwise.
+    pub(super) rope_part: Option<f64>,
     /// The metadata that only this family has.
     pub(super) extra: Option<Extra>,
+}
+
+/// Names of the non-linearity that is computed; the first is what a configuration means that does not say.
+pub(super) type ActivationNames = &'static [&'static str];
+
+const SILU: ActivationNames = &["silu", "swish"];
+/// All are computed by the tangent, as in llama.cpp; the exact form differs in the fourth digit.
+const GELU: ActivationNames = &["gelu_new", "gelu", "gelu_fast", "gelu_pytorch_tanh", "gelu_python"];
+const RELU2: ActivationNames = &["relu2"];
+
+/// Some matrices of every layer that have biases, or not, together.
+pub(super) struct Bias {
+    /// The setting that says so; `None` = no setting does.
+    pub(super) setting: Option<&'static str>,
+    /// What is so where no setting says otherwise.
+    pub(super) default: bool,
+    /// How the names of the matrices end.
+    pub(super) matrices: &'static [&'static str],
+}
+
+const fn bias(setting: &'static str, default: bool, matrices: &'static [&'static str]) -> Bias {
+    Bias { setting: Some(setting), default, matrices }
+}
+
+const fn always(matrices: &'static [&'static str]) -> Bias {
+    Bias { setting: None, default: true, matrices }
+}
+
+const fn never(matrices: &'static [&'static str]) -> Bias {
+    Bias { setting: None, default: false, matrices }
+}
+
+const QKV: &[&str] = &["q_proj", "k_proj", "v_proj", "qkv_proj"];
+const OUT: &[&str] = &["o_proj"];
+const ATTENTION: &[&str] = &["q_proj", "k_proj", "v_proj", "qkv_proj", "o_proj"];
+const MLP: &[&str] = &["gate_proj", "up_proj", "down_proj", "gate_up_proj", "fc1", "fc2"];
+const ALL: &[&str] =
+    &["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "c_fc", "c_proj"];
+
+const NO_BIASES: &[Bias] = &[never(ATTENTION), never(MLP)];
+const FLAGGED: &[Bias] = &[bias("attention_bias", false, ATTENTION), bias("mlp_bias", false, MLP)];
+const FLAGGED_ATTENTION: &[Bias] = &[bias("attention_bias", false, ATTENTION), never(MLP)];
+
+/// How a configuration says which layers see only a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WindowSettings {
+    /// There are none.
+    None,
+    /// All, if `sliding_window` is set; of this many tokens if it is not there.
+    All(Option<usize>),
+    /// Where `use_sliding_window` says so, those from `max_window_layers` on.
+    Upper,
+    /// Where `use_sliding_window` says so, those without rotation.
+    Unrotated,
+    /// Where `use_sliding_window` says so, all.
+    Flagged,
+    /// As `layer_types` says, or all but each n-th; of this many tokens if `sliding_window` is not there.
+    Pattern { period: usize, size: usize },
+    /// As the row before, where `sliding_window` is set.
+    PatternIfSet { period: usize },
 }
 
 /// How the matrices of a family differ from GGUF's.
@@ -40,63 +110,204 @@ const PLAIN: Family = Family {
     layout: Layout::Same,
     post_attention: "ffn_norm",
     norms_less_one: false,
-    always_tied: false,
+    tied: false,
+    activation: SILU,
+    biases: NO_BIASES,
+    windows: WindowSettings::None,
+    rope_base: 10_000.0,
+    rope_part: None,
     extra: None,
 };
 
-const GEMMA: Family =
-    Family { post_attention: "post_attention_norm", norms_less_one: true, always_tied: true, ..PLAIN };
+const GEMMA: Family = Family {
+    post_attention: "post_attention_norm",
+    norms_less_one: true,
+    tied: true,
+    activation: &["gelu_pytorch_tanh"],
+    biases: FLAGGED_ATTENTION,
+    ..PLAIN
+};
 
-const LLAMA: Family = Family { layout: Layout::RotatedHalves, extra: Some(keys::llama), ..PLAIN };
+const LLAMA: Family =
+    Family { layout: Layout::RotatedHalves, biases: FLAGGED, extra: Some(keys::llama), ..PLAIN };
+
+const MISTRAL: Family = Family { arch: "llama", biases: NO_BIASES, ..LLAMA };
+
+const QWEN: Family = Family { windows: WindowSettings::Upper, biases: FLAGGED_ATTENTION, ..PLAIN };
+
+/// The biases of queries, keys and values have no setting.
+const QWEN2_BIASES: &[Bias] = &[always(QKV), never(OUT), never(MLP)];
 
 const FAMILIES: &[Family] = &[
+    Family { classes: &["LlamaForCausalLM", "LlamaModel"], arch: "llama", ..LLAMA },
+    Family { classes: &["MistralForCausalLM"], windows: WindowSettings::All(Some(4096)), ..MISTRAL },
     Family {
-        classes: &[
-            "LlamaForCausalLM",
-            "LlamaModel",
-            "MistralForCausalLM",
-            "MixtralForCausalLM",
-            "InternLM3ForCausalLM",
-        ],
-        arch: "llama",
+        classes: &["MixtralForCausalLM"],
+        windows: WindowSettings::All(None),
+        rope_base: 1e6,
+        ..MISTRAL
+    },
+    Family {
+        classes: &["InternLM3ForCausalLM"],
+        biases: &[bias("qkv_bias", false, QKV), bias("bias", false, OUT), bias("bias", false, MLP)],
+        ..MISTRAL
+    },
+    Family {
+        classes: &["SmolLM3ForCausalLM"],
+        arch: "smollm3",
+        tied: true,
+        windows: WindowSettings::Unrotated,
+        rope_base: 2e6,
+        extra: Some(keys::smollm3),
         ..LLAMA
     },
-    Family { classes: &["SmolLM3ForCausalLM"], arch: "smollm3", ..LLAMA },
-    Family { classes: &["ArceeForCausalLM"], arch: "arcee", ..LLAMA },
+    Family { classes: &["ArceeForCausalLM"], arch: "arcee", activation: RELU2, ..LLAMA },
     Family { classes: &["GraniteForCausalLM"], arch: "granite", extra: Some(keys::granite), ..LLAMA },
-    Family { classes: &["MiniCPMForCausalLM"], arch: "minicpm", extra: Some(keys::minicpm), ..LLAMA },
-    Family { classes: &["Qwen2ForCausalLM", "Qwen2Model"], arch: "qwen2", ..PLAIN },
-    Family { classes: &["Qwen2MoeForCausalLM"], arch: "qwen2moe", extra: Some(keys::qwen_moe), ..PLAIN },
-    Family { classes: &["Qwen3ForCausalLM", "Qwen3Model"], arch: "qwen3", ..PLAIN },
-    Family { classes: &["Qwen3MoeForCausalLM"], arch: "qwen3moe", extra: Some(keys::qwen_moe), ..PLAIN },
-    Family { classes: &["GemmaForCausalLM"], arch: "gemma", post_attention: "ffn_norm", ..GEMMA },
-    Family { classes: &["Gemma2ForCausalLM"], arch: "gemma2", extra: Some(keys::gemma2), ..GEMMA },
+    Family {
+        classes: &["MiniCPMForCausalLM"],
+        arch: "minicpm",
+        tied: true,
+        biases: FLAGGED_ATTENTION,
+        extra: Some(keys::minicpm),
+        ..LLAMA
+    },
+    Family { classes: &["Qwen2ForCausalLM", "Qwen2Model"], arch: "qwen2", biases: QWEN2_BIASES, ..QWEN },
+    Family {
+        classes: &["Qwen2MoeForCausalLM"],
+        arch: "qwen2moe",
+        biases: &[bias("qkv_bias", true, QKV), never(OUT), never(MLP)],
+        extra: Some(keys::qwen2_moe),
+        ..QWEN
+    },
+    Family { classes: &["Qwen3ForCausalLM", "Qwen3Model"], arch: "qwen3", ..QWEN },
+    Family {
+        classes: &["Qwen3MoeForCausalLM"],
+        arch: "qwen3moe",
+        windows: WindowSettings::Flagged,
+        extra: Some(keys::qwen3_moe),
+        ..QWEN
+    },
+    Family {
+        classes: &["GemmaForCausalLM"],
+        arch: "gemma",
+        post_attention: "ffn_norm",
+        // Its first configurations say `gelu`, and always meant the tangent.
+        activation: &["gelu_pytorch_tanh", "gelu"],
+        ..GEMMA
+    },
+    Family {
+        classes: &["Gemma2ForCausalLM"],
+        arch: "gemma2",
+        windows: WindowSettings::Pattern { period: 2, size: 4096 },
+        extra: Some(keys::gemma2),
+        ..GEMMA
+    },
     Family {
         classes: &["Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"],
         arch: "gemma3",
+        windows: WindowSettings::Pattern { period: 6, size: 4096 },
+        rope_base: 1e6,
         extra: Some(keys::gemma3),
         ..GEMMA
     },
-    Family { classes: &["Phi3ForCausalLM"], arch: "phi3", extra: Some(keys::phi3), ..PLAIN },
-    Family { classes: &["PhiForCausalLM"], arch: "phi2", extra: Some(keys::phi2), ..PLAIN },
     Family {
-        classes: &["Olmo2ForCausalLM", "Olmo3ForCausalLM"],
-        arch: "olmo2",
-        post_attention: "post_attention_norm",
-        extra: Some(keys::olmo2),
+        classes: &["Phi3ForCausalLM"],
+        arch: "phi3",
+        windows: WindowSettings::All(None),
+        rope_part: Some(1.0),
+        extra: Some(keys::phi3),
         ..PLAIN
     },
-    Family { classes: &["OlmoForCausalLM"], arch: "olmo", extra: Some(keys::olmo), ..LLAMA },
-    Family { classes: &["OlmoeForCausalLM"], arch: "olmoe", ..PLAIN },
-    Family { classes: &["Starcoder2ForCausalLM"], arch: "starcoder2", ..PLAIN },
-    Family { classes: &["Glm4ForCausalLM"], arch: "glm4", extra: Some(keys::glm4), ..PLAIN },
-    Family { classes: &["StableLmForCausalLM"], arch: "stablelm", extra: Some(keys::stablelm), ..PLAIN },
-    Family { classes: &["CohereForCausalLM"], arch: "command-r", extra: Some(keys::command_r), ..PLAIN },
-    Family { classes: &["Cohere2ForCausalLM"], arch: "cohere2", extra: Some(keys::cohere2), ..PLAIN },
+    Family {
+        classes: &["PhiForCausalLM"],
+        arch: "phi2",
+        activation: GELU,
+        biases: &[always(&["q_proj", "k_proj", "v_proj", "self_attn.dense"]), always(MLP)],
+        rope_part: Some(0.5),
+        extra: Some(keys::phi2),
+        ..PLAIN
+    },
+    Family {
+        classes: &["Olmo2ForCausalLM"],
+        arch: "olmo2",
+        post_attention: "post_attention_norm",
+        biases: FLAGGED_ATTENTION,
+        ..PLAIN
+    },
+    Family {
+        classes: &["Olmo3ForCausalLM"],
+        arch: "olmo2",
+        post_attention: "post_attention_norm",
+        biases: FLAGGED_ATTENTION,
+        windows: WindowSettings::Pattern { period: 4, size: 4096 },
+        rope_base: 5e5,
+        ..PLAIN
+    },
+    Family {
+        classes: &["OlmoForCausalLM"],
+        arch: "olmo",
+        biases: FLAGGED_ATTENTION,
+        extra: Some(keys::olmo),
+        ..LLAMA
+    },
+    Family {
+        classes: &["OlmoeForCausalLM"],
+        arch: "olmoe",
+        biases: FLAGGED_ATTENTION,
+        extra: Some(keys::olmoe),
+        ..PLAIN
+    },
+    Family {
+        classes: &["Starcoder2ForCausalLM"],
+        arch: "starcoder2",
+        tied: true,
+        activation: GELU,
+        biases: &[bias("use_bias", true, ALL)],
+        windows: WindowSettings::All(None),
+        ..PLAIN
+    },
+    Family {
+        classes: &["Glm4ForCausalLM"],
+        arch: "glm4",
+        biases: &[bias("attention_bias", true, QKV), never(OUT), never(MLP)],
+        rope_part: Some(0.5),
+        extra: Some(keys::glm4),
+        ..PLAIN
+    },
+    Family {
+        classes: &["StableLmForCausalLM"],
+        arch: "stablelm",
+        biases: &[bias("use_qkv_bias", false, QKV), never(OUT), never(MLP)],
+        rope_part: Some(0.25),
+        extra: Some(keys::stablelm),
+        ..PLAIN
+    },
+    Family {
+        classes: &["CohereForCausalLM"],
+        arch: "command-r",
+        tied: true,
+        biases: FLAGGED_ATTENTION,
+        rope_base: 5e5,
+        extra: Some(keys::command_r),
+        ..PLAIN
+    },
+    Family {
+        classes: &["Cohere2ForCausalLM"],
+        arch: "cohere2",
+        tied: true,
+        biases: FLAGGED_ATTENTION,
+        windows: WindowSettings::Pattern { period: 4, size: 4096 },
+        rope_part: Some(1.0),
+        extra: Some(keys::cohere2),
+        ..PLAIN
+    },
     Family {
         classes: &["NemotronForCausalLM"],
         arch: "nemotron",
         norms_less_one: true,
+        activation: RELU2,
+        biases: FLAGGED,
+        rope_part: Some(0.5),
         extra: Some(keys::nemotron),
         ..PLAIN
     },
@@ -104,20 +315,39 @@ const FAMILIES: &[Family] = &[
         classes: &["SeedOssForCausalLM"],
         arch: "seed_oss",
         post_attention: "post_attention_norm",
+        biases: &[
+            bias("attention_bias", true, QKV),
+            bias("attention_out_bias", false, OUT),
+            bias("mlp_bias", false, MLP),
+        ],
         ..PLAIN
     },
     Family {
         classes: &["Exaone4ForCausalLM"],
         arch: "exaone4",
         post_attention: "post_attention_norm",
+        windows: WindowSettings::PatternIfSet { period: 4 },
         extra: Some(keys::exaone4),
         ..PLAIN
     },
-    Family { classes: &["Ernie4_5_ForCausalLM", "Ernie4_5ForCausalLM"], arch: "ernie4_5", ..PLAIN },
+    Family {
+        classes: &["Ernie4_5_ForCausalLM", "Ernie4_5ForCausalLM"],
+        arch: "ernie4_5",
+        tied: true,
+        biases: &[bias("use_bias", false, ALL)],
+        rope_base: 5e5,
+        ..PLAIN
+    },
     Family {
         classes: &["GPTNeoXForCausalLM"],
         arch: "gptneox",
         layout: Layout::FusedByHead,
+        activation: GELU,
+        biases: &[
+            bias("attention_bias", true, &["query_key_value", "attention.dense"]),
+            always(&["dense_h_to_4h", "dense_4h_to_h"]),
+        ],
+        rope_part: Some(0.25),
         extra: Some(keys::gptneox),
         ..PLAIN
     },
@@ -125,6 +355,9 @@ const FAMILIES: &[Family] = &[
         classes: &["GPT2LMHeadModel"],
         arch: "gpt2",
         layout: Layout::Transposed,
+        tied: true,
+        activation: GELU,
+        biases: &[always(&["c_attn", "c_proj", "c_fc"])],
         extra: Some(keys::gpt2),
         ..PLAIN
     },
@@ -168,9 +401,6 @@ pub(super) fn target(family: &Family, name: &str) -> Result<Option<Target>, ()> 
         return Err(());
     }
     let Some(layer) = stem.strip_prefix("layers.").or_else(|| stem.strip_prefix("h.")) else {
-        if family.always_tied && stem == "lm_head" {
-            return Ok(None);
-        }
         let (_, to) = MODEL.iter().find(|(from, _)| *from == stem).ok_or(())?;
         return Ok(Some(Target { name: format!("{to}.{kind}"), part: None }));
     };
@@ -318,7 +548,6 @@ mod tests {
 
     #[test]
     fn what_is_not_needed_is_left_and_what_is_not_known_is_refused() {
-        assert_eq!(name("gemma", "lm_head.weight"), None);
         assert_eq!(name("gpt2", "h.0.attn.bias"), None);
         assert_eq!(name("llama", "model.layers.0.self_attn.rotary_emb.inv_freq"), None);
         assert_eq!(name("gemma3", "vision_tower.encoder.layers.0.mlp.fc1.weight"), None);

@@ -9,11 +9,15 @@ mod config;
 mod dir;
 mod family;
 mod header;
+mod irrelevant;
 mod keys;
 mod model;
 mod plan;
 mod recipe;
 mod rope;
+mod settings;
+mod windows;
 
 pub use dir::SafeTensorsDir;
+pub(crate) use irrelevant::setting as irrelevant_setting;
 pub use model::SafeTensorsModel;

@@ -9,7 +9,7 @@ use super::config::Config;
 use super::family::Family;
 use super::recipe::Recipe;
 use super::rope::Rope;
-use super::{keys, plan};
+use super::{keys, plan, settings};
 
 /// A model in a `SafeTensors` directory, under GGUF's names.
 #[derive(Debug)]
@@ -46,7 +46,11 @@ impl SafeTensorsModel {
         let family = Family::of(&config)?;
         let rope = Rope::new(&config)?;
         let metadata = keys::metadata(dir.files().path(), family, &config, &rope)?;
+        settings::check(&dir, family, &config)?;
         let recipes = plan::plan(&dir, family, &config, &rope)?;
+        config.excuse(&["architectures"]);
+        rope.refuse_unasked()?;
+        config.refuse_unasked()?;
         let tensors: Vec<TensorInfo> = recipes.iter().map(|recipe| recipe.info.clone()).collect();
         let by_name = tensors.iter().enumerate().map(|(index, info)| (info.name.clone(), index)).collect();
         Ok(Self { dir, metadata, tensors, recipes, by_name })
@@ -88,7 +92,12 @@ impl WeightSource for SafeTensorsModel {
 
 fn quantization<'a>(config: &Config<'a>) -> Result<Option<&'a str>, LoadError> {
     let Some(settings) = config.object(&["quantization_config"])? else { return Ok(None) };
-    Ok(Some(Config::of(Some(settings)).text(&["quant_method"])?.unwrap_or("an unnamed method")))
+    Ok(Some(
+        config
+            .part("quantization_config.", Some(settings))
+            .text(&["quant_method"])?
+            .unwrap_or("an unnamed method"),
+    ))
 }
 
 #[cfg(test)]
@@ -169,6 +178,7 @@ mod tests {
             "hidden_size": 16, "intermediate_size": 4, "num_hidden_layers": 1, "vocab_size": 3,
             "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64,
             "rms_norm_eps": 1e-5, "rope_theta": 500_000.0, "bos_token_id": 1, "eos_token_id": [2, 0],
+            "tie_word_embeddings": true,
         });
         config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         config
@@ -259,8 +269,11 @@ mod tests {
     fn qwen2_keeps_its_rows_its_types_and_its_biases() {
         let tensors = dense(Tensors::default())
             .with("model.layers.0.self_attn.q_proj.bias", &[16])
+            .with("model.layers.0.self_attn.k_proj.bias", &[8])
+            .with("model.layers.0.self_attn.v_proj.bias", &[8])
             .with("lm_head.weight", &[3, 16]);
-        let (_dir, model) = tensors.open(&config("Qwen2ForCausalLM", &json!({})), Dtype::BF16).unwrap();
+        let config = config("Qwen2ForCausalLM", &json!({"tie_word_embeddings": false}));
+        let (_dir, model) = tensors.open(&config, Dtype::BF16).unwrap();
         assert_eq!(model.metadata().text("general.architecture").unwrap(), Some("qwen2"));
         assert_eq!(model.tensor("blk.0.attn_q.weight").unwrap().ty, Ok(TensorType::BF16));
         let expected = tensors.values("model.layers.0.self_attn.q_proj.weight");
@@ -300,11 +313,10 @@ mod tests {
 
     #[test]
     fn gemma_norms_get_their_one_and_its_output_is_the_embedding() {
-        let tensors = dense(Tensors::default())
-            .with("model.layers.0.pre_feedforward_layernorm.weight", &[16])
-            .with("lm_head.weight", &[3, 16]);
-        let more =
-            json!({"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0, "sliding_window": 4096});
+        let tensors =
+            dense(Tensors::default()).with("model.layers.0.pre_feedforward_layernorm.weight", &[16]);
+        let more = json!({"attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0,
+            "sliding_window": 4096, "head_dim": 8, "query_pre_attn_scalar": 8});
         let (_dir, model) = tensors.open(&config("Gemma2ForCausalLM", &more), Dtype::BF16).unwrap();
         let norm = tensors.values("model.norm.weight");
         let expected: Vec<f32> = norm.iter().map(|value| value + 1.0).collect();
@@ -340,7 +352,8 @@ mod tests {
     #[test]
     fn neox_is_sorted_by_kind_and_gpt2_is_turned() {
         let tensors = Tensors::default().with("gpt_neox.layers.0.attention.query_key_value.weight", &[48, 2]);
-        let more = json!({"rotary_pct": 0.25, "layer_norm_eps": 1e-5, "num_key_value_heads": null});
+        let more = json!({"rotary_pct": 0.25, "layer_norm_eps": 1e-5, "num_key_value_heads": null,
+            "attention_bias": false});
         let (_dir, model) = tensors.open(&config("GPTNeoXForCausalLM", &more), Dtype::F32).unwrap();
         let source = tensors.values("gpt_neox.layers.0.attention.query_key_value.weight");
         let mut expected = Vec::new();
@@ -411,6 +424,199 @@ mod tests {
         assert!(error(&tensors, &json!([])).contains("not an object"));
         let odd = dense(Tensors::default()).with("model.layers.0.mlp.mystery.weight", &[1]);
         assert!(error(&odd, &config("LlamaForCausalLM", &json!({}))).contains("mlp.mystery.weight"));
+    }
+
+    /// What is said of a model with these settings; nothing if it opens.
+    fn refusal(tensors: &Tensors, class: &str, more: &Json) -> Option<String> {
+        tensors.open(&config(class, more), Dtype::F32).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_stored_output_matrix_agrees_with_tied_embeddings_or_is_refused() {
+        let mut tensors = dense(Tensors::default());
+        let same = ("lm_head.weight".to_owned(), vec![3, 16], tensors.list[0].2.clone());
+        tensors.list.push(same);
+        let (_dir, model) = tensors.open(&config("LlamaForCausalLM", &json!({})), Dtype::F32).unwrap();
+        assert!(model.tensor("output.weight").is_none(), "the same content is not held twice");
+        tensors.list.last_mut().unwrap().2[40] += 1.0;
+        let error = refusal(&tensors, "LlamaForCausalLM", &json!({})).unwrap();
+        assert!(error.contains("lm_head.weight") && error.contains("tie_word_embeddings"), "{error}");
+        let untied = json!({"tie_word_embeddings": false});
+        assert_eq!(refusal(&tensors, "LlamaForCausalLM", &untied), None);
+        tensors.list.pop();
+        for more in [untied, json!({"tie_word_embeddings": null})] {
+            let error = refusal(&tensors, "LlamaForCausalLM", &more).unwrap();
+            assert!(error.contains("lm_head.weight") && error.contains("missing"), "{error}");
+        }
+    }
+
+    #[test]
+    fn settings_that_change_the_model_are_refused_by_name() {
+        let tensors = dense(Tensors::default());
+        for (class, name, value) in [
+            ("LlamaForCausalLM", "a_new_scale", json!(0.5)),
+            ("LlamaForCausalLM", "a_new_flag", json!(true)),
+            ("LlamaForCausalLM", "hidden_act", json!("gelu")),
+            ("LlamaForCausalLM", "attention_bias", json!(true)),
+            ("LlamaForCausalLM", "mlp_bias", json!(true)),
+            ("LlamaForCausalLM", "partial_rotary_factor", json!(0.5)),
+            ("LlamaForCausalLM", "sliding_window", json!(4096)),
+            ("LlamaForCausalLM", "clip_qkv", json!(8.0)),
+            ("LlamaForCausalLM", "alibi", json!(true)),
+            ("LlamaForCausalLM", "parallel_attn", json!(true)),
+            ("LlamaForCausalLM", "attn_logit_softcapping", json!(30.0)),
+            ("LlamaForCausalLM", "n_group", json!(8)),
+            ("LlamaForCausalLM", "routed_scaling_factor", json!(2.5)),
+            ("LlamaForCausalLM", "scoring_func", json!("sigmoid")),
+            ("LlamaForCausalLM", "layer_types", json!(["sliding_attention"])),
+            ("LlamaForCausalLM", "layer_types", json!(["linear_attention"])),
+            ("LlamaForCausalLM", "num_key_value_heads", json!("x")),
+            ("LlamaForCausalLM", "n_kv_heads", json!(2)),
+            ("LlamaForCausalLM", "residual_multiplier", json!(0.2)),
+            ("LlamaForCausalLM", "use_bidirectional_attention", json!(true)),
+            ("SmolLM3ForCausalLM", "no_rope_layers", json!([0])),
+            ("SmolLM3ForCausalLM", "no_rope_layer_interval", json!(2)),
+            ("MistralForCausalLM", "sliding_window", json!(0)),
+            ("Qwen3MoeForCausalLM", "norm_topk_prob", json!(false)),
+            ("Qwen3MoeForCausalLM", "decoder_sparse_step", json!(2)),
+            ("Qwen3MoeForCausalLM", "mlp_only_layers", json!([0])),
+            ("Qwen2MoeForCausalLM", "norm_topk_prob", json!(true)),
+            ("OlmoeForCausalLM", "clip_qkv", json!(8.0)),
+            ("GemmaForCausalLM", "hidden_activation", json!("silu")),
+            ("Gemma2ForCausalLM", "query_pre_attn_scalar", json!(7)),
+            ("CohereForCausalLM", "use_qk_norm", json!(true)),
+            ("Olmo2ForCausalLM", "sliding_window", json!(16)),
+            ("Exaone4ForCausalLM", "sliding_window", json!(16)),
+            ("StableLmForCausalLM", "use_parallel_residual", json!(true)),
+            ("StableLmForCausalLM", "qk_layernorm", json!(true)),
+            ("StableLmForCausalLM", "use_qkv_bias", json!(true)),
+            ("Qwen2ForCausalLM", "hidden_act", json!("gelu")),
+        ] {
+            let mut more = json!({ name: value });
+            if class == "Qwen3MoeForCausalLM" && name != "norm_topk_prob" {
+                more["norm_topk_prob"] = json!(true);
+            }
+            let error = refusal(&tensors, class, &more);
+            let error = error.unwrap_or_else(|| panic!("{class} {name}: {value} was taken"));
+            let named = error.contains(name) || error.contains("proj.bias");
+            assert!(named, "{class} {name}: {error}");
+        }
+    }
+
+    #[test]
+    fn settings_of_the_rotation_are_used_or_refused_by_name() {
+        let tensors = dense(Tensors::default());
+        let yarn = |more: Json| {
+            let mut scaling =
+                json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16});
+            scaling.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            json!({ "rope_scaling": scaling })
+        };
+        let attenuation = |more: Json| {
+            let config = config("LlamaForCausalLM", &yarn(more));
+            let (_dir, model) = tensors.open(&config, Dtype::F32).unwrap();
+            model.metadata().float("llama.rope.scaling.attn_factor").unwrap()
+        };
+        let usual = 0.1 * 4f32.ln() + 1.0;
+        assert_eq!(attenuation(json!({})), None);
+        let close =
+            |found: Option<f32>, expected: f32| assert!((found.unwrap() * usual - expected).abs() < 1e-6);
+        close(attenuation(json!({"attention_factor": 0.7})), 0.7);
+        // As transformers computes it: (0.1 · 0.5 · ln 4 + 1) / (0.1 · 2 · ln 4 + 1).
+        close(attenuation(json!({"mscale": 0.5, "mscale_all_dim": 2.0})), 0.837_195);
+        close(attenuation(json!({"attention_factor": 0.7, "mscale": 0.5, "mscale_all_dim": 2.0})), 0.7);
+        for (name, value) in [
+            ("truncate", json!(false)),
+            ("attention_factor", json!(-1.0)),
+            ("extrapolation_factor", json!(0.5)),
+            ("a_new_factor", json!(2.0)),
+            ("partial_rotary_factor", json!(0.5)),
+        ] {
+            let error = refusal(&tensors, "LlamaForCausalLM", &yarn(json!({ name: value }))).unwrap();
+            assert!(error.contains(name), "{error}");
+        }
+        let kinds = json!({"rope_parameters": {
+            "full_attention": {"rope_type": "default"},
+            "sliding_attention": {"rope_type": "linear", "factor": 2.0},
+        }});
+        assert!(refusal(&tensors, "LlamaForCausalLM", &kinds).unwrap().contains("sliding_attention"));
+    }
+
+    #[test]
+    fn windows_are_those_that_the_settings_mean() {
+        let pattern = |class: &str, more: &Json| {
+            let (_dir, model) = attention(Tensors::default()).open(&config(class, more), Dtype::F32).unwrap();
+            let arch = model.metadata().text("general.architecture").unwrap().unwrap().to_owned();
+            let size = model.metadata().integer(&format!("{arch}.attention.sliding_window")).unwrap();
+            let flags =
+                model.metadata().integers(&format!("{arch}.attention.sliding_window_pattern")).unwrap();
+            (size.filter(|&size| size > 0), flags)
+        };
+        let four = |more: Json| {
+            let mut settings = json!({"num_hidden_layers": 4});
+            settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            settings
+        };
+        let is = |size: usize, flags: [i64; 4]| (Some(size), Some(flags.to_vec()));
+        let mistral = "MistralForCausalLM";
+        assert_eq!(pattern(mistral, &four(json!({"sliding_window": 9}))), is(9, [1; 4]));
+        assert_eq!(pattern(mistral, &four(json!({}))), is(4096, [1; 4]));
+        assert_eq!(pattern(mistral, &four(json!({"sliding_window": null}))), (None, None));
+        let qwen =
+            |on: bool| four(json!({"use_sliding_window": on, "sliding_window": 9, "max_window_layers": 3}));
+        assert_eq!(pattern("Qwen3ForCausalLM", &qwen(true)), is(9, [0, 0, 0, 1]));
+        assert_eq!(pattern("Qwen3ForCausalLM", &qwen(false)), (None, None));
+        assert_eq!(pattern("Olmo3ForCausalLM", &four(json!({}))), is(4096, [1, 1, 1, 0]));
+        let kinds = json!(["full_attention", "sliding_attention", "full_attention", "full_attention"]);
+        let listed = four(json!({"sliding_window": 9, "layer_types": kinds}));
+        assert_eq!(pattern("Olmo3ForCausalLM", &listed), is(9, [0, 1, 0, 0]));
+    }
+
+    /// Configurations as they are published, less what is long: none of their settings may be refused.
+    #[test]
+    fn settings_of_published_models_are_known() {
+        let tensors = dense(Tensors::default());
+        let common = json!({
+            "_name_or_path": "x", "torch_dtype": "bfloat16", "transformers_version": "4.46.0", "use_cache": true,
+            "initializer_range": 0.02, "attention_dropout": 0.0, "pretraining_tp": 1, "model_type": "x",
+            "hidden_act": "silu", "rope_scaling": null, "pad_token_id": 0, "unsloth_fixed": true,
+            "auto_map": {"AutoModel": "x"}, "id2label": {"0": "a"}, "quantization_config": null,
+        });
+        let more = |own: Json| {
+            let mut all = common.clone();
+            all.as_object_mut().unwrap().extend(own.as_object().unwrap().clone());
+            all
+        };
+        for (class, own) in [
+            (
+                "LlamaForCausalLM",
+                json!({"attention_bias": false, "mlp_bias": false, "head_dim": 8, "is_llama_config": false}),
+            ),
+            ("MistralForCausalLM", json!({"sliding_window": null, "head_dim": 8})),
+            (
+                "Qwen3ForCausalLM",
+                json!({"attention_bias": false, "use_sliding_window": false, "sliding_window": null, "max_window_layers": 36, "head_dim": 8}),
+            ),
+            (
+                "SmolLM3ForCausalLM",
+                json!({"no_rope_layers": [1], "no_rope_layer_interval": 4, "layer_types": ["full_attention"], "use_sliding_window": false, "max_window_layers": 28, "mlp_bias": false}),
+            ),
+            (
+                "GraniteForCausalLM",
+                json!({"attention_multiplier": 0.015, "embedding_multiplier": 12.0, "logits_scaling": 8.0, "residual_multiplier": 0.22, "mlp_bias": false}),
+            ),
+            ("OlmoForCausalLM", json!({"clip_qkv": null, "attention_bias": false})),
+            (
+                "Olmo3ForCausalLM",
+                json!({"sliding_window": 4096, "layer_types": ["sliding_attention"], "attention_bias": false}),
+            ),
+            (
+                "SeedOssForCausalLM",
+                json!({"attention_bias": false, "attention_out_bias": false, "residual_dropout": 0.1, "mlp_bias": false}),
+            ),
+        ] {
+            assert_eq!(refusal(&tensors, class, &more(own)), None, "{class}");
+        }
     }
 
     #[test]

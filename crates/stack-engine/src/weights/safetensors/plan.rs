@@ -6,9 +6,9 @@ use super::super::{LoadError, TensorInfo, TensorType};
 use super::SafeTensorsDir;
 use super::config::Config;
 use super::family::{self, Family, Layout};
-use super::keys;
 use super::recipe::{Change, Content, Recipe};
 use super::rope::Rope;
+use super::{keys, settings};
 
 /// Plans all tensors of a model.
 ///
@@ -23,7 +23,11 @@ pub(super) fn plan(
 ) -> Result<Vec<Recipe>, LoadError> {
     let heads = Heads { all: keys::heads(config)?, kv: keys::kv_heads(config)? };
     let mut recipes = Vec::new();
+    let is_tied = settings::is_tied(dir, family, config)?;
     for group in groups(dir, family)? {
+        if is_tied && group.name == "output.weight" {
+            continue;
+        }
         recipes.push(group.recipe(dir, family, heads)?);
     }
     computed(&mut recipes, config, rope)?;
@@ -169,10 +173,12 @@ fn computed(recipes: &mut Vec<Recipe>, config: &Config<'_>, rope: &Rope<'_>) -> 
         ));
     }
     let settings = rope.scaling();
+    let is_long = matches!(rope.kind()?, Some("longrope" | "su"));
+    let long = |name| if is_long { settings.floats(&[name]) } else { Ok(None) };
     let tensors = [
         ("rope_freqs.weight", rope.llama3_factors(size)?),
-        ("rope_factors_long.weight", settings.floats(&["long_factor"])?),
-        ("rope_factors_short.weight", settings.floats(&["short_factor"])?),
+        ("rope_factors_long.weight", long("long_factor")?),
+        ("rope_factors_short.weight", long("short_factor")?),
     ];
     for (name, values) in tensors {
         let Some(values) = values else { continue };

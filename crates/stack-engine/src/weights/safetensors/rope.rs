@@ -12,13 +12,28 @@ pub(super) struct Rope<'a> {
     global: Option<&'a Map<String, Json>>,
     /// The parameters for layers with a window.
     local: Option<&'a Map<String, Json>>,
+    /// Where the parameters for all layers lie.
+    path: &'static str,
 }
 
 impl<'a> Rope<'a> {
     pub(super) fn new(top: &'a Config<'a>) -> Result<Self, LoadError> {
-        let all = top.object(&["rope_parameters", "rope_scaling"])?;
+        let names = ["rope_parameters", "rope_scaling"];
+        let all = top.object(&names)?;
+        let path = match top.value(&names) {
+            Some(("rope_scaling", _)) => "rope_scaling.",
+            _ => "rope_parameters.",
+        };
         let layers = |name| all.and_then(|all| all.get(name)).and_then(Json::as_object);
-        Ok(Self { top, global: layers("full_attention").or(all), local: layers("sliding_attention") })
+        let (global, local) = (layers("full_attention"), layers("sliding_attention"));
+        if global.is_none() && local.is_none() {
+            return Ok(Self { top, global: all, local: None, path });
+        }
+        let kinds = top.part(path, all);
+        kinds.object(&["full_attention"])?;
+        kinds.object(&["sliding_attention"])?;
+        kinds.refuse_unasked()?;
+        Ok(Self { top, global, local, path: "rope_parameters.full_attention." })
     }
 
     /// The base of the frequencies.
@@ -38,7 +53,7 @@ impl<'a> Rope<'a> {
             "rope_local_base_freq",
         ];
         match self.local {
-            Some(local) => Config::of(Some(local)).float(&["rope_theta"]),
+            Some(_) => self.local().float(&["rope_theta"]),
             None => self.top.float(&top),
         }
     }
@@ -70,7 +85,64 @@ impl<'a> Rope<'a> {
 
     /// The settings of the scaling itself.
     pub(super) fn scaling(&self) -> Config<'a> {
-        Config::of(self.global)
+        self.top.part(self.path, self.global)
+    }
+
+    /// The settings for layers with a window.
+    fn local(&self) -> Config<'a> {
+        self.top.part("rope_parameters.sliding_attention.", self.local)
+    }
+
+    /// Refuses settings of the rotation that nothing asked for, and layers with a window that scale: their frequencies
+    /// are never stretched here.
+    pub(super) fn refuse_unasked(&self) -> Result<(), LoadError> {
+        let kind = self.local().text(&["rope_type", "type"])?;
+        if let Some(kind) = kind.filter(|kind| *kind != "default" && self.local != self.global) {
+            let problem = format!("{kind:?} is not known for layers with a window");
+            return Err(LoadError::new("config.json, rope_parameters.sliding_attention.rope_type", problem));
+        }
+        self.local().refuse_unasked()?;
+        self.scaling().refuse_unasked()
+    }
+
+    /// What `YaRN`'s own magnitude is to be multiplied by, where the settings give another. Transformers takes the first
+    /// of `attention_factor`, the quotient of both multipliers, and the formula of the paper.
+    pub(super) fn yarn_attenuation(&self) -> Result<Option<f64>, LoadError> {
+        let settings = self.scaling();
+        if settings.boolean(&["truncate"])? == Some(false) {
+            let problem = "is false; frequencies are only mixed between whole pairs here";
+            return Err(LoadError::new("config.json, rope_scaling.truncate", problem));
+        }
+        let factor = settings.float(&["factor"])?.unwrap_or(1.0);
+        let magnitude = |weight: f64| if factor <= 1.0 { 1.0 } else { 0.1 * weight * factor.ln() + 1.0 };
+        let stated = settings.float(&["attention_factor", "attn_factor"])?;
+        let multipliers = (settings.float(&["mscale"])?, settings.float(&["mscale_all_dim"])?);
+        let wanted = match (stated, multipliers) {
+            (Some(stated), _) => stated,
+            (None, (Some(scale), Some(all))) if scale != 0.0 && all != 0.0 => {
+                magnitude(scale) / magnitude(all)
+            }
+            _ => return Ok(None),
+        };
+        if !(wanted.is_finite() && wanted > 0.0) {
+            let problem = format!("{wanted} cannot multiply a rotation");
+            return Err(LoadError::new("config.json, rope_scaling.attention_factor", problem));
+        }
+        Ok(Some(wanted / magnitude(1.0)))
+    }
+
+    /// What rotated vectors are multiplied by where long contexts have factors of their own.
+    pub(super) fn long_attenuation(&self, context: Option<usize>) -> Result<Option<f64>, LoadError> {
+        let settings = self.scaling();
+        if let Some(stated) = settings.float(&["attention_factor"])? {
+            return Ok(Some(stated));
+        }
+        let (Some(context), Some(original @ 2..)) = (context, self.original_context()?) else {
+            return Ok(None);
+        };
+        let original = original as f64;
+        let stretch = settings.float(&["factor"])?.unwrap_or(context as f64 / original);
+        Ok(Some(if stretch > 1.0 { (1.0 + stretch.ln() / original.ln()).sqrt() } else { 1.0 }))
     }
 
     /// Returns the divisors of the frequencies that Llama 3.1 introduced, for `rope_freqs.weight`.

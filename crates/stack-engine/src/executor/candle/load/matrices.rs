@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 
 use super::super::linear::{Linear, Matrix};
 use super::{Loader, Part, device_error};
-use crate::executor::tensors::missing;
+use crate::executor::tensors::{check_finite, missing};
 use crate::weights::{LoadError, TensorInfo, TensorType, WeightSource, dequantize};
 
 /// A tensor as it lies in the file.
@@ -27,6 +27,7 @@ impl Raw {
         let ty =
             tensor.ty.map_err(|id| LoadError::new(name, format!("the tensor has the unknown type {id}")))?;
         let bytes = source.read(name)?;
+        check_finite(name, ty, &bytes, 0)?;
         Ok(Self { name: name.to_owned(), ty, shape: tensor.shape.clone(), bytes })
     }
 

@@ -4,7 +4,7 @@ use stack_kernels::{Cpu, Format, LoadError as PackError, Matrix};
 
 use super::super::linear::{Companions, Linear};
 use super::{Loader, Scale};
-use crate::executor::tensors::known_type;
+use crate::executor::tensors::{check_finite, known_type};
 use crate::weights::{LoadError, TensorData, TensorInfo, TensorType, dequantize};
 
 /// A tensor whose matrices are about to be packed.
@@ -13,6 +13,13 @@ pub(super) struct Found<'a> {
     pub(super) info: &'a TensorInfo,
     ty: TensorType,
     data: TensorData<'a>,
+}
+
+impl Found<'_> {
+    /// The element that lies at a byte of the tensor's data, which is the first of a block.
+    fn element(&self, byte: u64) -> usize {
+        byte as usize / self.ty.block_bytes() * self.ty.block_elements()
+    }
 }
 
 impl Loader<'_> {
@@ -59,7 +66,7 @@ impl Loader<'_> {
             Matrix::load(cpu, format, rows, columns, &|offset, bytes: &mut [u8]| {
                 found.data.read_at(start + offset, bytes)?;
                 self.tensors.count(bytes.len() as u64);
-                Ok(())
+                check_finite(found.name, found.ty, bytes, found.element(start + offset))
             })
         } else {
             let format = stand_in(found.ty);
@@ -69,7 +76,9 @@ impl Loader<'_> {
                 let mut stored = vec![0; row_bytes as usize];
                 let mut values = vec![0.0; columns];
                 for (index, out) in bytes.chunks_exact_mut(row).enumerate() {
-                    found.data.read_at(start + (first + index as u64) * row_bytes, &mut stored)?;
+                    let place = start + (first + index as u64) * row_bytes;
+                    found.data.read_at(place, &mut stored)?;
+                    check_finite(found.name, found.ty, &stored, found.element(place))?;
                     dequantize(found.ty, &stored, &mut values)?;
                     encode(format, &values, out);
                     self.tensors.count(row_bytes);
