@@ -93,7 +93,10 @@ impl<'a> Applicant<'a> {
                     };
                     // What nobody signed is not there for the engine.
                     if let Some(signed) = signed(&file).filter(|_| !file.sealed) {
-                        files.insert(engine_name(&self.target, &file.name), opener_of_path(file, signed, &attested)?);
+                        files.insert(
+                            engine_name(&self.target, &file.name),
+                            opener_of_path(file, signed, &attested)?,
+                        );
                     } else if let Some(part) = file.into_sealed_form()
                         && !files.contains_key(&part.name)
                         && let Some(signed) = signed(&part)

@@ -157,20 +157,20 @@ impl CommandError {
 
     /// Prints the error, its causes and the hint to stderr.
     pub(crate) fn report(&self) {
-        self.say(self.to_string());
+        self.say(|| output::talk(self.to_string()));
     }
 
     /// Prints the error to stderr as one JSON object.
     pub(crate) fn report_json(&self) {
-        self.say(self.to_json().to_string());
+        self.say(|| output::talk_exactly(self.to_json().to_string()));
     }
 
-    fn say(&self, text: String) {
+    fn say(&self, say: impl FnOnce()) {
         match self.kind {
             Kind::OutputClosed => {}
             // Whoever pressed Ctrl-C knows that; what is left to say is what became of the work.
             Kind::Interrupted if self.hint.is_none() => {}
-            _ => output::talk(text),
+            _ => say(),
         }
     }
 

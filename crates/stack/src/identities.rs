@@ -91,7 +91,10 @@ impl KeyFile {
     }
 
     /// Opens it as one of several; `None` where a passphrase was asked for and none was typed.
-    pub(crate) fn open(&self, passphrase: &PassphraseArguments) -> Result<Option<IdentityFile>, CommandError> {
+    pub(crate) fn open(
+        &self,
+        passphrase: &PassphraseArguments,
+    ) -> Result<Option<IdentityFile>, CommandError> {
         let bytes = Zeroizing::new(read(&self.path)?);
         if !keyfile::is_sealed(&bytes) {
             return self.opened(&bytes, None).map(Some);
@@ -201,7 +204,8 @@ fn public_path(home: &Home, text: &str) -> PathBuf {
     let named = |name: &str| Some(IdentityPaths::new(&home.keys().ok()?, name).ok()?.public);
     let own = named(text).filter(|path| path.exists());
     let path = PathBuf::from(text);
-    let file = text.strip_suffix(".pub").filter(|_| !path.exists()).and_then(named).filter(|path| path.exists());
+    let file =
+        text.strip_suffix(".pub").filter(|_| !path.exists()).and_then(named).filter(|path| path.exists());
     own.or(file).unwrap_or(path)
 }
 

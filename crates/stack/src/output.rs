@@ -5,6 +5,8 @@ use std::io::{self, IsTerminal, StdoutLock, Write};
 use serde::Serialize;
 
 use crate::command_error::CommandError;
+use crate::terminal;
+use crate::word_wrap::wrapped;
 
 /// Standard output, whose errors are the command's.
 pub(crate) struct Data {
@@ -42,8 +44,16 @@ impl Data {
     }
 }
 
-/// Says something on stderr. Nobody may be listening, which is no reason to fail.
+/// Says something on stderr, on a terminal with its lines broken between words.
 pub(crate) fn talk(line: impl AsRef<str>) {
+    match terminal::columns(io::stderr()) {
+        Some(columns) => talk_exactly(wrapped(line.as_ref(), columns)),
+        None => talk_exactly(line),
+    }
+}
+
+/// Says something on stderr as it is, such as what a program reads. Nobody may be listening, which is no reason to fail.
+pub(crate) fn talk_exactly(line: impl AsRef<str>) {
     let _unheard = writeln!(io::stderr(), "{}", line.as_ref());
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 fn new_part(path: &Path, readers: Readers) -> io::Result<(PathBuf, File)> {
     let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut options = OpenOptions::new();
-    // Who seals a file reads the header back before the file gets its name.
+    // The header of a sealed file is read back before the file gets its name.
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(

@@ -62,7 +62,6 @@ impl Bar {
         let line = line.fit(columns());
         drawn.bar.get_or_insert_with(plain_bar).set_message(line);
     }
-
 }
 
 impl Drop for Bar {

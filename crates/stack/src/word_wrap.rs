@@ -2,6 +2,13 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// Wraps a text that is there as a whole.
+pub(crate) fn wrapped(text: &str, columns: usize) -> String {
+    let mut wrap = WordWrap::default();
+    let shown = wrap.push(text, columns);
+    shown + &wrap.finish(columns)
+}
+
 /// Wraps one text that comes in pieces.
 ///
 /// ```text
@@ -151,7 +158,7 @@ mod tests {
 
     /// Wraps a text in pieces of every size, which must not matter.
     fn wrapped(text: &str, columns: usize) -> String {
-        let whole = pieces(text, columns, usize::MAX);
+        let whole = super::wrapped(text, columns);
         for size in [1, 2, 3, 7] {
             assert_eq!(pieces(text, columns, size), whole, "in pieces of {size}");
         }

@@ -104,7 +104,9 @@ impl Command {
             "nohistory" => Self::History(false),
             "verbose" => Self::Verbose(true),
             "quiet" => Self::Verbose(false),
-            other => return Err(format!("there is nothing called {other} to set; /? set lists what there is")),
+            other => {
+                return Err(format!("there is nothing called {other} to set; /? set lists what there is"));
+            }
         })
     }
 }
@@ -117,7 +119,8 @@ fn topic(name: &str) -> Result<Topic, String> {
         "system" => Topic::System,
         "template" => Topic::Template,
         "modelfile" => {
-            return Err("there are no modelfiles here; /show template and /show parameters say what counts".to_owned());
+            return Err("there are no modelfiles here; /show template and /show parameters say what counts"
+                .to_owned());
         }
         other => return Err(format!("there is nothing called {other} to show; /? show lists what there is")),
     })
@@ -139,7 +142,8 @@ pub(super) fn unquoted(text: &str) -> &str {
 
 /// Says that there is no such command, and which one may be meant.
 fn unknown(name: &str) -> String {
-    let nearest = NAMES.iter().filter(|known| distance(known, name) <= 2).min_by_key(|known| distance(known, name));
+    let nearest =
+        NAMES.iter().filter(|known| distance(known, name) <= 2).min_by_key(|known| distance(known, name));
     match nearest {
         Some(known) => format!("there is no command /{name}; is /{known} meant?"),
         None => format!("there is no command /{name}"),
@@ -166,7 +170,8 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// The commands, as they are completed.
 pub(super) const NAMES: [&str; 14] = [
-    "bye", "clear", "exit", "help", "load", "model", "quit", "save", "seed", "set", "show", "system", "temp", "?",
+    "bye", "clear", "exit", "help", "load", "model", "quit", "save", "seed", "set", "show", "system", "temp",
+    "?",
 ];
 /// What `/set` sets.
 pub(super) const OPTIONS: [&str; 8] =

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use rustyline::{Editor, Helper};
 use rustyline::history::FileHistory;
+use rustyline::{Editor, Helper};
 
 use crate::home::history_file;
 use crate::private_file;

@@ -26,7 +26,9 @@ impl Line {
         }
         // A path or a fraction is no command; a command is one word.
         let is_command = |rest: &&str| {
-            rest.starts_with(|first: char| first.is_ascii_alphabetic()) || *rest == "?" || rest.starts_with("? ")
+            rest.starts_with(|first: char| first.is_ascii_alphabetic())
+                || *rest == "?"
+                || rest.starts_with("? ")
         };
         let Some(command) = text.strip_prefix('/').filter(is_command) else {
             return Ok(Self::Say(text.to_owned()));

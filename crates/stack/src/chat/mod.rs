@@ -24,7 +24,7 @@ use self::settings::Parameter;
 use crate::answer::{Answer, AnswerError, Cut, answer, cut, speed};
 use crate::command_error::{CommandError, Kind};
 use crate::model_path::ModelPath;
-use crate::output::{harmless, talk};
+use crate::output::{harmless, talk, talk_exactly};
 use crate::quantity;
 use crate::ready::{Candidate, Ready};
 use crate::screen::Screen;
@@ -117,7 +117,9 @@ impl<'a> Chat<'a> {
             match next {
                 Ok(Next::GoOn) => {}
                 Ok(Next::End) => break,
-                Err(error) if error.kind() == Kind::OutputClosed || self.ready.is_none() => return Err(error),
+                Err(error) if error.kind() == Kind::OutputClosed || self.ready.is_none() => {
+                    return Err(error);
+                }
                 Err(error) => error.report(),
             }
         }
@@ -154,7 +156,9 @@ impl<'a> Chat<'a> {
                 agreed = confirmed(editor)?;
             }
             if !agreed {
-                talk("Nothing was dropped, and nothing was answered. /save FILE keeps the conversation, /clear starts anew.");
+                talk(
+                    "Nothing was dropped, and nothing was answered. /save FILE keeps the conversation, /clear starts anew.",
+                );
                 return Ok(None);
             }
             self.messages.drain(..count);
@@ -197,8 +201,8 @@ impl<'a> Chat<'a> {
                 "note: the answer is cut after {limit} tokens; /set parameter num_predict -1 lets it be longer"
             ),
             Cut::Context(context) => format!(
-                "note: the answer is cut, for the context of {context} tokens is full; to go on, just say so, and you are \
-                 asked whether the oldest turns may be dropped"
+                "note: the answer is cut, because the context of {context} tokens is full; your next message offers to drop \
+                 the oldest turns"
             ),
         })
     }
@@ -223,15 +227,19 @@ impl<'a> Chat<'a> {
     fn obey(&mut self, command: Command) -> Result<Next, CommandError> {
         match command {
             Command::System(text) => {
-                talk(if text.is_some() { "the system message is set" } else { "there is no system message now" });
+                talk(if text.is_some() {
+                    "the system message is set"
+                } else {
+                    "there is no system message now"
+                });
                 self.system = text;
             }
             Command::Parameter(parameter, value) => {
-                parameter
-                    .set(&mut self.request, &value)
-                    .map_err(|problem| CommandError::new(Kind::Usage, format!("{} {problem}", parameter.name())))?;
+                parameter.set(&mut self.request, &value).map_err(|problem| {
+                    CommandError::new(Kind::Usage, format!("{} {problem}", parameter.name()))
+                })?;
                 let value = parameter.value(&self.request);
-                talk(format!("{}: {}", parameter.name(), value.as_deref().unwrap_or("the model's default")));
+                talk(format!("{}: {}", parameter.name(), value.as_deref().unwrap_or(parameter.unset())));
             }
             Command::WordWrap(wrap) => {
                 self.manner.word_wrap = wrap;
@@ -239,12 +247,17 @@ impl<'a> Chat<'a> {
             }
             Command::History(keep) => {
                 self.manner.history = keep;
-                talk(if keep { "what is typed is kept for later" } else { "what is typed is not kept from here on" });
+                talk(if keep {
+                    "what is typed is kept for later"
+                } else {
+                    "what is typed is not kept from here on"
+                });
             }
             Command::Verbose(verbose) => {
                 self.manner.verbose = verbose;
                 talk(if verbose { "times are told after each answer" } else { "times are no longer told" });
             }
+            Command::Show(Topic::Template) => talk_exactly(harmless(&self.shown(Topic::Template))),
             Command::Show(topic) => talk(harmless(&self.shown(topic))),
             Command::Model(None) => talk(harmless(&self.shown(Topic::Info))),
             Command::Model(Some(name)) => self.change_model(&name)?,
@@ -330,7 +343,10 @@ fn info(id: &str, card: &ModelCard) -> String {
     [
         ("model", id.to_owned()),
         ("architecture", card.architecture.clone()),
-        ("parameters", format!("{} in {}", quantity::count(card.parameters), quantity::bytes(card.size_bytes))),
+        (
+            "parameters",
+            format!("{} in {}", quantity::count(card.parameters), quantity::bytes(card.size_bytes)),
+        ),
         ("context", format!("{} tokens, trained for {}", card.context, card.context_trained)),
         ("embedding", card.embedding.to_string()),
         ("vocabulary", format!("{} tokens", card.vocabulary)),

@@ -63,7 +63,9 @@ impl Parameter {
             "temp" => "temperature",
             "max_tokens" | "n_predict" => "num_predict",
             "num_ctx" | "ctx" => {
-                return Err("the context length is set when the model is loaded: stack run --ctx N".to_owned());
+                return Err(
+                    "the context length is set when the model is loaded: stack run --ctx N".to_owned()
+                );
             }
             "num_thread" | "threads" => {
                 return Err("the number of threads is set at start: stack run --threads N".to_owned());
@@ -114,6 +116,16 @@ impl Parameter {
             Self::Stop => request.stop = value.map(texts).transpose()?.unwrap_or_default(),
         }
         Ok(())
+    }
+
+    /// What counts where it is left to the model.
+    pub(super) fn unset(self) -> &'static str {
+        match self {
+            Self::Seed => "drawn anew for each answer",
+            Self::NumPredict => "as many tokens as the context leaves",
+            Self::Stop => "none",
+            _ => "the model's default",
+        }
     }
 
     /// Its value as it is typed; `None` where it is left to the model.

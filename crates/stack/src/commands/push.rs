@@ -72,9 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let sent = pusher.push(&entry, version);
     show.end();
     let sent = sent.map_err(|error| match error.reason {
-        Reason::Interrupted => {
-            work::stopped("the registry keeps the files that were sent whole, and the same command sends the others")
-        }
+        Reason::Interrupted => work::stopped(
+            "the registry keeps the files that were sent whole, and the same command sends the others",
+        ),
         _ => transfer::failed(error),
     })?;
     let to = format!("{remote}:{version}");

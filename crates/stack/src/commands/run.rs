@@ -167,7 +167,9 @@ impl Arguments {
         }
         match cut(&answer, self.sampling.max_tokens(), ready.chat.card().context) {
             Some(Cut::Context(context)) => {
-                talk(format!("note: the answer is cut, for the context of {context} tokens is full; --ctx may allow more"));
+                talk(format!(
+                    "note: the answer is cut, because the context of {context} tokens is full; --ctx N may give it more"
+                ));
             }
             // Whoever asked for so many tokens knows it, unless they watch and wonder.
             Some(Cut::Limit(limit)) if io::stderr().is_terminal() => {

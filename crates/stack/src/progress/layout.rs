@@ -66,7 +66,8 @@ impl Line<'_> {
     }
 
     fn bar(&self, cells: usize) -> String {
-        let full = (u128::from(self.done.min(self.total)) * cells as u128).checked_div(u128::from(self.total));
+        let full =
+            (u128::from(self.done.min(self.total)) * cells as u128).checked_div(u128::from(self.total));
         let full = full.unwrap_or(0) as usize;
         format!("{}{}", "█".repeat(full), "░".repeat(cells - full))
     }

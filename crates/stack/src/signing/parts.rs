@@ -51,9 +51,10 @@ pub(super) fn of_folder(folder: &Path) -> Vec<TargetFile> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let paths: BTreeSet<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     let belongs = |plain: &Path| {
-        plain.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| {
-            MODEL_FILES.iter().any(|known| known.eq_ignore_ascii_case(ending))
-        })
+        plain
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .is_some_and(|ending| MODEL_FILES.iter().any(|known| known.eq_ignore_ascii_case(ending)))
     };
     let sealed = paths.iter().filter_map(|path| Some((sealed::plain_path_of(path)?, path)));
     let sealed = sealed.filter(|(plain, path)| belongs(plain) && !paths.contains(plain) && is_sealed(path));
@@ -68,7 +69,9 @@ fn part(plain: &Path, path: &Path) -> Option<TargetFile> {
 /// Names all shards of a split model by one of them: `m-00001-of-00003.gguf` and so on.
 fn shards(plain: &Path) -> Vec<PathBuf> {
     let number = |text: &str| {
-        (text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<u32>().ok()).flatten()
+        (text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse::<u32>().ok())
+            .flatten()
     };
     let shards = || {
         let name = plain.file_name()?.to_str()?;

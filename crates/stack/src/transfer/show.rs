@@ -88,7 +88,9 @@ impl Show {
             return super::failed(error);
         }
         match quantity::bytes(self.kept()) {
-            none if self.kept() == 0 => work::stopped(&format!("{none} are kept, and the same command starts anew")),
+            none if self.kept() == 0 => {
+                work::stopped(&format!("{none} are kept, and the same command starts anew"))
+            }
             kept => work::stopped(&format!("{kept} are kept, and the same command goes on from there")),
         }
     }
@@ -106,7 +108,7 @@ impl Show {
                 let _gone = bars.println(output::harmless(text));
             }
             Manner::Lines => output::talk(output::harmless(text)),
-            Manner::Events => output::talk(json!({"event": "note", "text": text}).to_string()),
+            Manner::Events => output::talk_exactly(json!({"event": "note", "text": text}).to_string()),
         }
     }
 
@@ -122,7 +124,7 @@ impl Show {
             }
             Manner::Events => {
                 let event = json!({"event": "started", "file": file, "bytes": have, "total_bytes": total, "host": host});
-                output::talk(event.to_string());
+                output::talk_exactly(event.to_string());
                 None
             }
             Manner::Nothing => None,
@@ -163,7 +165,7 @@ impl Show {
                     "event": "moved", "file": file, "bytes": have, "total_bytes": total,
                     "bytes_per_second": rate.unwrap_or_default(), "seconds_left": left, "host": shown.host,
                 });
-                output::talk(event.to_string());
+                output::talk_exactly(event.to_string());
             }
             _ => {}
         }
@@ -197,7 +199,9 @@ impl Show {
             bar.finish_and_clear();
         }
         if matches!(self.manner, Manner::Events) {
-            output::talk(json!({"event": "finished", "file": file, "total_bytes": total}).to_string());
+            output::talk_exactly(
+                json!({"event": "finished", "file": file, "total_bytes": total}).to_string(),
+            );
         } else {
             self.say(&format!("{file}: {}, checked", quantity::bytes(total)));
         }

@@ -23,8 +23,11 @@ fn the_guide_to_signing_works_as_written() {
 fn the_guide_to_sealing_works_as_written() {
     let machine = Machine::new();
     let ran = machine.follow("guides/sealing.md");
-    let answers: Vec<&str> =
-        ran.iter().filter(|(line, _)| line.starts_with("stack run")).map(|(_, ran)| ran.stdout.trim()).collect();
+    let answers: Vec<&str> = ran
+        .iter()
+        .filter(|(line, _)| line.starts_with("stack run"))
+        .map(|(_, ran)| ran.stdout.trim())
+        .collect();
     assert_eq!(answers.len(), 2);
     assert!(answers.iter().all(|answer| answer.split(' ').count() > 5), "{answers:?}");
     assert_eq!(fs::read(machine.path("opened.gguf")).unwrap(), MODEL);

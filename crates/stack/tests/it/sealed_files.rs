@@ -111,7 +111,8 @@ fn of_several_identities_the_one_that_fits_opens() {
 fn no_passphrase_is_asked_for_in_vain() {
     let site = Site::new(&["alice"]);
     for name in ["bob", "carol"] {
-        site.with("PASS", &format!("{name}'s"), &["keygen", "--identity", name, "--password-env", "PASS"]).output();
+        site.with("PASS", &format!("{name}'s"), &["keygen", "--identity", name, "--password-env", "PASS"])
+            .output();
     }
     let plain = site.file("m.gguf", &MODEL[..300_000]);
     let out = site.path("out");

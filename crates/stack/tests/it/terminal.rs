@@ -67,12 +67,12 @@ fn a_full_context_is_told_and_the_oldest_turns_go_only_if_somebody_agrees() {
     terminal.wait_for("note: the answer is cut after 30 tokens");
     terminal.wait_for(">>> ");
     terminal.kind("/set parameter num_predict -1\r");
-    terminal.wait_for("num_predict: the model's default");
+    terminal.wait_for("num_predict: as many tokens as the context leaves");
     let question = "And then there was a big storm, and the little dog ran home to its mother.\r";
     for _ in 0..2 {
         terminal.wait_for(">>> ");
         terminal.kind(question);
-        if terminal.wait_for_one(&["[y/N] ", "note: the answer is cut, for the context of 96"]) == 0 {
+        if terminal.wait_for_one(&["[y/N] ", "note: the answer is cut, because the context of 96"]) == 0 {
             break;
         }
         terminal.wait_for(">>> ");
@@ -224,7 +224,8 @@ impl Terminal {
     fn wait_for_one(&mut self, texts: &[&str]) -> usize {
         loop {
             let fresh = String::from_utf8_lossy(&self.seen[self.found..]).into_owned();
-            let places = texts.iter().enumerate().filter_map(|(which, text)| Some((fresh.find(text)?, which)));
+            let places =
+                texts.iter().enumerate().filter_map(|(which, text)| Some((fresh.find(text)?, which)));
             if let Some((at, which)) = places.min() {
                 self.found += at + texts[which].len();
                 return which;

@@ -16,12 +16,12 @@ use stack_seal::statement::Tier;
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
-use crate::{identities, work};
 use crate::options::CommonArguments;
 use crate::output::{Data, harmless};
 use crate::passphrase::PassphraseArguments;
 use crate::private_file::{self, Existing, Readers};
 use crate::signing::{Target, stored_signature_of};
+use crate::{identities, work};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
