@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::settings::Parameter;
+use crate::nearest::nearest;
 
 /// Something to do, other than to answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -142,30 +143,10 @@ pub(super) fn unquoted(text: &str) -> &str {
 
 /// Says that there is no such command, and which one may be meant.
 fn unknown(name: &str) -> String {
-    let nearest =
-        NAMES.iter().filter(|known| distance(known, name) <= 2).min_by_key(|known| distance(known, name));
-    match nearest {
+    match nearest(name, NAMES) {
         Some(known) => format!("there is no command /{name}; is /{known} meant?"),
         None => format!("there is no command /{name}"),
     }
-}
-
-/// How many letters have to be changed, added or left out to make one word of another; two that change places count once.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().take(LETTERS_MAX).collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for (i, &left) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, &right) in b.iter().enumerate() {
-            let mut best = (rows[i][j] + usize::from(left != right)).min(rows[i][j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && left == b[j - 1] && a[i - 1] == right {
-                best = best.min(rows[i - 1][j - 1] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }
 
 /// The commands, as they are completed.
@@ -181,8 +162,6 @@ pub(super) const TOPICS: [&str; 5] = ["info", "license", "parameters", "system",
 /// What `/help` explains.
 pub(super) const HELP_TOPICS: [&str; 3] = ["set", "shortcuts", "show"];
 
-/// No command has more letters.
-const LETTERS_MAX: usize = 32;
 
 /// What `/help` prints.
 const HELP: &str = "\
@@ -297,12 +276,5 @@ mod tests {
         for name in OPTIONS {
             assert!(HELP_SET.contains(name), "{name}");
         }
-    }
-
-    #[test]
-    fn the_distance_counts_letters() {
-        assert_eq!(distance("model", "modle"), 1);
-        assert_eq!(distance("clear", "clr"), 2);
-        assert_eq!(distance("bye", "system"), 5);
     }
 }
