@@ -15,6 +15,7 @@ use super::{folder, parts};
 use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::output::{harmless, talk};
 
 /// A model that somebody vouches for.
 pub(crate) enum Target {
@@ -42,6 +43,10 @@ impl Target {
     pub(crate) fn find(home: &Home, argument: &OsStr) -> Result<Self, CommandError> {
         let path = Path::new(argument);
         let text = path.display();
+        if path.exists() && is_stored(home, argument) {
+            let name = harmless(&text.to_string());
+            talk(format!("note: {name} is the file or folder here; the model of the store is {name}:latest"));
+        }
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => {
                 // `.` and `models/..` get names, and signatures a place beside them.
@@ -204,6 +209,13 @@ impl TargetFile {
         let name = self.name.strip_suffix(crate::sealed::ENDING)?.to_owned();
         parts::is_sealed(&self.path).then_some(Self { name, sealed: true, ..self })
     }
+}
+
+/// Whether the store has a model of this name, written without its tag. What cannot be found out is not said.
+fn is_stored(home: &Home, argument: &OsStr) -> bool {
+    let Some(Ok(name)) = argument.to_str().map(Name::parse) else { return false };
+    let index = || home.existing_store().ok()??.index().ok();
+    argument == name.repository() && index().is_some_and(|index| index.find(&name).is_some())
 }
 
 /// The last part of a path. The root of a file system has none.

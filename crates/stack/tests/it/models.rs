@@ -177,6 +177,13 @@ fn of_a_name_and_a_file_the_name_is_taken_and_that_is_said() {
     let path = place.run(&["show", "./both", "--json"]);
     assert_eq!(path.stderr, "");
     assert!(path.json()["stored"].is_null());
+    // What is signed and sealed is a file, if there is one of the name.
+    place.run(&["keygen", "--identity", "alice", "--no-passphrase"]).output();
+    let signed = place.run(&["sign", "both", "--identity", "alice"]);
+    assert!(signed.stderr.contains("note: both is the file or folder here"), "{}", signed.stderr);
+    assert_eq!(signed.output(), "both.sig\n");
+    fs::remove_file(place.path("work/both.sig")).unwrap();
+    assert!(place.run(&["sign", "both:latest", "--identity", "alice"]).output().starts_with("sha256:"));
     // Only a file has this name.
     fs::rename(place.path("work/both"), place.path("work/lonely")).unwrap();
     assert_eq!(place.ask(&["lonely", "ab"])["model"], "lonely");
