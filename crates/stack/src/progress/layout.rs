@@ -74,7 +74,8 @@ impl Line<'_> {
 
     /// How long the rest takes at this speed.
     fn left(&self) -> Option<String> {
-        let seconds = self.total.saturating_sub(self.done).checked_div(self.rate?)?;
+        let rate = self.rate.filter(|&rate| rate > 0)?;
+        let seconds = self.total.saturating_sub(self.done).div_ceil(rate);
         Some(match seconds {
             0..60 => format!("{seconds} s"),
             60..3600 => format!("{} min", seconds.div_ceil(60)),
