@@ -162,7 +162,6 @@ pub(super) const TOPICS: [&str; 5] = ["info", "license", "parameters", "system",
 /// What `/help` explains.
 pub(super) const HELP_TOPICS: [&str; 3] = ["set", "shortcuts", "show"];
 
-
 /// What `/help` prints.
 const HELP: &str = "\
 /model [NAME]   say which model answers, or change it

@@ -195,7 +195,8 @@ impl Server {
     }
 
     fn post(&self, path: &str, body: &str) -> String {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n", self.address);
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n", self.address);
         let length = body.len();
         exchange(&self.address, &format!("{head}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"))
     }
