@@ -69,16 +69,13 @@ fn a_full_context_is_told_and_the_oldest_turns_go_only_if_somebody_agrees() {
     terminal.kind("/set parameter num_predict -1\r");
     terminal.wait_for("num_predict: as many tokens as the context leaves");
     let question = "And then there was a big storm, and the little dog ran home to its mother.\r";
-    for _ in 0..2 {
-        terminal.wait_for(">>> ");
-        terminal.kind(question);
-        if terminal.wait_for_one(&["[y/N] ", "note: the answer is cut, because the context of 96"]) == 0 {
-            break;
-        }
+    terminal.wait_for(">>> ");
+    terminal.kind(question);
+    // The answer takes what is left of the context, if anything is; the next question does not fit at all.
+    if terminal.wait_for_one(&["[y/N] ", "note: the answer is cut, because the context of 96"]) == 1 {
         terminal.wait_for(">>> ");
         terminal.kind(question);
         terminal.wait_for("[y/N] ");
-        break;
     }
     terminal.kind("n\r");
     terminal.wait_for("Nothing was dropped");
@@ -129,7 +126,8 @@ fn bars_fit_the_terminal_and_count_what_moved_now() {
     terminal.signal(Signal::SIGINT);
     assert_eq!(terminal.end().code(), Some(130));
     let seen = terminal.seen();
-    assert!(seen.contains("are kept, and the same command goes on from there"), "{seen}");
+    let said = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("are kept, and the same command goes on from there"), "{seen}");
     assert_frames(&seen, 60);
 
     let mut terminal = Terminal::run(60, &pull);
