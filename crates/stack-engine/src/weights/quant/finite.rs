@@ -10,7 +10,8 @@ use super::{u16_at, u32_at};
 pub fn first_not_finite(ty: TensorType, bytes: &[u8]) -> Option<usize> {
     let block = match ty {
         TensorType::F32 => elements::<4>(bytes, |word| u32::from_le_bytes(word) & F32 == F32),
-        TensorType::F64 => elements::<8>(bytes, |word| u64::from_le_bytes(word) & F64 == F64),
+        // Computed in single precision, where a larger number is infinite.
+        TensorType::F64 => elements::<8>(bytes, |word| !(f64::from_le_bytes(word) as f32).is_finite()),
         TensorType::F16 => elements::<2>(bytes, |word| u16::from_le_bytes(word) & F16 == F16),
         TensorType::BF16 => elements::<2>(bytes, |word| u16::from_le_bytes(word) & BF16 == BF16),
         TensorType::Q4_0 | TensorType::IQ4_NL | TensorType::Q1_0 | TensorType::Q2_0 => {
@@ -72,7 +73,6 @@ fn iq1_m_scale(block: &[u8; 56]) -> u16 {
 }
 
 /// The exponents of infinities and of what is no number.
-const F64: u64 = 0x7FF0_0000_0000_0000;
 const F32: u32 = 0x7F80_0000;
 const F16: u16 = 0x7C00;
 const BF16: u16 = 0x7F80;
