@@ -102,6 +102,7 @@ fn restore_at_end() {
             restore(&shown);
         }
         // What shells say of a program that a signal ended.
+        #[expect(clippy::disallowed_methods, reason = "a signal ends the program from a thread of its own")]
         std::process::exit(128 + kind.as_raw_value());
     };
     // Without the thread, the signals end the program as they always do.

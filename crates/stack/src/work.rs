@@ -118,6 +118,7 @@ pub(crate) fn end_on_interrupt(json: bool, kept: &'static str) -> Result<(), Com
         } else {
             error.report();
         }
+        #[expect(clippy::disallowed_methods, reason = "Ctrl-C ends the program from a thread of its own")]
         std::process::exit(error.kind().exit_code().into());
     };
     listen(end).map_err(deaf)

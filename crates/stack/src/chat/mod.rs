@@ -47,7 +47,6 @@ pub(crate) trait Models {
 
 /// How a conversation is shown and kept.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, as /set names it")]
 pub(crate) struct Manner {
     /// Whether times are told after each answer.
     pub(crate) verbose: bool,
@@ -150,7 +149,7 @@ impl<'a> Chat<'a> {
                 Err(AnswerError::Chat(error)) => error,
                 Err(error) => return Err(error.into()),
             };
-            let Some(count) = self.oldest_to_drop(&error) else { return Err(self.explained(error)) };
+            let Some(count) = self.oldest_to_drop(&error) else { return Err(explained(error)) };
             if !agreed {
                 talk(format!("{error}."));
                 agreed = confirmed(editor)?;
@@ -213,15 +212,6 @@ impl<'a> Chat<'a> {
         let room = self.request.max_tokens.map_or(context / 4, |most| most.min(context / 2));
         let system: Vec<Message> = self.system_message().collect();
         forget::oldest_to_drop(&self.messages, &system, prompt_tokens, context, room)
-    }
-
-    fn explained(&self, error: ChatError) -> CommandError {
-        let overflow = matches!(error.kind, ErrorKind::ContextOverflow { .. });
-        let error = CommandError::from(error);
-        if overflow {
-            return error.hint("the message alone is too long; `stack run --ctx N` may give it more room");
-        }
-        error
     }
 
     fn obey(&mut self, command: Command) -> Result<Next, CommandError> {
@@ -337,6 +327,16 @@ impl<'a> Chat<'a> {
     fn system_message(&self) -> impl Iterator<Item = Message> {
         self.system.iter().map(|text| Message::new(Role::System, text))
     }
+}
+
+/// Says what gives a single message that is too long more room.
+fn explained(error: ChatError) -> CommandError {
+    let overflow = matches!(error.kind, ErrorKind::ContextOverflow { .. });
+    let error = CommandError::from(error);
+    if overflow {
+        return error.hint("the message alone is too long; `stack run --ctx N` may give it more room");
+    }
+    error
 }
 
 fn info(id: &str, card: &ModelCard) -> String {
