@@ -227,7 +227,7 @@ const USUAL: &str = "Q4_K_M";
 const GGUF: &str = ".gguf";
 const SAFETENSORS: &str = ".safetensors";
 /// What a folder of SafeTensors needs beside them.
-const COMPANIONS: [&str; 14] = [
+const COMPANIONS: [&str; 15] = [
     "config.json",
     "generation_config.json",
     "tokenizer.json",
@@ -239,6 +239,7 @@ const COMPANIONS: [&str; 14] = [
     "vocab.txt",
     "merges.txt",
     "chat_template.jinja",
+    "additional_chat_templates/tool_use.jinja",
     "model.safetensors.index.json",
     "modules.json",
     "sentence_bert_config.json",
@@ -316,9 +317,16 @@ mod tests {
             "model.safetensors",
             "onnx/x.safetensors",
             "1_Pooling/config.json",
+            "additional_chat_templates/rag.jinja",
+            "additional_chat_templates/tool_use.jinja",
             "train.py",
         ];
-        let expected = ["config.json", "model.safetensors", "1_Pooling/config.json"];
+        let expected = [
+            "config.json",
+            "model.safetensors",
+            "1_Pooling/config.json",
+            "additional_chat_templates/tool_use.jinja",
+        ];
         assert_eq!(chosen(&paths, &Wanted::Default).unwrap(), expected);
     }
 
