@@ -91,6 +91,8 @@ pub enum Control {
 pub enum Specials {
     /// They are.
     Add,
+    /// Those in front are. Those behind are not, because the text goes on.
+    Begin,
     /// They are not.
     Omit,
 }
@@ -125,8 +127,8 @@ impl Tokenizer {
     /// Returns the tokens of a prompt in parts.
     ///
     /// Text is joined before it is tokenized, so that the borders of segments leave no trace in the tokens; but a
-    /// control token is recognised only if all of it lies in one template segment. A BOS token that the template has
-    /// written is not added once more.
+    /// control token is recognised only if all of it lies in one template segment. A BOS or EOS token that the template
+    /// has written is not added once more.
     pub fn encode_segments(&self, segments: &[Segment<'_>], specials: Specials) -> Vec<u32> {
         let mut text = String::with_capacity(segments.iter().map(|segment| segment.text.len()).sum());
         let mut parsed: Vec<Range<usize>> = Vec::new();
@@ -145,10 +147,10 @@ impl Tokenizer {
         let fragments = inner.partition.cut(text, parsed);
         let mut tokens = Vec::with_capacity(text.len() / 3 + 2);
         inner.encode_fragments(text, &fragments, &mut tokens);
-        if specials == Specials::Add {
-            if !tokens.starts_with(&inner.prefix) {
-                tokens.splice(..0, inner.prefix.iter().copied());
-            }
+        if specials != Specials::Omit && !tokens.starts_with(&inner.prefix) {
+            tokens.splice(..0, inner.prefix.iter().copied());
+        }
+        if specials == Specials::Add && !tokens.ends_with(&inner.suffix) {
             tokens.extend_from_slice(&inner.suffix);
         }
         tokens

@@ -277,6 +277,11 @@ fn special_tokens_go_around_a_prompt_once() {
     let literal = tokenizer.encode("<s>", Control::Literal, Specials::Add);
     assert_eq!(literal.iter().filter(|&&id| id == 1).count(), 1);
 
+    // EOS is not added behind one that is there, nor where the text goes on.
+    let unigram_ids = |text: &str, specials| unigram().tokenizer().encode(text, Control::Parsed, specials);
+    assert_eq!(unigram_ids("ab", Specials::Add), unigram_ids("ab</s>", Specials::Add));
+    assert_eq!(unigram_ids("ab", Specials::Begin), [6]);
+    assert_eq!(wordpiece().tokenizer().encode("ab", Control::Literal, Specials::Begin), [1, 3, 4]);
     assert_eq!(wordpiece().tokenizer().encode("ab", Control::Literal, Specials::Add), [1, 3, 4, 2]);
     assert_eq!(unigram().tokenizer().encode("ab", Control::Literal, Specials::Add), [6, 1]);
     assert_eq!(bpe("llama-bpe").tokenizer().encode("ab", Control::Literal, Specials::Add), [260, 257]);
