@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use crate::ChatError;
+use crate::{ChatError, Unused};
 
 /// The events of one request, in order. Dropping it cancels the request.
 pub type EventStream = Pin<Box<dyn Stream<Item = Result<ChatEvent, ChatError>> + Send>>;
@@ -13,12 +13,15 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<ChatEvent, ChatError>> +
 /// One step of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChatEvent {
-    /// The request was admitted and its prompt tokenized; always the first event of a stream that succeeds.
+    /// The prompt was rendered and tokenized, and the request waits for its turn; always the first event of a stream
+    /// that succeeds.
     Started {
         /// Tokens in the prompt.
         prompt_tokens: u32,
         /// The seed that the draw uses, given or drawn.
         seed: u64,
+        /// What the chat template did not look at.
+        unused: Vec<Unused>,
     },
     /// More text of one choice.
     Delta(Delta),

@@ -25,5 +25,5 @@ pub use error::{ChatError, ErrorKind};
 pub use event::{ChatEvent, Delta, EventStream, FinishReason, Timings, TokenLogprob, Usage};
 pub use message::{Json, Message, Role, Tool, ToolCall};
 pub use model::{Ability, ChatModel, ModelCard};
-pub use request::{ChatRequest, Prompt, TemplateOptions};
+pub use request::{ChatRequest, Prompt, PromptEnd, TemplateOptions, Unused};
 pub use sampling::{Dry, LogitBias, Logprobs, Sampling, Xtc};

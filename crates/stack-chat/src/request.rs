@@ -20,6 +20,37 @@ pub struct TemplateOptions {
     pub enable_thinking: Option<bool>,
     /// Further variables, by name.
     pub variables: Vec<(String, Json)>,
+    /// Where the rendered text ends.
+    pub end: PromptEnd,
+}
+
+/// Where the text of a rendered conversation ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PromptEnd {
+    /// Inside the last message if it is the model's own, which then goes on; else where its answer begins.
+    #[default]
+    Auto,
+    /// Inside the last message, which must be the model's own.
+    Continue,
+    /// Where a new message of the model begins, whoever spoke last.
+    Answer,
+    /// Behind the last message.
+    Closed,
+}
+
+/// A part of a request that the model's chat template does not look at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unused {
+    /// The tools.
+    Tools,
+    /// Whether the model may think.
+    EnableThinking,
+    /// The names of speakers.
+    SpeakerNames,
+    /// The reasoning of earlier turns.
+    Reasoning,
+    /// A variable, by its name.
+    Variable(String),
 }
 
 /// One request for one or more answers to the same prompt.

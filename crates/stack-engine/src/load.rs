@@ -22,6 +22,8 @@ pub struct Loaded {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// Its tokenizer; models without a vocabulary run on token ids.
     pub tokenizer: Option<Tokenizer>,
+    /// What the user should know before talking to it.
+    pub warnings: Vec<String>,
 }
 
 /// Opens a model without loading its weights: all that [`weights::open`] opens, and directories with an encoder.
@@ -88,6 +90,7 @@ impl From<Encoder> for Loaded {
         Self {
             card: encoder.card().clone(),
             chat: None,
+            warnings: Vec::new(),
             tokenizer: encoder.tokenizer().cloned(),
             embedder: Some(Arc::new(encoder)),
         }
@@ -100,6 +103,7 @@ impl From<Engine> for Loaded {
         Self {
             card: engine.card().clone(),
             tokenizer: engine.tokenizer().cloned(),
+            warnings: engine.warnings().to_vec(),
             embedder: Some(Arc::clone(&engine) as Arc<dyn Embedder>),
             chat: Some(engine),
         }

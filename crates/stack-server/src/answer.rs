@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use futures_core::Stream;
-use stack_chat::{ChatError, ChatEvent, ChatRequest, ErrorKind};
+use stack_chat::{ChatError, ChatEvent, ChatRequest, ErrorKind, Unused};
 use stack_wire::Ignored;
 use stack_wire::openai::{Call, Chunks, Delivery, ErrorObject, Reply, Shape, Whole};
 
@@ -47,14 +47,19 @@ pub(crate) async fn answer(
     let ask = |request: ChatRequest| Ok((request.choices, model.chat(request)?));
     let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, ChatError>>()?;
     let events = watch.over(merge(streams));
-    let response = match call.delivery {
-        Delivery::Whole => json(collect(events, Whole::new(reply, choices)).await?),
+    let (response, unused) = match call.delivery {
+        Delivery::Whole => {
+            let (body, unused) = collect(events, Whole::new(reply, choices)).await?;
+            (json(body), unused)
+        }
         Delivery::Stream { include_usage } => {
             stream::respond(events, Chunks::new(reply, choices, include_usage), server.options.ping_after)
                 .await?
         }
     };
-    Ok(report(response, &call.ignored))
+    let mut ignored = call.ignored;
+    unused.iter().for_each(|unused| ignored.note_unused(unused));
+    Ok(report(response, &ignored))
 }
 
 /// Takes the next event of a stream; the end without a last event is an error like any other.
@@ -87,13 +92,18 @@ pub(crate) fn broken() -> ChatError {
     ChatError::new(ErrorKind::Internal, "the stream ended without its last event")
 }
 
-async fn collect(mut events: Stopwatch, mut whole: Whole) -> Result<String, ChatError> {
+/// Collects a whole answer, and what the model's template did not look at.
+async fn collect(mut events: Stopwatch, mut whole: Whole) -> Result<(String, Vec<Unused>), ChatError> {
+    let mut not_used = Vec::new();
     loop {
         let event = next(&mut events).await?;
         let last = matches!(event, ChatEvent::Done { .. });
+        if let ChatEvent::Started { unused, .. } = &event {
+            not_used.clone_from(unused);
+        }
         whole.push(event);
         if last {
-            return whole.finish().ok_or_else(broken);
+            return Ok((whole.finish().ok_or_else(broken)?, not_used));
         }
     }
 }

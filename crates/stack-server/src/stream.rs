@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use stack_chat::{ChatError, ChatEvent};
+use stack_chat::{ChatError, ChatEvent, Unused};
 use stack_wire::openai::Chunks;
 use stack_wire::sse;
 use tokio::time::{Instant, Sleep, sleep, timeout};
@@ -21,15 +21,23 @@ use crate::error::{ApiError, public};
 use crate::stopwatch::Stopwatch;
 
 /// Starts the response when its first event is there, so that a request that cannot be answered gets a status of its
-/// own. After `ping_after` of silence it starts anyway, lest the client give up while the request is queued.
+/// own, and one that can gets to know what of it has no effect. After `ping_after` of silence it starts anyway, lest
+/// the client give up while the prompt is prepared.
 pub(crate) async fn respond(
     mut events: Stopwatch,
     mut chunks: Chunks,
     ping_after: Duration,
-) -> Result<Response, ApiError> {
+) -> Result<(Response, Vec<Unused>), ApiError> {
     let mut opening = String::new();
+    let mut not_used = Vec::new();
     match timeout(ping_after, next(&mut events)).await {
-        Ok(first) => chunks.encode(&first?, &mut opening),
+        Ok(first) => {
+            let first = first?;
+            chunks.encode(&first, &mut opening);
+            if let ChatEvent::Started { unused, .. } = first {
+                not_used = unused;
+            }
+        }
         Err(_elapsed) => opening.push_str(sse::PING),
     }
     let frames =
@@ -39,7 +47,7 @@ pub(crate) async fn respond(
         (header::CACHE_CONTROL, "no-cache"),
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::from_stream(frames)).into_response())
+    Ok(((headers, Body::from_stream(frames)).into_response(), not_used))
 }
 
 /// The body of a streamed response.

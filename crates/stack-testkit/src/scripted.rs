@@ -10,7 +10,7 @@ use futures_core::Stream;
 use stack_chat::{
     Ability, ChatError, ChatEvent, ChatModel, ChatRequest, Delta, EmbedFuture, EmbedInput, EmbedRequest,
     Embedder, Embeddings, ErrorKind, EventStream, FinishReason, ModelCard, Prompt, Timings, TokenLogprob,
-    Usage,
+    Unused, Usage,
 };
 
 /// A [`ChatModel`] that replays the same tokens for every request and choice, and keeps count of what happens to it.
@@ -31,6 +31,7 @@ struct Script {
     failure: Option<(usize, ChatError)>,
     holds_after: Option<usize>,
     streams_max: usize,
+    unused: Vec<Unused>,
 }
 
 /// What all streams of a model share with it.
@@ -60,6 +61,7 @@ impl ScriptedModel {
             failure: None,
             holds_after: None,
             streams_max: usize::MAX,
+            unused: Vec::new(),
         };
         Self { card, script, state: Arc::default() }
     }
@@ -103,6 +105,13 @@ impl ScriptedModel {
     #[must_use]
     pub fn full_beyond(mut self, streams: usize) -> Self {
         self.script.streams_max = streams;
+        self
+    }
+
+    /// Says of every conversation that its template does not look at these.
+    #[must_use]
+    pub fn without_use_for(mut self, unused: &[Unused]) -> Self {
+        self.script.unused = unused.to_vec();
         self
     }
 
@@ -176,7 +185,8 @@ impl Script {
             if count < self.tokens.len() || self.endless { FinishReason::Length } else { FinishReason::Stop };
 
         let seed = request.sampling.seed.unwrap_or(0);
-        let mut events = vec![Ok(ChatEvent::Started { prompt_tokens, seed })];
+        let unused = self.unused.clone();
+        let mut events = vec![Ok(ChatEvent::Started { prompt_tokens, seed, unused })];
         for (id, text) in tokens() {
             for choice in 0..request.choices {
                 let token = logprob(id as u32, text, request);

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-/// The names of fields that were accepted without effect: documented no-ops and unknown ones.
+use stack_chat::Unused;
+
+/// The names of fields that were accepted without effect: documented no-ops, unknown ones, and those that the model's
+/// template does not look at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ignored {
     names: BTreeSet<String>,
+    /// What was given inside `chat_template_kwargs`.
+    template_kwargs: BTreeSet<String>,
 }
 
 impl Ignored {
@@ -17,6 +22,30 @@ impl Ignored {
             return None;
         }
         Some(self.names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+    }
+
+    /// Notes what the model's template does not look at.
+    pub fn note_unused(&mut self, unused: &Unused) {
+        match unused {
+            Unused::Tools => self.note("tools"),
+            Unused::SpeakerNames => self.note("messages[].name"),
+            Unused::Reasoning => self.note("messages[].reasoning_content"),
+            Unused::EnableThinking => self.note_variable("enable_thinking"),
+            Unused::Variable(name) => self.note_variable(name),
+        }
+    }
+
+    fn note_variable(&mut self, name: &str) {
+        if self.template_kwargs.contains(name) {
+            self.note(&format!("chat_template_kwargs.{name}"));
+        } else {
+            self.note(name);
+        }
+    }
+
+    /// Remembers that the template variable `name` was given inside `chat_template_kwargs`.
+    pub(crate) fn template_kwarg(&mut self, name: &str) {
+        self.template_kwargs.insert(name.to_owned());
     }
 
     /// Notes that the field `name` has no effect. Beyond a limit, further names are left out.
@@ -47,6 +76,25 @@ mod tests {
             ignored.note(name);
         }
         assert_eq!(ignored.header_value().as_deref(), Some("store, user"));
+    }
+
+    #[test]
+    fn template_variables_are_named_where_they_were_given() {
+        let mut ignored = Ignored::default();
+        ignored.template_kwarg("tone");
+        for unused in [
+            Unused::Tools,
+            Unused::EnableThinking,
+            Unused::Variable("tone".into()),
+            Unused::Variable("reasoning_effort".into()),
+            Unused::SpeakerNames,
+            Unused::Reasoning,
+        ] {
+            ignored.note_unused(&unused);
+        }
+        let expected = "chat_template_kwargs.tone, enable_thinking, messages[].name, \
+            messages[].reasoning_content, reasoning_effort, tools";
+        assert_eq!(ignored.header_value().as_deref(), Some(expected));
     }
 
     #[test]

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use stack_engine::encoder::Encoder;
-use stack_engine::engine::{self, EngineOptions};
+use stack_engine::engine::{self, EngineOptions, FoundTemplates};
 use stack_engine::executor::{Executor, Placement};
 use stack_engine::load::{self, Loaded};
 use stack_engine::spec::DecoderSpec;
-use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, WeightSource};
 use stack_registry::model::StoredModel;
@@ -160,9 +159,9 @@ impl OpenModel {
         })
     }
 
-    /// Finds the chat template.
-    pub(crate) fn template(&self, options: &EngineOptions) -> Result<Option<ChatTemplate>, CommandError> {
-        Ok(options.template_for(&*self.source)?)
+    /// Finds the chat templates.
+    pub(crate) fn templates(&self, options: &EngineOptions) -> Result<FoundTemplates, CommandError> {
+        Ok(options.templates_for(&*self.source, || engine::tokenizer(&*self.source).ok().flatten())?)
     }
 
     /// Loads the weights, showing a bar if it takes a while.

@@ -9,6 +9,7 @@ use stack_engine::spec::DecoderSpec;
 
 use crate::command_error::{CommandError, Kind};
 use crate::model_path::{ModelPath, OpenModel};
+use crate::output::talk;
 
 /// A model that can be asked.
 pub(crate) struct Ready {
@@ -57,12 +58,17 @@ impl Candidate {
         DecoderSpec::read(&*model.source)?;
         let template = match prompts {
             Prompts::Raw => None,
-            Prompts::Templated => model.template(options)?.map(|template| template.source().to_owned()),
+            Prompts::Templated => {
+                let found = model.templates(options)?;
+                let usable = found.usable.map_err(|reason| {
+                    let hint =
+                        "let it continue the prompt with --raw, or give a template with --template FILE";
+                    cannot(&model.id, &reason.to_string(), hint)
+                })?;
+                found.warnings.iter().for_each(|warning| talk(format!("warning: {warning}")));
+                Some(usable.choose(false).source().to_owned())
+            }
         };
-        if prompts == Prompts::Templated && template.is_none() {
-            let hint = "let it continue the prompt with --raw, or give a template with --template FILE";
-            return Err(cannot(&model.id, "has no chat template, so it cannot answer", hint));
-        }
         if !model.has_vocabulary() {
             let why = "has no vocabulary, so it knows no text";
             return Err(cannot(&model.id, why, "`stack logits` takes token ids"));

@@ -41,6 +41,12 @@ impl Events {
         let _gone = self.sender.try_send(event);
     }
 
+    /// Sends a first event.
+    pub(super) fn with(self, event: ChatEvent) -> Self {
+        self.send(Ok(event));
+        self
+    }
+
     /// Whether the reader has gone.
     pub(super) fn is_closed(&self) -> bool {
         self.sender.is_closed()

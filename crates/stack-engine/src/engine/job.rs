@@ -37,7 +37,6 @@ pub(super) struct Task {
     pub(super) cached_tokens: u32,
     /// Tokens of choices that are finished.
     pub(super) generated_tokens: u32,
-    pub(super) seed: u64,
     /// Whether it runs in batches of its own, so that its numbers do not depend on what else runs.
     pub(super) alone: bool,
     pub(super) arrived: Instant,

@@ -15,6 +15,8 @@ mod plan;
 pub(crate) mod pool;
 mod prefix;
 mod prepare;
+mod prompts;
+mod templates;
 mod worker;
 
 use std::fmt;
@@ -37,7 +39,6 @@ use self::worker::Worker;
 use crate::executor::Executor;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
-use crate::template::{ChatTemplate, ControlTexts};
 use crate::tokenizer::{Tokenizer, TokenizerError};
 use crate::weights::{LoadError, WeightSource};
 
@@ -45,6 +46,8 @@ pub(crate) use model::Pooling;
 
 pub use memory::{available_bytes, cache_bytes_per_token, weight_bytes};
 pub use options::{EngineOptions, own_template};
+pub use prompts::{PromptRenderer, prompt_text, prompt_tokens};
+pub use templates::{ChatTemplates, FoundTemplates, NoTemplate};
 
 /// A decoder that answers requests, several at once.
 ///
@@ -70,7 +73,8 @@ impl Engine {
     ) -> Result<Self, LoadError> {
         let spec = DecoderSpec::read(source)?;
         let tokenizer = tokenizer(source)?;
-        let template = options.template_for(source)?;
+        let FoundTemplates { usable, warnings } = options.templates_for(source, || tokenizer.clone())?;
+        let prompts = usable.map(|templates| PromptRenderer::new(templates, tokenizer.as_ref()));
         let pooling = pooling(source, &spec.architecture);
         let sampling = SamplingDefaults::from_metadata(source.metadata())
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
@@ -82,10 +86,9 @@ impl Engine {
         let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
         let executor = options.placement.load(source, spec, context, progress)?;
         let context = executor.context();
-        let card = card(source, executor.as_ref(), template.is_some());
-        let control = ControlTexts::new(tokenizer.iter().flat_map(Tokenizer::control_texts));
+        let card = card(source, executor.as_ref(), prompts.is_ok());
         let clock = options.clock;
-        let model = Arc::new(Model { card, context, tokenizer, template, control, sampling, pooling, clock });
+        let model = Arc::new(Model { card, context, tokenizer, prompts, sampling, pooling, clock, warnings });
         Ok(Self::start(model, executor, cache_tokens.max(context), options.queue_max))
     }
 
@@ -118,9 +121,9 @@ impl Engine {
         self.model.tokenizer.as_ref()
     }
 
-    /// The chat template, if there is one.
-    pub fn template(&self) -> Option<&ChatTemplate> {
-        self.model.template.as_ref()
+    /// What the user should know about the model's chat template.
+    pub fn warnings(&self) -> &[String] {
+        &self.model.warnings
     }
 
     fn submit(&self, job: Job) -> Result<(), ChatError> {

@@ -1,23 +1,27 @@
 //! What is known of a loaded model beside its weights.
 
 use jiff::Zoned;
-use stack_chat::{ChatError, ErrorKind, Message, ModelCard, TemplateOptions, Tool};
+use stack_chat::{ChatError, Message, ModelCard, TemplateOptions, Tool};
 
+use super::prompts::PromptRenderer;
+use super::templates::NoTemplate;
 use crate::sample::SamplingDefaults;
-use crate::template::{ChatTemplate, ControlTexts, RenderInput, TemplateError};
-use crate::tokenizer::{Control, Segment, Tokenizer};
+use crate::template::{Rendered, TemplateError};
+use crate::tokenizer::Tokenizer;
 
 /// Everything that turns requests into tokens.
 pub(super) struct Model {
     pub(super) card: ModelCard,
     pub(super) context: usize,
     pub(super) tokenizer: Option<Tokenizer>,
-    pub(super) template: Option<ChatTemplate>,
-    pub(super) control: ControlTexts,
+    /// What renders conversations, or why nothing does.
+    pub(super) prompts: Result<PromptRenderer, NoTemplate>,
     pub(super) sampling: SamplingDefaults,
     pub(super) pooling: Pooling,
     /// The time that templates show.
     pub(super) clock: fn() -> Zoned,
+    /// What the user should know.
+    pub(super) warnings: Vec<String>,
 }
 
 /// How a text's vectors become one. The numbers are those of `pooling_type`.
@@ -32,44 +36,22 @@ pub(crate) enum Pooling {
 }
 
 impl Model {
-    /// Renders a conversation to the segments of a prompt.
+    /// Renders a conversation.
     pub(super) fn render(
         &self,
         messages: &[Message],
         tools: &[Tool],
         options: &TemplateOptions,
-        now: &Zoned,
-    ) -> Result<Vec<Segment<'static>>, ChatError> {
-        let template = self.template.as_ref().ok_or_else(|| {
-            ChatError::unsupported(
-                "messages",
-                "this model has no chat template; give one at start with --template, or use completions",
-            )
-        })?;
-        let text = |token: Option<u32>| {
-            let piece =
-                self.tokenizer.as_ref().zip(token).map(|(tokenizer, token)| tokenizer.piece(token).to_vec());
-            String::from_utf8_lossy(&piece.unwrap_or_default()).into_owned()
-        };
-        let tokenizer = self.tokenizer.as_ref();
-        let input = RenderInput {
-            messages,
-            tools,
-            add_generation_prompt: true,
-            bos_token: &text(tokenizer.and_then(Tokenizer::bos)),
-            eos_token: &text(tokenizer.and_then(Tokenizer::eos)),
-            options,
-            control: &self.control,
-            now,
-        };
-        let rendered = template.render(&input).map_err(|error| refusal(&error))?;
-        Ok(rendered
-            .into_iter()
-            .map(|segment| Segment {
-                text: segment.text.into(),
-                control: if segment.literal { Control::Literal } else { Control::Parsed },
-            })
-            .collect())
+    ) -> Result<Rendered, ChatError> {
+        match &self.prompts {
+            Ok(prompts) => {
+                prompts.render(messages, tools, options, &(self.clock)()).map_err(|error| refusal(&error))
+            }
+            Err(reason) => {
+                let way_out = "give one at start with --template, or use completions";
+                Err(ChatError::unsupported("messages", format!("this model {reason}; {way_out}")))
+            }
+        }
     }
 }
 
@@ -81,5 +63,5 @@ fn refusal(error: &TemplateError) -> ChatError {
         message = format!("{message}: {inner}");
         cause = inner.source();
     }
-    ChatError { kind: ErrorKind::Invalid, message, field: Some("messages".to_owned()) }
+    ChatError::invalid(error.field(), message)
 }

@@ -5,11 +5,12 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use stack_chat::{ChatError, ChatRequest, EmbedInput, ErrorKind, Prompt};
+use stack_chat::{ChatError, ChatEvent, ChatRequest, EmbedInput, ErrorKind, Prompt, Unused};
 
 use super::job::{EmbedJob, Job, Task, Work};
 use super::lane::{Lane, Limits};
 use super::model::Model;
+use super::prompts::prompt_tokens;
 use crate::sample::Sampler;
 use crate::tokenizer::{Control, Specials, Tokenizer};
 
@@ -23,14 +24,14 @@ pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &SyncSender<Wo
                     events.send(Err(error));
                     None
                 }
-                Ok(prepared) => Some(Work::Chat(Task {
-                    events,
-                    prompt_tokens: prepared.prompt_tokens,
-                    lanes: prepared.lanes,
-                    limits: prepared.limits,
+                Ok(Prepared { lanes, limits, prompt_tokens, seed, unused }) => Some(Work::Chat(Task {
+                    // The caller learns now what the prompt was made of, however long the queue is.
+                    events: events.with(ChatEvent::Started { prompt_tokens, seed, unused }),
+                    prompt_tokens,
+                    lanes,
+                    limits,
                     cached_tokens: 0,
                     generated_tokens: 0,
-                    seed: prepared.seed,
                     alone: request.sampling.seed.is_some(),
                     arrived,
                     started: None,
@@ -59,10 +60,11 @@ struct Prepared {
     limits: Limits,
     prompt_tokens: u32,
     seed: u64,
+    unused: Vec<Unused>,
 }
 
 fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> {
-    let prompt = prompt_tokens(model, request)?;
+    let (prompt, unused) = prompt(model, request)?;
     check_length(model, prompt.len())?;
     let room = model.context - prompt.len() + 1;
     let tokens_max = request.max_tokens.unwrap_or(u32::MAX).min(u32::try_from(room).unwrap_or(u32::MAX));
@@ -99,21 +101,25 @@ fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> 
         },
         prompt_tokens: prompt.len() as u32,
         seed,
+        unused,
     })
 }
 
-fn prompt_tokens(model: &Model, request: &ChatRequest) -> Result<Vec<u32>, ChatError> {
+/// Makes the tokens of a prompt, and lists what its template does not look at.
+fn prompt(model: &Model, request: &ChatRequest) -> Result<(Vec<u32>, Vec<Unused>), ChatError> {
+    let mut unused = Vec::new();
     let tokens = match &request.prompt {
         Prompt::Tokens(tokens) => tokens.clone(),
         Prompt::Text(text) => vocabulary(model)?.encode(text, Control::Literal, Specials::Add),
         Prompt::Messages(messages) => {
-            let now = (model.clock)();
-            let segments = model.render(messages, &request.tools, &request.template, &now)?;
-            vocabulary(model)?.encode_segments(&segments, Specials::Add)
+            let rendered = model.render(messages, &request.tools, &request.template)?;
+            let tokens = prompt_tokens(vocabulary(model)?, &rendered);
+            unused = rendered.unused;
+            tokens
         }
     };
     check_tokens(model, "prompt", &tokens)?;
-    Ok(tokens)
+    Ok((tokens, unused))
 }
 
 fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, ChatError> {

@@ -145,7 +145,6 @@ impl Worker {
                 task.cached_tokens = reused.tokens as u32;
             }
             task.started = Some(Instant::now());
-            task.events.send(Ok(ChatEvent::Started { prompt_tokens: task.prompt_tokens, seed: task.seed }));
             self.running.push(task);
         }
     }

@@ -1,7 +1,7 @@
 //! A conversation in the shape that templates expect: the JSON that chat interfaces share.
 
 use serde_json::{Map, Value as Json, json};
-use stack_chat::{Message, Role, Tool, ToolCall};
+use stack_chat::{Message, Tool, ToolCall};
 
 use super::error::TemplateError;
 
@@ -93,62 +93,4 @@ pub(super) fn wrap_parts(messages: &mut [Json]) {
             *content = json!([{ "type": "text", "text": text }]);
         }
     }
-}
-
-/// Removes content that is null; returns `None` if there is none.
-pub(super) fn without_null_content(messages: &[Json]) -> Option<Vec<Json>> {
-    map_null_content(messages, |fields| {
-        fields.shift_remove("content");
-    })
-}
-
-/// Replaces content that is null by the empty text; returns `None` if there is none.
-pub(super) fn with_empty_content(messages: &[Json]) -> Option<Vec<Json>> {
-    map_null_content(messages, |fields| {
-        fields.insert("content".into(), "".into());
-    })
-}
-
-fn map_null_content(messages: &[Json], change: impl Fn(&mut Map<String, Json>)) -> Option<Vec<Json>> {
-    let mut changed = false;
-    let mut messages = messages.to_vec();
-    for fields in messages.iter_mut().filter_map(Json::as_object_mut) {
-        if fields.get("content").is_some_and(Json::is_null) {
-            change(fields);
-            changed = true;
-        }
-    }
-    changed.then_some(messages)
-}
-
-/// Moves the text of system messages to the front of the next user message, for templates that refuse them.
-///
-/// Returns `None` if there is nothing to move, or nowhere to move it.
-pub(super) fn with_merged_system(messages: &[Json]) -> Option<Vec<Json>> {
-    let role = |message: &Json| message.get("role").and_then(Json::as_str).map(Role::from);
-    let text = |message: &Json| message.get("content").and_then(Json::as_str).map(str::to_owned);
-    let mut merged: Vec<Json> = Vec::new();
-    let mut pending = Vec::new();
-    let mut moved = false;
-    for message in messages {
-        match role(message) {
-            Some(Role::System | Role::Developer) => pending.push(text(message)?),
-            Some(Role::User) if !pending.is_empty() => {
-                pending.push(text(message)?);
-                let mut message = message.clone();
-                message["content"] = std::mem::take(&mut pending).join("\n\n").into();
-                merged.push(message);
-                moved = true;
-            }
-            _ => merged.push(message.clone()),
-        }
-    }
-    if !pending.is_empty() {
-        let last = merged.iter_mut().rfind(|message| role(message) == Some(Role::User))?;
-        let mut texts = vec![text(last)?];
-        texts.append(&mut pending);
-        last["content"] = texts.join("\n\n").into();
-        moved = true;
-    }
-    moved.then_some(merged)
 }

@@ -27,6 +27,23 @@ pub enum TemplateError {
     Exhausted(String),
     /// The input cannot be handed to any template.
     Input(String),
+    /// The template does not show a message, or cannot go on with it.
+    Message {
+        /// The message and its field, such as `messages[2].role`.
+        field: String,
+        /// What is wrong, in one sentence.
+        problem: String,
+    },
+}
+
+impl TemplateError {
+    /// Returns the field of the request that is at fault.
+    pub fn field(&self) -> &str {
+        match self {
+            Self::Message { field, .. } => field,
+            _ => "messages",
+        }
+    }
 }
 
 impl fmt::Display for TemplateError {
@@ -40,6 +57,7 @@ impl fmt::Display for TemplateError {
             Self::Failed { message, line } => write!(f, "the chat template failed{}: {message}", at(line)),
             Self::Exhausted(message) => write!(f, "the chat template was stopped: {message}"),
             Self::Input(message) => write!(f, "the conversation cannot be rendered: {message}"),
+            Self::Message { problem, .. } => f.write_str(problem),
         }
     }
 }
@@ -53,6 +71,7 @@ impl From<TemplateError> for ChatError {
             TemplateError::Raised(_) | TemplateError::Failed { .. } | TemplateError::Input(_) => {
                 Self::invalid("messages", message)
             }
+            TemplateError::Message { field, .. } => Self::invalid(field, message),
             TemplateError::Syntax { .. } | TemplateError::Exhausted(_) => {
                 Self::new(ErrorKind::Unsupported, message)
             }

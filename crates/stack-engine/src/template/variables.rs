@@ -5,10 +5,10 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 use stack_chat::Role;
 
-use super::chat_template::RenderInput;
 use super::environment::MARKER_VARIABLE;
 use super::error::TemplateError;
 use super::guard::ControlTexts;
+use super::prompt::RenderInput;
 use super::{clock, conversation};
 
 /// The variables of one request, apart from the messages.
@@ -25,7 +25,6 @@ impl Variables {
         let mut trusted = Map::new();
         trusted.insert("bos_token".into(), input.bos_token.into());
         trusted.insert("eos_token".into(), input.eos_token.into());
-        trusted.insert("add_generation_prompt".into(), input.add_generation_prompt.into());
         let mut caller = Map::new();
         caller.insert("documents".into(), Json::Null);
         for (name, value) in &input.options.variables {
@@ -101,15 +100,37 @@ fn is_unusual(role: &str) -> bool {
     matches!(Role::from(role), Role::Other(_))
 }
 
-/// Chooses a marker that neither the template nor the caller uses.
-pub(super) fn choose_marker(source: &str, caller: &Map<String, Json>) -> Result<char, TemplateError> {
-    let mut texts = vec![source];
-    for (name, value) in caller {
-        texts.push(name);
-        collect_texts(value, &mut texts);
+/// Characters that neither the template nor the caller uses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Markers {
+    /// Keeps text of the caller from becoming control tokens.
+    pub(super) guard: char,
+    /// Stands where the last message goes on.
+    pub(super) end: char,
+}
+
+impl Markers {
+    /// Chooses markers for a template and the texts of its variables and messages.
+    pub(super) fn choose(
+        source: &str,
+        caller: &Map<String, Json>,
+        messages: &[Json],
+    ) -> Result<Self, TemplateError> {
+        let mut texts = vec![source];
+        for (name, value) in caller {
+            texts.push(name);
+            collect_texts(value, &mut texts);
+        }
+        messages.iter().for_each(|message| collect_texts(message, &mut texts));
+        let free = |taken: &str| {
+            ControlTexts::marker(texts.iter().copied().chain([taken])).ok_or_else(|| {
+                TemplateError::Input("the text uses every noncharacter from U+FDD0 to U+FDEF".into())
+            })
+        };
+        let guard = free("")?;
+        let end = free(guard.encode_utf8(&mut [0; 4]))?;
+        Ok(Self { guard, end })
     }
-    ControlTexts::marker(texts.into_iter())
-        .ok_or_else(|| TemplateError::Input("the text uses every noncharacter from U+FDD0 to U+FDEF".into()))
 }
 
 fn collect_texts<'a>(value: &'a Json, texts: &mut Vec<&'a str>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use stack_chat::{Message, Prompt};
+use stack_chat::{Message, Prompt, Unused};
 use stack_testkit::ScriptedModel;
 
 use crate::support::{chat, get, post, serving};
@@ -29,6 +29,19 @@ async fn a_conversation_is_answered() {
     let [request] = model.requests().try_into().unwrap();
     assert_eq!(request.prompt, Prompt::Messages(vec![Message::user("Tell me a story")]));
     assert_eq!(request.sampling.temperature, Some(0.0));
+}
+
+#[tokio::test]
+async fn what_the_template_does_not_look_at_is_in_the_header() {
+    let unused = [Unused::Tools, Unused::EnableThinking, Unused::Variable("tone".into())];
+    let model = Arc::new(ScriptedModel::new("m", &["a"]).without_use_for(&unused));
+    let options = r#""user": "me", "enable_thinking": true, "chat_template_kwargs": {"tone": "dry"}"#;
+    for stream in ["false", "true"] {
+        let reply = chat(&serving(&model), &format!(r#"{options}, "stream": {stream}"#)).await;
+        assert_eq!(reply.status, 200);
+        let expected = "chat_template_kwargs.tone, enable_thinking, tools, user";
+        assert_eq!(reply.header("x-stack-ignored"), expected, "stream: {stream}");
+    }
 }
 
 #[tokio::test]

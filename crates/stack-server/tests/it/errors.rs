@@ -249,7 +249,7 @@ impl Stream for BrokenStream {
 
     fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         assert!(!std::mem::replace(&mut self.started, true), "a defect in a stream");
-        Poll::Ready(Some(Ok(ChatEvent::Started { prompt_tokens: 1, seed: 0 })))
+        Poll::Ready(Some(Ok(ChatEvent::Started { prompt_tokens: 1, seed: 0, unused: Vec::new() })))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions`: the request.
 
 use serde_json::Value;
-use stack_chat::{ChatError, ChatRequest, Json, Logprobs, Prompt, TemplateOptions};
+use stack_chat::{ChatError, ChatRequest, Json, Logprobs, Prompt, PromptEnd, TemplateOptions};
 
 use super::message::messages;
 use super::options::{self, Call};
@@ -22,8 +22,8 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, ChatError> {
     unsupported::refuse(&mut fields, CHAT)?;
     let mut request = ChatRequest::new(Prompt::Messages(messages(&mut fields, &mut ignored)?));
     options::generation(&mut fields, &mut request)?;
-    request.tools = tools(&mut fields)?;
-    request.template = template(&mut fields)?;
+    request.tools = tools(&mut fields, &mut ignored)?;
+    request.template = template(&mut fields, &mut ignored)?;
     request.max_tokens =
         options::max_tokens(&mut fields, &["max_completion_tokens", "max_tokens", "n_predict"], None)?;
     request.logprobs = logprobs(&mut fields)?;
@@ -44,12 +44,15 @@ fn logprobs(fields: &mut Fields) -> Result<Option<Logprobs>, ChatError> {
 }
 
 /// Takes the values that a chat template may look at.
-fn template(fields: &mut Fields) -> Result<TemplateOptions, ChatError> {
-    let mut template = TemplateOptions::default();
+fn template(fields: &mut Fields, ignored: &mut Ignored) -> Result<TemplateOptions, ChatError> {
+    let mut template = TemplateOptions { end: end(fields)?, ..TemplateOptions::default() };
     if let Some(mut variables) = fields.object("chat_template_kwargs")? {
         template.enable_thinking = variables.flag("enable_thinking")?;
         let rest: Vec<_> = variables.into_rest().collect();
         bounded("chat_template_kwargs", rest.len(), VARIABLES_MAX)?;
+        let thinking = template.enable_thinking.map(|_| "enable_thinking");
+        let names = rest.iter().map(|(name, _)| name.as_str()).chain(thinking);
+        names.for_each(|name| ignored.template_kwarg(name));
         template.variables = rest.into_iter().map(|(name, value)| (name, Json(value.to_string()))).collect();
     }
     if let Some(thinking) = fields.flag("enable_thinking")? {
@@ -58,6 +61,7 @@ fn template(fields: &mut Fields) -> Result<TemplateOptions, ChatError> {
     match fields.take("reasoning_effort") {
         None => {}
         Some(effort @ Value::String(_)) => {
+            template.variables.retain(|(name, _)| name != "reasoning_effort");
             template.variables.push(("reasoning_effort".to_owned(), Json(effort.to_string())));
         }
         Some(other) => return Err(mismatch("reasoning_effort".into(), "a string", &other)),
@@ -65,11 +69,27 @@ fn template(fields: &mut Fields) -> Result<TemplateOptions, ChatError> {
     Ok(template)
 }
 
+/// Takes where the prompt ends: `add_generation_prompt` and `continue_final_message`, with the meanings that
+/// transformers gives them.
+fn end(fields: &mut Fields) -> Result<PromptEnd, ChatError> {
+    let prompt = fields.flag("add_generation_prompt")?;
+    match (fields.flag("continue_final_message")?, prompt) {
+        (Some(true), Some(true)) => {
+            let message = "`continue_final_message` and `add_generation_prompt` cannot both be true";
+            Err(ChatError::invalid("continue_final_message", message))
+        }
+        (Some(true), _) => Ok(PromptEnd::Continue),
+        (_, Some(false)) => Ok(PromptEnd::Closed),
+        (Some(false), _) => Ok(PromptEnd::Answer),
+        (None, _) => Ok(PromptEnd::Auto),
+    }
+}
+
 const VARIABLES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::{ErrorKind, Message};
+    use stack_chat::{ErrorKind, Message, Unused};
 
     use super::*;
     use crate::openai::Delivery;
@@ -133,6 +153,19 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_the_prompt_can_be_chosen() {
+        for (more, end) in [
+            ("", PromptEnd::Auto),
+            (r#", "add_generation_prompt": true"#, PromptEnd::Auto),
+            (r#", "continue_final_message": true, "add_generation_prompt": false"#, PromptEnd::Continue),
+            (r#", "continue_final_message": false"#, PromptEnd::Answer),
+            (r#", "add_generation_prompt": false"#, PromptEnd::Closed),
+        ] {
+            assert_eq!(parse(more).unwrap().request.template.end, end, "{more}");
+        }
+    }
+
+    #[test]
     fn a_model_without_a_name_is_none() {
         assert_eq!(parse(r#", "model": """#).unwrap().model, None);
     }
@@ -150,8 +183,23 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_is_known_by_where_it_was_given() {
+        let inside = r#", "chat_template_kwargs": {"enable_thinking": true}"#;
+        for (more, expected) in [
+            (inside, "chat_template_kwargs.enable_thinking"),
+            (r#", "enable_thinking": true"#, "enable_thinking"),
+        ] {
+            let mut ignored = parse(more).unwrap().ignored;
+            assert_eq!(ignored.header_value(), None);
+            ignored.note_unused(&Unused::EnableThinking);
+            assert_eq!(ignored.header_value().as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
     fn options_that_contradict_each_other_are_invalid() {
         for (more, field) in [
+            (r#", "continue_final_message": true, "add_generation_prompt": true"#, "continue_final_message"),
             (r#", "top_logprobs": 2"#, "top_logprobs"),
             (r#", "stream_options": {"include_usage": true}"#, "stream_options"),
             (r#", "stop": [""]"#, "stop"),

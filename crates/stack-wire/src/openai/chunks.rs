@@ -123,7 +123,7 @@ mod tests {
         };
         let mut out = String::new();
         for event in [
-            ChatEvent::Started { prompt_tokens: 3, seed: 1 },
+            ChatEvent::Started { prompt_tokens: 3, seed: 1, unused: Vec::new() },
             delta("h", b"h"),
             delta("", &[0xc3]),
             delta("é", &[0xa9]),

@@ -31,7 +31,7 @@ fn message(mut fields: Fields, ignored: &mut Ignored) -> Result<Message, ChatErr
     }
     let content_path = fields.path("content");
     let message = Message {
-        content: fields.take("content").map(|value| content(&content_path, value)).transpose()?,
+        content: fields.take("content").map(|value| content(&content_path, value, ignored)).transpose()?,
         name: fields.text("name", NAME_BYTES_MAX)?,
         reasoning: reasoning(&mut fields)?,
         tool_calls: tool_calls(&mut fields, ignored)?,
@@ -62,7 +62,7 @@ fn reasoning(fields: &mut Fields) -> Result<Option<String>, ChatError> {
 }
 
 /// Reads a text, or a list of text parts, which are joined by line breaks.
-fn content(path: &str, value: Value) -> Result<String, ChatError> {
+fn content(path: &str, value: Value, ignored: &mut Ignored) -> Result<String, ChatError> {
     let parts = match value {
         Value::String(text) => return Ok(text),
         Value::Array(parts) => parts,
@@ -86,6 +86,7 @@ fn content(path: &str, value: Value) -> Result<String, ChatError> {
             }
             other => return Err(mismatch(kind_path, "a string", &other)),
         }
+        part.ignore_rest("messages[].content[]", ignored);
     }
     Ok(texts.join("\n"))
 }
@@ -111,6 +112,7 @@ fn tool_call(mut call: Fields, ignored: &mut Ignored) -> Result<ToolCall, ChatEr
         return Err(ChatError::invalid(name_path, message));
     };
     let arguments = arguments(&mut function)?;
+    function.ignore_rest("messages[].tool_calls[].function", ignored);
     let id = call.text("id", NAME_BYTES_MAX)?.unwrap_or_default();
     call.ignore_rest("messages[].tool_calls[]", ignored);
     Ok(ToolCall { id, name, arguments })
@@ -174,6 +176,18 @@ mod tests {
         let arguments = Json(r#"{"b":1,"a":2}"#.into());
         assert_eq!(assistant.tool_calls, [ToolCall { id: "c1".into(), name: "add".into(), arguments }]);
         assert_eq!((tool.role, tool.tool_call_id.as_deref()), (Role::Tool, Some("c1")));
+    }
+
+    #[test]
+    fn what_nobody_reads_is_listed_however_deep() {
+        let body = br#"{"messages": [
+            {"role": "user", "content": [{"type": "text", "text": "a", "cache_control": {}}], "weight": 1},
+            {"role": "assistant", "tool_calls": [{"index": 0, "function": {"name": "f", "parsed": {}}}]}]}"#;
+        let mut ignored = Ignored::default();
+        messages(&mut Fields::parse(body).unwrap(), &mut ignored).unwrap();
+        let expected = "messages[].content[].cache_control, messages[].tool_calls[].function.parsed, \
+            messages[].tool_calls[].index, messages[].weight";
+        assert_eq!(ignored.header_value().as_deref(), Some(expected));
     }
 
     #[test]

@@ -3,16 +3,23 @@
 use serde_json::Value;
 use stack_chat::{ChatError, Json, Tool};
 
+use crate::Ignored;
 use crate::fields::{Fields, mismatch};
 
-/// Takes `tools` and `tool_choice`; with `"none"` the model is shown no tools.
-pub(super) fn tools(fields: &mut Fields) -> Result<Vec<Tool>, ChatError> {
+/// Takes `tools`, `tool_choice` and `parallel_tool_calls`; with a choice of `"none"` the model is shown no tools.
+///
+/// Nothing binds what the model writes to the definitions yet, so wishes for that have no effect, and only a demand
+/// that the answer is a call is refused.
+pub(super) fn tools(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Tool>, ChatError> {
     let definitions = fields.list("tools", TOOLS_MAX)?.unwrap_or_default();
     let tools = definitions
         .into_iter()
         .enumerate()
-        .map(|(index, value)| tool(index, value))
+        .map(|(index, value)| tool(index, value, ignored))
         .collect::<Result<_, _>>()?;
+    if fields.flag("parallel_tool_calls")? == Some(false) {
+        ignored.note("parallel_tool_calls");
+    }
     match fields.take("tool_choice") {
         None => Ok(tools),
         Some(Value::String(choice)) => match choice.as_str() {
@@ -26,7 +33,7 @@ pub(super) fn tools(fields: &mut Fields) -> Result<Vec<Tool>, ChatError> {
     }
 }
 
-fn tool(index: usize, value: Value) -> Result<Tool, ChatError> {
+fn tool(index: usize, value: Value, ignored: &mut Ignored) -> Result<Tool, ChatError> {
     let definition = Json(value.to_string());
     let mut tool = Fields::open(format!("tools[{index}]"), value)?;
     let kind_path = tool.path("type");
@@ -41,9 +48,7 @@ fn tool(index: usize, value: Value) -> Result<Tool, ChatError> {
     let function_path = tool.path("function");
     let mut function = Fields::open(function_path, tool.require("function")?)?;
     if function.flag("strict")? == Some(true) {
-        let path = function.path("strict");
-        let message = format!("`{path}` is not supported: calls are not bound to their schema yet");
-        return Err(ChatError::unsupported(path, message));
+        ignored.note("tools[].function.strict");
     }
     let name_path = function.path("name");
     match function.require("name")? {
@@ -73,7 +78,7 @@ mod tests {
     const ADD: &str = r#"{"type":"function","function":{"name":"add","parameters":{"z":1,"a":[]}}}"#;
 
     fn parse(json: &str) -> Result<Vec<Tool>, ChatError> {
-        tools(&mut Fields::parse(json.as_bytes())?)
+        tools(&mut Fields::parse(json.as_bytes())?, &mut Ignored::default())
     }
 
     #[test]
@@ -102,6 +107,21 @@ mod tests {
     }
 
     #[test]
+    fn wishes_about_calls_are_accepted_and_listed() {
+        let strict = r#"{"type": "function", "function": {"name": "a", "strict": true}}"#;
+        for (json, expected) in [
+            (format!(r#"{{"tools": [{strict}, {ADD}]}}"#), Some("tools[].function.strict")),
+            (format!(r#"{{"tools": [{ADD}], "parallel_tool_calls": false}}"#), Some("parallel_tool_calls")),
+            (format!(r#"{{"tools": [{ADD}], "parallel_tool_calls": true}}"#), None),
+        ] {
+            let mut ignored = Ignored::default();
+            let tools = tools(&mut Fields::parse(json.as_bytes()).unwrap(), &mut ignored).unwrap();
+            assert!(!tools.is_empty());
+            assert_eq!(ignored.header_value().as_deref(), expected, "{json}");
+        }
+    }
+
+    #[test]
     fn the_definition_at_fault_is_named() {
         for (tool, want) in [
             ("1", "tools[0]"),
@@ -111,7 +131,7 @@ mod tests {
             (r#"{"type": "function", "function": {}}"#, "tools[0].function.name"),
             (r#"{"type": "function", "function": {"name": "a b"}}"#, "tools[0].function.name"),
             (
-                r#"{"type": "function", "function": {"name": "a", "strict": true}}"#,
+                r#"{"type": "function", "function": {"name": "a", "strict": "yes"}}"#,
                 "tools[0].function.strict",
             ),
         ] {

@@ -105,18 +105,15 @@ pub(super) const GENERATION: &[Rule] = &[
 
 /// Fields of chat completions alone.
 pub(super) const CHAT: &[Rule] = &[
-    rule("add_generation_prompt", &["true"]),
     rule("add_special_tokens", &["false"]),
     rule("audio", &[]),
     rule("best_of", &["1"]),
     rule("chat_template", &["\"\""]),
-    rule("continue_final_message", &["false"]),
     rule("documents", &["[]"]),
     rule("function_call", &["\"none\""]),
     rule("functions", &["[]"]),
     rule("include_reasoning", &["true"]),
     rule("modalities", &["[\"text\"]"]),
-    rule("parallel_tool_calls", &["true"]),
     rule("reasoning_budget", &["-1"]),
     rule("reasoning_budget_tokens", &["-1"]),
     rule("reasoning_format", &["\"none\""]),

@@ -103,7 +103,7 @@ mod tests {
         let delta = |choice, text: &str| Delta { choice, text: text.into(), tokens: vec![token(text)] };
         let mut whole = Whole::new(reply, 2);
         for event in [
-            ChatEvent::Started { prompt_tokens: 3, seed: 1 },
+            ChatEvent::Started { prompt_tokens: 3, seed: 1, unused: Vec::new() },
             ChatEvent::Delta(delta(1, "x")),
             ChatEvent::Delta(delta(0, "a")),
             ChatEvent::Delta(delta(0, "b")),

@@ -186,7 +186,10 @@ fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: ones
 impl Loading {
     /// Loads a model once, and serves it under each of its names.
     fn load<'a>(&self, wanted: &'a Wanted) -> Result<impl Iterator<Item = Served> + use<'a>, CommandError> {
-        let Loaded { card, chat, embedder, .. } = wanted.path.open(&self.access)?.load(&self.options)?;
+        let Loaded { card, chat, embedder, warnings, .. } =
+            wanted.path.open(&self.access)?.load(&self.options)?;
+        let name = wanted.ids.first().map_or("the model", String::as_str);
+        warnings.iter().for_each(|warning| talk(format!("warning: {name}: {warning}")));
         let (sampling, max_tokens) = (self.sampling.sampling(), self.sampling.max_tokens());
         let chat = chat.map(|chat| WithDefaults::wrap(chat, &sampling, max_tokens));
         Ok(wanted.ids.iter().map(move |id| Served {

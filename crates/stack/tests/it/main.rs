@@ -16,6 +16,7 @@ mod server;
 mod signing;
 mod stack;
 mod store;
+mod templates;
 mod terminal;
 mod tiny_model;
 mod walk;

@@ -211,7 +211,7 @@ impl Server {
 }
 
 /// Starts a server and waits until it says where it listens.
-fn start(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
+pub(crate) fn start(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
     let mut child = command(arguments).spawn().unwrap();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();

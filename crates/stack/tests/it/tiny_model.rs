@@ -15,6 +15,17 @@ pub(crate) fn write_without_template(directory: &Path) -> PathBuf {
     write_as(directory, "tiny.gguf", &tiny())
 }
 
+/// Writes the model with texts under these keys, and no other chat template.
+pub(crate) fn write_with_texts(directory: &Path, texts: &[(&str, &str)]) -> PathBuf {
+    let model = texts.iter().fold(tiny(), |model, (key, text)| model.text(key, text));
+    write_as(directory, "tiny.gguf", &model)
+}
+
+/// Writes the model with more control tokens and without its chat template.
+pub(crate) fn write_with_tokens(directory: &Path, control: &[&str]) -> PathBuf {
+    write_as(directory, "tiny.gguf", &tiny_with(control))
+}
+
 fn write_as(directory: &Path, name: &str, model: &GgufBuilder) -> PathBuf {
     let path = directory.join(name);
     std::fs::write(&path, model.build()).unwrap();
@@ -22,10 +33,17 @@ fn write_as(directory: &Path, name: &str, model: &GgufBuilder) -> PathBuf {
 }
 
 fn tiny() -> GgufBuilder {
+    tiny_with(&[])
+}
+
+fn tiny_with(control: &[&str]) -> GgufBuilder {
     let texts = ["<unk>", "<s>", "</s>", "▁", "a", "b", "ab", "▁ab", "c", "<|end|>"].map(str::as_bytes);
-    let tokens: Vec<&[u8]> = texts.into_iter().chain([&b"\xE4\xBD"[..]]).collect();
-    let kinds = [2, 3, 3, 1, 1, 1, 1, 1, 1, 3, 1];
+    let control = control.iter().map(|text| text.as_bytes());
+    let more = control.len();
+    let tokens: Vec<&[u8]> = texts.into_iter().chain([&b"\xE4\xBD"[..]]).chain(control).collect();
+    let kinds = [vec![2, 3, 3, 1, 1, 1, 1, 1, 1, 3, 1], vec![3; more]].concat();
     let scores = [0.0, 0.0, 0.0, -5.0, -4.0, -4.0, -2.0, -1.0, -4.0, 0.0, -9.0];
+    let scores = [scores.to_vec(), vec![0.0; more]].concat();
     let builder = GgufBuilder::new("llama")
         .text("general.name", "tiny \u{1b}[2J")
         .u32("llama.context_length", 64)

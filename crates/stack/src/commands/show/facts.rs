@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use stack_engine::engine::{EngineOptions, cache_bytes_per_token, weight_bytes};
+use stack_engine::engine::{EngineOptions, NoTemplate, cache_bytes_per_token, weight_bytes};
 use stack_engine::executor::{DeviceKind, Placement};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
@@ -129,8 +129,15 @@ impl Facts {
             Ok(None) => {}
             Err(error) => facts.warnings.push(error.message().to_owned()),
         }
-        match model.template(&EngineOptions::default()) {
-            Ok(template) => facts.template = template.map(|template| template.source().to_owned()),
+        match model.templates(&EngineOptions::default()) {
+            Ok(found) => {
+                facts.template = match found.usable {
+                    Ok(templates) => Some(templates.choose(false).source().to_owned()),
+                    Err(NoTemplate::Broken { source, .. }) => source,
+                    Err(NoTemplate::Absent) => None,
+                };
+                facts.warnings.extend(found.warnings);
+            }
             Err(error) => facts.warnings.push(error.message().to_owned()),
         }
         facts

@@ -1,0 +1,95 @@
+//! From a conversation to the prompt of one model.
+
+use jiff::Zoned;
+use stack_chat::{Message, TemplateOptions, Tool};
+
+use super::templates::ChatTemplates;
+use crate::template::{ControlTexts, RenderInput, Rendered, TemplateError};
+use crate::tokenizer::{Control, Segment, Specials, Tokenizer};
+
+/// Renders conversations as the engine does, without the weights.
+#[derive(Debug)]
+pub struct PromptRenderer {
+    templates: ChatTemplates,
+    control: ControlTexts,
+    bos_token: String,
+    eos_token: String,
+}
+
+impl PromptRenderer {
+    /// Prepares the templates for the vocabulary that the prompts will be written in.
+    pub fn new(templates: ChatTemplates, tokenizer: Option<&Tokenizer>) -> Self {
+        let text = |role: fn(&Tokenizer) -> Option<u32>| {
+            let piece = tokenizer.and_then(|tokenizer| Some(tokenizer.piece(role(tokenizer)?)));
+            String::from_utf8_lossy(piece.unwrap_or_default()).into_owned()
+        };
+        Self {
+            templates,
+            control: ControlTexts::new(tokenizer.into_iter().flat_map(Tokenizer::control_texts)),
+            bos_token: text(Tokenizer::bos),
+            eos_token: text(Tokenizer::eos),
+        }
+    }
+
+    /// Shows the template other texts for BOS and EOS than the vocabulary has, where they are given.
+    #[must_use]
+    pub fn with_special_texts(mut self, [bos, eos]: [Option<String>; 2]) -> Self {
+        self.bos_token = bos.unwrap_or(self.bos_token);
+        self.eos_token = eos.unwrap_or(self.eos_token);
+        self
+    }
+
+    /// Renders a conversation by the template that fits it.
+    ///
+    /// # Errors
+    ///
+    /// What the template said, or which message it does not show.
+    pub fn render(
+        &self,
+        messages: &[Message],
+        tools: &[Tool],
+        options: &TemplateOptions,
+        now: &Zoned,
+    ) -> Result<Rendered, TemplateError> {
+        self.templates.choose(!tools.is_empty()).render(&RenderInput {
+            messages,
+            tools,
+            bos_token: &self.bos_token,
+            eos_token: &self.eos_token,
+            options,
+            control: &self.control,
+            now,
+        })
+    }
+}
+
+/// Returns the tokens of a rendered conversation: with what the vocabulary wants in front, unless the template has
+/// written it, and nothing behind, because the model goes on there.
+pub fn prompt_tokens(tokenizer: &Tokenizer, rendered: &Rendered) -> Vec<u32> {
+    encode(tokenizer, rendered, Specials::Begin)
+}
+
+/// Returns the text of a prompt, with the text of the tokens that [`prompt_tokens`] puts in front.
+pub fn prompt_text(tokenizer: Option<&Tokenizer>, rendered: &Rendered) -> String {
+    let mut text = String::new();
+    if let Some(tokenizer) = tokenizer {
+        let tokens = prompt_tokens(tokenizer, rendered);
+        let added = tokens.len() - encode(tokenizer, rendered, Specials::Omit).len();
+        let pieces: Vec<u8> = tokens[..added].iter().flat_map(|&id| tokenizer.piece(id)).copied().collect();
+        text.push_str(&String::from_utf8_lossy(&pieces));
+    }
+    text.extend(rendered.segments.iter().map(|segment| segment.text.as_str()));
+    text
+}
+
+fn encode(tokenizer: &Tokenizer, rendered: &Rendered, specials: Specials) -> Vec<u32> {
+    let segments: Vec<Segment<'_>> = rendered
+        .segments
+        .iter()
+        .map(|segment| Segment {
+            text: segment.text.as_str().into(),
+            control: if segment.literal { Control::Literal } else { Control::Parsed },
+        })
+        .collect();
+    tokenizer.encode_segments(&segments, specials)
+}
