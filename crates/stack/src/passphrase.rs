@@ -31,7 +31,7 @@ impl PassphraseArguments {
     pub(crate) fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, CommandError> {
         let text = match self.named()? {
             Some(text) => text,
-            None => ask(&format!("Passphrase of {what} (Enter for the next): "))?,
+            None => ask(&format!("Passphrase of {what} (Enter skips it): "))?,
         };
         Ok(Some(text).filter(|text| !text.is_empty()).map(Passphrase::new))
     }

@@ -144,3 +144,48 @@ fn listen(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
     };
     thread::Builder::new().name("ctrl-c".to_owned()).spawn(waiting).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use stack_registry::package::VolumeWriter;
+
+    use super::*;
+
+    fn work(is_stopped: bool) -> Work {
+        let stopped = Arc::new(AtomicBool::new(is_stopped));
+        Work { bar: Bar::new("testing", "", true), total: 10, done: AtomicU64::new(0), stopped }
+    }
+
+    #[test]
+    fn work_that_was_stopped_ends_and_says_what_is_left() {
+        let going = work(false);
+        going.watch(Vec::new()).write_all(b"abc").unwrap();
+        assert_eq!(going.done.load(Ordering::Relaxed), 3);
+        let error = CommandError::new(Kind::Machine, "the disk is full");
+        assert_eq!(going.failed_with(error, "all of it").kind(), Kind::Machine);
+
+        let ended = work(true);
+        // `write_all` tries again after errors of the kind `Interrupted`, for ever.
+        let error = ended.watch(Vec::new()).write_all(b"abc").unwrap_err();
+        assert_ne!(error.kind(), io::ErrorKind::Interrupted);
+        assert!(ended.advance(1).is_err());
+        let told = ended.failed_with(CommandError::new(Kind::Machine, "writing failed"), "all of it is kept");
+        assert_eq!(
+            (told.kind(), told.to_string().as_str()),
+            (Kind::Interrupted, "stopped: all of it is kept")
+        );
+    }
+
+    #[test]
+    fn a_package_that_was_stopped_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("m.stackpkg");
+        let (work, mut out) = (work(false), VolumeWriter::new(&path, None));
+        work.watch(&mut out).write_all(b"half").unwrap();
+        assert!(path.exists());
+        work.stopped.store(true, Ordering::Relaxed);
+        assert!(work.watch(&mut out).write_all(b"more").is_err());
+        drop(out);
+        assert!(!path.exists(), "the same command can start anew");
+    }
+}
