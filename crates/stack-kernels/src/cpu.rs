@@ -7,13 +7,15 @@ use crate::buffer::Memory;
 use crate::level::Level;
 use crate::multiply;
 use crate::pool::Pool;
+use crate::prefetch::PrefetchPolicy;
 
-/// A level and the threads that run it.
+/// A level, the threads that run it, and the prefetch policy.
 ///
 /// Every operation splits itself over the threads, and its result depends on neither their number nor on what else is
 /// in the batch.
 pub struct Cpu {
     level: Level,
+    prefetch: PrefetchPolicy,
     pool: Pool,
     memory: Arc<Memory>,
     attending: attention::Scratch,
@@ -23,25 +25,35 @@ pub struct Cpu {
 impl Cpu {
     /// Starts the threads, the caller's included; at least one.
     pub fn new(level: Level, threads: usize) -> Self {
-        Self::with_memory(level, threads, Arc::default())
+        Self::with_memory(level, PrefetchPolicy::default(), threads, Arc::default())
     }
 
     /// One thread, the caller's, whose weights come from the same memory: for work that is spread in some other way.
     #[must_use]
     pub fn alone(&self) -> Self {
-        Self::with_memory(self.level, 1, Arc::clone(&self.memory))
+        Self::with_memory(self.level, self.prefetch, 1, Arc::clone(&self.memory))
     }
 
-    fn with_memory(level: Level, threads: usize, memory: Arc<Memory>) -> Self {
+    fn with_memory(level: Level, prefetch: PrefetchPolicy, threads: usize, memory: Arc<Memory>) -> Self {
         let pool = Pool::new(threads);
         let attending = attention::Scratch::new(pool.threads());
         let multiplying = PerWorker::new(pool.threads());
-        Self { level, pool, memory, attending, multiplying }
+        Self { level, prefetch, pool, memory, attending, multiplying }
     }
 
     /// The level that kernels run at.
     pub fn level(&self) -> Level {
         self.level
+    }
+
+    /// The policy by which products with one row of activations prefetch. It changes no result.
+    pub fn prefetch_policy(&self) -> PrefetchPolicy {
+        self.prefetch
+    }
+
+    /// Sets that policy.
+    pub fn set_prefetch_policy(&mut self, policy: PrefetchPolicy) {
+        self.prefetch = policy;
     }
 
     /// The number of threads, the caller's included.

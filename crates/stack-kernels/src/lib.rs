@@ -48,6 +48,7 @@ mod matrix;
 mod multiply;
 mod pack;
 mod panel;
+mod prefetch;
 mod quantize;
 mod tile;
 
@@ -81,4 +82,5 @@ pub use matrix::{LoadError, Matrix, ShapeError};
 pub use mixture::WeightedRows;
 pub use multiply::Product;
 pub use pool::Pool;
+pub use prefetch::{PrefetchPolicy, PrefetchProbe};
 pub use rope::{HeadNorm, Heads, Rope, RopeStyle};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::buffer::{Buffer, Line};
+use crate::buffer::{Buffer, Line, Memory};
 use crate::cpu::Cpu;
 use crate::format::Format;
 use crate::pack;
@@ -91,6 +91,19 @@ impl Matrix {
             shape.pack(&native[first..end], lines);
         });
         Ok(Self { format, rows, cols, lines })
+    }
+
+    /// Makes a matrix of zeros in memory of its own, every page of it touched.
+    ///
+    /// # Panics
+    ///
+    /// When the shape is not one of the format.
+    pub(crate) fn zeros(cpu: &Cpu, format: Format, rows: usize, cols: usize) -> Self {
+        let shape = Shape::new(format, rows, cols).expect("the caller knows the format");
+        let mut lines = Memory::default().zeroed(shape.groups * shape.group_lines);
+        // Pages that nobody has written to are all the same one, which never leaves the cache.
+        cpu.pool().for_chunks(&mut lines, shape.group_lines, &|_, lines| lines.fill(Line::ZERO));
+        Self { format, rows, cols, lines }
     }
 
     /// Bytes that a matrix of this shape would take.

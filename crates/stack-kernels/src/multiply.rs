@@ -29,6 +29,7 @@ use crate::lanes;
 use crate::level::Level;
 use crate::matrix::Matrix;
 use crate::panel::Panel;
+use crate::prefetch::PrefetchPolicy;
 use crate::tile::{self, LANES};
 
 /// One product: each row of the input times each row of the weights.
@@ -51,7 +52,8 @@ impl Cpu {
     ///
     /// When shapes or forms do not fit each other.
     pub fn multiply(&self, products: &mut [Product<'_>]) {
-        let jobs: Vec<Job<'_>> = products.iter_mut().map(Job::new).collect();
+        let jobs: Vec<Job<'_>> =
+            products.iter_mut().map(|product| Job::new(product, self.prefetch_policy())).collect();
         let cost: usize = jobs.iter().map(|job| job.weights.groups() * job.group_cost()).sum();
         let task_cost = (cost / (self.threads() * TASKS_PER_THREAD)).max(TASK_COST_MIN);
         let tasks = jobs.iter().map(|job| job.tasks(task_cost)).sum();
@@ -115,6 +117,7 @@ pub(crate) struct Work<'a> {
     pub(crate) groups: Range<usize>,
     pub(crate) input: &'a Activations,
     pub(crate) rows: Range<usize>,
+    prefetch: PrefetchPolicy,
 }
 
 /// A product whose output several threads write.
@@ -123,10 +126,11 @@ struct Job<'a> {
     input: &'a Activations,
     output: Disjoint<'a, f32>,
     store: Store<'a>,
+    prefetch: PrefetchPolicy,
 }
 
 impl<'a> Job<'a> {
-    fn new(product: &'a mut Product<'_>) -> Self {
+    fn new(product: &'a mut Product<'_>, prefetch: PrefetchPolicy) -> Self {
         let Product { weights, input, output, store } = product;
         for weights in std::iter::once(*weights).chain(store.gate()) {
             let format = weights.format();
@@ -134,7 +138,7 @@ impl<'a> Job<'a> {
             assert_eq!(format.input(), input.input(), "the form of activations for {format}");
             assert_eq!(output.len(), input.rows() * weights.rows(), "the length of the output");
         }
-        Self { weights, input, output: Disjoint::new(output), store: *store }
+        Self { weights, input, output: Disjoint::new(output), store: *store, prefetch }
     }
 
     /// Whether results leave the caches before they are read: what is added to them was read just before.
@@ -217,7 +221,9 @@ impl<'a> Job<'a> {
             return kernels.floats(&mut FloatTask { format, weights, input, rows: rows.clone(), sums });
         }
         for (groups, sums) in steps(groups.clone(), PANELS).zip(sums.chunks_mut(PANELS * rows.len())) {
-            Work { weights, groups, input: self.input, rows: rows.clone() }.run(kernels, panels, sums);
+            let work =
+                Work { weights, groups, input: self.input, rows: rows.clone(), prefetch: self.prefetch };
+            work.run(kernels, panels, sums);
         }
     }
 }
@@ -247,6 +253,11 @@ impl Work<'_> {
                 Held::Float(_) => unreachable!("floats have no tiles"),
             }
         }
+    }
+
+    /// Whether the weights, which are read once, are asked for ahead of their use.
+    pub(crate) fn prefetches(&self) -> bool {
+        self.rows.len() > 1 || self.prefetch == PrefetchPolicy::Software
     }
 
     /// The lines of each group, and its sums of each row.

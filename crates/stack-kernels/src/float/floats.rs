@@ -75,9 +75,4 @@ pub(crate) trait Floats: Copy {
 
     /// Hints that a line will be read soon. The address may be anything.
     fn prefetch(address: *const u8);
-
-    /// Whether kernels that read quantized weights once should give such hints.
-    fn asks_ahead(_rows: usize) -> bool {
-        true
-    }
 }

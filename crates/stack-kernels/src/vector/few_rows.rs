@@ -26,7 +26,7 @@ struct Tile<'a> {
     lines: &'a [Line],
     blocks: usize,
     /// Whether memory is asked for ahead of time.
-    asks_ahead: bool,
+    prefetches: bool,
 }
 
 impl Tile<'_> {
@@ -35,7 +35,7 @@ impl Tile<'_> {
     fn block<V: Vectors>(self, index: usize) -> *const Line {
         let per_block = tile::code_lines(self.format);
         let lines = &self.lines[index * per_block..(index + 1) * per_block];
-        if self.asks_ahead {
+        if self.prefetches {
             for line in lines {
                 V::Floats::prefetch((&raw const *line).wrapping_add(LINES_AHEAD).cast());
             }
@@ -71,10 +71,10 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
         return false;
     }
     let format = work.weights.format();
-    let asks_ahead = V::Floats::asks_ahead(work.rows.len());
+    let prefetches = work.prefetches();
     for (lines, sums) in work.lines_and_sums(sums) {
         for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
-            let tile = Tile { format, lines: &lines[place.lines], blocks: place.blocks, asks_ahead };
+            let tile = Tile { format, lines: &lines[place.lines], blocks: place.blocks, prefetches };
             let inputs = work.inputs(index);
             // SAFETY: the caller vouches for the instructions, and the tile is one of the format.
             unsafe {

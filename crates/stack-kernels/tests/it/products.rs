@@ -1,7 +1,9 @@
 //! Products are right, and the same on every level and for every batch.
 
 use proptest::prelude::*;
-use stack_kernels::{Activations, Cpu, Format, Input, Level, Matrix, Nonlinearity, Product, Store};
+use stack_kernels::{
+    Activations, Cpu, Format, Input, Level, Matrix, Nonlinearity, PrefetchPolicy, Product, Store,
+};
 
 use crate::inputs::{self, Numbers};
 
@@ -122,6 +124,27 @@ proptest! {
         let (_, best) = results.next().expect("one level at least");
         for (level, found) in results {
             assert_same(&found, &best, &format!("{format} on {level}, {rows}×{cols}×{batch}"));
+        }
+    }
+}
+
+#[test]
+fn the_prefetch_policy_changes_no_bit() {
+    for level in Level::available() {
+        let mut cpu = Cpu::new(level, 2);
+        for format in Format::ALL {
+            // Far more lines than are asked for ahead of their use, and an end that is asked for beyond.
+            let (rows, cols) = (75, 5 * 256);
+            let weights =
+                Matrix::pack(&cpu, format, rows, cols, &inputs::native(format, rows, cols, 19)).unwrap();
+            for batch in [1, 2] {
+                let x = Numbers::new(23).floats(batch * cols);
+                let [software, hardware] = PrefetchPolicy::ALL.map(|policy| {
+                    cpu.set_prefetch_policy(policy);
+                    multiply(&cpu, &weights, &x)
+                });
+                assert_same(&software, &hardware, &format!("{format} on {level}, batch of {batch}"));
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::arch::x86_64::{
 };
 
 use crate::float::floats;
-use crate::x86::{asks_ahead, prefetch};
+use crate::x86::prefetch;
 
 /// 16 floats in two registers.
 #[derive(Clone, Copy)]
@@ -99,11 +99,6 @@ impl floats::Floats for Floats {
     #[inline(always)]
     fn prefetch(address: *const u8) {
         prefetch::<true, u8>(address);
-    }
-
-    #[inline(always)]
-    fn asks_ahead(rows: usize) -> bool {
-        asks_ahead(rows)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::activations::Held;
 use crate::buffer::Line;
 use crate::multiply::Work;
 use crate::tile::{self, LANES};
-use crate::x86::{asks_ahead, prefetch};
+use crate::x86::prefetch;
 
 /// Computes sums if the rows are few and the weights quantized, and says whether it did.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
@@ -25,10 +25,10 @@ pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 fn rows<F: Scheme>(work: &Work<'_>, lines: &[Line], sums: &mut [[f32; LANES]]) {
-    let asks_ahead = asks_ahead(work.rows.len());
+    let prefetches = work.prefetches();
     let places = tile::tiles(F::FORMAT, work.weights.cols());
     for (index, place) in places.enumerate() {
-        let tile = Tile::<F>::open(&lines[place.lines], place.blocks, asks_ahead);
+        let tile = Tile::<F>::open(&lines[place.lines], place.blocks, prefetches);
         let inputs = work.inputs(index);
         match &work.input.held {
             Held::Block256(held) => {
@@ -48,19 +48,19 @@ struct Tile<'a, F> {
     scales: &'a [Line],
     head: __m512,
     blocks: usize,
-    asks_ahead: bool,
+    prefetches: bool,
     scheme: std::marker::PhantomData<F>,
 }
 
 impl<'a, F: Scheme> Tile<'a, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    fn open(tile: &'a [Line], blocks: usize, asks_ahead: bool) -> Self {
+    fn open(tile: &'a [Line], blocks: usize, prefetches: bool) -> Self {
         assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
         let (codes, scales) = tile.split_at(blocks * F::LINES);
         // SAFETY: this function has the features of the scheme's, and the tile was just seen to be whole.
         let head = unsafe { F::head(scales) };
-        Self { codes, scales, head, blocks, asks_ahead, scheme: std::marker::PhantomData }
+        Self { codes, scales, head, blocks, prefetches, scheme: std::marker::PhantomData }
     }
 }
 
@@ -86,7 +86,7 @@ impl<F: Scheme> Source<1> for Tile<'_, F> {
         debug_assert!(block < self.blocks);
         // SAFETY: `open` saw the lines of all blocks, and the caller asks for one of those.
         let lines = unsafe { self.codes.get_unchecked(block * F::LINES..(block + 1) * F::LINES) };
-        if self.asks_ahead {
+        if self.prefetches {
             for line in lines {
                 prefetch::<true, Line>(std::ptr::from_ref(line).wrapping_add(PREFETCH_LINES));
             }
