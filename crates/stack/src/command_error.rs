@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use stack_chat::{ChatError, ErrorKind};
 use stack_engine::executor::ExecutorError;
 use stack_engine::template::TemplateError;
-use stack_engine::weights::LoadError;
+use stack_engine::weights::{LoadError, LoadErrorKind};
 use stack_registry::store::StoreError;
 use stack_seal::verified::Breach;
 
+use crate::load_hint::load_hint;
 use crate::output;
 
 /// An error that ends the program.
@@ -229,13 +230,14 @@ impl From<LoadError> for CommandError {
             }
             .hint("fetch it again with `stack pull --update`, or from where it came from");
         }
-        let kind = cause::<io::Error>(&error).map_or(Kind::Malformed, kind_of);
-        let hint = match kind {
-            Kind::Missing => {
-                "MODEL is the path of a GGUF file, or of a folder with config.json and model.safetensors"
+        let (kind, hint) = match cause::<io::Error>(&error).map(kind_of) {
+            Some(Kind::Machine) => {
+                (Kind::Machine, "look at who may read the file, and at the memory and disk that are free")
             }
-            Kind::Malformed => "`stack show MODEL` says what is in the file as far as it can be read",
-            _ => "look at who may read the file, and at the memory and disk that are free",
+            Some(Kind::Missing) if error.kind == LoadErrorKind::default() => {
+                load_hint(LoadErrorKind::NotFound)
+            }
+            _ => load_hint(error.kind),
         };
         let message = error.to_string();
         Self { kind, reason: None, message, cause: error.source, hint: Some(hint.to_owned()) }

@@ -28,6 +28,7 @@ mod home;
 mod identities;
 mod input;
 mod keyring;
+mod load_hint;
 mod logs;
 mod machine;
 mod model_choice;

@@ -1,5 +1,6 @@
 //! A BERT model in a `SafeTensors` directory, under the names that llama.cpp's conversion to GGUF would give it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
@@ -58,7 +59,9 @@ impl BertDirectory {
             if let Some(layer_part) = name.strip_suffix(".weight").filter(|part| part.starts_with("blk."))
                 && !places.contains_key(&format!("{layer_part}.bias"))
             {
-                return Err(LoadError::new(format!("{layer_part}.bias"), "the tensor is missing"));
+                let name = format!("{layer_part}.bias");
+                let name = name_in_directory(&name).unwrap_or(name);
+                return Err(LoadError::new(name, "the tensor is missing"));
             }
         }
         Ok(Self { dir, metadata, tensors, places })
@@ -96,6 +99,23 @@ impl WeightSource for BertDirectory {
     fn size_bytes(&self) -> u64 {
         self.dir.size_bytes()
     }
+
+    fn name_in_files<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        let stored = self.places.get(name).map(|(_, stored)| stored.clone());
+        stored.or_else(|| name_in_directory(name)).map_or(Cow::Borrowed(name), Cow::Owned)
+    }
+}
+
+/// What directories usually call a tensor.
+fn name_in_directory(name: &str) -> Option<String> {
+    let (stem, kind) = name.rsplit_once('.')?;
+    let find = |table: &[(&'static str, &str)], part: &str| {
+        table.iter().find(|(_, to)| *to == part).map(|(from, _)| *from)
+    };
+    Some(match stem.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
+        None => format!("{}.{kind}", find(MODEL, stem)?),
+        Some((layer, part)) => format!("encoder.layer.{layer}.{}.{kind}", find(LAYER, part)?),
+    })
 }
 
 /// What matters of `config.json`. Numbers are of 32 bits, so that no sum or product of two can overflow.

@@ -30,7 +30,7 @@ use self::worker::{Job, Worker};
 use crate::engine::{self, EngineOptions};
 use crate::executor::Progress;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{LoadError, WeightSource};
+use crate::weights::{LoadError, LoadErrorKind, WeightSource};
 
 pub use directory::BertDirectory;
 
@@ -61,6 +61,14 @@ impl Encoder {
         options: &EngineOptions,
         progress: Progress<'_>,
     ) -> Result<Self, LoadError> {
+        Self::of(source, options, progress).map_err(|error| error.of_model().in_words_of(source))
+    }
+
+    fn of(
+        source: &dyn WeightSource,
+        options: &EngineOptions,
+        progress: Progress<'_>,
+    ) -> Result<Self, LoadError> {
         if !Self::recognises(source) {
             let found = source.metadata().text("general.architecture")?.unwrap_or("none");
             let problem = format!("is {found:?}; the known encoder is {ARCHITECTURE:?}");
@@ -70,6 +78,7 @@ impl Encoder {
         let tokenizer = engine::tokenizer(source)?;
         let device = options.placement.device.open().map_err(|error| {
             LoadError::caused(format!("device {}", options.placement.device), "cannot be used", error)
+                .of_kind(LoadErrorKind::Device)
         })?;
         let network = load::network(source, &mut spec, device, progress)?;
         let context_trained = spec.context;
@@ -370,9 +379,21 @@ mod tests {
             ("num_attention_heads", json!(5), "5 heads do not divide 12 dimensions"),
             ("num_attention_heads", json!(-1), "config.json: does not describe"),
             ("hidden_size", json!(u64::MAX), "config.json: does not describe"),
-            ("hidden_size", json!(24), "position_embd.weight: the tensor has shape [16, 12]"),
-            ("intermediate_size", json!(4_294_967_295u32), "blk.0.ffn_up.weight: the tensor has shape"),
-            ("num_hidden_layers", json!(4_294_967_295u32), "blk.2.attn_q.weight: the tensor is missing"),
+            (
+                "hidden_size",
+                json!(24),
+                "embeddings.position_embeddings.weight: the tensor has shape [16, 12]",
+            ),
+            (
+                "intermediate_size",
+                json!(4_294_967_295u32),
+                "encoder.layer.0.intermediate.dense.weight: the tensor has shape",
+            ),
+            (
+                "num_hidden_layers",
+                json!(4_294_967_295u32),
+                "encoder.layer.2.attention.self.query.weight: the tensor is missing",
+            ),
             ("max_position_embeddings", json!(0), "context_length: is zero"),
             ("layer_norm_eps", json!("small"), "config.json: does not describe"),
             ("hidden_act", json!("mish"), "\"mish\" is unknown"),
@@ -391,7 +412,7 @@ mod tests {
     fn missing_and_misshapen_tensors_are_refused_by_name() {
         for index in 0..Tiny::new().tensors.len() {
             let mut tiny = Tiny::new();
-            let name = tiny.tensors[index].names[1].clone();
+            let [in_directory, name] = tiny.tensors[index].names.clone();
             tiny.tensors[index].shape.push(1);
             // A vector may have a further dimension of 1.
             if tiny.tensors[index].shape.len() == 3 {
@@ -402,10 +423,10 @@ mod tests {
             let optional = name == "token_types.weight";
             let bias_of_matrix = name.ends_with("bias") && !name.contains("norm");
             let files = [
-                (!optional && !bias_of_matrix).then(|| Written::gguf(&tiny.gguf().build())),
-                (!optional).then(|| Written::directory(&tiny)),
+                (!optional && !bias_of_matrix).then(|| (Written::gguf(&tiny.gguf().build()), name)),
+                (!optional).then(|| (Written::directory(&tiny), in_directory)),
             ];
-            for written in files.into_iter().flatten() {
+            for (written, name) in files.into_iter().flatten() {
                 let error = written.load().unwrap_err();
                 assert_eq!(error.subject, name);
                 assert!(error.problem.contains("missing"), "{error}");
@@ -430,7 +451,10 @@ mod tests {
         for name in ["blk.1.layer_output_norm.bias", "token_embd.weight", "blk.0.ffn_up.weight"] {
             let mut tiny = Tiny::new();
             tiny.tensor(name).values[3] = f32::INFINITY;
-            for written in [Written::directory(&tiny), Written::gguf(&tiny.gguf().build())] {
+            let [in_directory, in_file] = tiny.tensor(name).names.clone();
+            let files =
+                [(Written::directory(&tiny), in_directory), (Written::gguf(&tiny.gguf().build()), in_file)];
+            for (written, name) in files {
                 let error = written.load().unwrap_err();
                 assert_eq!(error.subject, name);
                 assert!(error.problem.contains("element 3"), "{error}");

@@ -40,7 +40,7 @@ use crate::executor::Executor;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
 use crate::tokenizer::{Tokenizer, TokenizerError};
-use crate::weights::{LoadError, WeightSource};
+use crate::weights::{LoadError, LoadErrorKind, WeightSource};
 
 pub(crate) use model::Pooling;
 
@@ -206,11 +206,11 @@ pub fn tokenizer(source: &dyn WeightSource) -> Result<Option<Tokenizer>, LoadErr
     match built {
         Ok(tokenizer) => Ok(Some(tokenizer)),
         Err(TokenizerError::NoVocabulary) => Ok(None),
-        Err(error) => Err(LoadError {
-            subject: files.path().display().to_string(),
-            problem: "the vocabulary cannot be used".to_owned(),
-            source: Some(Box::new(error)),
-        }),
+        Err(error) => {
+            let subject = files.path().display().to_string();
+            let error = LoadError::caused(subject, "the vocabulary cannot be used", error);
+            Err(error.of_kind(LoadErrorKind::Vocabulary))
+        }
     }
 }
 

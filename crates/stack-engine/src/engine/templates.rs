@@ -5,7 +5,7 @@ use std::fmt;
 use super::options::{EngineOptions, own_template};
 use crate::template::{ChatTemplate, TemplateError, builtin};
 use crate::tokenizer::Tokenizer;
-use crate::weights::{Files, LoadError, WeightSource};
+use crate::weights::{Files, LoadError, LoadErrorKind, WeightSource};
 
 /// The chat templates of one model.
 #[derive(Debug)]
@@ -72,13 +72,15 @@ impl EngineOptions {
         vocabulary: impl FnOnce() -> Option<Tokenizer>,
     ) -> Result<FoundTemplates, LoadError> {
         if let Some(given) = &self.template {
-            let failed = |problem: String| LoadError::new("the given chat template", problem);
+            let failed = |problem: &str| {
+                LoadError::new("the given chat template", problem).of_kind(LoadErrorKind::Template)
+            };
             if is_blank(given) {
-                return Err(failed("is empty".to_owned()));
+                return Err(failed("is empty"));
             }
             let template = ChatTemplate::compile(given).map_err(|error| LoadError {
                 source: Some(Box::new(error)),
-                ..failed("cannot be compiled".to_owned())
+                ..failed("cannot be compiled")
             })?;
             return Ok(FoundTemplates { usable: Ok(template.into()), warnings: Vec::new() });
         }

@@ -7,7 +7,7 @@ use stack_kernels::Level;
 
 use super::{CacheType, CandleExecutor, CpuExecutor, DeviceKind, Executor, Progress, candle, cpu};
 use crate::spec::DecoderSpec;
-use crate::weights::{LoadError, TensorInfo, WeightSource};
+use crate::weights::{LoadError, LoadErrorKind, TensorInfo, WeightSource};
 
 /// Where a model is computed, and with how much.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +54,17 @@ impl Placement {
     ) -> Result<Box<dyn Executor>, LoadError> {
         if !self.cache.is_held_by(self.device) {
             let problem = format!("{} cannot hold it as {}; the device cpu can", self.device, self.cache);
-            return Err(LoadError::new("cache of keys and values", problem));
+            return Err(LoadError::new("cache of keys and values", problem).of_kind(LoadErrorKind::Device));
         }
-        Ok(match self.device {
-            DeviceKind::Cpu => Box::new(CpuExecutor::load(source, spec, self, context, progress)?),
-            device => Box::new(CandleExecutor::load(source, spec, device, context, progress)?),
-        })
+        let boxed: Result<Box<dyn Executor>, LoadError> = match self.device {
+            DeviceKind::Cpu => {
+                CpuExecutor::load(source, spec, self, context, progress).map(|it| Box::new(it) as _)
+            }
+            device => {
+                CandleExecutor::load(source, spec, device, context, progress).map(|it| Box::new(it) as _)
+            }
+        };
+        boxed.map_err(|error| error.of_model().in_words_of(source))
     }
 
     /// Bytes that one token takes in the cache of a decoder.

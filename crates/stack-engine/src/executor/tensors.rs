@@ -6,7 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Progress;
 use crate::spec::{DecoderSpec, RopeSpec};
-use crate::weights::{LoadError, TensorInfo, TensorType, WeightSource, dequantize, first_not_finite};
+use crate::weights::{
+    LoadError, LoadErrorKind, TensorInfo, TensorType, WeightSource, dequantize, first_not_finite,
+};
 
 /// The tensors of one model while it is loaded.
 pub(super) struct Tensors<'a> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use stack_seal::verified::{Breach, Expected, Pass};
 
-use super::LoadError;
+use super::{LoadError, LoadErrorKind};
 
 /// A file that had its length when the model was opened. Several threads may read at once, and nothing is mapped.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl ModelFile {
     /// Takes a file that is being checked; `path` names it in messages.
     pub(super) fn new(path: &Path, pass: Arc<Pass>) -> Result<Self, LoadError> {
         if pass.is_empty() {
-            return Err(LoadError::new(subject(path), "is empty"));
+            return Err(LoadError::new(subject(path), "is empty").of_kind(LoadErrorKind::Empty));
         }
         Ok(Self { path: path.to_owned(), pass })
     }
@@ -67,17 +67,26 @@ impl ModelFile {
 
 /// Opens a file of which nobody has said what it should be.
 pub(super) fn first_seen(path: &Path) -> Result<Pass, LoadError> {
-    let fail = |error: io::Error| LoadError::caused(subject(path), "cannot be opened", error);
+    let fail = |error: io::Error| cannot_open(path, error);
     // Before opening: to open a pipe would wait for its writer.
     let kind = fs::metadata(path).map_err(fail)?;
     if kind.is_dir() {
-        return Err(LoadError::new(subject(path), "is a directory, not a model file"));
+        return Err(
+            LoadError::new(subject(path), "is a folder, not a model file").of_kind(LoadErrorKind::NoModel)
+        );
     }
     if !kind.is_file() {
         return Err(LoadError::new(subject(path), "is not a regular file"));
     }
     let file = File::open(path).map_err(fail)?;
     Pass::open(file, Expected::first_seen(), None).map_err(|breach| differs(path, breach))
+}
+
+/// Says that there is no file, or that it cannot be opened.
+pub(super) fn cannot_open(path: &Path, error: io::Error) -> LoadError {
+    let is_missing = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    let kind = if is_missing { LoadErrorKind::NotFound } else { LoadErrorKind::default() };
+    LoadError::caused(subject(path), "cannot be opened", error).of_kind(kind)
 }
 
 /// Says of a file what its pass found.
@@ -118,7 +127,7 @@ mod tests {
     #[test]
     fn directories_and_empty_files_are_refused_by_name() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(open(dir.path()).unwrap_err().problem.contains("is a directory"));
+        assert!(open(dir.path()).unwrap_err().problem.contains("is a folder"));
         let empty = dir.path().join("empty.gguf");
         fs::write(&empty, b"").unwrap();
         assert!(open(&empty).unwrap_err().problem.contains("is empty"));

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use stack_seal::verified::{Breach, Pass, Verified};
 
-use super::LoadError;
 use super::file::{self, ModelFile, subject};
+use super::{Foreign, LoadError};
 
 /// Where the files of one model are, and which of them were read.
 ///
@@ -51,8 +51,7 @@ impl Files {
     ///
     /// When there is nothing at the path.
     pub fn at(path: &Path) -> Result<Self, LoadError> {
-        let kind = fs::metadata(path)
-            .map_err(|error| LoadError::caused(subject(path), "cannot be opened", error))?;
+        let kind = fs::metadata(path).map_err(|error| file::cannot_open(path, error))?;
         let place = if kind.is_dir() { Place::Folder } else { Place::File };
         Ok(Self::new(path.to_owned(), place))
     }
@@ -189,7 +188,12 @@ impl Files {
             let problem = format!("has {} bytes; at most {bytes_max} are read", file.len());
             return Err(LoadError::new(self.subject(name), problem));
         }
-        file.read(0, file.len())
+        let bytes = file.read(0, file.len())?;
+        // Whatever is to be read, a pointer to it is not.
+        match Foreign::file(name, &bytes[..bytes.len().min(64)]) {
+            Some(Foreign::LfsPointer) => Err(LoadError::foreign(self.subject(name), Foreign::LfsPointer)),
+            _ => Ok(bytes),
+        }
     }
 
     /// Names a file in messages.

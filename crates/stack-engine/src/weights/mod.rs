@@ -4,8 +4,10 @@
 //! under GGUF's tensor names. Nothing after this module knows which of the two it was.
 
 mod data;
+mod error;
 mod file;
 mod files;
+mod foreign;
 pub mod gguf;
 mod ledger;
 mod metadata;
@@ -16,7 +18,9 @@ mod source;
 mod tensor;
 
 pub use data::TensorData;
+pub use error::{LoadError, LoadErrorKind};
 pub use files::{Files, Opener};
+pub use foreign::Foreign;
 pub use gguf::GgufFile;
 pub(crate) use ledger::Ledger;
 pub use metadata::{Metadata, MetadataError, Value};
@@ -24,5 +28,5 @@ pub use open::open;
 pub use quant::{dequantize, first_not_finite};
 pub(crate) use safetensors::irrelevant_setting;
 pub use safetensors::{SafeTensorsDir, SafeTensorsModel};
-pub use source::{LoadError, WeightSource};
+pub use source::WeightSource;
 pub use tensor::{TensorInfo, TensorType};

@@ -1,8 +1,8 @@
 //! The one interface to model files.
 
-use std::fmt;
+use std::borrow::Cow;
 
-use super::{Files, Metadata, MetadataError, TensorData, TensorInfo};
+use super::{Files, LoadError, Metadata, TensorData, TensorInfo};
 
 /// Metadata and tensors of one model, wherever they lie.
 pub trait WeightSource: Send + Sync {
@@ -33,49 +33,9 @@ pub trait WeightSource: Send + Sync {
 
     /// Bytes of all files together.
     fn size_bytes(&self) -> u64;
-}
 
-/// Why a model cannot be loaded.
-#[derive(Debug)]
-pub struct LoadError {
-    /// What was being read: a path, a tensor, a metadata key.
-    pub subject: String,
-    /// What is wrong with it, and where.
-    pub problem: String,
-    /// The failure behind it.
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl LoadError {
-    /// Makes an error without a cause.
-    pub fn new(subject: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { subject: subject.into(), problem: problem.into(), source: None }
-    }
-
-    /// Makes an error with the failure behind it.
-    pub fn caused(
-        subject: impl Into<String>,
-        problem: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self { subject: subject.into(), problem: problem.into(), source: Some(source.into()) }
-    }
-}
-
-impl From<MetadataError> for LoadError {
-    fn from(error: MetadataError) -> Self {
-        Self::new(format!("metadata key {}", error.key), error.problem)
-    }
-}
-
-impl fmt::Display for LoadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.subject, self.problem)
-    }
-}
-
-impl std::error::Error for LoadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|cause| &**cause as &(dyn std::error::Error + 'static))
+    /// What the files call a tensor that is known under this name, or would be if they had it.
+    fn name_in_files<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(name)
     }
 }

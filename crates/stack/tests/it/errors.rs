@@ -89,6 +89,69 @@ fn what_is_no_model_is_malformed() {
 }
 
 #[test]
+fn what_people_take_for_models_is_named_with_a_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("model.gguf");
+    let name = path.to_str().unwrap();
+    let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+    for (content, problem, way_out) in [
+        (&lfs[..], "Git LFS pointer", "git lfs pull"),
+        (b"<!DOCTYPE html><html>", "web page", "stack pull hf://"),
+        (b"\x1F\x8B\x08\0\0\0\0\0", "archive", "unpack it"),
+        (b"tjgg\x03\0\0\0", "before GGUF", "convert_hf_to_gguf.py"),
+        (b"PK\x03\x04\0\0archive/data.pkl", "PyTorch", "SafeTensors"),
+        (b"", "is empty", "fetch it again"),
+    ] {
+        fs::write(&path, content).unwrap();
+        for arguments in [&["show", name][..], &["run", "-m", name, "x"]] {
+            let ran = stack(arguments);
+            assert!(!ran.stderr.contains("stack show"), "{}", ran.stderr);
+            ran.fails(4, &["error: ", "model.gguf", problem, "hint: ", way_out]);
+        }
+    }
+}
+
+#[test]
+fn folders_without_weights_say_what_they_hold() {
+    for (names, code, problem, way_out) in [
+        (&["tokenizer.model"][..], 4, "tokenizer.model is a tokenizer", "stack pull hf://"),
+        (&["config.json", "pytorch_model.bin"], 4, "pytorch_model.bin is a PyTorch", "SafeTensors"),
+        (&["pytorch_model.bin"], 4, "pytorch_model.bin is a PyTorch", "SafeTensors"),
+        (&["adapter_config.json", "adapter_model.safetensors"], 4, "LoRA adapter", "merge"),
+        (&["config.json"], 3, "model.safetensors: is missing", "stack pull"),
+        (&["model.safetensors"], 3, "config.json: is missing", "stack pull"),
+        (&["config.json", "model-00001-of-00002.safetensors"], 3, "index.json: is missing", "stack pull"),
+        (&["mmproj-f16.gguf"], 4, "mmproj", "language model"),
+        (&["snapshots/x", "refs/main"], 4, "Hugging Face hub", "snapshots"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = dir.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"{}").unwrap();
+        }
+        let folder = dir.path().to_str().unwrap();
+        for arguments in [&["show", folder][..], &["run", "-m", folder, "x"]] {
+            stack(arguments).fails(code, &["error: ", problem, "hint: ", way_out]);
+        }
+    }
+}
+
+#[test]
+fn a_missing_shard_is_named_with_a_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m-00001-of-00002.gguf");
+    let shard = stack_testkit::GgufBuilder::new("llama").u32("split.no", 0).u32("split.count", 2);
+    fs::write(&path, shard.f32_tensor("x", &[1], &[0.0]).build()).unwrap();
+    let name = path.to_str().unwrap();
+    for arguments in [&["show", name][..], &["run", "-m", name, "x"]] {
+        let ran = stack(arguments);
+        assert!(!ran.stderr.contains("stack show"), "{}", ran.stderr);
+        ran.fails(3, &["m-00002-of-00002.gguf", "is missing", "hint: ", "stack pull"]);
+    }
+}
+
+#[test]
 fn an_unknown_architecture_is_shown_but_not_run() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("new.gguf");

@@ -25,7 +25,7 @@ use crate::executor::norms::NormWeights;
 use crate::executor::slots::Slots;
 use crate::executor::tensors::Tensors;
 use crate::spec::{DecoderSpec, RopeSpec};
-use crate::weights::{LoadError, WeightSource};
+use crate::weights::{LoadError, LoadErrorKind, WeightSource};
 
 impl CandleExecutor {
     /// Loads a model.
@@ -40,10 +40,9 @@ impl CandleExecutor {
         context: usize,
         progress: Progress<'_>,
     ) -> Result<Self, LoadError> {
-        let device = device.open().map_err(|error| LoadError {
-            subject: format!("device {device}"),
-            problem: "cannot be used".to_owned(),
-            source: Some(Box::new(error)),
+        let device = device.open().map_err(|error| {
+            LoadError::caused(format!("device {device}"), "cannot be used", error)
+                .of_kind(LoadErrorKind::Device)
         })?;
         let tensors = Tensors::new(source, &spec, progress);
         let loader = Loader { tensors, device: &device, spec: &spec, context };
@@ -165,11 +164,7 @@ impl Part {
 }
 
 fn device_error(name: &str, error: candle_core::Error) -> LoadError {
-    LoadError {
-        subject: name.to_owned(),
-        problem: "the tensor cannot be put on the device".to_owned(),
-        source: Some(Box::new(error)),
-    }
+    LoadError::caused(name, "the tensor cannot be put on the device", error).of_kind(LoadErrorKind::Device)
 }
 
 impl From<Matrix> for Linear {

@@ -14,7 +14,7 @@ use super::{
     Activation, CompanionScales, DecoderSpec, FeedForward, LayerSpec, Norm, NormKind, Residual, Window,
     Xielu, known_architectures,
 };
-use crate::weights::{Ledger, LoadError, WeightSource};
+use crate::weights::{Foreign, Ledger, LoadError, LoadErrorKind, WeightSource};
 
 impl DecoderSpec {
     /// Reads the spec of a model.
@@ -24,11 +24,18 @@ impl DecoderSpec {
     /// Names the metadata key or tensor that is missing, contradicts another or asks for something that this program
     /// does not do; an unknown architecture lists the known ones.
     pub fn read(source: &dyn WeightSource) -> Result<Self, LoadError> {
+        Self::of(source).map_err(|error| error.of_model().in_words_of(source))
+    }
+
+    fn of(source: &dyn WeightSource) -> Result<Self, LoadError> {
         let ledger = Ledger::new(source.metadata());
         match ledger.ask("general.type").text("general.type").map_err(bad_key)? {
             None | Some("model") => {}
             Some(other) => {
-                return Err(LoadError::new("general.type", format!("{other:?} is not a model that can run")));
+                return Err(match part_of_model(other) {
+                    Some(foreign) => LoadError::foreign(source.files().path().display().to_string(), foreign),
+                    None => LoadError::new("general.type", format!("{other:?} is not a model that can run")),
+                });
             }
         }
         let key = "general.architecture";
@@ -37,11 +44,13 @@ impl DecoderSpec {
             .text(key)
             .map_err(bad_key)?
             .ok_or_else(|| LoadError::new(key, "the file does not name its architecture"))?;
-        let row = row(architecture).ok_or_else(|| {
-            LoadError::new(
+        let row = row(architecture).ok_or_else(|| match part_of_model(architecture) {
+            Some(foreign) => LoadError::foreign(source.files().path().display().to_string(), foreign),
+            None => LoadError::new(
                 format!("architecture {architecture:?}"),
                 format!("is not known here; known are {}", known_architectures().join(", ")),
             )
+            .of_kind(LoadErrorKind::UnknownArchitecture),
         })?;
         let reader = Reader { tensors: source, ledger, architecture, row };
         reader.refuse_what_is_not_done()?;
@@ -51,6 +60,17 @@ impl DecoderSpec {
         reader.refuse_unasked(&spec)?;
         Ok(spec)
     }
+}
+
+/// What a GGUF file of this type or architecture is, if it is not a model.
+fn part_of_model(name: &str) -> Option<Foreign> {
+    Some(match name {
+        "adapter" => Foreign::LoraAdapter,
+        "mmproj" | "clip" | "projector" => Foreign::Projector,
+        "imatrix" => Foreign::ImportanceMatrix,
+        "vocab" => Foreign::Vocabulary,
+        _ => return None,
+    })
 }
 
 struct Reader<'a> {
@@ -166,7 +186,7 @@ impl Reader<'_> {
         }
         let feed_forward = if self.has(layer, "ffn_gate_inp") && !side {
             FeedForward::Experts(self.experts(layer)?)
-        } else if self.has(layer, "ffn_up") {
+        } else if self.has(layer, "ffn_up") || self.has(layer, "ffn_down") {
             FeedForward::Dense { activation: self.activation(layer)? }
         } else {
             FeedForward::None

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::super::file::{ModelFile, subject};
-use super::super::{Files, LoadError, Metadata, TensorData, TensorInfo, WeightSource};
+use super::super::{
+    Files, Foreign, LoadError, LoadErrorKind, Metadata, TensorData, TensorInfo, WeightSource,
+};
 use super::{Header, header, shards};
 
 /// A GGUF model that is open for reading.
@@ -33,7 +35,8 @@ impl GgufFile {
     pub fn open(path: &Path) -> Result<Self, LoadError> {
         let files = Files::at(path)?;
         let Some(name) = files.only() else {
-            return Err(LoadError::new(subject(path), "is a directory, not a model file"));
+            return Err(LoadError::new(subject(path), "is a folder, not a model file")
+                .of_kind(LoadErrorKind::NoModel));
         };
         Self::read_from(files, &name)
     }
@@ -115,7 +118,8 @@ impl WeightSource for GgufFile {
         let info = &self.tensors[place.index];
         if let Err(id) = info.ty {
             let problem = format!("is stored in type {id}, which this program does not know");
-            return Err(LoadError::new(format!("tensor {name}"), problem));
+            let error = LoadError::new(format!("tensor {name}"), problem);
+            return Err(error.of_kind(LoadErrorKind::UnknownQuantization));
         }
         let file = &self.parts[place.file];
         file.check(place.offset, info.bytes)?;
@@ -137,8 +141,14 @@ impl WeightSource for GgufFile {
 
 fn parse(file: ModelFile) -> Result<(ModelFile, Header), LoadError> {
     let header = header::read(file.reader(), file.len()).map_err(|error| {
-        let problem = error.to_string();
-        LoadError { subject: subject(file.path()), problem, source: error.source.map(Into::into) }
+        let subject = subject(file.path());
+        match Foreign::recognise(&file) {
+            Some(foreign) => LoadError::foreign(subject, foreign),
+            None => {
+                let problem = error.to_string();
+                LoadError { source: error.source.map(Into::into), ..LoadError::new(subject, problem) }
+            }
+        }
     })?;
     Ok((file, header))
 }

@@ -1,6 +1,6 @@
 //! Models in several files, `name-00001-of-0000N.gguf`.
 
-use super::super::{Files, LoadError, Metadata};
+use super::super::{Files, LoadError, LoadErrorKind, Metadata};
 use super::Header;
 
 /// The files of a split model.
@@ -29,10 +29,8 @@ pub(super) fn split(files: &Files, name: &str, header: &Header) -> Result<Option
     };
     let names: Vec<String> = (1..=count).map(|part| format!("{stem}-{part:05}-of-{count:05}.gguf")).collect();
     if let Some(missing) = names.iter().find(|name| !files.has(name)) {
-        return Err(LoadError::new(
-            files.subject(missing),
-            format!("is missing: the model is split into {count} files"),
-        ));
+        let problem = format!("is missing: the model is split into {count} files");
+        return Err(LoadError::new(files.subject(missing), problem).of_kind(LoadErrorKind::FileMissing));
     }
     Ok(Some(Split { names }))
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use super::super::file::ModelFile;
-use super::super::{Files, LoadError, TensorData, TensorType, dequantize};
+use super::super::open::is_safetensors;
+use super::super::{Files, Foreign, LoadError, LoadErrorKind, TensorData, TensorType, dequantize};
 use super::header::{self, Entry};
 
 /// A `SafeTensors` directory that is open for reading.
@@ -36,8 +37,10 @@ impl SafeTensorsDir {
         let mut dir = Self { files, config, parts: Vec::new(), tensors: Vec::new(), by_name: HashMap::new() };
         if dir.files.has(INDEX) {
             dir.add_shards()?;
+        } else if dir.files.has(WHOLE) {
+            dir.add_file(WHOLE, |_| true)?;
         } else {
-            dir.add_file("model.safetensors", |_| true)?;
+            return Err(no_weights(&dir.files)?);
         }
         Ok(dir)
     }
@@ -58,7 +61,7 @@ impl SafeTensorsDir {
     }
 
     /// Names the tensors.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.tensors.iter().map(|(_, entry)| entry.name.as_str())
     }
 
@@ -144,6 +147,11 @@ impl SafeTensorsDir {
                     format!("names the file {name:?}, which is not beside it"),
                 ));
             }
+            if !self.files.has(name) {
+                let problem = format!("is missing: {INDEX} says that it holds a part of the weights");
+                let error = LoadError::new(self.files.subject(name), problem);
+                return Err(error.of_kind(LoadErrorKind::FileMissing));
+            }
             self.add_file(name, |tensor| weight_map.get(tensor) == Some(name))?;
         }
         match weight_map.iter().find(|(tensor, _)| !self.by_name.contains_key(*tensor)) {
@@ -163,7 +171,13 @@ impl SafeTensorsDir {
         }
         let mut prefix = [0; 8];
         file.read_exact_at(&mut prefix, 0)?;
-        let json_bytes = header::json_bytes(prefix, file.len()).map_err(wrong)?;
+        let json_bytes =
+            header::json_bytes(prefix, file.len()).map_err(|problem| {
+                match Foreign::recognise(&file).filter(|&foreign| foreign != Foreign::SafeTensors) {
+                    Some(foreign) => LoadError::foreign(subject.as_str(), foreign),
+                    None => wrong(problem),
+                }
+            })?;
         let json = file.read(8, json_bytes)?;
         let data_start = 8 + json_bytes;
         for entry in header::parse(&json, data_start, file.len() - data_start).map_err(wrong)? {
@@ -180,10 +194,34 @@ impl SafeTensorsDir {
 /// Reads a JSON file of bounded size.
 fn json(files: &Files, name: &str, bytes_max: u64) -> Result<Json, LoadError> {
     let bytes = files.read_bounded(name, bytes_max)?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| LoadError::caused(files.subject(name), "is not JSON", error))
+    serde_json::from_slice(&bytes).map_err(|error| match Foreign::file(name, &bytes[..bytes.len().min(64)]) {
+        Some(Foreign::WebPage) => LoadError::foreign(files.subject(name), Foreign::WebPage),
+        _ => LoadError::caused(files.subject(name), "is not JSON", error),
+    })
 }
 
+/// Says what a folder with a `config.json` holds instead of the weights.
+fn no_weights(files: &Files) -> Result<LoadError, LoadError> {
+    let names = files.names()?;
+    let missing = |name: &str, problem: String| {
+        LoadError::new(files.subject(name), problem).of_kind(LoadErrorKind::FileMissing)
+    };
+    if let Some(part) = names.iter().find(|name| is_safetensors(name) && name.contains("-of-")) {
+        return Ok(missing(INDEX, format!("is missing: {part} holds a part of the weights only")));
+    }
+    if let Some((foreign, name)) =
+        Foreign::folder(&names).filter(|(foreign, _)| *foreign != Foreign::Vocabulary)
+    {
+        let problem = format!("is missing, and {name} {foreign}");
+        let error = LoadError::new(files.subject(WHOLE), problem);
+        return Ok(error.of_kind(LoadErrorKind::Foreign(foreign)));
+    }
+    let other = names.iter().find(|name| is_safetensors(name));
+    let other = other.map_or_else(String::new, |name| format!("; is it {name} under another name?"));
+    Ok(missing(WHOLE, format!("is missing{other}")))
+}
+
+const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
 const CONFIG_BYTES_MAX: u64 = 16 << 20;

@@ -4,6 +4,7 @@ use super::config::Config;
 use super::keys::{self, Extra};
 
 /// A family, and what is particular about its tensors.
+#[derive(Debug)]
 pub(super) struct Family {
     /// The model classes that `config.json` may name.
     pub(super) classes: &'static [&'static str],
@@ -40,6 +41,7 @@ const GELU: ActivationNames = &["gelu_new", "gelu", "gelu_fast", "gelu_pytorch_t
 const RELU2: ActivationNames = &["relu2"];
 
 /// Some matrices of every layer that have biases, or not, together.
+#[derive(Debug)]
 pub(super) struct Bias {
     /// The setting that says so; `None` = no setting does.
     pub(super) setting: Option<&'static str>,
@@ -372,6 +374,7 @@ impl Family {
             let known: Vec<_> = FAMILIES.iter().flat_map(|family| family.classes).copied().collect();
             let problem = format!("names {named:?}; known are {}", known.join(", "));
             super::super::LoadError::new("config.json, architectures", problem)
+                .of_kind(super::super::LoadErrorKind::UnknownArchitecture)
         })
     }
 }
@@ -445,7 +448,7 @@ const IGNORED_ENDS: &[&str] = &[".attn.bias", ".attention.bias"];
 const PREFIXES: &[&str] = &["language_model.", "model.", "transformer.", "gpt_neox."];
 
 /// Tensors outside the layers.
-const MODEL: &[(&str, &str)] = &[
+pub(super) const MODEL: &[(&str, &str)] = &[
     ("embed_tokens", "token_embd"),
     ("embed_in", "token_embd"),
     ("wte", "token_embd"),
@@ -459,7 +462,7 @@ const MODEL: &[(&str, &str)] = &[
 ];
 
 /// Tensors of a layer; a star stands for a number.
-const LAYER: &[(&str, &str)] = &[
+pub(super) const LAYER: &[(&str, &str)] = &[
     ("input_layernorm", "attn_norm"),
     ("ln_1", "attn_norm"),
     ("self_attn.q_proj", "attn_q"),

@@ -12,6 +12,7 @@ mod header;
 mod irrelevant;
 mod keys;
 mod model;
+mod names;
 mod plan;
 mod recipe;
 mod rope;

@@ -1,20 +1,22 @@
 //! A `SafeTensors` directory as a source of weights.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::super::{Files, LoadError, Metadata, TensorData, TensorInfo, WeightSource};
+use super::super::{Files, LoadError, LoadErrorKind, Metadata, TensorData, TensorInfo, WeightSource};
 use super::SafeTensorsDir;
 use super::config::Config;
 use super::family::Family;
 use super::recipe::Recipe;
 use super::rope::Rope;
-use super::{keys, plan, settings};
+use super::{keys, names, plan, settings};
 
 /// A model in a `SafeTensors` directory, under GGUF's names.
 #[derive(Debug)]
 pub struct SafeTensorsModel {
     dir: SafeTensorsDir,
+    family: &'static Family,
     metadata: Metadata,
     tensors: Vec<TensorInfo>,
     recipes: Vec<Recipe>,
@@ -33,15 +35,22 @@ impl SafeTensorsModel {
 
     /// Reads the model of a folder.
     pub(in super::super) fn read_from(files: Files) -> Result<Self, LoadError> {
-        Self::new(SafeTensorsDir::read_from(files)?)
+        Self::new(SafeTensorsDir::read_from(files)?).map_err(LoadError::of_model)
     }
 
     fn new(dir: SafeTensorsDir) -> Result<Self, LoadError> {
         let config = Config::new(dir.config())?;
+        // MLX repeats these settings under the name that the next check looks at.
+        if config.object(&["quantization"])?.is_some_and(|settings| settings.contains_key("group_size")) {
+            let problem = "says that the weights are quantized for MLX; F32, F16 and BF16 are read";
+            let error = LoadError::new("config.json, quantization", problem);
+            return Err(error.of_kind(LoadErrorKind::UnknownQuantization));
+        }
         if let Some(method) = quantization(&config)? {
             let problem =
                 format!("says that the weights are quantized with {method}; F32, F16 and BF16 are read");
-            return Err(LoadError::new("config.json, quantization_config", problem));
+            let error = LoadError::new("config.json, quantization_config", problem);
+            return Err(error.of_kind(LoadErrorKind::UnknownQuantization));
         }
         let family = Family::of(&config)?;
         let rope = Rope::new(&config)?;
@@ -53,7 +62,7 @@ impl SafeTensorsModel {
         config.refuse_unasked()?;
         let tensors: Vec<TensorInfo> = recipes.iter().map(|recipe| recipe.info.clone()).collect();
         let by_name = tensors.iter().enumerate().map(|(index, info)| (info.name.clone(), index)).collect();
-        Ok(Self { dir, metadata, tensors, recipes, by_name })
+        Ok(Self { dir, family, metadata, tensors, recipes, by_name })
     }
 }
 
@@ -88,6 +97,10 @@ impl WeightSource for SafeTensorsModel {
     fn size_bytes(&self) -> u64 {
         self.dir.size_bytes()
     }
+
+    fn name_in_files<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        names::in_directory(self.family, self.dir.names(), name).map_or(Cow::Borrowed(name), Cow::Owned)
+    }
 }
 
 fn quantization<'a>(config: &Config<'a>) -> Result<Option<&'a str>, LoadError> {
@@ -112,8 +125,10 @@ mod tests {
     use serde_json::{Value as Json, json};
     use tempfile::TempDir;
 
-    use super::super::super::{TensorType, dequantize};
+    use super::super::super::{Foreign, TensorType, dequantize};
     use super::*;
+    use crate::executor::Placement;
+    use crate::spec::DecoderSpec;
 
     /// Tensors whose elements all differ: counted up through all of them, in steps that bf16 can tell apart.
     #[derive(Default)]
@@ -308,7 +323,7 @@ mod tests {
             .list
             .retain(|(name, _, _)| !name.ends_with("experts.10.w3.weight") && !name.contains("experts.4.w3"));
         let error = tensors.open(&config, Dtype::F32).err().unwrap().to_string();
-        assert!(error.contains("ffn_up_exps") && error.contains("missing"), "{error}");
+        assert!(error.contains("experts.4.w3.weight: is missing"), "{error}");
     }
 
     #[test]
@@ -616,6 +631,55 @@ mod tests {
             ),
         ] {
             assert_eq!(refusal(&tensors, class, &more(own)), None, "{class}");
+        }
+    }
+
+    #[test]
+    fn errors_name_tensors_and_settings_as_the_folder_does() {
+        let whole = dense(Tensors::default());
+        let refusal = |tensors: &Tensors, more: &Json| {
+            let (_dir, model) = tensors.open(&config("LlamaForCausalLM", more), Dtype::F32).unwrap();
+            let spec = DecoderSpec::read(&model);
+            let loaded = spec.and_then(|spec| Placement::default().load(&model, spec, 8, &|_, _| ()));
+            let error = loaded.err().unwrap();
+            assert_eq!(error.kind, LoadErrorKind::Unfit);
+            error.to_string()
+        };
+        let name = "model.layers.0.mlp.up_proj.weight";
+        let mut tensors = Tensors { list: whole.list.clone() };
+        tensors.list.retain(|(known, _, _)| known != name);
+        assert_eq!(refusal(&tensors, &json!({})), format!("{name}: the tensor is missing"));
+        let error = refusal(&tensors.with(name, &[5, 16]), &json!({}));
+        assert_eq!(error, format!("{name}: the tensor has shape [5, 16]; expected [4, 16]"));
+        let mut tensors = Tensors { list: whole.list };
+        tensors.list.retain(|(known, _, _)| known != "model.embed_tokens.weight");
+        let error = refusal(&tensors, &json!({}));
+        assert_eq!(error, "model.embed_tokens.weight: the tensor is missing");
+    }
+
+    #[test]
+    fn weights_quantized_for_mlx_are_refused_as_such() {
+        let settings = json!({"group_size": 64, "bits": 4});
+        let more = json!({"quantization": settings, "quantization_config": settings});
+        let tensors = dense(Tensors::default());
+        let error = tensors.open(&config("LlamaForCausalLM", &more), Dtype::F32).err().unwrap();
+        assert_eq!(error.kind, LoadErrorKind::UnknownQuantization);
+        assert!(error.to_string().contains("MLX"), "{error}");
+    }
+
+    #[test]
+    fn a_pointer_or_a_page_in_place_of_a_file_is_recognised() {
+        let (tensors, config) = (dense(Tensors::default()), config("LlamaForCausalLM", &json!({})));
+        let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+        for (bytes, foreign) in [(&lfs[..], Foreign::LfsPointer), (b"<!DOCTYPE html>", Foreign::WebPage)] {
+            for name in ["config.json", "model.safetensors", "model.safetensors.index.json"] {
+                let dir = directory(&config);
+                fs::write(dir.path().join("model.safetensors"), tensors.file(Dtype::F32)).unwrap();
+                fs::write(dir.path().join(name), bytes).unwrap();
+                let error = SafeTensorsModel::open(dir.path()).unwrap_err();
+                assert_eq!(error.kind, LoadErrorKind::Foreign(foreign), "{name}");
+                assert!(error.subject.ends_with(name), "{error}");
+            }
         }
     }
 

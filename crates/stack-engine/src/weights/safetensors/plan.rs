@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::super::{LoadError, TensorInfo, TensorType};
+use super::super::{LoadError, LoadErrorKind, TensorInfo, TensorType};
 use super::SafeTensorsDir;
 use super::config::Config;
 use super::family::{self, Family, Layout};
 use super::recipe::{Change, Content, Recipe};
 use super::rope::Rope;
-use super::{keys, settings};
+use super::{keys, names, settings};
 
 /// Plans all tensors of a model.
 ///
@@ -72,9 +72,17 @@ impl Group {
         self.parts.sort();
         let is_stack = self.parts[0].0.is_some();
         let is_whole = self.parts.iter().enumerate().all(|(n, (part, _))| *part == is_stack.then_some(n));
-        if !is_whole || (!is_stack && self.parts.len() > 1) {
-            let problem = format!("has {} parts, but some are missing or there twice", self.parts.len());
-            return Err(wrong(&self.name, problem));
+        if !is_stack && self.parts.len() > 1 {
+            let problem = format!("would be the same as {}", self.parts[0].1);
+            return Err(wrong(&self.parts[1].1, problem));
+        }
+        if !is_whole {
+            let gap =
+                (0..).find(|&n| self.parts.get(n).is_none_or(|(part, _)| *part != Some(n))).unwrap_or(0);
+            let (near, name) = &self.parts[gap.min(self.parts.len() - 1)];
+            let name =
+                near.map_or(name.clone(), |near| names::with_last_number(name, near, &gap.to_string()));
+            return Err(wrong(&name, "is missing, although others of its kind are there".to_owned()));
         }
         let parts: Vec<String> = self.parts.into_iter().map(|(_, source)| source).collect();
         let (ty, mut shape) = described(dir, &parts[0])?;
@@ -116,11 +124,18 @@ impl Group {
 /// Returns a tensor's type and shape, if it is one of the types that models are made of and is not empty.
 fn described(dir: &SafeTensorsDir, name: &str) -> Result<(TensorType, Vec<usize>), LoadError> {
     let wrong = |problem: String| LoadError::new(format!("tensor {name}"), problem);
-    let shape = dir.shape(name).unwrap_or_default().to_vec();
+    let stored_as = |ty: &str| {
+        wrong(format!("is stored as {ty}; F32, F16 and BF16 are read"))
+            .of_kind(LoadErrorKind::UnknownQuantization)
+    };
+    let mut shape = dir.shape(name).unwrap_or_default().to_vec();
+    while shape.len() > 2 && shape[0] == 1 {
+        shape.remove(0);
+    }
     let ty = match dir.dtype(name) {
         Some(Ok(ty @ (TensorType::F32 | TensorType::F16 | TensorType::BF16))) => ty,
-        Some(Ok(ty)) => return Err(wrong(format!("is stored as {ty}; F32, F16 and BF16 are read"))),
-        Some(Err(ty)) => return Err(wrong(format!("is stored as {ty}; F32, F16 and BF16 are read"))),
+        Some(Ok(ty)) => return Err(stored_as(ty.name())),
+        Some(Err(ty)) => return Err(stored_as(ty)),
         None => return Err(wrong("is missing".to_owned())),
     };
     if shape.is_empty() || shape.contains(&0) || shape.len() > 3 {

@@ -64,11 +64,8 @@ impl Raw {
 
     pub(crate) fn to_f32(&self) -> Result<Vec<f32>, LoadError> {
         let mut values = vec![0.0; self.rows() * self.columns()];
-        dequantize(self.ty, &self.bytes, &mut values).map_err(|error| LoadError {
-            subject: self.name.clone(),
-            problem: "the tensor cannot be decoded".to_owned(),
-            source: Some(Box::new(error)),
-        })?;
+        dequantize(self.ty, &self.bytes, &mut values)
+            .map_err(|error| LoadError::caused(&self.name, "the tensor cannot be decoded", error))?;
         Ok(values)
     }
 
