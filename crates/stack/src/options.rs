@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint, value_parser};
 use stack_chat::Sampling;
 use stack_engine::engine::EngineOptions;
-use stack_engine::executor::{CacheType, DeviceKind, Level, Placement};
+use stack_engine::executor::{CacheType, DeviceKind, Level, Placement, PrefetchPolicy};
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::{Home, HomeArguments};
@@ -93,7 +93,7 @@ impl Compute {
             let message = format!("{device} cannot hold keys and values as {cache}");
             return Err(CommandError::new(Kind::Usage, message).hint("leave out `--kv-cache` or `--device`"));
         }
-        Ok(Placement { device, level: level()?, threads: threads::count(), cache })
+        Ok(Placement { device, level: level()?, threads: threads::count(), cache, prefetch: prefetch()? })
     }
 }
 
@@ -107,8 +107,21 @@ pub(crate) fn level() -> Result<Level, CommandError> {
     })
 }
 
+/// Returns the prefetch policy that the environment names; without one it is measured.
+pub(crate) fn prefetch() -> Result<Option<PrefetchPolicy>, CommandError> {
+    let Some(name) = machine::environment(PREFETCH_VARIABLE) else { return Ok(None) };
+    PrefetchPolicy::named(&name).map(Some).ok_or_else(|| {
+        let names = PrefetchPolicy::ALL.map(PrefetchPolicy::name).join(" and ");
+        let message = format!("{PREFETCH_VARIABLE}={name} cannot be used: there are {names}");
+        CommandError::new(Kind::Usage, message).hint(format!("unset {PREFETCH_VARIABLE} to have it measured"))
+    })
+}
+
 /// Forces kernels to a lower instruction set than the machine has.
 const LEVEL_VARIABLE: &str = "STACK_ISA";
+
+/// Fixes the prefetch policy, for measurements that are to be repeated.
+const PREFETCH_VARIABLE: &str = "STACK_PREFETCH";
 
 /// How a model is loaded to answer.
 #[derive(Clone, Debug, Args)]

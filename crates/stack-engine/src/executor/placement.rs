@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::thread::available_parallelism;
 
-use stack_kernels::Level;
+use stack_kernels::{Cpu, Format, Level, PrefetchPolicy};
 
 use super::{CacheType, CandleExecutor, CpuExecutor, DeviceKind, Executor, Progress, candle, cpu};
 use crate::spec::DecoderSpec;
@@ -20,6 +20,9 @@ pub struct Placement {
     pub threads: usize,
     /// How keys and values are held. Only the processor has a choice.
     pub cache: CacheType,
+    /// How weights get into the processor's caches in time; `None` measures it when a large model is loaded. It changes
+    /// no answer.
+    pub prefetch: Option<PrefetchPolicy>,
 }
 
 impl Default for Placement {
@@ -30,6 +33,7 @@ impl Default for Placement {
             level: Level::detect(),
             threads: usable_threads(),
             cache: CacheType::default(),
+            prefetch: None,
         }
     }
 }
@@ -65,6 +69,13 @@ impl Placement {
             }
         };
         boxed.map_err(|error| error.of_model().in_words_of(source))
+    }
+
+    /// Says which prefetch policy a model of the usual quantization would be computed with, measuring it for some
+    /// milliseconds where it is not given; `None` where there is nothing to choose.
+    pub fn prefetch_policy(&self) -> Option<PrefetchPolicy> {
+        let measure = || cpu::measure_prefetch(&mut Cpu::new(self.level, self.threads), Format::Q4K);
+        if self.device == DeviceKind::Cpu { self.prefetch.or_else(measure) } else { None }
     }
 
     /// Bytes that one token takes in the cache of a decoder.

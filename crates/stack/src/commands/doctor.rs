@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use stack_engine::engine::available_bytes;
-use stack_engine::executor::DeviceKind;
+use stack_engine::executor::{DeviceKind, Placement, PrefetchPolicy};
 use stack_engine::load;
 
 use crate::command_error::CommandError;
@@ -64,6 +64,8 @@ struct Processor {
     features: Vec<&'static str>,
     /// The instruction set that kernels use.
     isa: String,
+    /// Whether kernels ask for weights ahead of their use, as measured now or as the environment says.
+    prefetch: Option<&'static str>,
     physical_cores: Option<usize>,
     usable_threads: usize,
 }
@@ -99,17 +101,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 
 fn examine(home: &Home) -> Result<Report, CommandError> {
     let model = load::open(default_model::files())?;
+    let placement = Placement {
+        level: options::level()?,
+        threads: threads::count(),
+        prefetch: options::prefetch()?,
+        ..Placement::default()
+    };
     Ok(Report {
         version: env!("CARGO_PKG_VERSION"),
         commit: env!("STACK_COMMIT"),
         processor: Processor {
             name: machine::processor(),
             features: machine::features(),
-            isa: options::level()?.to_string(),
+            isa: placement.level.to_string(),
+            prefetch: placement.prefetch_policy().map(PrefetchPolicy::name),
             physical_cores: machine::physical_cores(),
             usable_threads: threads::usable(),
         },
-        threads: threads::count(),
+        threads: placement.threads,
         memory: Memory { total_bytes: machine::memory_bytes(), available_bytes: available_bytes() },
         devices: [DeviceKind::Cpu, DeviceKind::Cuda, DeviceKind::Metal].map(device).into(),
         default_model: DefaultModel {
@@ -171,7 +180,8 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
         "           {cores} cores, {} threads usable; has {features}",
         processor.usable_threads
     ))?;
-    data.line(&format!("           kernels for {}", processor.isa))?;
+    let prefetch = processor.prefetch.map(|policy| format!(", {policy} prefetch")).unwrap_or_default();
+    data.line(&format!("           kernels for {}{prefetch}", processor.isa))?;
     data.line(&format!("threads    {} would compute", report.threads))?;
     let (total, available) = (bytes(memory.total_bytes), bytes(memory.available_bytes));
     data.line(&format!("memory     {total}, {available} of it available"))?;

@@ -220,7 +220,13 @@ fn the_doctor_says_what_would_be_used() {
     );
     assert_eq!(report["default_model"]["id"], "default");
     let scalar = Ran::from(command(&["doctor", "--json"]).env("STACK_ISA", "scalar").output().unwrap());
-    assert_eq!(scalar.json()["processor"]["isa"], "scalar");
+    let scalar = &scalar.json()["processor"];
+    assert_eq!(scalar["isa"], "scalar");
+    assert_eq!(scalar["prefetch"], json!(null), "scalar kernels leave no choice");
+    for policy in ["software", "hardware"] {
+        let doctor = command(&["doctor", "--json"]).env("STACK_PREFETCH", policy).output().unwrap();
+        assert_eq!(Ran::from(doctor).json()["processor"]["prefetch"], policy);
+    }
     assert!(stack(&["doctor"]).output().contains("threads"));
 }
 

@@ -50,6 +50,14 @@ fn an_instruction_set_that_is_not_there_is_a_usage_error() {
 }
 
 #[test]
+fn a_prefetch_policy_that_does_not_exist_is_a_usage_error() {
+    for arguments in [&["doctor"][..], &["run", "Hello"], &["bench", "default"]] {
+        let output = command(arguments).env("STACK_PREFETCH", "both").output().unwrap();
+        Ran::from(output).fails(2, &["STACK_PREFETCH=both", "software and hardware", "hint: "]);
+    }
+}
+
+#[test]
 fn a_missing_model_is_said_with_a_hint() {
     for arguments in [
         &["show", "none.gguf"][..],

@@ -18,6 +18,7 @@ use super::CpuExecutor;
 use super::arena::{Scratch, Stream};
 use super::linear::Companions;
 use super::norm::NormLayer;
+use super::prefetch;
 use super::rope::{Rope, Tables};
 use crate::executor::norms::NormWeights;
 use crate::executor::slots::Slots;
@@ -26,6 +27,7 @@ use crate::executor::{CacheType, Placement, Progress};
 use crate::spec::{DecoderSpec, Mixer, RopeSpec};
 use crate::weights::{LoadError, WeightSource};
 
+pub(super) use matrices::own_format;
 pub(in crate::executor) use matrices::resident_bytes;
 
 impl CpuExecutor {
@@ -41,7 +43,11 @@ impl CpuExecutor {
         context: usize,
         progress: Progress<'_>,
     ) -> Result<Self, LoadError> {
-        let cpu = Cpu::new(placement.level, placement.threads);
+        let mut cpu = Cpu::new(placement.level, placement.threads);
+        match placement.prefetch {
+            Some(policy) => cpu.set_prefetch_policy(policy),
+            None => prefetch::choose(&mut cpu, source),
+        }
         let loader = Loader {
             cpu: &cpu,
             tensors: Tensors::new(source, &spec, progress),

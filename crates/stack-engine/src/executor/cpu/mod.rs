@@ -16,6 +16,7 @@ mod layer;
 mod linear;
 mod load;
 mod norm;
+mod prefetch;
 mod rope;
 mod sequence;
 
@@ -35,6 +36,7 @@ use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
 pub(super) use load::{cache_bytes_per_token, resident_bytes};
+pub(super) use prefetch::measure as measure_prefetch;
 
 /// A decoder on the processor.
 pub struct CpuExecutor {

@@ -176,7 +176,7 @@ pub(in crate::executor) fn resident_bytes(tensor: &TensorInfo) -> u64 {
 }
 
 /// The format under which kernels compute with a type.
-fn own_format(ty: TensorType) -> Option<Format> {
+pub(in super::super) fn own_format(ty: TensorType) -> Option<Format> {
     Some(match ty {
         TensorType::F32 => Format::F32,
         TensorType::F16 => Format::F16,
