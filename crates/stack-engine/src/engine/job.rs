@@ -37,8 +37,8 @@ pub(super) struct Task {
     pub(super) cached_tokens: u32,
     /// Tokens of choices that are finished.
     pub(super) generated_tokens: u32,
-    /// Whether it runs in batches of its own, so that its numbers do not depend on what else runs.
-    pub(super) alone: bool,
+    /// Whether the caller fixed the seed: the same request must give the same answer, whatever else runs.
+    pub(super) reproducible: bool,
     pub(super) arrived: Instant,
     pub(super) started: Option<Instant>,
     pub(super) prompt_done: Option<Instant>,

@@ -32,7 +32,7 @@ pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &SyncSender<Wo
                     limits,
                     cached_tokens: 0,
                     generated_tokens: 0,
-                    alone: request.sampling.seed.is_some(),
+                    reproducible: request.sampling.seed.is_some(),
                     arrived,
                     started: None,
                     prompt_done: None,

@@ -135,11 +135,10 @@ impl Worker {
                 return;
             }
             let mut task = self.waiting.pop_front().expect("looked at above");
-            let first = &mut task.lanes[0];
-            // A reproducible answer may not depend on what was computed before it.
-            let reused =
-                if task.alone { None } else { self.prefixes.take(self.executor.as_mut(), &first.tokens) };
-            if let Some(reused) = reused {
+            if !self.runs_alone(&task)
+                && let Some(reused) = self.prefixes.take(self.executor.as_mut(), &task.lanes[0].tokens)
+            {
+                let first = &mut task.lanes[0];
                 first.sequence = Some(reused.sequence);
                 first.computed = reused.tokens;
                 task.cached_tokens = reused.tokens as u32;
@@ -147,6 +146,12 @@ impl Worker {
             task.started = Some(Instant::now());
             self.running.push(task);
         }
+    }
+
+    /// Whether a request is computed in batches of its own and from its first token on, because its answer must be
+    /// reproducible and the executor's rows depend on the batch.
+    fn runs_alone(&self, task: &Task) -> bool {
+        task.reproducible && !self.executor.rows_are_independent()
     }
 
     fn held(&self) -> usize {
@@ -169,7 +174,7 @@ impl Worker {
         let shares = plan(&demands, STEP_TOKENS, self.turn);
         let shares = self.make_room(shares, &places);
         let (alone, together): (Vec<Share>, Vec<Share>) =
-            shares.into_iter().partition(|share| self.running[places[share.lane].task].alone);
+            shares.into_iter().partition(|share| self.runs_alone(&self.running[places[share.lane].task]));
         if !together.is_empty() {
             self.compute(&together, &places);
         }
@@ -368,3 +373,6 @@ const RESERVE: usize = 64;
 
 /// How long to wait for slow readers.
 const PAUSE: Duration = Duration::from_millis(2);
+
+#[cfg(test)]
+mod tests;

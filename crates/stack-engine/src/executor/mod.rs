@@ -133,6 +133,12 @@ pub trait Executor: Send {
     /// sequences of a failed batch are emptied.
     fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError>;
 
+    /// Whether a row is the same bits whatever else is in its batch and however its sequence was cut into batches.
+    ///
+    /// A reproducible answer may then share batches and continue a cached prompt. Where this is false, it is computed in
+    /// batches of its own, from the first token on.
+    fn rows_are_independent(&self) -> bool;
+
     /// Bytes of the weights in memory.
     fn weight_bytes(&self) -> u64;
 

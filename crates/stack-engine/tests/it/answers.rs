@@ -59,6 +59,20 @@ fn a_conversation_that_goes_on_reuses_what_was_computed() {
 }
 
 #[test]
+fn a_seed_costs_no_cached_token() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let seeded = || ChatRequest {
+        sampling: Sampling { seed: Some(11), temperature: Some(0.9), ..Sampling::default() },
+        max_tokens: Some(20),
+        ..plain("Once upon a time, there was a little girl named Lily. She loved to play outside")
+    };
+    let first = answer(engine.chat(seeded()).unwrap()).unwrap();
+    let second = answer(engine.chat(seeded()).unwrap()).unwrap();
+    assert_eq!(second.usage.cached_tokens, first.usage.prompt_tokens - 1, "the last token is computed");
+    assert_eq!(first.texts, second.texts);
+}
+
+#[test]
 fn a_stop_text_ends_the_answer_and_is_not_part_of_it() {
     let Some(engine) = stories(&EngineOptions::default()) else { return };
     let request = ChatRequest { stop: vec!["girl named".to_owned()], ..plain("Once upon a time") };

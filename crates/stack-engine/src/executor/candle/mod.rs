@@ -95,6 +95,11 @@ impl Executor for CandleExecutor {
         Ok(result?)
     }
 
+    fn rows_are_independent(&self) -> bool {
+        // Its matrix products choose their order of summation by the shape of the batch.
+        false
+    }
+
     fn weight_bytes(&self) -> u64 {
         self.weight_bytes
     }
