@@ -7,7 +7,8 @@ use crate::{Json, Logprobs, Message, Sampling, Tool};
 pub enum Prompt {
     /// A conversation, rendered by the model's chat template.
     Messages(Vec<Message>),
-    /// Text, continued as it is. No chat template; BOS is added where the vocabulary asks for it.
+    /// Text, continued as it is. No chat template: control tokens count, and BOS is added where the vocabulary asks for it
+    /// and the text does not begin with it.
     Text(String),
     /// Token ids, continued exactly as they are.
     Tokens(Vec<u32>),

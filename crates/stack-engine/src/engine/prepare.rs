@@ -110,7 +110,9 @@ fn prompt(model: &Model, request: &ChatRequest) -> Result<(Vec<u32>, Vec<Unused>
     let mut unused = Vec::new();
     let tokens = match &request.prompt {
         Prompt::Tokens(tokens) => tokens.clone(),
-        Prompt::Text(text) => vocabulary(model)?.encode(text, Control::Literal, Specials::Add),
+        // No template stands between the caller and the model: this text is the whole prompt, and what it says of
+        // control tokens is meant.
+        Prompt::Text(text) => vocabulary(model)?.encode(text, Control::Parsed, Specials::Add),
         Prompt::Messages(messages) => {
             let rendered = model.render(messages, &request.tools, &request.template)?;
             let tokens = prompt_tokens(vocabulary(model)?, &rendered);
@@ -128,6 +130,7 @@ fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, C
         .map(|input| {
             let tokens = match input {
                 EmbedInput::Tokens(tokens) => tokens.clone(),
+                // A document to embed is often a stranger's, and nothing in it may steer the model.
                 EmbedInput::Text(text) => vocabulary(model)?.encode(text, Control::Literal, Specials::Add),
             };
             check_tokens(model, "input", &tokens)?;

@@ -73,6 +73,24 @@ fn a_seed_costs_no_cached_token() {
 }
 
 #[test]
+fn control_tokens_count_in_raw_text_and_bos_is_not_doubled() {
+    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let prompt_tokens = |text: &str| {
+        let request = ChatRequest { max_tokens: Some(1), ..plain(text) };
+        answer(engine.chat(request).unwrap()).unwrap().usage.prompt_tokens
+    };
+    let plain = prompt_tokens("Once upon a time");
+    assert_eq!(prompt_tokens("<s>Once upon a time"), plain);
+    assert_eq!(prompt_tokens("<s><s>Once upon a time"), plain + 1, "what the caller wrote twice stays");
+    assert_eq!(prompt_tokens("Once upon a time</s>"), plain + 1);
+    let vectors = |text: &str| {
+        let inputs = vec![EmbedInput::Text(text.to_owned())];
+        block_on(engine.embed(EmbedRequest { inputs, dimensions: None })).unwrap().tokens
+    };
+    assert!(vectors("Once</s>") > vectors("Once") + 1, "in a document to embed they are text");
+}
+
+#[test]
 fn a_stop_text_ends_the_answer_and_is_not_part_of_it() {
     let Some(engine) = stories(&EngineOptions::default()) else { return };
     let request = ChatRequest { stop: vec!["girl named".to_owned()], ..plain("Once upon a time") };
