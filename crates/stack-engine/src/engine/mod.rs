@@ -17,6 +17,8 @@ mod prefix;
 mod prepare;
 mod prompts;
 mod templates;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::fmt;
@@ -40,7 +42,7 @@ use crate::executor::Executor;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
 use crate::tokenizer::{Tokenizer, TokenizerError};
-use crate::weights::{LoadError, LoadErrorKind, WeightSource};
+use crate::weights::{LoadError, LoadErrorKind, TensorInfo, WeightSource};
 
 pub(crate) use model::Pooling;
 
@@ -197,11 +199,13 @@ impl fmt::Debug for Engine {
 pub fn tokenizer(source: &dyn WeightSource) -> Result<Option<Tokenizer>, LoadError> {
     let files = source.files();
     let optional = |name| files.has_companion(name).then(|| files.read(name)).transpose();
+    // A model without a matrix of embeddings is refused when it is loaded, with a better reason than the vocabulary's.
+    let embeddings = source.tensor("token_embd.weight").and_then(TensorInfo::rows).unwrap_or(usize::MAX);
     let built = if let Some(bytes) = optional("tokenizer.json")? {
         let config = optional("tokenizer_config.json")?;
-        Tokenizer::from_json(&bytes, config.as_deref())
+        Tokenizer::from_json_with(&bytes, config.as_deref(), embeddings)
     } else {
-        Tokenizer::from_metadata(source.metadata())
+        Tokenizer::from_metadata(source.metadata()).and_then(|tokenizer| tokenizer.fitting(embeddings))
     };
     match built {
         Ok(tokenizer) => Ok(Some(tokenizer)),

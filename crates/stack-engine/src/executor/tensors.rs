@@ -64,7 +64,7 @@ impl<'a> Tensors<'a> {
 
     pub(super) fn expect_shape(&self, name: &str, shape: &[usize]) -> Result<(), LoadError> {
         let found = &self.get(name)?.shape;
-        if found == shape {
+        if without_ones(found) == without_ones(shape) {
             return Ok(());
         }
         Err(LoadError::new(name, format!("the tensor has shape {found:?}; expected {shape:?}")))
@@ -197,7 +197,15 @@ impl<'a> Tensors<'a> {
 
 /// Returns the type of a tensor, if this program knows it.
 pub(super) fn known_type(tensor: &TensorInfo) -> Result<TensorType, LoadError> {
-    tensor.ty.map_err(|id| LoadError::new(&tensor.name, format!("the tensor has the unknown type {id}")))
+    tensor.ty.map_err(|id| {
+        LoadError::new(&tensor.name, format!("the tensor has the unknown type {id}"))
+            .of_kind(LoadErrorKind::UnknownQuantization)
+    })
+}
+
+/// A shape without dimensions of 1, of which files have more or fewer although nothing depends on them.
+pub(super) fn without_ones(shape: &[usize]) -> Vec<usize> {
+    shape.iter().copied().filter(|&size| size != 1).collect()
 }
 
 /// Says that a tensor is not there.

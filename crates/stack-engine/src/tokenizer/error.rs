@@ -17,6 +17,13 @@ pub enum TokenizerError {
     Metadata(MetadataError),
     /// A part contradicts another or makes no sense; holds what and why.
     Malformed(String),
+    /// The vocabulary has tokens that the model has no embedding for.
+    Larger {
+        /// Tokens in the vocabulary.
+        tokens: usize,
+        /// Rows of the embedding matrix.
+        embeddings: usize,
+    },
     /// `tokenizer.json` or a file beside it cannot be used.
     Json {
         /// The file's usual name.
@@ -36,6 +43,11 @@ impl fmt::Display for TokenizerError {
             Self::UnknownPreTokenizer(name) => write!(f, "unknown pre-tokenizer {name:?}"),
             Self::Metadata(_) => write!(f, "the vocabulary cannot be read"),
             Self::Malformed(problem) => write!(f, "malformed vocabulary: {problem}"),
+            Self::Larger { tokens, embeddings } => write!(
+                f,
+                "the vocabulary has {tokens} tokens, but the model has embeddings for {embeddings}: they belong to \
+                 different models"
+            ),
             Self::Json { file, problem } => write!(f, "{file}: {problem}"),
         }
     }

@@ -44,7 +44,7 @@ impl<'m> Reader<'m> {
         let spm = Spm::new(&vocabulary, &self.scores(texts.len())?, add_space);
         let prefix = self.added("add_bos_token", true, vocabulary.roles.bos)?;
         let suffix = self.added("add_eos_token", false, vocabulary.roles.eos)?;
-        self.finish("llama", None, vocabulary, Algorithm::Spm(spm), [prefix, suffix], add_space)
+        Ok(self.finish("llama", None, vocabulary, Algorithm::Spm(spm), [prefix, suffix], add_space))
     }
 
     fn bpe(mut self, texts: &[Vec<u8>], model: &str) -> Result<Tokenizer, TokenizerError> {
@@ -81,7 +81,7 @@ impl<'m> Reader<'m> {
             prefix.extend(vocabulary.roles.bos);
         }
         let suffix = self.added("add_eos_token", false, vocabulary.roles.eos)?;
-        self.finish(model, Some(name), vocabulary, Algorithm::Bpe(bpe), [prefix, suffix], false)
+        Ok(self.finish(model, Some(name), vocabulary, Algorithm::Bpe(bpe), [prefix, suffix], false))
     }
 
     fn wordpiece(mut self, texts: &[Vec<u8>]) -> Result<Tokenizer, TokenizerError> {
@@ -99,7 +99,7 @@ impl<'m> Reader<'m> {
         let wordpiece = WordPiece::new(&vocabulary, lowercase, strip_accents);
         let roles = vocabulary.roles;
         let around = [roles.bos, roles.separator].map(|id| id.into_iter().collect());
-        self.finish("bert", None, vocabulary, Algorithm::WordPiece(wordpiece), around, true)
+        Ok(self.finish("bert", None, vocabulary, Algorithm::WordPiece(wordpiece), around, true))
     }
 
     fn unigram(mut self, texts: &[Vec<u8>]) -> Result<Tokenizer, TokenizerError> {
@@ -120,7 +120,7 @@ impl<'m> Reader<'m> {
         let prefix = self.added("add_bos_token", false, vocabulary.roles.bos)?;
         let suffix = self.added("add_eos_token", true, vocabulary.roles.eos)?;
         let strip = options.add_space || options.merge_spaces;
-        self.finish("t5", None, vocabulary, Algorithm::Unigram(unigram), [prefix, suffix], strip)
+        Ok(self.finish("t5", None, vocabulary, Algorithm::Unigram(unigram), [prefix, suffix], strip))
     }
 
     fn vocabulary(
@@ -205,10 +205,10 @@ impl<'m> Reader<'m> {
         algorithm: Algorithm,
         [prefix, suffix]: [Vec<u32>; 2],
         strip_space: bool,
-    ) -> Result<Tokenizer, TokenizerError> {
-        let partition = Partition::new(&vocabulary, self.strips(&vocabulary, pre_tokenizer)?);
+    ) -> Tokenizer {
+        let partition = Partition::new(&vocabulary, self.strips(&vocabulary, pre_tokenizer));
         let strip = if strip_space { SpaceStrip::FirstSpace } else { SpaceStrip::Nothing };
-        Ok(Tokenizer {
+        Tokenizer {
             inner: Arc::new(Inner {
                 vocabulary: Arc::new(vocabulary),
                 partition,
@@ -220,7 +220,7 @@ impl<'m> Reader<'m> {
                 pre_tokenizer: pre_tokenizer.map(str::to_owned),
                 warnings: self.warnings,
             }),
-        })
+        }
     }
 
     /// Returns which tokens swallow white space. Files do not say; it goes by the names of a few models.
@@ -228,9 +228,10 @@ impl<'m> Reader<'m> {
         &self,
         vocabulary: &'v Vocabulary,
         pre_tokenizer: Option<&str>,
-    ) -> Result<impl Fn(u32) -> Strip + use<'v>, TokenizerError> {
-        let name = self.metadata.text("general.name")?.unwrap_or_default().to_lowercase();
-        let architecture = self.metadata.text("general.architecture")?.unwrap_or_default();
+    ) -> impl Fn(u32) -> Strip + use<'v> {
+        // A name that is not text is none of these.
+        let text = |key: &str| self.metadata.text(key).ok().flatten().unwrap_or_default();
+        let (name, architecture) = (text("general.name").to_lowercase(), text("general.architecture"));
         let phi3 = name.contains("phi-3") || name.contains("phi3");
         let mask: &[u8] = if pre_tokenizer.is_some_and(|name| name.starts_with("jina-v2-"))
             || ["nomic-bert-moe", "jina-bert-v3"].contains(&architecture)
@@ -241,11 +242,11 @@ impl<'m> Reader<'m> {
         } else {
             b""
         };
-        Ok(move |id| {
+        move |id| {
             let text = vocabulary.text(id);
             let kept: [&[u8]; 3] = [b"<unk>", b"<s>", b"<|endoftext|>"];
             Strip { left: text == mask, right: phi3 && !kept.contains(&text) }
-        })
+        }
     }
 }
 

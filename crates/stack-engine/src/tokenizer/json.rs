@@ -3,18 +3,22 @@
 //! Only the stages of that crate are used, not its whole: tokens are cut out of the text by our own rules first, so that
 //! callers cannot write control tokens and template text can.
 
+use std::collections::HashSet;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tokenizers::tokenizer::normalizer::Range;
+use tokenizers::tokenizer::normalizer::Range as Place;
 use tokenizers::tokenizer::{
-    Model, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Token,
+    Model, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
+    Token,
 };
 
+use super::added::AddedTokens;
 use super::detokenizer::Strip as SpaceStrip;
-use super::partition::{Fragment, Partition, Strip};
+use super::partition::{Fragment, Partition};
 use super::spelling::{Spelling, byte_token};
 use super::vocabulary::{Roles, TokenKind, Vocabulary};
 use super::{Algorithm, Inner, Tokenizer, TokenizerError};
@@ -22,6 +26,10 @@ use super::{Algorithm, Inner, Tokenizer, TokenizerError};
 /// The stages of a `tokenizer.json`.
 pub(super) struct Pipeline {
     stages: tokenizers::Tokenizer,
+    /// Added tokens that are found in the text as it is.
+    verbatim: AddedTokens,
+    /// Added tokens that are found in normalized text.
+    normalized: AddedTokens,
     /// Stands for what no stage can handle.
     unknown: Vec<u32>,
     /// Ids that text must not become, in order.
@@ -29,9 +37,10 @@ pub(super) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Appends the tokens of a text that has been cut already.
-    pub(super) fn encode(&self, text: &str, fragments: &[Fragment], tokens: &mut Vec<u32>) {
-        match guarded(|| self.try_encode(text, fragments)) {
+    /// Appends the tokens of a text. `parsed` are the ranges that a template wrote, in order.
+    pub(super) fn encode(&self, text: &str, parsed: &[Range<usize>], tokens: &mut Vec<u32>) {
+        let fragments = self.verbatim.cut(text, parsed, Some);
+        match guarded(|| self.try_encode(text, parsed, &fragments)) {
             Ok(found) => tokens.extend(found),
             // Only an odd file can make a stage fail, on an odd text. The control tokens are right in any case.
             Err(_) => tokens.extend(fragments.iter().flat_map(|fragment| match fragment {
@@ -41,22 +50,27 @@ impl Pipeline {
         }
     }
 
-    fn try_encode(&self, text: &str, fragments: &[Fragment]) -> tokenizers::Result<Vec<u32>> {
+    fn try_encode(
+        &self,
+        text: &str,
+        parsed: &[Range<usize>],
+        fragments: &[Fragment],
+    ) -> tokenizers::Result<Vec<u32>> {
         // The crate has to see the text as one, because some of its stages treat its start differently.
         let mut parts = PreTokenizedString::from(text);
-        parts.split(|_, whole| {
-            let cut = fragments.iter().filter_map(|fragment| {
-                let (range, tokens) = match fragment {
-                    Fragment::Text(range) => (range, None),
-                    Fragment::Token(id, range) => (range, Some(vec![token(*id)])),
-                };
-                Some((whole.slice(Range::Original(range.clone()))?, tokens))
-            });
-            Ok(cut.collect::<Vec<_>>())
+        parts.split(|_, whole| Ok(cut(&whole, fragments)))?;
+        parts.split(|_, mut piece| {
+            if let Some(normalizer) = self.stages.get_normalizer() {
+                normalizer.normalize(&mut piece)?;
+            }
+            let shift = piece.offsets_original().0;
+            let original = |range: Range<usize>| {
+                let range = piece.convert_offsets(Place::Normalized(range))?;
+                Some(shift + range.start..shift + range.end)
+            };
+            let fragments = self.normalized.cut(piece.get(), parsed, original);
+            Ok(cut(&piece, &fragments))
         })?;
-        if let Some(normalizer) = self.stages.get_normalizer() {
-            parts.normalize(|part| normalizer.normalize(part))?;
-        }
         if let Some(pre_tokenizer) = self.stages.get_pre_tokenizer() {
             pre_tokenizer.pre_tokenize(&mut parts)?;
         }
@@ -95,17 +109,33 @@ impl Pipeline {
 }
 
 /// Runs a part of the crate, which panics on some damaged files where a server must not end.
-fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
+pub(super) fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> tokenizers::Result<T> {
     // Nothing is written that is seen afterwards, except the crate's cache, which copes with a poisoned lock.
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err("a stage cannot cope with the file".into()))
+}
+
+/// Cuts a piece of text into fragments; those that are tokens take no further part.
+fn cut(piece: &NormalizedString, fragments: &[Fragment]) -> Vec<(NormalizedString, Option<Vec<Token>>)> {
+    let cut = fragments.iter().filter_map(|fragment| {
+        let (range, tokens) = match fragment {
+            Fragment::Text(range) => (range, None),
+            Fragment::Token(id, range) => (range, Some(vec![token(*id)])),
+        };
+        Some((piece.slice(Place::Normalized(range.clone()))?, tokens))
+    });
+    cut.collect()
 }
 
 fn token(id: u32) -> Token {
     Token::new(id, String::new(), (0, 0))
 }
 
-/// Builds a tokenizer from the two files.
-pub(super) fn tokenizer(file: &[u8], config: Option<&[u8]>) -> Result<Tokenizer, TokenizerError> {
+/// Builds a tokenizer from the two files, for a model with so many embeddings.
+pub(super) fn tokenizer(
+    file: &[u8],
+    config: Option<&[u8]>,
+    embeddings: usize,
+) -> Result<Tokenizer, TokenizerError> {
     let problem = |problem: String| TokenizerError::Json { file: "tokenizer.json", problem };
     let outline: Outline = serde_json::from_slice(file).map_err(|error| problem(error.to_string()))?;
     let config = match config {
@@ -118,16 +148,19 @@ pub(super) fn tokenizer(file: &[u8], config: Option<&[u8]>) -> Result<Tokenizer,
     let stages =
         guarded(|| tokenizers::Tokenizer::from_bytes(file)).map_err(|error| problem(error.to_string()))?;
 
-    let tokens = tokens(&stages, &outline, file.len())?;
-    let find = |name: &str| token_named(&config, name).and_then(|text| stages.token_to_id(text));
+    let mut tokens = tokens(&stages, &outline, file.len())?;
+    let warnings = leave_out_untrained(&mut tokens, &stages, embeddings)?;
     let size = tokens.len();
+    let known = |id: &u32| (*id as usize) < size;
+    let find =
+        |name: &str| token_named(&config, name).and_then(|text| stages.token_to_id(text)).filter(known);
     let mut around = around(&outline.post_processor);
-    around.0.retain(|&id| (id as usize) < size);
-    around.1.retain(|&id| (id as usize) < size);
+    around.0.retain(known);
+    around.1.retain(known);
     let roles = Roles {
         bos: find("bos_token").or(around.0.first().copied()),
         eos: find("eos_token"),
-        unknown: outline.unknown(&stages).or_else(|| find("unk_token")),
+        unknown: outline.unknown(&stages).filter(known).or_else(|| find("unk_token")),
         separator: find("sep_token"),
         padding: find("pad_token"),
         mask: find("mask_token"),
@@ -137,13 +170,15 @@ pub(super) fn tokenizer(file: &[u8], config: Option<&[u8]>) -> Result<Tokenizer,
     let kinds = tokens.iter().map(|&(_, kind)| kind).collect();
     let vocabulary = Vocabulary::new(texts, kinds, roles, outline.spelling())?;
 
-    let added = stages.get_added_tokens_decoder();
-    let partition = Partition::new(&vocabulary, |id| {
-        added.get(&id).map_or(Strip::default(), |token| Strip { left: token.lstrip, right: token.rstrip })
-    });
+    let (verbatim, normalized) = AddedTokens::of(&stages, &vocabulary, &config)?;
     let control = vocabulary.iter().map(|(id, _)| id).filter(|&id| vocabulary.kind(id) == TokenKind::Control);
-    let pipeline =
-        Pipeline { control: control.collect(), unknown: roles.unknown.into_iter().collect(), stages };
+    let pipeline = Pipeline {
+        control: control.collect(),
+        unknown: roles.unknown.into_iter().collect(),
+        verbatim,
+        normalized,
+        stages,
+    };
     Ok(Tokenizer {
         inner: Arc::new(Inner {
             prefix: override_end(around.0, &config["add_bos_token"], roles.bos),
@@ -151,9 +186,9 @@ pub(super) fn tokenizer(file: &[u8], config: Option<&[u8]>) -> Result<Tokenizer,
             strip: if outline.adds_space() { SpaceStrip::FirstSpace } else { SpaceStrip::Nothing },
             model: outline.model.kind.unwrap_or_else(|| "unknown".to_owned()),
             pre_tokenizer: outline.pre_tokenizer["type"].as_str().map(str::to_owned),
-            warnings: Vec::new(),
+            warnings,
             vocabulary: Arc::new(vocabulary),
-            partition,
+            partition: Partition::empty(),
             algorithm: Algorithm::Json(Box::new(pipeline)),
         }),
     })
@@ -164,11 +199,20 @@ pub(super) fn tokenizer(file: &[u8], config: Option<&[u8]>) -> Result<Tokenizer,
 struct Outline {
     model: ModelOutline,
     #[serde(default)]
+    added_tokens: Vec<AddedOutline>,
+    #[serde(default)]
     pre_tokenizer: Value,
     #[serde(default)]
     decoder: Value,
     #[serde(default)]
     post_processor: Value,
+}
+
+#[derive(Deserialize)]
+struct AddedOutline {
+    content: String,
+    #[serde(default)]
+    special: bool,
 }
 
 #[derive(Deserialize)]
@@ -235,12 +279,19 @@ fn tokens(
         return Err(TokenizerError::Malformed(problem));
     }
     let added = stages.get_added_tokens_decoder();
+    // A token that is listed twice is special if either entry says so, as in the crate, which returns only the last.
+    let special: HashSet<&str> = outline
+        .added_tokens
+        .iter()
+        .filter(|token| token.special)
+        .map(|token| token.content.as_str())
+        .collect();
     let unknown = outline.unknown(stages);
     let mut tokens = vec![(String::new(), TokenKind::Unused); last + 1];
     for (text, id) in vocabulary {
         let kind = match added.get(&id) {
             _ if Some(id) == unknown => TokenKind::Unknown,
-            Some(token) if token.special => TokenKind::Control,
+            Some(_) if special.contains(text.as_str()) => TokenKind::Control,
             Some(_) => TokenKind::UserDefined,
             None if outline.model.byte_fallback == Some(true) && byte_token(text.as_bytes()).is_some() => {
                 TokenKind::Byte
@@ -252,8 +303,31 @@ fn tokens(
     Ok(tokens)
 }
 
+/// Leaves out added tokens that the model has no embedding for, and says so.
+fn leave_out_untrained(
+    tokens: &mut Vec<(String, TokenKind)>,
+    stages: &tokenizers::Tokenizer,
+    embeddings: usize,
+) -> Result<Vec<String>, TokenizerError> {
+    if tokens.len() <= embeddings {
+        return Ok(Vec::new());
+    }
+    let added = stages.get_added_tokens_decoder();
+    let is_added_only = |id: u32| added.contains_key(&id) && stages.get_model().id_to_token(id).is_none();
+    let mut surplus = tokens.iter().zip(0..).skip(embeddings).filter(|((text, _), _)| !text.is_empty());
+    if !surplus.all(|(_, id)| is_added_only(id)) {
+        return Err(TokenizerError::Larger { tokens: tokens.len(), embeddings });
+    }
+    let left_out = tokens.split_off(embeddings);
+    let texts: Vec<_> = left_out.iter().map(|(text, _)| text).filter(|text| !text.is_empty()).collect();
+    let warning = format!(
+        "the model has {embeddings} embeddings and none for these added tokens, which are read as text: {texts:?}"
+    );
+    Ok(vec![warning])
+}
+
 /// Returns the text of a token that the configuration names, which may be a string or an object.
-fn token_named<'v>(config: &'v Value, name: &str) -> Option<&'v str> {
+pub(super) fn token_named<'v>(config: &'v Value, name: &str) -> Option<&'v str> {
     let token = &config[name];
     token.as_str().or_else(|| token["content"].as_str())
 }
@@ -353,6 +427,17 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_special_once_is_special() {
+        let mut file = unigram();
+        let listed = file["added_tokens"].as_array_mut().unwrap();
+        listed.extend([added(8, "<end>", true), added(8, "<end>", false)]);
+        let tokenizer = build(&file, None).unwrap();
+        let encode = |control| tokenizer.encode("a<end>", control, Specials::Omit);
+        assert_eq!(encode(Control::Parsed), [5, 8]);
+        assert!(!encode(Control::Literal).contains(&8), "a caller cannot write it");
+    }
+
+    #[test]
     fn the_post_processor_says_what_goes_around_a_text() {
         assert_eq!(encode("a", Control::Literal, Specials::Add), [0, 5, 1]);
         assert_eq!(encode("a", Control::Literal, Specials::Omit), [5]);
@@ -378,6 +463,21 @@ mod tests {
         assert_eq!(tokenizer.encode("a", Control::Literal, Specials::Add), [0, 5]);
         assert!(tokenizer.is_end_of_generation(1));
         assert_eq!(tokenizer.model_name(), "Unigram");
+    }
+
+    #[test]
+    fn tokens_without_an_embedding_are_never_made() {
+        let file = unigram().to_string();
+        let with = |embeddings| Tokenizer::from_json_with(file.as_bytes(), None, embeddings);
+        assert!(with(8).unwrap().warnings().is_empty());
+        // Only `<tool>` was added beyond the model's own.
+        let tokenizer = with(7).unwrap();
+        assert_eq!(tokenizer.vocabulary_size(), 7);
+        let ids = tokenizer.encode("a<tool> a", Control::Parsed, Specials::Add);
+        assert!(ids.iter().all(|&id| id < 7), "{ids:?}");
+        assert!(tokenizer.warnings()[0].contains("<tool>"));
+        let error = with(6).err().unwrap().to_string();
+        assert!(error.contains("8 tokens") && error.contains("embeddings for 6"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!
 //! Invariant: text marked [`Control::Literal`] never yields a control token, whatever the vocabulary says.
 
+mod added;
 mod bpe;
 mod charsmap;
 mod detokenizer;
@@ -24,6 +25,8 @@ mod unigram;
 mod vocabulary;
 mod wordpiece;
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -57,6 +60,7 @@ pub struct Tokenizer {
 
 struct Inner {
     vocabulary: Arc<Vocabulary>,
+    /// Empty where the algorithm finds its tokens itself.
     partition: Partition,
     algorithm: Algorithm,
     /// Tokens that go in front of a whole prompt.
@@ -80,7 +84,7 @@ enum Algorithm {
 /// Whether control tokens are recognised in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// They are: the text comes from a template.
+    /// They are: the text comes from a template, or is a whole prompt that its author is answerable for.
     Parsed,
     /// They are not: the text comes from a caller. Only user-defined tokens are recognised.
     Literal,
@@ -114,7 +118,33 @@ impl Tokenizer {
 
     /// Builds a tokenizer from `tokenizer.json` and, where there is one, `tokenizer_config.json`.
     pub fn from_json(tokenizer: &[u8], config: Option<&[u8]>) -> Result<Self, TokenizerError> {
-        json::tokenizer(tokenizer, config)
+        json::tokenizer(tokenizer, config, usize::MAX)
+    }
+
+    /// Builds a tokenizer as [`Self::from_json`] does, for a model with embeddings for so many tokens.
+    ///
+    /// Added tokens beyond them, which people put into a file without training them, are left out with a warning: they
+    /// stay text.
+    ///
+    /// # Errors
+    ///
+    /// Also when a token of the vocabulary proper has no embedding.
+    pub fn from_json_with(
+        tokenizer: &[u8],
+        config: Option<&[u8]>,
+        embeddings: usize,
+    ) -> Result<Self, TokenizerError> {
+        json::tokenizer(tokenizer, config, embeddings)
+    }
+
+    /// Refuses a vocabulary that is larger than a model's embeddings.
+    ///
+    /// # Errors
+    ///
+    /// With both numbers.
+    pub fn fitting(self, embeddings: usize) -> Result<Self, TokenizerError> {
+        let tokens = self.vocabulary_size();
+        if tokens > embeddings { Err(TokenizerError::Larger { tokens, embeddings }) } else { Ok(self) }
     }
 
     /// Returns the tokens of a text.
@@ -144,9 +174,8 @@ impl Tokenizer {
 
     fn encode_parsed(&self, text: &str, parsed: &[Range<usize>], specials: Specials) -> Vec<u32> {
         let inner = &*self.inner;
-        let fragments = inner.partition.cut(text, parsed);
         let mut tokens = Vec::with_capacity(text.len() / 3 + 2);
-        inner.encode_fragments(text, &fragments, &mut tokens);
+        inner.encode(text, parsed, &mut tokens);
         if specials != Specials::Omit && !tokens.starts_with(&inner.prefix) {
             tokens.splice(..0, inner.prefix.iter().copied());
         }
@@ -248,17 +277,22 @@ impl Tokenizer {
 }
 
 impl Inner {
-    fn encode_fragments(&self, text: &str, fragments: &[Fragment], tokens: &mut Vec<u32>) {
+    fn encode(&self, text: &str, parsed: &[Range<usize>], tokens: &mut Vec<u32>) {
         let vocabulary = &*self.vocabulary;
         // Passes each text to an algorithm, with whether a control token or nothing precedes it.
         let each = |tokens: &mut Vec<u32>, encode: &dyn Fn(&str, bool, &mut Vec<u32>)| {
             let mut first = true;
-            for fragment in fragments {
-                match fragment {
-                    Fragment::Token(id, _) => tokens.push(*id),
-                    Fragment::Text(range) => encode(&text[range.clone()], first, tokens),
-                }
-                first = matches!(fragment, Fragment::Token(..));
+            for fragment in self.partition.cut(text, parsed) {
+                first = match fragment {
+                    Fragment::Token(id, _) => {
+                        tokens.push(id);
+                        true
+                    }
+                    Fragment::Text(range) => {
+                        encode(&text[range], first, tokens);
+                        false
+                    }
+                };
             }
         };
         match &self.algorithm {
@@ -272,7 +306,7 @@ impl Inner {
             Algorithm::Unigram(unigram) => {
                 each(tokens, &|text, _, tokens| unigram.encode(vocabulary, text, tokens));
             }
-            Algorithm::Json(pipeline) => pipeline.encode(text, fragments, tokens),
+            Algorithm::Json(pipeline) => pipeline.encode(text, parsed, tokens),
         }
     }
 }

@@ -22,11 +22,10 @@ pub(super) struct Strip {
 }
 
 /// The tokens recognised literally.
-#[derive(Default)]
 pub(super) struct Partition {
     tokens: Trie,
     /// Whether a token of the vocabulary starts with a byte.
-    starts: Vec<bool>,
+    starts: [bool; 256],
     /// Tokens found in template text only, in order.
     guarded: Vec<u32>,
     /// Tokens that swallow white space, in order.
@@ -34,9 +33,14 @@ pub(super) struct Partition {
 }
 
 impl Partition {
+    /// Recognises nothing.
+    pub(super) fn empty() -> Self {
+        Self { tokens: Trie::default(), starts: [false; 256], guarded: Vec::new(), strips: Vec::new() }
+    }
+
     /// Collects control, unknown and user-defined tokens; `strip` says which of them swallow white space.
     pub(super) fn new(vocabulary: &Vocabulary, strip: impl Fn(u32) -> Strip) -> Self {
-        let mut partition = Self { starts: vec![false; 256], ..Self::default() };
+        let mut partition = Self::empty();
         for (id, text) in vocabulary.iter() {
             let kind = vocabulary.kind(id);
             let literal = matches!(kind, TokenKind::Control | TokenKind::Unknown | TokenKind::UserDefined);
@@ -82,14 +86,14 @@ impl Partition {
             };
             let strip = self.strip(id);
             let before = &text[start..at];
-            let kept = if strip.left { before.trim_ascii_end().len() } else { before.len() };
+            let kept = if strip.left { before.trim_end_matches(is_space).len() } else { before.len() };
             if kept > 0 {
                 fragments.push(Fragment::Text(start..start + kept));
             }
             fragments.push(Fragment::Token(id, at..at + length));
             at += length;
             if strip.right {
-                at += text[at..].len() - text[at..].trim_ascii_start().len();
+                at += text[at..].len() - text[at..].trim_start_matches(is_space).len();
             }
             start = at;
         }
@@ -103,6 +107,11 @@ impl Partition {
         let found = self.strips.binary_search_by_key(&id, |&(id, _)| id);
         found.map_or(Strip::default(), |index| self.strips[index].1)
     }
+}
+
+/// White space as C's `isspace` has it, which the reference implementation of these vocabularies goes by.
+fn is_space(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\u{b}'
 }
 
 #[cfg(test)]

@@ -179,6 +179,14 @@ impl TensorInfo {
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
     }
+
+    /// Counts the rows, if it is a matrix.
+    pub fn rows(&self) -> Option<usize> {
+        match self.shape.as_slice() {
+            [rows, _] => Some(*rows),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,38 @@ fn a_tensor_of_another_shape_is_an_error() {
 }
 
 #[test]
+fn outer_dimensions_of_one_change_nothing() {
+    for (model, placement) in
+        models().iter().flat_map(|model| executors().map(move |placement| (model, placement)))
+    {
+        let logits = |model: &Tiny| {
+            let mut executor = model.load(32, &placement).unwrap();
+            let sequence = executor.open();
+            let chunk = Chunk { sequence, tokens: &[1, 2, 3], wanted: Wanted::All };
+            executor.forward(&[chunk], Output::Logits).unwrap()
+        };
+        let expected = logits(model);
+        let mut changed = model.clone();
+        for (_, shape) in &mut changed.tensors {
+            // A file has at most four dimensions.
+            shape.splice(..0, vec![1; 4 - shape.len()]);
+        }
+        assert_eq!(logits(&changed), expected, "{}", model.architecture);
+    }
+}
+
+#[test]
+fn an_output_matrix_for_more_tokens_than_there_are_embeddings_is_refused() {
+    let mut model = Tiny::llama();
+    let (_, shape) = model.tensors.iter_mut().find(|(name, _)| name == "output.weight").unwrap();
+    shape[0] += 1;
+    for placement in executors() {
+        let error = model.load(32, &placement).err().unwrap().to_string();
+        assert!(error.contains("output.weight: has 17 rows, but token_embd.weight has 16"), "{error}");
+    }
+}
+
+#[test]
 fn a_changed_key_is_an_error_or_an_answer() {
     let values = [
         Key::U32(0),

@@ -14,7 +14,7 @@ impl Reader<'_> {
             return Err(self.wrong("expert_used_count", format!("{used} of {count} experts cannot be used")));
         }
         let router = format!("blk.{layer}.ffn_gate_inp.weight");
-        if self.tensors.tensor(&router).is_some_and(|tensor| tensor.shape.first() != Some(&count)) {
+        if self.tensors.tensor(&router).is_some_and(|tensor| tensor.rows().unwrap_or(1) != count) {
             return Err(LoadError::new(router, format!("does not have the {count} rows of expert_count")));
         }
         let gating = match self.integer("expert_gating_func")?.unwrap_or(0) {

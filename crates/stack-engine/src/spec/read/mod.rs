@@ -124,11 +124,16 @@ impl Reader<'_> {
             .checked_sub(predictors)
             .filter(|&count| count > 0)
             .ok_or_else(|| self.wrong("block_count", format!("{blocks} leaves no layer to run")))?;
-        let vocabulary = ["output.weight", "token_embd.weight"]
-            .iter()
-            .find_map(|name| self.tensors.tensor(name))
-            .and_then(|tensor| tensor.shape.first().copied())
+        let rows = |name: &str| self.tensors.tensor(name).and_then(|tensor| tensor.shape.first().copied());
+        let embeddings = rows("token_embd.weight");
+        let vocabulary = rows("output.weight")
+            .or(embeddings)
             .ok_or_else(|| LoadError::new("token_embd.weight", "the tensor is missing"))?;
+        if let Some(embeddings) = embeddings.filter(|&rows| rows != vocabulary) {
+            // A token that is sampled is read in the next step.
+            let problem = format!("has {vocabulary} rows, but token_embd.weight has {embeddings}");
+            return Err(LoadError::new("output.weight", problem));
+        }
         let model = Model { embedding, layers: layer_count, windows: self.windows(layer_count)? };
         let layers = (0..layer_count).map(|layer| self.layer(layer, &model)).collect::<Result<_, _>>()?;
         let context_trained = self.integer("context_length")?.filter(|&n| n > 0).unwrap_or(2048);

@@ -106,11 +106,19 @@ fn tensor(cursor: &mut Cursor<impl Read>, index: usize) -> Result<TensorEntry, G
         }
     }
     shape.reverse();
+    squeeze(&mut shape);
     let id = cursor.u32()?;
     let ty = TensorType::from_id(id).ok_or(id);
     let bytes = bytes(&shape, ty).map_err(|problem| cursor.error(problem))?;
     let offset = cursor.u64()?;
     Ok(TensorEntry { info: TensorInfo { name, ty, shape, bytes }, offset })
+}
+
+/// Takes off outer dimensions of 1 beyond the second, which writers of files leave out or not as they like.
+fn squeeze(shape: &mut Vec<usize>) {
+    while shape.len() > 2 && shape[0] == 1 {
+        shape.remove(0);
+    }
 }
 
 /// Returns the bytes that a tensor takes; none yet for an unknown type.

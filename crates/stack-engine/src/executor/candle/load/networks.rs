@@ -135,7 +135,10 @@ impl Loader<'_> {
 
     /// The matrices of all experts, which lie in one tensor.
     fn expert_parts(&self, name: &str, count: usize) -> Result<Vec<Part>, LoadError> {
-        let raw = self.raw(&format!("{name}.weight"))?;
+        let mut raw = self.raw(&format!("{name}.weight"))?;
+        if count == 1 && raw.shape.len() == 2 {
+            raw.shape.insert(0, 1);
+        }
         if raw.shape.len() != 3 || raw.shape[0] != count {
             let problem = format!("the tensor has shape {:?}; expected [{count}, rows, columns]", raw.shape);
             return Err(LoadError::new(&raw.name, problem));

@@ -11,7 +11,7 @@ use super::super::linear::Linear;
 use super::super::norm::NormLayer;
 use super::super::rope::Rope;
 use super::{Loader, Part, device_error, halves_order};
-use crate::executor::tensors::missing;
+use crate::executor::tensors::{missing, without_ones};
 use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer, Rotation};
 use crate::weights::LoadError;
 
@@ -185,7 +185,7 @@ impl Loader<'_> {
         let (weight_name, bias_name) = (format!("{name}.weight"), format!("{name}.bias"));
         let Some(tensor) = self.tensors.source().tensor(&weight_name) else { return Ok(None) };
         let (length, all) = (spec.key_length, heads * spec.key_length);
-        let (elements, whole) = match tensor.shape.as_slice() {
+        let (elements, whole) = match without_ones(&tensor.shape).as_slice() {
             [elements] if *elements == length => (length, false),
             [elements] if *elements == all => (all, true),
             [rows, columns] if (*rows, *columns) == (heads, length) => (all, false),

@@ -5,7 +5,7 @@ use super::super::layer::{FeedForwardLayer, Layer, MixerLayer};
 use super::super::linear::Linear;
 use super::super::norm::NormLayer;
 use super::{Loader, Scale};
-use crate::executor::tensors::missing;
+use crate::executor::tensors::{missing, without_ones};
 use crate::spec::{AttentionSpec, FeedForward, GateFunction, Mixer};
 use crate::weights::LoadError;
 
@@ -149,7 +149,7 @@ impl Loader<'_> {
         let weight_name = format!("{name}.weight");
         let Some(tensor) = self.tensors.source().tensor(&weight_name) else { return Ok(None) };
         let (length, all) = (spec.key_length, heads * spec.key_length);
-        let (elements, width) = match tensor.shape.as_slice() {
+        let (elements, width) = match without_ones(&tensor.shape).as_slice() {
             [elements] if *elements == length => (length, length),
             [elements] if *elements == all => (all, all),
             [rows, columns] if (*rows, *columns) == (heads, length) => (all, length),
