@@ -29,6 +29,7 @@ use super::vocabulary::{TokenKind, Vocabulary};
 
 /// What is particular about an added token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own in tokenizer.json")]
 pub(super) struct Rules {
     /// Whether it must not touch a word.
     pub(super) single_word: bool,
@@ -198,6 +199,8 @@ const ROLES: [&str; 6] = ["bos_token", "eos_token", "unk_token", "sep_token", "p
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::single_range_in_vec_init, reason = "a template has one part here")]
+
     use super::*;
 
     fn cut<'a>(

@@ -1,5 +1,7 @@
 //! What people give for a model that is none, recognised so that they learn what it is and what to do.
 
+#![expect(clippy::case_sensitive_file_extension_comparisons, reason = "names are in lower case here")]
+
 use std::fmt;
 
 use super::file::ModelFile;
@@ -21,7 +23,7 @@ pub enum Foreign {
     Archive,
     /// A file sealed as an age file.
     Sealed,
-    /// A checkpoint of PyTorch, which is a pickle.
+    /// A checkpoint of `PyTorch`, which is a pickle.
     PyTorch,
     /// A model of GGML from before GGUF.
     OldGgml,
@@ -138,9 +140,10 @@ fn by_magic(name: &str, start: &[u8]) -> Option<Foreign> {
         [b'a', ..] if start.starts_with(b"age-encryption.org/") => Foreign::Sealed,
         [b'-', ..] if start.starts_with(b"-----BEGIN AGE ENCRYPTED FILE") => Foreign::Sealed,
         // Written as a number and as text.
-        [b'l', b'm', b'g', b'g', ..] | [b'g', b'g', b'm', b'l', ..] => Foreign::OldGgml,
-        [b'f', b'm', b'g', b'g', ..] | [b'g', b'g', b'm', b'f', ..] => Foreign::OldGgml,
-        [b't', b'j', b'g', b'g', ..] | [b'g', b'g', b'j', b't', ..] => Foreign::OldGgml,
+        [b'l' | b'f', b'm', b'g', b'g', ..]
+        | [b'g', b'g', b'm', b'l' | b'f', ..]
+        | [b't', b'j', b'g', b'g', ..]
+        | [b'g', b'g', b'j', b't', ..] => Foreign::OldGgml,
         [b'a', b'l', b'g', b'g', ..] | [b'g', b'g', b'l', b'a', ..] => Foreign::LoraAdapter,
         [b'n' | b'q', b's', b'g', b'g', ..] | [b'g', b'g', b's', b'n' | b'q', ..] => Foreign::Session,
         [b'P', b'K', 3, 4, ..] if is_pytorch(name) || has(b"/data.pkl") || has(b"/version") => {
@@ -148,9 +151,13 @@ fn by_magic(name: &str, start: &[u8]) -> Option<Foreign> {
         }
         // A pickle of protocol 2 to 5.
         [0x80, 2..=5, ..] => Foreign::PyTorch,
-        [b'P', b'K', 3, 4, ..] | [0x1F, 0x8B, ..] | [0x28, 0xB5, 0x2F, 0xFD, ..] => Foreign::Archive,
-        [0xFD, b'7', b'z', b'X', b'Z', ..] | [b'7', b'z', 0xBC, 0xAF, ..] => Foreign::Archive,
-        [b'B', b'Z', b'h', b'1'..=b'9', ..] | [b'R', b'a', b'r', b'!', ..] => Foreign::Archive,
+        [b'P', b'K', 3, 4, ..]
+        | [0x1F, 0x8B, ..]
+        | [0x28, 0xB5, 0x2F, 0xFD, ..]
+        | [0xFD, b'7', b'z', b'X', b'Z', ..]
+        | [b'7', b'z', 0xBC, 0xAF, ..]
+        | [b'B', b'Z', b'h', b'1'..=b'9', ..]
+        | [b'R', b'a', b'r', b'!', ..] => Foreign::Archive,
         _ if start.get(257..262) == Some(b"ustar") => Foreign::Archive,
         [0x89, b'H', b'D', b'F', ..] | [0x93, b'N', b'U', b'M', b'P', b'Y', ..] if name.ends_with(".h5") => {
             Foreign::TensorFlow
@@ -200,7 +207,7 @@ fn by_name(name: &str) -> Option<Foreign> {
     })
 }
 
-/// Whether checkpoints of PyTorch are called so.
+/// Whether checkpoints of `PyTorch` are called so.
 fn is_pytorch(name: &str) -> bool {
     [".pth", ".pt", ".ckpt", ".pkl"].iter().any(|ending| name.ends_with(ending))
         || name.starts_with("pytorch_model") && name.ends_with(".bin")
@@ -213,6 +220,14 @@ fn is_web_page(text: &[u8]) -> bool {
     [&b"<!doctype"[..], b"<html", b"<head", b"<body", b"<?xml", b"<!--", b"<error"].into_iter().any(begins)
 }
 
+/// Whether a text begins as JSON does. A word in brackets begins other formats, such as TOML.
+fn is_json(text: &str) -> bool {
+    text.starts_with('{')
+        || text.strip_prefix('[').is_some_and(|rest| {
+            rest.trim_start().starts_with(|c: char| matches!(c, '{' | '[' | ']' | '"' | '-' | '0'..='9'))
+        })
+}
+
 fn by_text(bytes: &[u8]) -> Option<Foreign> {
     let text = match str::from_utf8(bytes) {
         Ok(text) => text,
@@ -222,7 +237,7 @@ fn by_text(bytes: &[u8]) -> Option<Foreign> {
     };
     if text.len() < TEXT_BYTES_MIN || text.contains(|c: char| c.is_control() && !c.is_whitespace()) {
         None
-    } else if text.starts_with(['{', '[']) {
+    } else if is_json(text) {
         Some(Foreign::Json)
     } else {
         Some(Foreign::Text)
@@ -261,12 +276,14 @@ mod tests {
     fn files_are_recognised_by_what_they_begin_with() {
         let tar = [&[b'x'; 257][..], b"ustar\0"].concat();
         let torch = b"PK\x03\x04\0\0\0\0\0\0\0\0archive/data.pkl";
-        let cases: [(&[u8], Foreign); 29] = [
+        let cases: [(&[u8], Foreign); 31] = [
             (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", Foreign::LfsPointer),
             (b"<!DOCTYPE html><html>", Foreign::WebPage),
             (b"\xEF\xBB\xBF\n <HTML lang=en>", Foreign::WebPage),
             (b"<?xml version=\"1.0\"?><Error>AccessDenied", Foreign::WebPage),
             (b"{\"error\":\"Repository not found\"}", Foreign::Json),
+            (b"[package]\nname = \"something that is no model\"\n", Foreign::Text),
+            (b"[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]", Foreign::Json),
             (b"Invalid username or password.", Foreign::Text),
             (&[0; 64], Foreign::Zeros),
             (b"\x1F\x8B\x08\0", Foreign::Archive),

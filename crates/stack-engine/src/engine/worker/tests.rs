@@ -13,10 +13,10 @@ use crate::engine::channel::{self, EventReceiver, Place as Slot};
 use crate::engine::job::Job;
 use crate::engine::model::Pooling;
 use crate::engine::prepare;
+use crate::engine::templates::NoTemplate;
 use crate::executor::ExecutorError;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
-use crate::template::ControlTexts;
 
 /// An executor whose logits are a function of the tokens so far, and which remembers its batches.
 struct Recorder {
@@ -114,11 +114,11 @@ impl Bench {
             card,
             context: CONTEXT,
             tokenizer: None,
-            template: None,
-            control: ControlTexts::default(),
+            prompts: Err(NoTemplate::Absent),
             sampling: SamplingDefaults::default(),
             pooling: Pooling::Mean,
             clock: jiff::Zoned::default,
+            warnings: Vec::new(),
         });
         let (work, receiver) = sync_channel(8);
         let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, 4 * CONTEXT);

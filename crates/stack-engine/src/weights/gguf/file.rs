@@ -142,13 +142,11 @@ impl WeightSource for GgufFile {
 fn parse(file: ModelFile) -> Result<(ModelFile, Header), LoadError> {
     let header = header::read(file.reader(), file.len()).map_err(|error| {
         let subject = subject(file.path());
-        match Foreign::recognise(&file) {
-            Some(foreign) => LoadError::foreign(subject, foreign),
-            None => {
-                let problem = error.to_string();
-                LoadError { source: error.source.map(Into::into), ..LoadError::new(subject, problem) }
-            }
+        if let Some(foreign) = Foreign::recognise(&file) {
+            return LoadError::foreign(subject, foreign);
         }
+        let problem = error.to_string();
+        LoadError { source: error.source.map(Into::into), ..LoadError::new(subject, problem) }
     })?;
     Ok((file, header))
 }

@@ -99,7 +99,7 @@ impl WeightSource for SafeTensorsModel {
     }
 
     fn name_in_files<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        names::in_directory(self.family, self.dir.names(), name).map_or(Cow::Borrowed(name), Cow::Owned)
+        names::in_directory(self.family, &self.dir.names(), name).map_or(Cow::Borrowed(name), Cow::Owned)
     }
 }
 

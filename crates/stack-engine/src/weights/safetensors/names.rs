@@ -6,7 +6,7 @@ use super::family::{Family, LAYER, Layout, MODEL, target};
 /// is the name that the others suggest. `None` where `wanted` is no tensor that the family could have.
 pub(super) fn in_directory<'a>(
     family: &Family,
-    names: impl Iterator<Item = &'a str> + Clone,
+    names: &(impl Iterator<Item = &'a str> + Clone),
     wanted: &str,
 ) -> Option<String> {
     let wanted = Wanted::parse(wanted)?;
@@ -51,7 +51,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// Names a tensor of which the directory has no other layer's.
-    fn guess<'n>(&self, family: &Family, names: impl Iterator<Item = &'n str> + Clone) -> Option<String> {
+    fn guess<'n>(&self, family: &Family, names: &(impl Iterator<Item = &'n str> + Clone)) -> Option<String> {
         // How the directory begins the names of its layers.
         let before = names.clone().find_map(|name| {
             let at = name.find("layers.").map(|at| at + "layers.".len()).or_else(|| {
@@ -116,7 +116,7 @@ mod tests {
     fn name(class: &str, names: &[&str], wanted: &str) -> Option<String> {
         let json = json!({"architectures": [class]});
         let family = Family::of(&Config::new(&json).unwrap()).unwrap();
-        in_directory(family, names.iter().copied(), wanted)
+        in_directory(family, &names.iter().copied(), wanted)
     }
 
     #[test]

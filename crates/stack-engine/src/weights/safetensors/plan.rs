@@ -77,8 +77,8 @@ impl Group {
             return Err(wrong(&self.parts[1].1, problem));
         }
         if !is_whole {
-            let gap =
-                (0..).find(|&n| self.parts.get(n).is_none_or(|(part, _)| *part != Some(n))).unwrap_or(0);
+            let places = self.parts.iter().enumerate();
+            let gap = places.take_while(|&(n, (part, _))| *part == Some(n)).count();
             let (near, name) = &self.parts[gap.min(self.parts.len() - 1)];
             let name =
                 near.map_or(name.clone(), |near| names::with_last_number(name, near, &gap.to_string()));
