@@ -1,8 +1,8 @@
 //! Forms of a conversation that mean the same.
 //!
 //! Templates differ in what they can show: some know no developer, some one system message, some no system message,
-//! some no text beside tool calls, some one call per message. A [`Form`] rewrites a conversation so that such a
-//! template shows all of it.
+//! some no text beside tool calls, some one call per message, some no calls at all. A [`Form`] rewrites a conversation
+//! so that such a template shows all of it.
 
 use std::collections::HashMap;
 
@@ -48,6 +48,10 @@ enum Calls {
     Single,
     /// Both.
     TextApartSingle,
+    /// They are text of the assistant, and their results stay messages of a tool.
+    AsText,
+    /// They are text of the assistant, and their results text of the user.
+    AsTextOfBoth,
 }
 
 /// What becomes of the identifiers that tie results to calls.
@@ -81,7 +85,7 @@ impl Form {
         let mut forms = Vec::new();
         for system in [System::Kept, System::First, System::InUser] {
             for &developer in developers {
-                for calls in [Calls::Kept, Calls::TextApart, Calls::Single, Calls::TextApartSingle] {
+                for calls in Calls::ALL {
                     forms.extend([Ids::Kept, Ids::Numbers].map(|ids| Self { developer, system, calls, ids }));
                 }
             }
@@ -105,12 +109,20 @@ impl Form {
             Calls::TextApart => with_text_apart(&messages)?,
             Calls::Single => with_single_calls(&messages)?,
             Calls::TextApartSingle => with_single_calls(&with_text_apart(&messages)?)?,
+            Calls::AsText => with_calls_as_text(&messages)?,
+            Calls::AsTextOfBoth => with_results_as_text(with_calls_as_text(&messages)?)?,
         };
         match self.ids {
             Ids::Kept => Some(messages),
             Ids::Numbers => with_numbers(messages),
         }
     }
+}
+
+impl Calls {
+    /// The most faithful first: what a template was written for goes before what is only text to it.
+    const ALL: [Self; 6] =
+        [Self::Kept, Self::TextApart, Self::Single, Self::TextApartSingle, Self::AsText, Self::AsTextOfBoth];
 }
 
 impl Silence {
@@ -293,6 +305,55 @@ fn with_single_calls(messages: &[Json]) -> Option<Vec<Json>> {
     split.then_some(single)
 }
 
+/// Writes calls as text, for templates that know none, in the way of Hermes, which most models have seen; `None` if there
+/// are none.
+fn with_calls_as_text(messages: &[Json]) -> Option<Vec<Json>> {
+    if messages.iter().all(|message| calls(message).is_empty()) {
+        return None;
+    }
+    let as_text = |message: &Json| {
+        let mut parts: Vec<String> = text(message).filter(|text| !text.is_empty()).into_iter().collect();
+        parts.extend(calls(message).iter().map(|call| {
+            let call = call.get("function").unwrap_or(call);
+            let called = serde_json::json!({ "name": call.get("name"), "arguments": call.get("arguments") });
+            format!("<tool_call>\n{called}\n</tool_call>")
+        }));
+        let mut message = message.clone();
+        if message.as_object_mut()?.shift_remove("tool_calls").is_some() {
+            message["content"] = parts.join("\n").into();
+        }
+        Some(message)
+    };
+    messages.iter().map(as_text).collect()
+}
+
+/// Writes the results of calls as text of the user, one message for all that follow each other, which the next message of
+/// the user joins; `None` if there are none.
+fn with_results_as_text(messages: Vec<Json>) -> Option<Vec<Json>> {
+    let mut written: Vec<Json> = Vec::with_capacity(messages.len());
+    let mut after_result = false;
+    let mut any = false;
+    for message in messages {
+        let is_result = role(&message) == "tool";
+        let said = match role(&message) {
+            "tool" => Some(format!("<tool_response>\n{}\n</tool_response>", text(&message)?)),
+            "user" if after_result => Some(text(&message)?),
+            _ => None,
+        };
+        match said {
+            None => written.push(message),
+            Some(said) if after_result => {
+                let last = written.last_mut()?;
+                last["content"] = format!("{}\n{said}", text(last)?).into();
+            }
+            Some(said) => written.push(serde_json::json!({ "role": "user", "content": said })),
+        }
+        any |= is_result;
+        after_result = is_result;
+    }
+    any.then_some(written)
+}
+
 /// Replaces identifiers of calls by numbers; `None` if there are none.
 fn with_numbers(mut messages: Vec<Json>) -> Option<Vec<Json>> {
     let mut numbers = HashMap::new();
@@ -370,6 +431,24 @@ mod tests {
             order,
             [r#"call "x" "t""#, r#"tool "x""#, r#"call "y" null"#, r#"tool "y""#, r#"user "u""#]
         );
+    }
+
+    #[test]
+    fn calls_and_their_results_can_be_text() {
+        let call = json!({ "id": "x", "function": { "name": "f", "arguments": { "city": "Rome" } } });
+        let result = |content: &str| json!({ "role": "tool", "tool_call_id": "x", "content": content });
+        let called = json!({ "role": "assistant", "content": "t", "tool_calls": [call, call] });
+        let text = "<tool_call>\n{\"name\":\"f\",\"arguments\":{\"city\":\"Rome\"}}\n</tool_call>";
+        let messages = [message("user", "u"), called, result("a"), result("b"), message("user", "v")];
+        let written = with_calls_as_text(&messages).unwrap();
+        assert_eq!(written[1], message("assistant", &format!("t\n{text}\n{text}")));
+        assert_eq!(written[2..], messages[2..]);
+        let results = "<tool_response>\na\n</tool_response>\n<tool_response>\nb\n</tool_response>\nv";
+        let written = with_results_as_text(written).unwrap();
+        assert_eq!(written.len(), 3);
+        assert_eq!(written[2], message("user", results));
+        assert_eq!(with_calls_as_text(&messages[..1]), None);
+        assert_eq!(with_results_as_text(messages[..1].to_vec()), None);
     }
 
     #[test]

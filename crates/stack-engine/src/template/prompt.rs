@@ -349,7 +349,7 @@ fn not_shown(messages: &[Json], place: Place) -> TemplateError {
 }
 
 /// Forms that are tried of one conversation. Each takes as long as rendering it; those that help come early.
-const FORMS_MAX: usize = 24;
+const FORMS_MAX: usize = 48;
 /// As much of a role as a message repeats.
 const ROLE_CHARS_MAX: usize = 64;
 

@@ -289,7 +289,13 @@ fn calls_are_not_lost_where_null_content_fails() {
     let joined = "{% for m in messages %}{{ '[' + m.role + ': ' + m.content + ']' }}{% endfor %}";
     for content in [None, Some("")] {
         let messages = [message("user", "u"), calling(content, &["f"]), result("f")];
-        assert_eq!(render(joined, &messages).unwrap_err().field(), "messages[1].tool_calls");
+        let call = "<tool_call>\n{\"name\":\"f\",\"arguments\":{\"city\":\"place of f\"}}\n</tool_call>";
+        let text = format!("[user: u][assistant: {call}][tool: result of f]");
+        assert_eq!(render(joined, &messages).unwrap(), text);
+        // Where the template knows no tool, its result is what the user says.
+        let text =
+            format!("[user: u][assistant: {call}][user: <tool_response>\nresult of f\n</tool_response>]");
+        assert_eq!(render(&knowing("['user', 'assistant']"), &messages).unwrap(), text);
     }
     let picky = format!(
         "{{% if not messages[0].content.startswith('{{') %}}{{{{ raise_exception('no JSON') }}}}{{% endif %}}{joined}"
@@ -311,7 +317,8 @@ fn calls_are_split_for_templates_of_one_call() {
             "[u](a place of a)[result of a](b place of b)[result of b]"
         );
     }
-    let error = render(&knowing("['user', 'assistant', 'tool']"), &messages).unwrap_err();
+    // One that shows no assistant cannot show its calls either.
+    let error = render(&knowing("['user', 'tool']"), &messages).unwrap_err();
     assert_eq!(error.field(), "messages[1].tool_calls");
 }
 
