@@ -93,6 +93,11 @@ impl Form {
         forms.into_iter()
     }
 
+    /// Whether calls are written as text, which no template asks for.
+    pub(super) fn has_calls_as_text(self) -> bool {
+        matches!(self.calls, Calls::AsText | Calls::AsTextOfBoth)
+    }
+
     /// Writes a conversation in this form; `None` if another form before it is the same.
     pub(super) fn apply(self, messages: &[Json]) -> Option<Vec<Json>> {
         let messages = match self.developer {

@@ -165,7 +165,8 @@ impl ChatTemplate {
         let mut shadowed = caller.clone();
         shadowed.insert("tools".into(), shadow.tools.clone());
         let mut first = None;
-        let forms = Form::all(messages, self.knows_developer());
+        let forms = Form::all(messages, self.knows_developer())
+            .filter(|form| rule == Rule::Everything || !form.has_calls_as_text());
         let forms = forms.filter_map(|form| Some((form, form.apply(&shadow.messages)?)));
         for (form, written) in forms.take(FORMS_MAX) {
             let mut best: Option<(usize, Choice)> = None;

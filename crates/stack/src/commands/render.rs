@@ -82,7 +82,9 @@ fn alone(file: &Path, variables: Map<String, Value>, now: &Zoned) -> Result<Show
     let rendered = template.render_whole(variables, now)?;
     if !rendered.lost.is_empty() {
         let lost = rendered.lost.join(", ");
-        talk(format!("warning: the template does not show {lost}; a server refuses such a request"));
+        talk(format!(
+            "warning: the template does not show {lost}; a server writes it in another form or refuses the request"
+        ));
     }
     Ok(Shown { text: rendered.text, tokens: None })
 }
