@@ -1,24 +1,22 @@
 //! A compiled chat template.
 
-use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::thread;
 
 use jiff::Zoned;
-use minijinja::{Environment, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::conversation;
-use super::environment::{self, TEMPLATE_NAME};
-use super::error::{TemplateError, from_interpreter};
+use super::error::TemplateError;
 use super::guard::ControlTexts;
-use super::{meter, variables};
+use super::jinja::{Input, Program};
+use super::variables;
 
 /// A chat template, compiled once and rendered often.
 #[derive(Debug)]
 pub struct ChatTemplate {
     source: String,
-    environment: Environment<'static>,
+    program: Program,
     content: OnceLock<ContentForms>,
 }
 
@@ -36,8 +34,8 @@ impl ChatTemplate {
     ///
     /// [`TemplateError::Syntax`] with the line, or [`TemplateError::Exhausted`] if it is too large.
     pub fn compile(source: &str) -> Result<Self, TemplateError> {
-        let environment = environment::compile(source)?;
-        Ok(Self { source: source.to_owned(), environment, content: OnceLock::new() })
+        let program = Program::compile(source)?;
+        Ok(Self { source: source.to_owned(), program, content: OnceLock::new() })
     }
 
     /// Returns the source that the template was compiled from.
@@ -60,7 +58,8 @@ impl ChatTemplate {
         if let Some(Json::Array(messages)) = all.get_mut("messages") {
             self.adapt(messages)?;
         }
-        self.interpret(|| variables::context(&all, &all, None, &ControlTexts::default(), now))
+        let control = ControlTexts::default();
+        self.interpret(|| variables::context(&all, &all, None, &control, now))
     }
 
     /// Whether the template's source names developers.
@@ -91,10 +90,9 @@ impl ChatTemplate {
             let shown = |content: Json| {
                 let mut all = variables::defaults();
                 all.insert("messages".into(), json!([{ "role": "user", "content": content }]));
+                let (control, now) = (ControlTexts::default(), Zoned::default());
                 let text = self
-                    .interpret(|| {
-                        variables::context(&all, &all, None, &ControlTexts::default(), &Zoned::default())
-                    })
+                    .interpret(|| variables::context(&all, &all, None, &control, &now))
                     .unwrap_or_default();
                 text.contains(PROBE) && !text.contains("'type'") && !text.contains("\"type\"")
             };
@@ -106,46 +104,19 @@ impl ChatTemplate {
 
     /// Runs the template on a thread of its own.
     ///
-    /// The interpreter recurses into nested values when it drops and prints them, and a template may nest as deep as
-    /// it has instructions; so the thread has stack for that. Should the interpreter panic, this is where it ends.
-    pub(super) fn interpret(&self, context: impl Fn() -> Value + Sync) -> Result<String, TemplateError> {
+    /// The interpreter recurses into nested statements, expressions and values, whose depth is bounded but may need
+    /// more stack than callers have. Should the interpreter panic, this is where it ends.
+    pub(super) fn interpret<'a>(&self, input: impl Fn() -> Input<'a> + Sync) -> Result<String, TemplateError> {
         let failed = |message: &str| TemplateError::Failed { message: message.to_owned(), line: None };
         thread::scope(|scope| {
             thread::Builder::new()
                 .name("chat-template".into())
                 .stack_size(STACK_BYTES)
-                .spawn_scoped(scope, || {
-                    let template = self
-                        .environment
-                        .get_template(TEMPLATE_NAME)
-                        .map_err(|error| from_interpreter(&error))?;
-                    let mut output = Output(Vec::new());
-                    template
-                        .render_captured_to(context(), &mut output)
-                        .map_err(|error| from_interpreter(&error))?;
-                    String::from_utf8(output.0).map_err(|_| failed("it wrote text that is not UTF-8"))
-                })
+                .spawn_scoped(scope, || self.program.render(&input()))
                 .map_err(|error| failed(&format!("no thread could be started for it: {error}")))?
                 .join()
                 .unwrap_or_else(|_| Err(failed("the interpreter panicked")))
         })
-    }
-}
-
-/// What a template writes, up to a limit.
-struct Output(Vec<u8>);
-
-impl Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > meter::OUTPUT_BYTES_MAX {
-            return Err(io::Error::other("the output is full"));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

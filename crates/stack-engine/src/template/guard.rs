@@ -74,6 +74,41 @@ impl ControlTexts {
                 }
             });
         }
+        self.find_edges(text, &mut places);
+        with_markers(text, places, marker)
+    }
+
+    /// Puts markers at the ends of a text that was cut out of a caller's: a control text may continue there.
+    pub(super) fn mark_edges<'a>(&self, text: &'a str, marker: char) -> Cow<'a, str> {
+        let mut places = Vec::new();
+        let whole = text.trim();
+        // A caller's own would have a marker inside, so a control text that is whole is the template's.
+        let is_template = self.texts.contains(whole) && whole.chars().nth(1).is_some();
+        if !self.texts.is_empty() && !text.is_empty() && !is_template {
+            self.find_edges(text, &mut places);
+        }
+        with_markers(text, places, marker)
+    }
+
+    /// Puts markers where two texts of callers were joined, if a control text would be spelled there.
+    pub(super) fn mark_joints<'a>(&self, text: &'a str, joints: &[usize], marker: char) -> Cow<'a, str> {
+        if self.texts.is_empty() || text.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let bytes = text.as_bytes();
+        let is_joined = |joint: usize| {
+            let mut joined = false;
+            for at in joint.saturating_sub(self.longest)..joint {
+                self.forward.walk(bytes[at..].iter().copied(), |length| joined |= at + length > joint);
+            }
+            joined
+        };
+        with_markers(text, joints.iter().copied().filter(|&joint| is_joined(joint)).collect(), marker)
+    }
+
+    /// Finds the ends of a text at which a control text may begin or end. Templates trim texts.
+    fn find_edges(&self, text: &str, places: &mut Vec<usize>) {
+        let bytes = text.as_bytes();
         for end in [text.len(), text.trim_end().len()] {
             let from = end.saturating_sub(self.longest);
             if (from..end).any(|at| self.forward.contains_path(bytes[at..end].iter().copied())) {
@@ -87,20 +122,6 @@ impl ControlTexts {
                 places.push(start);
             }
         }
-        if places.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        places.sort_unstable();
-        places.dedup();
-        let mut marked = String::with_capacity(text.len() + places.len() * marker.len_utf8());
-        let mut copied = 0;
-        for place in places {
-            marked.push_str(&text[copied..place]);
-            marked.push(marker);
-            copied = place;
-        }
-        marked.push_str(&text[copied..]);
-        Cow::Owned(marked)
     }
 
     /// Puts markers around a caller's text that a template may wrap into a control text.
@@ -162,6 +183,23 @@ impl ControlTexts {
         }
         subtract(broken, &genuine)
     }
+}
+
+fn with_markers(text: &str, mut places: Vec<usize>, marker: char) -> Cow<'_, str> {
+    if places.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    places.sort_unstable();
+    places.dedup();
+    let mut marked = String::with_capacity(text.len() + places.len() * marker.len_utf8());
+    let mut copied = 0;
+    for place in places {
+        marked.push_str(&text[copied..place]);
+        marked.push(marker);
+        copied = place;
+    }
+    marked.push_str(&text[copied..]);
+    Cow::Owned(marked)
 }
 
 /// Adds a range that starts no earlier than the others; overlapping ones become one.
@@ -241,6 +279,11 @@ impl Trie {
             None => false,
         })
     }
+}
+
+/// Returns whether a character can be a marker. Markers are no part of the text, so nothing escapes them.
+pub(super) fn is_marker(c: char) -> bool {
+    MARKERS.contains(&c)
 }
 
 /// Unicode's noncharacters for private use: no text that is meant for others contains them.

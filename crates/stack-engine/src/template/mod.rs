@@ -7,29 +7,21 @@
 //!
 //! The modules, in reading order: [`chat_template`] compiles and interprets; [`prompt`] renders a conversation so that
 //! none of its text is lost, with the help of [`shadow`], [`forms`], [`ending`] and [`effect`]; [`conversation`] and
-//! [`variables`] shape what templates see; [`guard`] and [`segment`] part caller text from control texts;
-//! [`environment`], [`text`], [`json`], [`methods`] and [`clock`] make the interpreter behave like Python's;
-//! [`meter`], [`instrument`] and [`lexis`] bound it.
+//! [`variables`] shape what templates see; [`guard`] and [`segment`] part caller text from control texts; [`jinja`] is
+//! the interpreter.
 
 mod builtin;
 mod chat_template;
-mod clock;
 mod conversation;
 mod effect;
 mod ending;
-mod environment;
 mod error;
 mod forms;
 mod guard;
-mod instrument;
-mod json;
-mod lexis;
-mod meter;
-mod methods;
+mod jinja;
 mod prompt;
 mod segment;
 mod shadow;
-mod text;
 mod variables;
 
 pub use builtin::{CHATML, builtin};

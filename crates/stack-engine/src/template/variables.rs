@@ -1,15 +1,14 @@
 //! The variables of a template.
 
 use jiff::Zoned;
-use minijinja::Value;
 use serde_json::{Map, Value as Json};
 use stack_chat::Role;
 
-use super::environment::MARKER_VARIABLE;
+use super::conversation;
 use super::error::TemplateError;
 use super::guard::ControlTexts;
+use super::jinja::{Input, Value};
 use super::prompt::RenderInput;
-use super::{clock, conversation};
 
 /// The variables of one request, apart from the messages.
 pub(super) struct Variables {
@@ -50,46 +49,45 @@ pub(super) fn defaults() -> Map<String, Json> {
     defaults
 }
 
-/// Makes the interpreter's variables. Where a name is in both maps, the trusted one wins.
-pub(super) fn context(
+/// Makes the interpreter's input. Where a name is in both maps, the trusted one wins.
+pub(super) fn context<'a>(
     trusted: &Map<String, Json>,
     caller: &Map<String, Json>,
     marker: Option<char>,
-    control: &ControlTexts,
-    now: &Zoned,
-) -> Value {
+    control: &'a ControlTexts,
+    now: &'a Zoned,
+) -> Input<'a> {
     let marked = |text: &str, is_role: bool| match marker {
-        Some(marker) if is_role && is_unusual(text) => Value::from(control.mark_inner(text, marker).as_ref()),
-        Some(marker) => Value::from(control.mark(text, marker).as_ref()),
-        None => Value::from(text),
+        Some(marker) if is_role && is_unusual(text) => {
+            Value::caller_text(control.mark_inner(text, marker).as_ref())
+        }
+        Some(marker) => Value::caller_text(control.mark(text, marker).as_ref()),
+        None => Value::text(text),
     };
     let caller = caller.iter().map(|(name, value)| (name.clone(), from_json(value, &marked)));
     let trusted =
-        trusted.iter().map(|(name, value)| (name.clone(), from_json(value, &|text, _| Value::from(text))));
-    let own = [
-        ("strftime_now".to_owned(), clock::strftime_now(now)),
-        (MARKER_VARIABLE.to_owned(), marker.map_or(Value::UNDEFINED, Value::from)),
-    ];
-    Value::from_pairs(caller.chain(trusted).chain(own))
+        trusted.iter().map(|(name, value)| (name.clone(), from_json(value, &|text, _| Value::text(text))));
+    Input { variables: caller.chain(trusted).collect(), now, guard: marker.map(|marker| (control, marker)) }
 }
 
 fn from_json(value: &Json, text: &impl Fn(&str, bool) -> Value) -> Value {
+    let nested = |value: Result<Value, _>| value.unwrap_or(Value::None);
     match value {
-        Json::Null => Value::from(()),
-        Json::Bool(value) => Value::from(*value),
+        Json::Null => Value::None,
+        Json::Bool(value) => Value::Bool(*value),
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => Value::from(number),
-            (None, Some(number)) => Value::from(number),
-            (None, None) => Value::from(number.as_f64().unwrap_or(f64::NAN)),
+            (Some(number), _) => Value::Int(number.into()),
+            (None, Some(number)) => Value::Int(number.into()),
+            (None, None) => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
         },
         Json::String(value) => text(value, false),
-        Json::Array(items) => items.iter().map(|item| from_json(item, text)).collect(),
+        Json::Array(items) => nested(Value::list(items.iter().map(|item| from_json(item, text)).collect())),
         Json::Object(fields) => {
             let field = |name: &str, value: &Json| match value {
                 Json::String(value) => text(value, name == "role"),
                 value => from_json(value, text),
             };
-            Value::from_pairs(fields.iter().map(|(name, value)| (text(name, false), field(name, value))))
+            nested(Value::dict(fields.iter().map(|(name, value)| (text(name, false), field(name, value)))))
         }
     }
 }

@@ -11,4 +11,5 @@ mod logits;
 mod mutations;
 mod placements;
 mod ragged;
+mod templates;
 mod tiny;
