@@ -88,10 +88,10 @@ pub struct Usage {
 /// Time spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// Waiting for a place.
+    /// Time spent in the queue.
     pub queue: Duration,
-    /// Computing the prompt.
+    /// Prefill time.
     pub prefill: Duration,
-    /// Generating, from the first token to the last.
+    /// Decode time, first token to last.
     pub decode: Duration,
 }

@@ -153,7 +153,7 @@ mod tests {
                 panic!("byte {at} was changed and nobody noticed")
             };
             assert!(
-                error.source.is_some_and(|cause| cause.to_string().contains("was expected")),
+                error.source.is_some_and(|cause| cause.to_string().contains("expected blake3:")),
                 "byte {at}"
             );
         }

@@ -52,9 +52,9 @@ pub enum Fate {
     Young,
     /// Kept: it is being written, or may be gone on with.
     Unfinished,
-    /// Freed: nothing needs it.
+    /// Freed: unused.
     Unneeded,
-    /// Freed: nobody went on with it.
+    /// Freed: abandoned download.
     Abandoned,
 }
 
@@ -68,13 +68,13 @@ impl Fate {
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Named(name) => write!(f, "{name} needs it"),
-            Self::RefersTo(subject) => write!(f, "it belongs to {subject}"),
-            Self::InUse(pid) => write!(f, "process {pid} uses it"),
-            Self::Young => f.write_str("it is younger than the grace"),
-            Self::Unfinished => f.write_str("it may be gone on with"),
-            Self::Unneeded => f.write_str("nothing needs it"),
-            Self::Abandoned => f.write_str("nobody went on with it"),
+            Self::Named(name) => write!(f, "used by {name}"),
+            Self::RefersTo(subject) => write!(f, "belongs to {subject}"),
+            Self::InUse(pid) => write!(f, "in use by process {pid}"),
+            Self::Young => f.write_str("younger than the grace period"),
+            Self::Unfinished => f.write_str("may be resumed"),
+            Self::Unneeded => f.write_str("unused"),
+            Self::Abandoned => f.write_str("abandoned download"),
         }
     }
 }

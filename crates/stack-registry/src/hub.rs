@@ -94,11 +94,11 @@ impl<'a> Repository<'a> {
             let Some(url) = next else {
                 return Ok(Listing { commit, files });
             };
-            let (page, headers) = self.get(fetch, &url, "its list of files")?;
+            let (page, headers) = self.get(fetch, &url, "the file list")?;
             files.extend(parse_tree(&page).map_err(|error| HubError::Malformed(error.to_string()))?);
             next = next_page(&url, &headers)?;
         }
-        Err(HubError::Malformed(format!("{self} has more than {PAGES_MAX} pages of files")))
+        Err(HubError::Malformed(format!("{self} has more than {PAGES_MAX} pages in its file list")))
     }
 
     /// Returns the address of a file.
@@ -119,7 +119,7 @@ impl<'a> Repository<'a> {
             .map_err(|error| HubError::Malformed(format!("the revision {revision} of {self}: {error}")))?;
         let sound =
             found.sha.len() == 40 && found.sha.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if sound { Ok(found.sha) } else { Err(HubError::Malformed(format!("{self} names no commit"))) }
+        if sound { Ok(found.sha) } else { Err(HubError::Malformed(format!("{self} has no commit"))) }
     }
 
     fn get(&self, fetch: &dyn Fetch, url: &Url, what: &str) -> Result<(Vec<u8>, Headers), HubError> {
@@ -164,7 +164,7 @@ fn next_page(url: &Url, headers: &Headers) -> Result<Option<Url>, HubError> {
     if next.origin() == url.origin() {
         Ok(Some(next))
     } else {
-        Err(HubError::Malformed(format!("the list of files goes on at {}", next.origin())))
+        Err(HubError::Malformed(format!("the file list continues on another host, {}", next.origin())))
     }
 }
 
@@ -184,10 +184,10 @@ impl fmt::Display for HubError {
         match self {
             Self::Fetch(error) => write!(f, "{error}"),
             Self::Missing { what, reason: Some(reason) } => {
-                write!(f, "the hub does not give {what} ({reason})")
+                write!(f, "the hub has no access to {what} ({reason})")
             }
-            Self::Missing { what, reason: None } => write!(f, "the hub does not give {what}"),
-            Self::Status { status, host } => write!(f, "{host} answers with status {status}"),
+            Self::Missing { what, reason: None } => write!(f, "the hub does not have {what}"),
+            Self::Status { status, host } => write!(f, "{host} returned status {status}"),
             Self::Malformed(problem) => f.write_str(problem),
         }
     }

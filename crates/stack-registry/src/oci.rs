@@ -301,12 +301,12 @@ impl fmt::Display for OciError {
         match self {
             Self::Fetch(error) => write!(f, "{error}"),
             Self::Missing { what, status } => {
-                write!(f, "the registry does not give {what} (status {status})")
+                write!(f, "the registry does not have {what} (status {status})")
             }
-            Self::Status { what, status } => write!(f, "{what}: the registry answers with status {status}"),
-            Self::Differs { what, found } => write!(f, "{what} is not what was promised: it has {found}"),
+            Self::Status { what, status } => write!(f, "{what}: the registry returned status {status}"),
+            Self::Differs { what, found } => write!(f, "{what} does not match its digest: it has {found}"),
             Self::Malformed(problem) => f.write_str(problem),
-            Self::Reading(_) => f.write_str("a file of the store cannot be read"),
+            Self::Reading(_) => f.write_str("a stored file cannot be read"),
         }
     }
 }

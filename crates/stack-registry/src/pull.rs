@@ -365,7 +365,7 @@ impl Puller<'_> {
 
     fn pause(&self) -> Result<(), TransferError> {
         if self.cancel.is_cancelled() {
-            return Err(TransferError::new(Reason::Interrupted, "it was interrupted"));
+            return Err(TransferError::new(Reason::Interrupted, "interrupted"));
         }
         thread::sleep(PAUSE);
         Ok(())

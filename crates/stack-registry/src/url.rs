@@ -61,7 +61,7 @@ impl Url {
         let (authority, target) = rest.split_at(end);
         let origin = Origin::parse(scheme, authority).map_err(fail)?;
         if !target.bytes().all(may_stand_in_target) {
-            return Err(fail("holds characters that must be percent-encoded"));
+            return Err(fail("contains characters that must be percent-encoded"));
         }
         let target = match target.as_bytes().first() {
             Some(b'/') => target.to_owned(),
@@ -130,7 +130,7 @@ impl Origin {
     /// Parses `host[:port]`.
     fn parse(scheme: Scheme, authority: &str) -> Result<Self, &'static str> {
         if authority.contains('@') {
-            return Err("holds a user name or password");
+            return Err("contains a user name or password");
         }
         let bracket = authority.starts_with('[');
         let split = if bracket {
@@ -138,7 +138,7 @@ impl Origin {
         } else {
             Some(authority.split_at(authority.find(':').unwrap_or(authority.len())))
         };
-        let Some((host, port)) = split else { return Err("has a bracket that is never closed") };
+        let Some((host, port)) = split else { return Err("has an unclosed bracket") };
         let host = host.to_ascii_lowercase();
         let sound = if bracket {
             host[1..host.len() - 1].parse::<Ipv6Addr>().is_ok()
@@ -146,14 +146,14 @@ impl Origin {
             is_name(&host) || host.parse::<Ipv4Addr>().is_ok()
         };
         if !sound {
-            return Err("has no proper host");
+            return Err("has no valid host");
         }
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => scheme.port(),
             Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|&port| port > 0).ok_or("has no proper port")?
+                digits.parse().ok().filter(|&port| port > 0).ok_or("has no valid port")?
             }
-            _ => return Err("has no proper port"),
+            _ => return Err("has no valid port"),
         };
         Ok(Self { scheme, host, port })
     }
@@ -195,7 +195,7 @@ impl fmt::Display for Scheme {
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the address {} {}", self.text.escape_default(), self.problem)
+        write!(f, "the URL {} {}", self.text.escape_default(), self.problem)
     }
 }
 

@@ -1,6 +1,6 @@
 //! JSON from strangers: what must hold before a typed parser sees it.
 //!
-//! Two readers of one JSON text must never see two documents. Where a field stands twice, some readers take the first
+//! Two readers of one JSON text must never see two documents. Where a field is duplicated, some readers take the first
 //! and some the last; so no field may stand twice, anywhere, not even where nobody looks.
 
 use std::cell::Cell;
@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for Value<'_> {
         while let Some(field) = fields.next_key::<String>()? {
             if !seen.insert(field) {
                 self.fault.set(Fault::Duplicate);
-                return Err(A::Error::custom("a field stands twice"));
+                return Err(A::Error::custom("a field is duplicated"));
             }
             fields.next_value_seed(inner)?;
         }

@@ -229,12 +229,12 @@ impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => write!(f, "key files have at most {FILE_MAX} bytes"),
-            Self::Line(name) => write!(f, "the line `{name} …` of the key file is missing or wrong"),
-            Self::Trailing => f.write_str("something follows the last line of the key file"),
+            Self::Line(name) => write!(f, "the line `{name} …` of the key file is missing or malformed"),
+            Self::Trailing => f.write_str("data after the last line of the key file"),
             Self::NeedsPassphrase => f.write_str("the key file is sealed with a passphrase"),
             Self::Armor(error) => error.fmt(f),
             Self::Sealed(error) => error.fmt(f),
-            Self::Randomness => f.write_str("the system's random numbers are not random"),
+            Self::Randomness => f.write_str("the system's random number generator is broken"),
         }
     }
 }

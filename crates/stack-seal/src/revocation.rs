@@ -87,7 +87,7 @@ impl Revocation {
     /// Says what is wrong; in particular when it is a statement of another kind.
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
         if payload.len() > BYTES_MAX {
-            return Err(StatementError::malformed("it is longer than a revocation ever is"));
+            return Err(StatementError::malformed("it is too long for a revocation"));
         }
         json::check(payload)?;
         let malformed = |error: &dyn ToString| StatementError::malformed(error.to_string());

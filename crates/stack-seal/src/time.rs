@@ -39,7 +39,7 @@ pub struct NoTime;
 
 impl fmt::Display for NoTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time is spelled like 2026-09-21T14:13:20Z")
+        f.write_str("a time has the form 2026-09-21T14:13:20Z")
     }
 }
 

@@ -41,7 +41,7 @@ impl IntoResponse for ApiError {
 /// Makes the object that clients see; a defect is logged instead, here and nowhere else.
 pub(crate) fn public(error: &ChatError) -> ErrorObject {
     if error.kind == ErrorKind::Internal {
-        tracing::error!(error.message = error.message, "a model failed to answer");
+        tracing::error!(error.message = error.message, "generation failed");
     }
     ErrorObject::from(error)
 }

@@ -70,7 +70,7 @@ fn caller(headers: &HeaderMap, loopback: bool, options: &Options) -> Result<Call
     let is_named = |authority: &str| options.host_names.iter().any(|name| name.is_of(authority));
     let is_ours = |authority: &str| names_this_machine(authority) || is_named(authority);
     if loopback && headers.contains_key(header::HOST) && !host.is_some_and(is_ours) {
-        return Err("the Host header names another machine than this listener serves; \
+        return Err("the Host header does not match this server; \
                     start the server with `--host-name NAME` if it stands behind a proxy of that name");
     }
     let mut origins = headers.get_all(header::ORIGIN).iter();

@@ -57,20 +57,16 @@ impl Metrics {
     pub(crate) fn render(&self) -> String {
         let mut out = String::new();
         for (histogram, name, help) in [
-            (
-                &self.time_to_first_token,
-                "stack_time_to_first_token_seconds",
-                "From a request to its first token.",
-            ),
+            (&self.time_to_first_token, "stack_time_to_first_token_seconds", "Time to first token."),
             (
                 &self.inter_token_latency,
                 "stack_inter_token_latency_seconds",
-                "From one token of a choice to the next.",
+                "Time between tokens of one choice.",
             ),
-            (&self.request, "stack_request_seconds", "From a request to its end, however it ended."),
-            (&self.queue, "stack_queue_seconds", "Waiting for a place."),
-            (&self.prefill, "stack_prefill_seconds", "Computing the prompt."),
-            (&self.decode, "stack_decode_seconds", "Generating, from the first token to the last."),
+            (&self.request, "stack_request_seconds", "Request duration, whatever the outcome."),
+            (&self.queue, "stack_queue_seconds", "Time spent in the queue."),
+            (&self.prefill, "stack_prefill_seconds", "Prefill time."),
+            (&self.decode, "stack_decode_seconds", "Decode time, first token to last."),
         ] {
             histogram.render(name, help, &mut out);
         }

@@ -130,14 +130,14 @@ impl Entry {
         match &self.state {
             State::Ready(served) => Ok(Arc::clone(served)),
             State::Loading => {
-                let message = format!("the model {:?} is being loaded", self.id);
+                let message = format!("the model {:?} is still loading", self.id);
                 Err(ErrorObject::from(&ChatError::new(ErrorKind::Loading, message)))
             }
             State::Failed => Err(ErrorObject::new(
                 503,
                 "unavailable_error",
                 Some("model_failed"),
-                format!("the model {:?} could not be loaded; the server's log says why", self.id),
+                format!("the model {:?} failed to load; see the server's log", self.id),
             )),
         }
     }

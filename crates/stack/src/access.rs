@@ -17,7 +17,7 @@ use crate::passphrase::PassphraseArguments;
 use crate::seal_record::SealRecord;
 use crate::sealed;
 
-/// Where models are kept, and who opens what is sealed.
+/// The home folder and the identity that opens sealed weights.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct AccessArguments {
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub(crate) struct AccessArguments {
 /// Who opens what is sealed.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct KeyArguments {
-    /// Open sealed weights as this identity: a name, or the path of a key file; without it, all here are tried
+    /// Identity that opens sealed weights: a name, or a key file; without it, all here are tried
     #[arg(long, value_name = "ID")]
     identity: Option<String>,
     #[command(flatten)]

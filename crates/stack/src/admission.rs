@@ -122,7 +122,9 @@ impl<'a> Applicant<'a> {
             let level = verdict.level.name();
             let rule = match &verdict.rule {
                 Some(rule) => format!("the rule for {rule} is {level}"),
-                None => format!("no rule matches {}, and the level is {level}", self.target.policy_name()),
+                None => {
+                    format!("no rule matches {}; the default level is {level}", self.target.policy_name())
+                }
             };
             return Err(refused(&self.target.title(), reason, &check.detail).caused(rule));
         }
@@ -265,7 +267,7 @@ fn opener_of_path(
             let message = format!("{} does not match the signed statement", file.name);
             return Err(CommandError::new(Kind::Differs, message)
                 .reason("digest-mismatch")
-                .hint("fetch it again from where it came from"));
+                .hint("download it again from its source"));
         }
         (hashed.file.root, hashed.file.length)
     };
@@ -305,7 +307,7 @@ fn cloned(file: &File, name: &str) -> Result<File, CommandError> {
 }
 
 fn unanchored(name: &str) -> CommandError {
-    let message = format!("{name} is sealed, and nobody who is trusted says what is inside");
+    let message = format!("{name} is sealed, and no trusted signature covers its contents");
     CommandError::new(Kind::Untrusted, message)
         .reason("unknown-signer")
         .hint(

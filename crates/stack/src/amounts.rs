@@ -22,7 +22,7 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
         ("B", 1),
     ];
     match scaled(text, &units)? {
-        0 => Err("must be more than nothing".to_owned()),
+        0 => Err("must be greater than zero".to_owned()),
         bytes => Ok(bytes),
     }
 }
@@ -33,10 +33,10 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Result<u64, String> {
     }
     let unit = units.iter().find_map(|&(unit, factor)| Some((text.strip_suffix(unit)?, factor)));
     let known = || units.iter().map(|(unit, _)| *unit).collect::<Vec<_>>().join(", ");
-    let (number, factor) = unit.ok_or_else(|| format!("needs one of the units {}", known()))?;
+    let (number, factor) = unit.ok_or_else(|| format!("needs a unit: {}", known()))?;
     let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
     let number = if digits { number.parse::<u64>().ok() } else { None };
-    number.and_then(|number| number.checked_mul(factor)).ok_or_else(|| "is no such amount".to_owned())
+    number.and_then(|number| number.checked_mul(factor)).ok_or_else(|| "is out of range".to_owned())
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ pub(crate) async fn answer(
             Some(Ok(ChatEvent::Finished { reason, .. })) => answer.finish = Some(reason),
             Some(Ok(ChatEvent::Done { usage, timings })) => return Ok(Answer { usage, timings, ..answer }),
             Some(Err(error)) => return Err(error.into()),
-            None => return Err(CommandError::new(Kind::Machine, "the answer broke off").into()),
+            None => return Err(CommandError::new(Kind::Machine, "the answer ended unexpectedly").into()),
         }
     }
 }
@@ -103,7 +103,7 @@ pub(crate) fn speed(answer: &Answer) -> String {
     // The first token of the answer comes with the prompt.
     let decoded = usage.generated_tokens.saturating_sub(1);
     format!(
-        "prompt: {} tokens, {} of them cached, {}\nanswer: {} tokens, {}",
+        "prompt: {} tokens ({} cached), {}\nanswer: {} tokens, {}",
         usage.prompt_tokens,
         usage.cached_tokens,
         rate(computed, timings.prefill),
@@ -151,7 +151,7 @@ mod tests {
             },
             ..Answer::default()
         };
-        let expected = "prompt: 30 tokens, 10 of them cached, 0.50 s, 40.0 tokens/s\n\
+        let expected = "prompt: 30 tokens (10 cached), 0.50 s, 40.0 tokens/s\n\
                         answer: 11 tokens, 2.00 s, 5.0 tokens/s";
         assert_eq!(speed(&answer), expected);
     }

@@ -31,26 +31,26 @@ enum Command {
     Run(run::Arguments),
     /// Serve models over HTTP to OpenAI clients
     Serve(serve::Arguments),
-    /// List the models of the store
+    /// List stored models
     #[command(visible_alias = "ls")]
     List(list::Arguments),
-    /// Say what is in a model file, or in a model of the store
+    /// Show what is in a model
     Show(show::Arguments),
-    /// Bring a model in from a hub, a registry or an address
+    /// Download a model from a hub, a registry or a URL
     Pull(pull::Arguments),
-    /// Send a model to a registry
+    /// Upload a model to a registry
     Push(push::Arguments),
     /// Give a model of the store a second name
     Cp(cp::Arguments),
     /// Remove models from the store
     Rm(rm::Arguments),
-    /// Free what no model of the store needs
+    /// Delete blobs that no stored model needs
     Gc(gc::Arguments),
-    /// Write models into one file, to carry them to another machine
+    /// Write models to a package, to carry to another machine
     Export(export::Arguments),
-    /// Read models from such a file
+    /// Read models from a package
     Import(import::Arguments),
-    /// Use models of other programs, or files, where they lie
+    /// Register models of other programs, or files, in place
     Adopt(adopt::Arguments),
     /// Print the tokens of a text
     Tokenize(tokenize::Arguments),
@@ -60,21 +60,21 @@ enum Command {
     Logits(logits::Arguments),
     /// Measure the speed of a model
     Bench(bench::Arguments),
-    /// Make an identity: a key that signs and a key that opens
+    /// Create an identity: a signing key and an encryption key
     Keygen(keygen::Arguments),
-    /// Vouch for a model
+    /// Sign a model
     Sign(sign::Arguments),
-    /// Check who vouches for a model, and that it is what they signed
+    /// Verify a model's signatures and bytes
     Verify(verify::Arguments),
-    /// Seal weights, so that only those who are chosen can read them
+    /// Encrypt weights for chosen recipients
     Encrypt(encrypt::Arguments),
-    /// Write the plain form of what is sealed
+    /// Decrypt a sealed file or model
     Decrypt(decrypt::Arguments),
-    /// Change who can open what is sealed
+    /// Change who can open a sealed file or model
     Rekey(rekey::Arguments),
-    /// Say whose signatures count
+    /// Manage trusted signers
     Trust(trust::Arguments),
-    /// Say what this machine has and what would be used
+    /// Show the hardware and the settings in effect
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
@@ -113,8 +113,8 @@ pub(crate) fn main() -> ExitCode {
     }
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
     let result = outcome.unwrap_or_else(|_| {
-        Err(CommandError::new(Kind::Bug, "the program has a defect; the message above says where")
-            .hint("please report it, with the command that you ran"))
+        Err(CommandError::new(Kind::Bug, "internal error; the message above says where")
+            .hint("please report this, with the command you ran"))
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,

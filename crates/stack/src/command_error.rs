@@ -129,7 +129,7 @@ impl CommandError {
         let kind = kind_of(&error);
         Self::new(kind, format!("{what} cannot be read"))
             .caused(error)
-            .hint("look at its name, and at who may read it")
+            .hint("check the path and the permissions")
     }
 
     /// Makes an error from a failed write to stdout.
@@ -228,11 +228,11 @@ impl From<LoadError> for CommandError {
                 cause: error.source,
                 hint: None,
             }
-            .hint("fetch it again with `stack pull --update`, or from where it came from");
+            .hint("download it again with `stack pull --update`, or from its original source");
         }
         let (kind, hint) = match cause::<io::Error>(&error).map(kind_of) {
             Some(Kind::Machine) => {
-                (Kind::Machine, "look at who may read the file, and at the memory and disk that are free")
+                (Kind::Machine, "check the permissions, and the free memory and disk space")
             }
             Some(Kind::Missing) if error.kind == LoadErrorKind::default() => {
                 load_hint(LoadErrorKind::NotFound)
@@ -247,17 +247,17 @@ impl From<LoadError> for CommandError {
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let (kind, hint) = match &error {
-            StoreError::Io { .. } => (Kind::Machine, "look at the disk that $STACK_HOME lies on"),
-            StoreError::NotInStore { .. } => (Kind::Missing, "`stack list` shows what is there"),
-            StoreError::Vanished { .. } => (Kind::Missing, "adopt it again where it lies now"),
-            StoreError::Malformed { .. } => (Kind::Malformed, "fetch it again with `stack pull --update`"),
+            StoreError::Io { .. } => (Kind::Machine, "check the disk that holds $STACK_HOME"),
+            StoreError::NotInStore { .. } => (Kind::Missing, "`stack list` shows the stored models"),
+            StoreError::Vanished { .. } => (Kind::Missing, "adopt it again from its new location"),
+            StoreError::Malformed { .. } => (Kind::Malformed, "download it again with `stack pull --update`"),
             StoreError::Differs { .. } | StoreError::Length { .. } => {
-                (Kind::Differs, "fetch it again with `stack pull --update`")
+                (Kind::Differs, "download it again with `stack pull --update`")
             }
-            StoreError::Locked { .. } => (Kind::Busy, "try again when the other process is done"),
+            StoreError::Locked { .. } => (Kind::Busy, "try again when the other process has finished"),
             StoreError::InUse { .. } => (Kind::Busy, "stop the process that uses it"),
             StoreError::NameTaken { .. } => {
-                (Kind::Refused, "give another name with --as, or allow it with --update")
+                (Kind::Refused, "choose another name with --as, or allow the change with --update")
             }
         };
         let new = Self::new(kind, error.to_string()).reason(error.code()).hint(hint);
@@ -274,11 +274,11 @@ impl From<ChatError> for CommandError {
         let (kind, hint) = match error.kind {
             ErrorKind::Invalid | ErrorKind::Unsupported | ErrorKind::UnknownModel => (Kind::Usage, None),
             ErrorKind::ContextOverflow { .. } => {
-                (Kind::Limit, Some("shorten the prompt, or give more room with --ctx"))
+                (Kind::Limit, Some("shorten the prompt, or raise the context length with --ctx"))
             }
             ErrorKind::Busy { .. } | ErrorKind::Loading => (Kind::Busy, Some("try again in a moment")),
             ErrorKind::Closed | ErrorKind::Internal => {
-                (Kind::Machine, Some("STACK_LOG=debug shows more; `stack doctor` says what the machine has"))
+                (Kind::Machine, Some("STACK_LOG=debug shows more; `stack doctor` describes the machine"))
             }
         };
         let error = Self::new(kind, error.message);
@@ -293,10 +293,10 @@ impl From<TemplateError> for CommandError {
     fn from(error: TemplateError) -> Self {
         let (kind, hint) = match &error {
             TemplateError::Exhausted(_) => {
-                (Kind::Limit, "the template may never end; give another with --template")
+                (Kind::Limit, "the template may not terminate; use another one with --template")
             }
-            TemplateError::Syntax { .. } => (Kind::Malformed, "give another template with --template"),
-            _ => (Kind::Malformed, "the template expects another form of conversation"),
+            TemplateError::Syntax { .. } => (Kind::Malformed, "use another template with --template"),
+            _ => (Kind::Malformed, "the template does not accept this conversation"),
         };
         Self::new(kind, error.to_string()).hint(hint)
     }
@@ -306,10 +306,10 @@ impl From<ExecutorError> for CommandError {
     fn from(error: ExecutorError) -> Self {
         let (kind, hint) = match &error {
             ExecutorError::UnknownToken { .. } => {
-                (Kind::Usage, "`stack tokenize` prints the tokens of a text")
+                (Kind::Usage, "`stack tokenize` prints the token ids of a text")
             }
             ExecutorError::ContextFull { .. } => (Kind::Limit, "give fewer tokens"),
-            ExecutorError::Device(_) => (Kind::Machine, "`stack doctor` says what the machine has"),
+            ExecutorError::Device(_) => (Kind::Machine, "`stack doctor` describes the machine"),
         };
         let message = error.to_string();
         let error = match error {

@@ -33,7 +33,7 @@ impl Config {
             Ok(text) => Self::parse(&text).map_err(|error| {
                 CommandError::new(Kind::Malformed, format!("{} is malformed", path.display()))
                     .caused(error)
-                    .hint("the book's page on pulling models shows what may stand there")
+                    .hint("see \"Pulling and pushing models\" in the book for the settings")
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(CommandError::reading(path.display(), error)),

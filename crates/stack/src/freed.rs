@@ -60,14 +60,14 @@ impl Freed {
         if self.bytes > 0 {
             let bytes = quantity::bytes(self.bytes);
             lines.push(format!(
-                "freed {bytes} of {what}: freed, not shredded; a disk may keep what it no longer lists"
+                "deleted {bytes} of {what}; deleted, not shredded: the disk may still hold the bytes"
             ));
         }
         for kept in &self.kept {
             lines.push(format!("kept {} with {what}: {}", kept.digest, kept.reason));
         }
         for path in &self.elsewhere {
-            lines.push(format!("left {} with {what}: it belongs to another program", path.display()));
+            lines.push(format!("left {} ({what}) in place: it belongs to another program", path.display()));
         }
         lines
     }

@@ -13,7 +13,7 @@ use crate::private_file;
 /// Where the home is, if not at its usual place.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct HomeArguments {
-    /// Keep models, keys and trust in this folder instead of `$STACK_HOME`
+    /// Folder for models, keys and trust [default: $STACK_HOME]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     home: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ impl Home {
     /// When neither an option nor the environment says where it is.
     pub(crate) fn root(&self) -> Result<&Path, CommandError> {
         self.root.as_deref().ok_or_else(|| {
-            CommandError::new(Kind::Usage, "there is no home folder to keep models and keys in")
+            CommandError::new(Kind::Usage, "no home folder for models and keys")
                 .hint(format!("name one with --home DIR or {VARIABLE}; HOME is not set either"))
         })
     }
@@ -112,10 +112,10 @@ pub(crate) fn history_file() -> Option<PathBuf> {
 }
 
 fn cannot_make(folder: &Path, error: io::Error) -> CommandError {
-    CommandError::new(Kind::Machine, format!("the folder {} cannot be made", folder.display()))
+    CommandError::new(Kind::Machine, format!("the folder {} cannot be created", folder.display()))
         .reason("io")
         .caused(error)
-        .hint("look at who may write there, or name another home with --home DIR")
+        .hint("check the permissions, or choose another home with --home DIR")
 }
 
 /// The platform's folder for the data of programs.

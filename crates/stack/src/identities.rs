@@ -30,7 +30,7 @@ impl IdentityPaths {
     pub(crate) fn new(folder: &Path, name: &str) -> Result<Self, CommandError> {
         let plain = |character: char| character.is_ascii_alphanumeric() || "._@+-".contains(character);
         if name.is_empty() || name.len() > NAME_MAX || name.starts_with('.') || !name.chars().all(plain) {
-            let message = format!("{name:?} cannot be the name of an identity");
+            let message = format!("{name:?} is not a valid identity name");
             return Err(CommandError::new(Kind::Usage, message)
                 .reason("bad-name")
                 .hint("use letters, digits and . _ @ + -, for example alice@example.com"));
@@ -47,9 +47,12 @@ impl IdentityPaths {
             private_file::write(path, text.as_bytes(), readers, Existing::Keep).map_err(|error| {
                 let exists = error.kind() == io::ErrorKind::AlreadyExists;
                 let (kind, hint) = if exists {
-                    (Kind::Refused, "move it away first; what it signed and what was sealed for it needs it")
+                    (
+                        Kind::Refused,
+                        "move it away first; it is needed for what it signed and what was sealed for it",
+                    )
                 } else {
-                    (Kind::Machine, "look at who may write there, or name another folder with --out")
+                    (Kind::Machine, "check the permissions, or choose another folder with --out")
                 };
                 CommandError::new(kind, format!("{} cannot be written", path.display()))
                     .reason("io")
@@ -176,9 +179,9 @@ pub(crate) fn public_key(home: &Home, text: &str) -> Result<PublicKey, CommandEr
 /// Finds for whom a text says to seal: `age1…` itself, a file with it, or an identity on this machine.
 pub(crate) fn recipient(home: &Home, text: &str) -> Result<X25519Recipient, CommandError> {
     let not_one = |text: &str| {
-        CommandError::new(Kind::Malformed, format!("{text} is no recipient"))
+        CommandError::new(Kind::Malformed, format!("{text} is not a recipient"))
             .reason("bad-key")
-            .hint("`stack keygen` prints one, which begins with age1")
+            .hint("`stack keygen` prints one that begins with age1")
     };
     if text.starts_with("age1") {
         return text.parse().map_err(|_| not_one(text));
@@ -192,10 +195,10 @@ pub(crate) fn recipient(home: &Home, text: &str) -> Result<X25519Recipient, Comm
 }
 
 fn not_a_key(what: impl std::fmt::Display, error: stack_seal::key::KeyError) -> CommandError {
-    CommandError::new(Kind::Malformed, format!("{what} is no public key"))
+    CommandError::new(Kind::Malformed, format!("{what} is not a public key"))
         .reason("bad-key")
         .caused(error)
-        .hint("`stack keygen` prints keys, and writes them into files that end in .pub")
+        .hint("`stack keygen` prints public keys and writes them to .pub files")
 }
 
 /// Finds the public file that a text means: that of an identity on this machine, by its name or by the name of the file
@@ -214,13 +217,13 @@ fn only(home: &Home) -> Result<KeyFile, CommandError> {
     let mut files = all(home)?;
     match (files.pop(), files.is_empty()) {
         (Some(only), true) => Ok(only),
-        (None, _) => Err(CommandError::new(Kind::Closed, "there is no identity on this machine")
+        (None, _) => Err(CommandError::new(Kind::Closed, "no identity on this machine")
             .reason("no-identity")
-            .hint("make one with `stack keygen --identity NAME`")),
+            .hint("create one with `stack keygen --identity NAME`")),
         (Some(last), false) => {
             let names: Vec<String> = files.iter().chain([&last]).map(KeyFile::name).collect();
             let message = format!("there are several identities: {}", names.join(", "));
-            Err(CommandError::new(Kind::Usage, message).hint("say which one with --identity NAME"))
+            Err(CommandError::new(Kind::Usage, message).hint("choose one with --identity NAME"))
         }
     }
 }
@@ -236,7 +239,7 @@ fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
 }
 
 fn cannot_open(path: &Path, error: KeyFileError) -> CommandError {
-    let message = format!("the key file {} does not open", path.display());
+    let message = format!("the key file {} cannot be opened", path.display());
     let (kind, code) = match &error {
         KeyFileError::Sealed(OpenError::WrongPassphrase) => (Kind::Closed, "wrong-passphrase"),
         KeyFileError::NeedsPassphrase => (Kind::Closed, "no-identity"),

@@ -24,13 +24,13 @@ fn read(reader: impl Read, name: &str) -> Result<String, CommandError> {
     let mut bytes = Vec::new();
     reader.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| CommandError::reading(name, error))?;
     if bytes.len() as u64 > BYTES_MAX {
-        return Err(CommandError::new(Kind::Limit, format!("{name} has more than {BYTES_MAX} bytes"))
+        return Err(CommandError::new(Kind::Limit, format!("{name} is larger than {BYTES_MAX} bytes"))
             .hint("split it"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         CommandError::new(Kind::Malformed, format!("{name} is not UTF-8 at byte {at}"))
-            .hint("convert it, for example with iconv")
+            .hint("convert it to UTF-8, for example with iconv")
     })
 }
 

@@ -9,7 +9,7 @@ pub(crate) fn load_hint(kind: LoadErrorKind) -> (Kind, &'static str) {
     match kind {
         LoadErrorKind::Damaged => (
             Kind::Malformed,
-            "the file is damaged or incomplete: fetch it again with `stack pull --update`, or from where it came from",
+            "the file is damaged or incomplete: download it again with `stack pull --update`, or from its original source",
         ),
         LoadErrorKind::NotFound => (
             Kind::Missing,
@@ -46,7 +46,7 @@ pub(crate) fn load_hint(kind: LoadErrorKind) -> (Kind, &'static str) {
         LoadErrorKind::Template => {
             (Kind::Malformed, "give another chat template with --template FILE, or none with --raw")
         }
-        LoadErrorKind::Device => (Kind::Machine, "`stack doctor` says what the machine has"),
+        LoadErrorKind::Device => (Kind::Machine, "`stack doctor` describes the machine"),
     }
 }
 

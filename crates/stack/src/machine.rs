@@ -37,7 +37,7 @@ pub(crate) fn now() -> UnixTime {
 pub(crate) fn random() -> Result<impl FnMut(&mut [u8]), CommandError> {
     let mut probe = [0; 32];
     getrandom::fill(&mut probe).map_err(|error| {
-        CommandError::new(Kind::Machine, "the system gives no random numbers").reason("io").caused(error)
+        CommandError::new(Kind::Machine, "the system provides no random numbers").reason("io").caused(error)
     })?;
     Ok(|bytes: &mut [u8]| {
         getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them");

@@ -22,7 +22,7 @@ pub(crate) struct CommonArguments {
     /// Print data and errors as JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say nothing but data and errors
+    /// Print only data and errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }
@@ -64,13 +64,13 @@ impl OneModel {
 /// Where and with how much a model is computed.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Compute {
-    /// Compute with this many threads instead of one per core
+    /// Compute threads [default: one per core]
     #[arg(short, long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
-    /// Compute on cpu, cuda or metal, or through candle to compare
+    /// Device: cpu, cuda or metal, or candle for comparison
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceKind::Cpu)]
     device: DeviceKind,
-    /// Hold keys and values as `f16`, or as `q8_0` in little more than half the memory
+    /// KV cache type: f16, or q8_0 for little more than half the memory
     #[arg(long, value_name = "TYPE", default_value_t = CacheType::F16)]
     kv_cache: CacheType,
 }
@@ -90,7 +90,7 @@ impl Compute {
     pub(crate) fn placement(&self) -> Result<Placement, CommandError> {
         let (device, cache) = (self.device()?, self.kv_cache);
         if !cache.is_held_by(device) {
-            let message = format!("{device} cannot hold keys and values as {cache}");
+            let message = format!("{device} does not support a {cache} KV cache");
             return Err(CommandError::new(Kind::Usage, message).hint("leave out `--kv-cache` or `--device`"));
         }
         Ok(Placement { device, level: level()?, threads: threads::count(), cache, prefetch: prefetch()? })
@@ -103,7 +103,7 @@ pub(crate) fn level() -> Result<Level, CommandError> {
     Level::named(&name).map_err(|error| {
         CommandError::new(Kind::Usage, format!("{LEVEL_VARIABLE}={name} cannot be used"))
             .caused(error)
-            .hint(format!("unset {LEVEL_VARIABLE} to use the best one"))
+            .hint(format!("unset {LEVEL_VARIABLE} to use the best instruction set"))
     })
 }
 
@@ -128,11 +128,11 @@ const PREFETCH_VARIABLE: &str = "STACK_PREFETCH";
 pub(crate) struct EngineArguments {
     #[command(flatten)]
     pub(crate) compute: Compute,
-    /// Let a conversation hold this many tokens instead of what the model was trained for
+    /// Context length in tokens [default: the model's]
     #[arg(short, long, value_name = "TOKENS", aliases = ["ctx-size", "num-ctx", "max-model-len"])]
     #[arg(value_parser = value_parser!(u32).range(1..))]
     ctx: Option<u32>,
-    /// Use the chat template in this file instead of the model's own
+    /// Chat template file to use instead of the model's own
     #[arg(long, value_name = "FILE", alias = "chat-template-file", value_hint = ValueHint::FilePath)]
     template: Option<PathBuf>,
 }
@@ -152,27 +152,27 @@ impl EngineArguments {
 /// How tokens are chosen.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct SamplingArguments {
-    /// Generate at most this many tokens; -1 = as many as the context holds
+    /// Maximum number of tokens to generate; -1 = as many as the context holds
     #[arg(short = 'n', long, value_name = "TOKENS", aliases = ["n-predict", "predict", "num-predict"])]
     #[arg(value_parser = tokens_max, allow_negative_numbers = true)]
     max_tokens: Option<TokensMax>,
-    /// Vary the answer more (above 1) or less; 0 always takes the most probable token
+    /// Temperature; 0 always picks the most probable token
     #[arg(long, visible_alias = "temp", value_name = "T", value_parser = temperature)]
     #[arg(allow_negative_numbers = true)]
     temperature: Option<f32>,
-    /// Choose among the K most probable tokens; 0 = all
+    /// Sample from the K most probable tokens; 0 = all
     #[arg(long, value_name = "K")]
     top_k: Option<u32>,
-    /// Choose among the most probable tokens that make up this probability
+    /// Sample from the most probable tokens that add up to this probability
     #[arg(long, value_name = "P", value_parser = probability)]
     top_p: Option<f32>,
-    /// Choose among tokens at least this probable relative to the best
+    /// Drop tokens less probable than this fraction of the best one
     #[arg(long, value_name = "P", value_parser = probability)]
     min_p: Option<f32>,
     /// Choose among tokens whose surprise is nearest to the expected one, up to this probability; 1 = off
     #[arg(long, value_name = "P", alias = "typical", value_parser = probability)]
     typical_p: Option<f32>,
-    /// Make recent tokens less probable; 1 = off
+    /// Penalize recent tokens; 1 = off
     #[arg(long, value_name = "X", value_parser = repeat_penalty)]
     repeat_penalty: Option<f32>,
     /// Look back at this many tokens for the penalties; 0 = none
@@ -184,7 +184,7 @@ pub(crate) struct SamplingArguments {
     /// Make a token less probable each time that it occurred
     #[arg(long, value_name = "X", value_parser = penalty, allow_negative_numbers = true)]
     frequency_penalty: Option<f32>,
-    /// Fix the draw: same seed, same prompt, same answer; -1 = draw anew for each answer
+    /// Seed: the same seed and prompt give the same answer; -1 = draw anew for each answer
     #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true)]
     seed: Option<Seed>,
 }

@@ -42,14 +42,14 @@ impl PassphraseArguments {
             text
         } else {
             let first = ask(&format!("New passphrase for {what}: "))?;
-            if ask("The same again: ")? != first {
-                return Err(CommandError::new(Kind::Usage, "the two passphrases differ"));
+            if ask("Repeat passphrase: ")? != first {
+                return Err(CommandError::new(Kind::Usage, "the passphrases do not match"));
             }
             first
         };
         if text.is_empty() {
             return Err(CommandError::new(Kind::Usage, "the passphrase is empty")
-                .hint("--no-passphrase leaves the file open to whoever can read it"));
+                .hint("--no-passphrase stores the key without one"));
         }
         Ok(Passphrase::new(text))
     }
@@ -70,8 +70,8 @@ impl PassphraseArguments {
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, CommandError> {
     if !io::stdin().is_terminal() {
-        return Err(CommandError::new(Kind::Usage, "there is no terminal to ask for the passphrase on")
-            .hint("put it into an environment variable and name that with --password-env"));
+        return Err(CommandError::new(Kind::Usage, "no terminal to ask for the passphrase")
+            .hint("put it into an environment variable and pass its name with --password-env"));
     }
     rpassword::prompt_password(prompt)
         .map(Zeroizing::new)

@@ -67,34 +67,40 @@ impl Gate {
         let listed = self.is_listed(origin);
         let refuse = |code, message: String| Err(Denied { code, message });
         if self.offline {
-            return refuse("offline", "offline: nothing is asked of the network".to_owned());
+            return refuse("offline", "offline: network access is disabled".to_owned());
         }
         let loopback = is_loopback_host(&origin.host);
         let authority = origin.authority();
         if self.tier == Tier::Sovereign && !loopback {
-            return refuse("tier-forbids", format!("the tier sovereign forbids to ask {authority}"));
+            return refuse(
+                "tier-forbids",
+                format!("the tier sovereign does not allow contacting {authority}"),
+            );
         }
         if !listed && (loopback || self.tier < Tier::Standard) {
             return refuse(
                 "host-not-listed",
-                format!("{authority} is not listed, so {} may not ask it", self.tier.name()),
+                format!(
+                    "the tier {} does not allow contacting {authority}, which is not listed",
+                    self.tier.name()
+                ),
             );
         }
         if let Hop::Realm { of } = hop
             && !listed
             && !(origin.scheme == Scheme::Https && origin.host == *of)
         {
-            let message = format!("{of} wants credentials to be shown to {authority}, which is not listed");
+            let message = format!("{of} asks to send credentials to {authority}, which is not listed");
             return refuse("host-not-listed", message);
         }
         if origin.scheme == Scheme::Http && !loopback {
-            return refuse("tier-forbids", format!("{authority} would be asked in clear, without https"));
+            return refuse("tier-forbids", format!("{authority} would be contacted over plain http"));
         }
         if let Some(address) = address::literal(&origin.host)
             && !listed
             && !is_public(address)
         {
-            return refuse("host-not-listed", format!("{authority} is no public address, and not listed"));
+            return refuse("host-not-listed", format!("{authority} is not a public address and not listed"));
         }
         if let Some(proxy) = self.proxy_for(origin)
             && self.tier == Tier::Private
@@ -118,7 +124,9 @@ impl Gate {
             None => Ok(()),
             Some(address) => Err(Denied {
                 code: "host-not-listed",
-                message: format!("{host} leads to {address}, which is no public address, and is not listed"),
+                message: format!(
+                    "{host} resolves to {address}, which is not a public address, and is not listed"
+                ),
             }),
         }
     }

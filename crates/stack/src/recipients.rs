@@ -25,7 +25,7 @@ pub(crate) fn find(home: &Home, texts: &[String]) -> Result<Vec<X25519Recipient>
         }
         if unique.len() > RECIPIENTS_MAX {
             let message = format!("there are more than {RECIPIENTS_MAX} recipients");
-            return Err(CommandError::new(Kind::Limit, message).hint("seal it for one key that they share"));
+            return Err(CommandError::new(Kind::Limit, message).hint("seal it for one shared key"));
         }
     }
     Ok(unique)
@@ -42,11 +42,11 @@ fn in_file(path: &Path) -> Result<Vec<X25519Recipient>, CommandError> {
     lines
         .map(|(number, line)| {
             line.parse().map_err(|error| {
-                let message = format!("{}, line {}: no recipient", path.display(), number + 1);
+                let message = format!("{}, line {}: not a recipient", path.display(), number + 1);
                 CommandError::new(Kind::Malformed, message)
                     .reason("bad-key")
                     .caused(error)
-                    .hint("`stack keygen` prints one, which begins with age1")
+                    .hint("`stack keygen` prints one that begins with age1")
             })
         })
         .collect()

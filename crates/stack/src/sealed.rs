@@ -54,11 +54,11 @@ pub(crate) fn finish(new: NewFile, path: &Path) -> Result<(), CommandError> {
 /// The error for a place that is taken.
 pub(crate) fn exists(path: &Path) -> CommandError {
     let message = if path == Path::new("-") {
-        "the standard output takes no such bytes".to_owned()
+        "sealed bytes cannot be written to a terminal or stdout".to_owned()
     } else {
-        format!("{} is there already", path.display())
+        format!("{} already exists", path.display())
     };
-    CommandError::new(Kind::Usage, message).reason("exists").hint("name a new file with -o")
+    CommandError::new(Kind::Usage, message).reason("exists").hint("choose a new file with -o")
 }
 
 /// The error for a file that cannot be written.
@@ -66,7 +66,7 @@ pub(crate) fn cannot_write(path: &Path, error: io::Error) -> CommandError {
     CommandError::new(kind_of(&error), format!("{} cannot be written", path.display()))
         .reason(code_of(&error))
         .caused(error)
-        .hint("look at the space that is free, and at who may write there")
+        .hint("check the permissions and the free disk space")
 }
 
 /// The error for a file that cannot be sealed. Which of the two files failed is in the system's words.
@@ -77,36 +77,36 @@ pub(crate) fn cannot_seal(plain: &Path, sealed: &Path, error: io::Error) -> Comm
     )
     .reason(code_of(&error))
     .caused(error)
-    .hint("look at the disk, and at the space that is free")
+    .hint("check the disk and its free space")
 }
 
 /// The error for a sealed file that does not open, or only to a point. `what` names the file or the model.
 pub(crate) fn cannot_open(what: &str, error: OpenError) -> CommandError {
     let (kind, code, hint) = match &error {
         OpenError::NoIdentity => {
-            (Kind::Closed, "no-identity", "name an identity that it was sealed for with --identity ID")
+            (Kind::Closed, "no-identity", "choose an identity it was sealed for with --identity ID")
         }
         OpenError::WrongPassphrase => {
-            (Kind::Closed, "wrong-passphrase", "type it again, or name another variable with --password-env")
+            (Kind::Closed, "wrong-passphrase", "try again, or pass another variable with --password-env")
         }
         OpenError::Header(HeaderError::TooCostly { .. }) => {
-            (Kind::Closed, "kdf-too-costly", "seal it again with a passphrase of the usual cost")
+            (Kind::Closed, "kdf-too-costly", "seal it again with the default passphrase cost")
         }
         OpenError::Header(_) => {
-            (Kind::Malformed, "bad-age-header", "it is no age file, or not all of one; get it again")
+            (Kind::Malformed, "bad-age-header", "it is not a complete age file; get it again")
         }
-        OpenError::TooLong(_) => (Kind::Limit, "length-mismatch", "cut it into shards before it is sealed"),
+        OpenError::TooLong(_) => (Kind::Limit, "length-mismatch", "split it into shards before sealing"),
         OpenError::Io(source) | OpenError::Payload(PayloadError::Io { source, .. }) => {
-            (Kind::Machine, code_of(source), "look at the disk, and at who may read it")
+            (Kind::Machine, code_of(source), "check the disk and the permissions")
         }
         OpenError::Target(source) => {
-            (Kind::Machine, code_of(source), "look at the space that is free, and at who may write there")
+            (Kind::Machine, code_of(source), "check the permissions and the free disk space")
         }
         OpenError::HeaderMac | OpenError::Payload(_) => {
-            (Kind::Differs, "bad-tag", "it was changed or cut after it was sealed; get it again")
+            (Kind::Differs, "bad-tag", "it was modified or truncated after sealing; get it again")
         }
     };
-    CommandError::new(kind, format!("{what} does not open")).reason(code).caused(error).hint(hint)
+    CommandError::new(kind, format!("{what} cannot be opened")).reason(code).caused(error).hint(hint)
 }
 
 /// The error for a sealed file that opens, and holds something else than was sealed here.

@@ -28,7 +28,7 @@ impl StoreArguments {
         self.home.home()
     }
 
-    /// Opens the store, and makes it where there is none yet.
+    /// Opens the store, and makes it if there is none yet.
     pub(crate) fn open(&self) -> Result<Store, CommandError> {
         let home = self.home.home()?;
         home.make(home.root()?)?;
@@ -51,16 +51,14 @@ impl From<PackageError> for CommandError {
         let (code, message) = (error.code(), error.to_string());
         let new = |kind, hint: &str| Self::new(kind, message).reason(code).hint(hint);
         match error {
-            PackageError::Bad { .. } => {
-                new(Kind::Malformed, "make it again with `stack export`, or copy it again")
-            }
+            PackageError::Bad { .. } => new(Kind::Malformed, "export it again, or copy it again"),
             PackageError::Io { source, .. } if code == "no-such-file" => {
-                new(Kind::Missing, "look at its name, and at who may read it").caused(source)
+                new(Kind::Missing, "check the path and the permissions").caused(source)
             }
             PackageError::Io { source, .. } => {
                 new(Kind::Machine, "look at the disk, and at who may read and write there").caused(source)
             }
-            PackageError::NoVolume { .. } => new(Kind::Missing, "all volumes must lie in one folder"),
+            PackageError::NoVolume { .. } => new(Kind::Missing, "put all volumes into one folder"),
             PackageError::Usage(_) => new(Kind::Usage, "leave out --as"),
             PackageError::Store(error) => error.into(),
         }
@@ -73,14 +71,14 @@ impl From<AdoptError> for CommandError {
         let new = |kind, hint: &str| Self::new(kind, message).reason(code).hint(hint);
         match error {
             AdoptError::Io { source, .. } if code == "no-such-file" => {
-                new(Kind::Missing, "`stack adopt --list` shows what is there").caused(source)
+                new(Kind::Missing, "`stack adopt --list` shows what can be adopted").caused(source)
             }
             AdoptError::Io { source, .. } => {
                 new(Kind::Machine, "look at who may read the file").caused(source)
             }
             AdoptError::NotGguf(_) => new(Kind::Malformed, "only GGUF files can be adopted"),
             AdoptError::NoClone(_) => {
-                new(Kind::Machine, "leave out --clone to use the file where it lies, or --copy it")
+                new(Kind::Machine, "without --clone the file is used in place; --copy copies it")
             }
             AdoptError::Store(error) => error.into(),
         }
@@ -91,6 +89,6 @@ impl From<BadName> for CommandError {
     fn from(error: BadName) -> Self {
         Self::new(Kind::Usage, error.to_string())
             .reason("bad-name")
-            .hint("names look like owner/model:tag; `stack list` shows those of the store")
+            .hint("names look like owner/model:tag; `stack list` shows the stored ones")
     }
 }

@@ -21,10 +21,10 @@ pub(crate) use show::Show;
 /// Options of both commands.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct TransferArguments {
-    /// Print one JSON object, and events as JSON lines on stderr
+    /// Print one JSON object, and progress events as JSON lines on stderr
     #[arg(long)]
     pub(crate) json: bool,
-    /// Say nothing but the result
+    /// Print only the result
     #[arg(short, long)]
     quiet: bool,
     #[command(flatten)]
@@ -86,7 +86,7 @@ pub(crate) fn registry(
     // Docker's registry is not at the host by which everyone calls it.
     let host = if host == "docker.io" { "registry-1.docker.io" } else { host };
     let base = Url::parse(&format!("{scheme}://{host}")).map_err(|error| {
-        CommandError::new(Kind::Usage, "the registry has no proper host").reason("bad-name").caused(error)
+        CommandError::new(Kind::Usage, "the registry has no valid host").reason("bad-name").caused(error)
     })?;
     Ok(Remote::new(base, repository, scope, credentials, cancel.clone()))
 }
@@ -94,26 +94,24 @@ pub(crate) fn registry(
 /// Turns a failed transfer into the command's error: exit code, reason and hint.
 pub(crate) fn failed(error: TransferError) -> CommandError {
     let (kind, hint) = match error.reason {
-        Reason::Upstream404 => {
-            (Kind::Missing, Some("look at the spelling; a gated repository wants HF_TOKEN"))
-        }
-        Reason::NoSuchFile => (Kind::Missing, Some("--file GLOB names files of the repository")),
-        Reason::AmbiguousQuant => (Kind::Usage, Some("name one: hf://owner/repo:QUANT, or by digest")),
+        Reason::Upstream404 => (Kind::Missing, Some("check the spelling; a gated repository needs HF_TOKEN")),
+        Reason::NoSuchFile => (Kind::Missing, Some("--file GLOB selects files of the repository")),
+        Reason::AmbiguousQuant => (Kind::Usage, Some("choose one with hf://owner/repo:QUANT, or by digest")),
         Reason::BadName => (Kind::Usage, None),
-        Reason::BadAnswer => (Kind::Malformed, Some("the other side may not be what its address says")),
+        Reason::BadAnswer => (Kind::Malformed, Some("the server may not be a model hub or registry")),
         Reason::DigestMismatch | Reason::LengthMismatch => {
-            (Kind::Differs, Some("nothing of it was kept; ask whoever offers it what they offer"))
+            (Kind::Differs, Some("nothing was kept; ask the publisher about the mismatch"))
         }
         Reason::SignerChanged => {
-            (Kind::Untrusted, Some("if you know why, remove the name first: `stack rm NAME`"))
+            (Kind::Untrusted, Some("if the change is expected, remove the old model first: `stack rm NAME`"))
         }
         Reason::Refused("offline") => {
-            (Kind::Refused, Some("leave --offline, STACK_OFFLINE and HF_HUB_OFFLINE away"))
+            (Kind::Refused, Some("unset --offline, STACK_OFFLINE and HF_HUB_OFFLINE"))
         }
         Reason::Refused("host-not-listed") => (
             Kind::Refused,
             Some(
-                "list it with --allow-host HOST, or under [privacy] hosts in config.toml; a hub's storage hosts count, too",
+                "allow it with --allow-host HOST, or under [privacy] hosts in config.toml; a hub's storage hosts must be listed too",
             ),
         ),
         Reason::Refused(_) => {
@@ -121,11 +119,11 @@ pub(crate) fn failed(error: TransferError) -> CommandError {
         }
         Reason::WeightsTier => (Kind::Refused, Some("`stack encrypt` seals weights")),
         Reason::Unreachable | Reason::Stalled | Reason::Upstream5xx => {
-            (Kind::Network, Some("what came is kept: the same command goes on from there"))
+            (Kind::Network, Some("run the same command again to resume the download"))
         }
-        Reason::UpstreamRefuses => (Kind::Network, Some("the registry may want you to log in")),
+        Reason::UpstreamRefuses => (Kind::Network, Some("the registry may require a login")),
         Reason::Store(code) => of_store(code),
-        Reason::Machine => (Kind::Machine, Some("look at the disk and at who may read it")),
+        Reason::Machine => (Kind::Machine, Some("check the disk and the permissions")),
         Reason::Interrupted => (Kind::Interrupted, None),
     };
     let code = error.reason.code();
@@ -142,11 +140,11 @@ pub(crate) fn failed(error: TransferError) -> CommandError {
 
 fn of_store(code: &str) -> (Kind, Option<&'static str>) {
     match code {
-        "disk-full" => (Kind::Machine, Some("free some space, or use another home with --home DIR")),
-        "not-in-store" | "no-such-file" => (Kind::Missing, Some("`stack list` shows what is there")),
-        "locked-by" | "in-use" => (Kind::Busy, Some("wait for the other process, and try again")),
-        "bad-document" => (Kind::Malformed, Some("`stack verify --all` looks at the whole store")),
-        _ => (Kind::Machine, Some("look at who may write there, and at the space that is free")),
+        "disk-full" => (Kind::Machine, Some("free some disk space, or use another home with --home DIR")),
+        "not-in-store" | "no-such-file" => (Kind::Missing, Some("`stack list` shows the stored models")),
+        "locked-by" | "in-use" => (Kind::Busy, Some("wait for the other process and try again")),
+        "bad-document" => (Kind::Malformed, Some("`stack verify --all` checks the whole store")),
+        _ => (Kind::Machine, Some("check the permissions and the free disk space")),
     }
 }
 

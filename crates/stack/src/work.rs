@@ -125,7 +125,7 @@ pub(crate) fn end_on_interrupt(json: bool, kept: &'static str) -> Result<(), Com
 }
 
 fn deaf(error: io::Error) -> CommandError {
-    CommandError::new(Kind::Machine, "Ctrl-C cannot be listened to").reason("io").caused(error)
+    CommandError::new(Kind::Machine, "the Ctrl-C handler cannot be installed").reason("io").caused(error)
 }
 
 /// Waits for Ctrl-C on a thread of its own, which ends with the program.

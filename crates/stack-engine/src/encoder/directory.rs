@@ -46,12 +46,12 @@ impl BertDirectory {
                 |problem: String| LoadError::new(format!("tensor {}", source.escape_debug()), problem);
             let name = match target(source) {
                 Target::Ignored => continue,
-                Target::Unknown => return Err(wrong("has no place in a BERT encoder".to_owned())),
+                Target::Unknown => return Err(wrong("is not part of a BERT encoder".to_owned())),
                 Target::Named(name) => name,
             };
             let info = describe(&dir, source, &name).map_err(wrong)?;
             if places.insert(name.clone(), (tensors.len(), source.to_owned())).is_some() {
-                return Err(wrong(format!("is {name}, which the model has twice")));
+                return Err(wrong(format!("is {name}, which is duplicated")));
             }
             tensors.push(info);
         }
@@ -237,7 +237,7 @@ fn target(name: &str) -> Target {
 
 fn describe(dir: &SafeTensorsDir, source: &str, name: &str) -> Result<TensorInfo, String> {
     let ty = dir.dtype(source).ok_or("is not in the directory")?;
-    let ty = ty.map_err(|ty| format!("is stored as {ty}, which this program does not know"))?;
+    let ty = ty.map_err(|ty| format!("has the unsupported type {ty}"))?;
     let shape = dir.shape(source).unwrap_or_default().to_vec();
     let elements = shape.iter().try_fold(1u64, |product, &n| product.checked_mul(n as u64));
     let bytes = elements.and_then(|elements| ty.bytes_for(elements)).ok_or("has a shape that overflows")?;

@@ -376,7 +376,7 @@ mod tests {
         };
         for (name, value, problem) in [
             ("num_attention_heads", json!(0), "attention.head_count: is zero"),
-            ("num_attention_heads", json!(5), "5 heads do not divide 12 dimensions"),
+            ("num_attention_heads", json!(5), "12 dimensions are not divisible by 5 heads"),
             ("num_attention_heads", json!(-1), "config.json: does not describe"),
             ("hidden_size", json!(u64::MAX), "config.json: does not describe"),
             (
@@ -443,7 +443,7 @@ mod tests {
             values: vec![0.0],
         });
         let error = Written::directory(&tiny).load().unwrap_err();
-        assert_eq!(error.to_string(), "tensor classifier.weight: has no place in a BERT encoder");
+        assert_eq!(error.to_string(), "tensor classifier.weight: is not part of a BERT encoder");
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub(super) fn optional_json<T: DeserializeOwned>(files: &Files, name: &str) -> R
     }
     serde_json::from_slice(&files.read(name)?)
         .map(Some)
-        .map_err(|error| wrong(files, name, format!("cannot be understood: {error}")))
+        .map_err(|error| wrong(files, name, format!("cannot be parsed: {error}")))
 }
 
 fn wrong(files: &Files, name: &str, problem: impl Into<String>) -> LoadError {
@@ -170,11 +170,11 @@ mod tests {
         for (modules, pooling, limits, subject, problem) in [
             (dense.as_str(), mean, "{}", "modules.json", "models.Dense"),
             (elsewhere.as_str(), mean, "{}", "modules.json", "not beside it"),
-            ("{}", mean, "{}", "modules.json", "cannot be understood"),
+            ("{}", mean, "{}", "modules.json", "cannot be parsed"),
             (MODULES, both, "{}", "1_Pooling/config.json", "max_tokens"),
             (MODULES, "{}", "{}", "1_Pooling/config.json", "[]"),
             (MODULES, mean, r#"{"max_seq_length": 0}"#, "sentence_bert_config.json", "is zero"),
-            (MODULES, mean, r#"{"max_seq_length": -1}"#, "sentence_bert_config.json", "cannot be understood"),
+            (MODULES, mean, r#"{"max_seq_length": -1}"#, "sentence_bert_config.json", "cannot be parsed"),
         ] {
             let error = read(modules, pooling, limits).unwrap_err();
             assert!(error.subject.ends_with(subject), "{error}");

@@ -69,7 +69,7 @@ impl EncoderSpec {
         };
         let (width, heads) = (required("embedding_length")?, required("attention.head_count")?);
         if !width.is_multiple_of(heads) {
-            let problem = format!("{heads} heads do not divide {width} dimensions");
+            let problem = format!("{width} dimensions are not divisible by {heads} heads");
             return Err(wrong("bert.attention.head_count", problem));
         }
         let causal = "bert.attention.causal";
@@ -209,7 +209,7 @@ mod tests {
         let zero = || Some(Value::Unsigned(0));
         for (key, value, problem) in [
             ("bert.attention.head_count", zero(), "is zero"),
-            ("bert.attention.head_count", Some(Value::Unsigned(5)), "5 heads do not divide 12"),
+            ("bert.attention.head_count", Some(Value::Unsigned(5)), "not divisible by 5 heads"),
             ("bert.embedding_length", None, "is missing"),
             ("bert.embedding_length", Some(Value::Unsigned(u64::MAX)), "expected a non-negative integer"),
             ("bert.block_count", zero(), "is zero"),

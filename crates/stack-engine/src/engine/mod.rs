@@ -149,7 +149,7 @@ impl ChatModel for Engine {
             return Err(ChatError::invalid("max_tokens", "max_tokens must be at least 1"));
         }
         let place = Place::take(&self.accepted, self.queue_max).ok_or_else(|| {
-            let message = format!("{} requests are waiting or running, which is the most", self.queue_max);
+            let message = format!("{} requests are waiting or running; the queue is full", self.queue_max);
             ChatError::new(ErrorKind::Busy { retry_after: RETRY_AFTER }, message)
         })?;
         let (events, receiver) = channel::channel(place, choices);

@@ -233,7 +233,7 @@ impl Worker {
         match self.executor.forward(&chunks, Output::Logits) {
             Ok(rows) => self.hand_out(shares, places, &rows),
             Err(error) => {
-                tracing::error!(error = %error, "a step failed; its requests are given up");
+                tracing::error!(error = %error, "a step failed; its requests were aborted");
                 for share in shares {
                     let message = format!("the model could not be computed: {error}");
                     self.fail(places[share.lane].task, ChatError::new(ErrorKind::Internal, message));

@@ -49,7 +49,7 @@ impl FromStr for CacheType {
         match name {
             "f16" => Ok(Self::F16),
             "q8_0" => Ok(Self::Q8_0),
-            other => Err(format!("{other:?} is no type of cache; known are f16 and q8_0")),
+            other => Err(format!("{other:?} is not a KV cache type; use f16 or q8_0")),
         }
     }
 }

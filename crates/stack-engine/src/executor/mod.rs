@@ -176,7 +176,7 @@ impl fmt::Display for ExecutorError {
                 write!(f, "token {token} is not in the vocabulary of {vocabulary}")
             }
             Self::ContextFull { tokens, context } => {
-                write!(f, "{tokens} tokens do not fit the context of {context}")
+                write!(f, "{tokens} tokens exceed the context length of {context}")
             }
             Self::Device(_) => f.write_str("the computation failed"),
         }

@@ -57,8 +57,8 @@ impl Placement {
         progress: Progress<'_>,
     ) -> Result<Box<dyn Executor>, LoadError> {
         if !self.cache.is_held_by(self.device) {
-            let problem = format!("{} cannot hold it as {}; the device cpu can", self.device, self.cache);
-            return Err(LoadError::new("cache of keys and values", problem).of_kind(LoadErrorKind::Device));
+            let problem = format!("{} does not support {}; use the device cpu", self.device, self.cache);
+            return Err(LoadError::new("KV cache", problem).of_kind(LoadErrorKind::Device));
         }
         let boxed: Result<Box<dyn Executor>, LoadError> = match self.device {
             DeviceKind::Cpu => {

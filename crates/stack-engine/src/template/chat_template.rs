@@ -106,7 +106,10 @@ impl ChatTemplate {
     ///
     /// The interpreter recurses into nested statements, expressions and values, whose depth is bounded but may need
     /// more stack than callers have. Should the interpreter panic, this is where it ends.
-    pub(super) fn interpret<'a>(&self, input: impl Fn() -> Input<'a> + Sync) -> Result<String, TemplateError> {
+    pub(super) fn interpret<'a>(
+        &self,
+        input: impl Fn() -> Input<'a> + Sync,
+    ) -> Result<String, TemplateError> {
         let failed = |message: &str| TemplateError::Failed { message: message.to_owned(), line: None };
         thread::scope(|scope| {
             thread::Builder::new()

@@ -35,7 +35,7 @@ pub fn path_models(path: &Path) -> io::Result<Vec<Found>> {
         });
     }
     if found.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "no GGUF file is there"));
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no GGUF file found"));
     }
     Ok(found)
 }

@@ -257,9 +257,9 @@ impl fmt::Display for AdoptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { path, .. } => write!(f, "{} cannot be adopted", path.display()),
-            Self::NotGguf(path) => write!(f, "{} is no GGUF file", path.display()),
+            Self::NotGguf(path) => write!(f, "{} is not a GGUF file", path.display()),
             Self::NoClone(path) => {
-                write!(f, "the disk cannot share the bytes of {} with the store", path.display())
+                write!(f, "the file system cannot share the bytes of {} with the store", path.display())
             }
             Self::Store(error) => error.fmt(f),
         }

@@ -35,9 +35,9 @@ impl fmt::Display for DownloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::GaveUp { reason, .. } => write!(f, "{reason}"),
-            Self::Renewal(error) => write!(f, "the address could not be found again: {error}"),
+            Self::Renewal(error) => write!(f, "the download URL could not be renewed: {error}"),
             Self::Store(error) => write!(f, "{error}"),
-            Self::Cancelled => f.write_str("it was interrupted"),
+            Self::Cancelled => f.write_str("interrupted"),
         }
     }
 }

@@ -68,7 +68,7 @@ impl FetchError {
             None if error.kind() == io::ErrorKind::TimedOut => Trouble::Stalled,
             None => Trouble::Broken,
         };
-        Self::new(trouble, host, "the reply broke off").caused(error)
+        Self::new(trouble, host, "the response ended early").caused(error)
     }
 
     /// Adds what lies behind it.

@@ -25,7 +25,7 @@ pub fn follow(fetch: &dyn Fetch, request: Request) -> Result<(Url, Response), Fe
         let location = response
             .headers
             .get("location")
-            .ok_or_else(|| nowhere(format!("status {} leads nowhere", response.status)))?;
+            .ok_or_else(|| nowhere(format!("status {} without a usable location", response.status)))?;
         let next = request.url.join(location).map_err(|error| nowhere(error.to_string()))?;
         if next.origin() != request.url.origin() {
             request.authorization = None;
@@ -36,7 +36,7 @@ pub fn follow(fetch: &dyn Fetch, request: Request) -> Result<(Url, Response), Fe
     Err(FetchError::new(
         Trouble::Nonsense,
         request.url.origin().authority(),
-        format!("leads elsewhere more than {HOPS_MAX} times"),
+        format!("more than {HOPS_MAX} redirects"),
     ))
 }
 
@@ -51,7 +51,11 @@ pub fn read_body(url: &Url, response: Response, max: u64) -> Result<Vec<u8>, Fet
     let read = response.body.take(max.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|error| FetchError::reading(&host, error))?;
     if bytes.len() as u64 > max {
-        return Err(FetchError::new(Trouble::Nonsense, host, format!("the reply has more than {max} bytes")));
+        return Err(FetchError::new(
+            Trouble::Nonsense,
+            host,
+            format!("the response is longer than {max} bytes"),
+        ));
     }
     Ok(bytes)
 }
@@ -111,7 +115,7 @@ mod tests {
     #[test]
     fn endless_and_broken_redirects_end() {
         let error = follow(&Script::new(&[]), request()).unwrap_err();
-        assert!(error.to_string().contains("more than 10 times"), "{error}");
+        assert!(error.to_string().contains("more than 10 redirects"), "{error}");
         for location in ["", "ftp://x/", "https://a:b@c/"] {
             let script = Script::new(&[(302, location)]);
             let outcome = follow(&script, request());

@@ -215,8 +215,8 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 impl fmt::Display for ChoiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("the repository holds no such model"),
-            Self::Several(names) => write!(f, "the repository holds several models: {}", names.join(", ")),
+            Self::Nothing => f.write_str("the repository has no matching model"),
+            Self::Several(names) => write!(f, "the repository has several models: {}", names.join(", ")),
         }
     }
 }

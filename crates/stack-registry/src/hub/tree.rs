@@ -56,18 +56,18 @@ struct Lfs {
 /// When it is not JSON of that form, a path is unsafe, or a size or id impossible.
 pub fn parse_tree(bytes: &[u8]) -> Result<Vec<TreeFile>, TreeError> {
     let rows: Vec<Row> = serde_json::from_slice(bytes)
-        .map_err(|error| TreeError(format!("the list of files makes no sense: {error}")))?;
+        .map_err(|error| TreeError(format!("the file list cannot be parsed: {error}")))?;
     rows.into_iter().filter(|row| row.kind == "file").map(Row::read).collect()
 }
 
 impl Row {
     fn read(self) -> Result<TreeFile, TreeError> {
-        let fail = |problem: &str| TreeError(format!("{:?} in the list of files {problem}", self.path));
-        let path = FilePath::parse(&self.path).map_err(|_| fail("is no safe path"))?;
+        let fail = |problem: &str| TreeError(format!("{:?} in the file list {problem}", self.path));
+        let path = FilePath::parse(&self.path).map_err(|_| fail("is not a safe path"))?;
         let (size, content) = match &self.lfs {
             Some(lfs) => {
                 let digest: Digest =
-                    format!("sha256:{}", lfs.oid).parse().map_err(|_| fail("has no proper SHA-256"))?;
+                    format!("sha256:{}", lfs.oid).parse().map_err(|_| fail("has no valid SHA-256"))?;
                 debug_assert_eq!(digest.algorithm, Algorithm::Sha256);
                 (lfs.size, Content::Sha256(digest))
             }

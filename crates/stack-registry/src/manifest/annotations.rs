@@ -57,7 +57,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut annotations = BTreeMap::new();
         while let Some((key, value)) = map.next_entry::<String, String>()? {
             if annotations.contains_key(&key) {
-                return Err(A::Error::custom(format!("the annotation {key:?} stands twice")));
+                return Err(A::Error::custom(format!("duplicate annotation {key:?}")));
             }
             annotations.insert(key, value);
         }

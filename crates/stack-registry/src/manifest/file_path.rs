@@ -52,7 +52,7 @@ impl fmt::Display for FilePath {
 
 impl fmt::Display for BadFilePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no path of a file in a model", self.0)
+        write!(f, "{:?} is not a valid file path in a model", self.0)
     }
 }
 

@@ -50,7 +50,7 @@ impl Name {
             && looks_like_host(first)
         {
             if !is_host(first) {
-                return fail("begins with a host that is none");
+                return fail("begins with an invalid host");
             }
             segments.next();
         }

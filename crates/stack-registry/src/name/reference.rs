@@ -71,7 +71,7 @@ impl Reference {
             return Ok(Self::Url(text.to_owned()));
         }
         if text.contains("://") {
-            return Err(BadName::new(text, "has a scheme that is none of hf, oci, https and file"));
+            return Err(BadName::new(text, "has a scheme other than hf, oci, https and file"));
         }
         if is_path(text) {
             return Ok(Self::Path(PathBuf::from(text)));
@@ -134,10 +134,10 @@ fn checked_hub(
     choice: Option<HubChoice>,
 ) -> Result<Reference, BadName> {
     if !is_hub_name(owner) || !is_hub_name(repository) {
-        return Err(BadName::new(text, "has an owner or a repository that the hub cannot have"));
+        return Err(BadName::new(text, "has an owner or repository that is not valid on the hub"));
     }
     if revision.is_some_and(|revision| !is_relative(revision)) {
-        return Err(BadName::new(text, "has a revision that is none"));
+        return Err(BadName::new(text, "has an invalid revision"));
     }
     let chosen = match &choice {
         Some(HubChoice::Quantization(name)) => is_hub_name(name),
@@ -145,7 +145,7 @@ fn checked_hub(
         None => true,
     };
     if !chosen {
-        return Err(BadName::new(text, "has a quantization or a file that is none"));
+        return Err(BadName::new(text, "has an invalid quantization or file"));
     }
     Ok(Reference::Hub {
         owner: owner.to_owned(),
@@ -167,7 +167,7 @@ fn oci(text: &str, rest: &str) -> Result<Reference, BadName> {
         (None, None) => (rest, "latest"),
     };
     if !is_host(host) {
-        return fail("has a host that is none");
+        return fail("has an invalid host");
     }
     if repository.len() > 255 || !repository.split('/').all(is_segment) {
         return fail("has a repository that OCI does not allow");

@@ -134,7 +134,7 @@ fn location(remote: &Remote, url: &Url, response: &Response) -> Result<Url, OciE
     if !location.is_empty() && next.origin() == remote.base.origin() {
         Ok(next)
     } else {
-        Err(OciError::Malformed(format!("{remote} wants the upload to go on at {:?}", next.without_query())))
+        Err(OciError::Malformed(format!("{remote} redirects the upload to {:?}", next.without_query())))
     }
 }
 

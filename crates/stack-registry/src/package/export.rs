@@ -87,7 +87,9 @@ impl Export {
     /// When no file can be that long.
     pub fn bytes(&self) -> Result<u64, PackageError> {
         let list = self.list.to_bytes().len() as u64;
-        self.list.package_bytes(list).ok_or_else(|| PackageError::bad("it would be longer than any file"))
+        self.list
+            .package_bytes(list)
+            .ok_or_else(|| PackageError::bad("it would exceed the maximum file size"))
     }
 
     /// Writes the package. Every blob is checked while it is read.

@@ -74,9 +74,9 @@ impl<'a> Import<'a> {
         let list = PackageList::parse(&bytes)?;
         let whole = list.package_bytes(size);
         if whole != Some(source.length()) {
-            let whole = whole.map_or("more than any file has".to_owned(), |whole| whole.to_string());
+            let whole = whole.map_or("more than the maximum".to_owned(), |whole| whole.to_string());
             return Err(PackageError::bad(format!(
-                "it has {} bytes, and its list says {whole}",
+                "it has {} bytes, but its list says {whole}",
                 source.length()
             )));
         }
@@ -172,12 +172,12 @@ impl<'a> Import<'a> {
     fn names(&self, options: &ImportOptions) -> Result<Vec<(Name, Descriptor)>, PackageError> {
         let mut names: Vec<_> = self.index.named().map(|(name, entry)| (name, entry.clone())).collect();
         if names.is_empty() {
-            return Err(PackageError::bad("it names no model"));
+            return Err(PackageError::bad("it contains no model"));
         }
         if let Some(name) = &options.name {
             let [(first, _)] = &mut names[..] else {
                 let what =
-                    format!("the package has {} models, and only one can have the name {name}", names.len());
+                    format!("the package has {} models, but only one can be named {name}", names.len());
                 return Err(PackageError::Usage(what));
             };
             *first = name.clone();
@@ -331,7 +331,7 @@ fn check_zeros(source: &dyn Source, at: u64, count: u64, after: &str) -> Result<
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(());
     }
-    Err(PackageError::bad(format!("{after}: bytes that are not zero fill the space behind it")))
+    Err(PackageError::bad(format!("the padding after {after} is not zero")))
 }
 
 const BUFFER_BYTES: usize = 1 << 20;

@@ -87,7 +87,7 @@ impl PackageList {
         for (position, line) in document.members.iter().enumerate() {
             let member = line.member(position).ok_or_else(|| {
                 let path: String = line.path.chars().take(80).collect();
-                bad(format!("has a member {path:?} that no package has at this place"))
+                bad(format!("has an unexpected member {path:?}"))
             })?;
             if member.content == Content::Blob && !known.insert(member.sha256) {
                 return Err(bad(format!("has {} twice", line.path)));

@@ -78,7 +78,7 @@ impl PackageError {
 impl fmt::Display for PackageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bad { what } => write!(f, "the package is refused: {what}"),
+            Self::Bad { what } => write!(f, "the package is invalid: {what}"),
             Self::Io { attempt, .. } => write!(f, "{attempt} failed"),
             Self::NoVolume { path } => write!(f, "the volume {} is missing", path.display()),
             Self::Usage(what) => f.write_str(what),

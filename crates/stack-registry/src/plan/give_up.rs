@@ -63,7 +63,7 @@ impl fmt::Display for Failure {
                 Trouble::Broken => "the connection broke",
                 Trouble::Stalled => "nothing came for too long",
                 Trouble::Nonsense => "the reply made no sense",
-                Trouble::Interrupted => "it was interrupted",
+                Trouble::Interrupted => "interrupted",
                 Trouble::Machine => "this machine could not go on",
             }),
         }

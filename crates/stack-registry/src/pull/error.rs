@@ -85,7 +85,7 @@ impl TransferError {
             DownloadError::Store(error) => error.into(),
             DownloadError::Renewal(error)
             | DownloadError::GaveUp { last: Some(error), reason: GiveUp::Trouble(_) } => error.into(),
-            DownloadError::Cancelled => Self::new(Reason::Interrupted, "it was interrupted"),
+            DownloadError::Cancelled => Self::new(Reason::Interrupted, "interrupted"),
             DownloadError::GaveUp { reason, last } => {
                 let kind = match &reason {
                     GiveUp::Status(401 | 403 | 404 | 410) => Reason::Upstream404,

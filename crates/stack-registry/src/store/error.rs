@@ -114,7 +114,7 @@ impl fmt::Display for StoreError {
             Self::Vanished { path } => write!(f, "the adopted file {} is gone", path.display()),
             Self::Malformed { what, .. } => write!(f, "{what} is malformed"),
             Self::Differs { what, expected, found } => {
-                write!(f, "{what} is not what was promised: it has {found}, not {expected}")
+                write!(f, "{what} does not match its digest: it has {found}, not {expected}")
             }
             Self::Length { what, expected, found } => {
                 write!(f, "{what} has {found} bytes, not the {expected} that were promised")

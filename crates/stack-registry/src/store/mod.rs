@@ -74,7 +74,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the store beneath `home` for those who only read; where there is none yet, the answer is `None`.
+    /// Opens the store beneath `home` for those who only read; `None` if there is no store yet.
     ///
     /// # Errors
     ///

@@ -69,7 +69,7 @@ impl fmt::Display for ArmorError {
             Self::Line => write!(f, "a line of the armor does not have {COLUMNS} characters"),
             Self::Character => f.write_str("a line of the armor is not base64"),
             Self::End => write!(f, "the armor does not end with {END}"),
-            Self::Trailing => f.write_str("something follows the armor"),
+            Self::Trailing => f.write_str("data after the end of the armor"),
         }
     }
 }

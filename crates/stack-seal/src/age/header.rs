@@ -161,16 +161,16 @@ impl fmt::Display for HeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version => f.write_str("this is not an age file of version 1"),
-            Self::Truncated => f.write_str("the header ends too early"),
-            Self::Line => f.write_str("a line of the header breaks its grammar"),
-            Self::Mac => f.write_str("the last line of the header breaks its grammar"),
+            Self::Truncated => f.write_str("the header is truncated"),
+            Self::Line => f.write_str("a header line is malformed"),
+            Self::Mac => f.write_str("the last header line is malformed"),
             Self::TooLarge => {
                 write!(f, "the header has more than {HEADER_MAX} bytes or {STANZAS_MAX} stanzas")
             }
-            Self::Stanza { kind } => write!(f, "a stanza of the kind {kind} is malformed"),
-            Self::NotAlone { kind } => write!(f, "a stanza of the kind {kind} is not alone in its header"),
+            Self::Stanza { kind } => write!(f, "a {kind} stanza is malformed"),
+            Self::NotAlone { kind } => write!(f, "a {kind} stanza must be the only one in a header"),
             Self::TooCostly { kind } => {
-                write!(f, "a stanza of the kind {kind} asks for too much memory or time")
+                write!(f, "a {kind} stanza requires too much memory or time")
             }
         }
     }

@@ -255,9 +255,9 @@ impl fmt::Display for OpenError {
             Self::Io(_) => f.write_str("the sealed file cannot be read"),
             Self::Target(_) => f.write_str("the plain file cannot be written"),
             Self::Header(error) => error.fmt(f),
-            Self::NoIdentity => f.write_str("the file is sealed for others: no identity at hand opens it"),
+            Self::NoIdentity => f.write_str("no available identity can open the file"),
             Self::WrongPassphrase => f.write_str("the passphrase is wrong"),
-            Self::HeaderMac => f.write_str("the header was changed after it was written"),
+            Self::HeaderMac => f.write_str("the header was modified"),
             Self::Payload(error) => error.fmt(f),
             Self::TooLong(error) => error.fmt(f),
         }

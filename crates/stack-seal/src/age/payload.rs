@@ -172,7 +172,7 @@ impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("the payload is missing"),
-            Self::ShortLastChunk => f.write_str("the last chunk is too short: the file was cut"),
+            Self::ShortLastChunk => f.write_str("the last chunk is too short: the file is truncated"),
             Self::Chunk { index, bytes } => {
                 write!(f, "chunk {index} (bytes {}..{}) has a wrong tag", bytes.start, bytes.end)
             }

@@ -47,7 +47,7 @@ impl<W: Write> SealingWriter<W> {
     pub fn finish(mut self) -> io::Result<W> {
         let left = self.layout.plain_len() - self.sealed * CHUNK as u64;
         if left != self.chunk.len() as u64 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "fewer bytes came than were announced"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "received fewer bytes than announced"));
         }
         self.seal_chunk()?;
         Ok(self.out)
@@ -67,7 +67,7 @@ impl<W: Write> Write for SealingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let known = self.sealed * CHUNK as u64 + self.chunk.len() as u64;
         if bytes.len() as u64 > self.layout.plain_len() - known {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "more bytes came than were announced"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "received more bytes than announced"));
         }
         // The last chunk waits for `finish`, be it full or not.
         if self.chunk.len() == CHUNK && !bytes.is_empty() {

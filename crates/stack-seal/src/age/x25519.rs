@@ -139,9 +139,9 @@ pub enum KeyTextError {
 impl fmt::Display for KeyTextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Identity => "an identity is written AGE-SECRET-KEY-1…, with a checksum at its end",
-            Self::Recipient => "a recipient is written age1…, with a checksum at its end",
-            Self::Weak => "what is sealed for this recipient could be opened by everybody",
+            Self::Identity => "an identity has the form AGE-SECRET-KEY-1…, ending in a checksum",
+            Self::Recipient => "a recipient has the form age1…, ending in a checksum",
+            Self::Weak => "this recipient's key is weak: anyone could open the file",
         })
     }
 }

@@ -32,7 +32,7 @@ impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed(what) => write!(f, "it is not a signature bundle: {what}"),
-            Self::Duplicate => f.write_str("a field of the signature bundle stands twice"),
+            Self::Duplicate => f.write_str("the signature bundle has a duplicate field"),
             Self::Method(method) => {
                 write!(f, "the bundle is signed by the method `{method}`; only `key` is supported")
             }
@@ -64,7 +64,7 @@ impl From<StatementError> for Unsigned {
 impl fmt::Display for Unsigned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoKey => f.write_str("none of the known keys is the one that the signature hints at"),
+            Self::NoKey => f.write_str("the signature is by an unknown key"),
             Self::BadSignature(key) => write!(f, "the signature was not made by {key} over this statement"),
             Self::NotASigner(key) => write!(f, "the statement does not name {key} among its signers"),
             Self::Payload(error) => error.fmt(f),

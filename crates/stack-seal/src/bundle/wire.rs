@@ -99,7 +99,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, BundleError> {
         return Err(malformed("its payload is not an in-toto statement"));
     }
     if signature.keyid.is_some_and(|id| !id.is_empty()) {
-        return Err(malformed("its signature names a key id, which is nobody's"));
+        return Err(malformed("its signature has a key id, which is not supported"));
     }
     let decode = |base64: &str| STANDARD.decode(base64).map_err(|_| malformed("its base64 is not strict"));
     Ok(Bundle { hint, payload: decode(&payload)?, signature: decode(&signature.sig)? })

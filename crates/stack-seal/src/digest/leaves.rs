@@ -64,10 +64,14 @@ impl fmt::Display for LeafListError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.spans {
             1 => {
-                write!(f, "a content of one span has no leaf list, and here are {} bytes of one", self.bytes)
+                write!(
+                    f,
+                    "content of a single span has no leaf list, but {} bytes of one were given",
+                    self.bytes
+                )
             }
             spans => {
-                write!(f, "a leaf list for {spans} spans has 32 bytes for each, not {} in all", self.bytes)
+                write!(f, "a leaf list for {spans} spans needs 32 bytes each, not {} in all", self.bytes)
             }
         }
     }

@@ -133,8 +133,8 @@ pub enum DigestError {
 impl fmt::Display for DigestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Form => "a digest is written ALGORITHM:HEX",
-            Self::Algorithm => "the digest's algorithm is not one that serves here",
+            Self::Form => "a digest has the form ALGORITHM:HEX",
+            Self::Algorithm => "unsupported digest algorithm",
             Self::Hex => "a digest has 64 lower-case hex digits",
         })
     }

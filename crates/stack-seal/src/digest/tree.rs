@@ -107,7 +107,7 @@ pub struct TooLong {
 
 impl fmt::Display for TooLong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes are more than the {LENGTH_MAX} that one file may have", self.length)
+        write!(f, "{} bytes exceed the maximum file size of {LENGTH_MAX}", self.length)
     }
 }
 

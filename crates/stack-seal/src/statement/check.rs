@@ -19,10 +19,10 @@ pub(super) fn statement(statement: &Statement) -> Result<(), StatementError> {
 
 fn files(files: &[SignedFile], claimed: bool) -> Result<(), StatementError> {
     if files.is_empty() {
-        return Err(StatementError::malformed("it lists no file"));
+        return Err(StatementError::malformed("it lists no files"));
     }
     if !files.is_sorted_by(|a, b| a.name < b.name) {
-        return Err(StatementError::malformed("its files are not in order, or one stands twice"));
+        return Err(StatementError::malformed("its files are not sorted, or one is duplicated"));
     }
     // Before 1.1, OMS named the only file of a model `.`.
     let nameless = files.len() == 1 && files[0].name == "." && !claimed;
@@ -55,7 +55,7 @@ fn claim(claim: &Claim, statement: &Statement) -> Result<(), StatementError> {
     let fail = |what: &str| Err(StatementError::malformed(what));
     text("the claim's name", &claim.name, CLAIM_NAME_MAX)?;
     if claim.name.is_empty() || claim.name.contains(char::is_whitespace) {
-        return fail("the claim names no model");
+        return fail("the claim has no model name");
     }
     if claim.serial > SERIAL_MAX {
         return fail("the serial is above 2^53 - 1");
@@ -67,7 +67,7 @@ fn claim(claim: &Claim, statement: &Statement) -> Result<(), StatementError> {
         return fail("a claim has between one and sixteen signers");
     }
     if claim.signers.iter().collect::<BTreeSet<_>>().len() < claim.signers.len() {
-        return fail("a signer stands twice");
+        return fail("a signer is listed twice");
     }
     if claim.quorum == 0 || claim.quorum as usize > claim.signers.len() {
         return fail("the quorum is zero or above the number of signers");

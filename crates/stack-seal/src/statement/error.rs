@@ -43,7 +43,7 @@ impl StatementError {
 impl From<Fault> for StatementError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Duplicate => Self::new(StatementFault::Duplicate, "a field stands twice"),
+            Fault::Duplicate => Self::new(StatementFault::Duplicate, "a field is duplicated"),
             Fault::TooDeep => Self::malformed("its values are nested too deeply"),
             Fault::Syntax => Self::malformed("it is not JSON, or not only JSON"),
         }
@@ -52,7 +52,7 @@ impl From<Fault> for StatementError {
 
 impl fmt::Display for StatementError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the statement does not count: {}", self.what)
+        write!(f, "the statement is invalid: {}", self.what)
     }
 }
 

@@ -78,15 +78,15 @@ impl fmt::Display for Breach {
             Self::Io { bytes, .. } => write!(f, "bytes {}..{} cannot be read", bytes.start, bytes.end),
             Self::Unusable(_) => f.write_str("the file cannot be used"),
             Self::TooLong(too_long) => too_long.fmt(f),
-            Self::Length { expected, found } => write!(f, "{expected} bytes were expected, here are {found}"),
+            Self::Length { expected, found } => write!(f, "expected {expected} bytes, found {found}"),
             Self::Beyond { bytes, length } => {
-                write!(f, "bytes {}..{} were asked for, here are {length}", bytes.start, bytes.end)
+                write!(f, "bytes {}..{} were requested of only {length}", bytes.start, bytes.end)
             }
             Self::Leaves { expected: Some(expected), found } => {
-                write!(f, "the leaf list is one of {found}, not of {expected}")
+                write!(f, "the leaf list belongs to {found}, not {expected}")
             }
             Self::Leaves { expected: None, .. } => {
-                f.write_str("a leaf list says nothing without an expected root")
+                f.write_str("a leaf list is useless without an expected root")
             }
             Self::Span { index, bytes } => {
                 write!(f, "span {index} (bytes {}..{}) differs", bytes.start, bytes.end)
@@ -95,8 +95,8 @@ impl fmt::Display for Breach {
                 write!(f, "span {index} (bytes {}..{}) changed while it was read", bytes.start, bytes.end)
             }
             Self::Payload(error) => error.fmt(f),
-            Self::Unanchored => f.write_str("a sealed file is used only where its root is known"),
-            Self::Root { expected, found } => write!(f, "{expected} was expected, this is {found}"),
+            Self::Unanchored => f.write_str("a sealed file cannot be used without a known root"),
+            Self::Root { expected, found } => write!(f, "expected {expected}, found {found}"),
             Self::Modified => f.write_str("the file changed while it was read"),
         }
     }

@@ -37,7 +37,7 @@ impl ErrorObject {
 
     /// Makes the error for a defect, which tells clients nothing about it.
     pub fn internal() -> Self {
-        Self::new(500, "server_error", None, "The server failed to answer; its log says why.")
+        Self::new(500, "server_error", None, "Internal server error; see the server's log.")
     }
 
     /// Renders `{"error": {…}}`.

@@ -81,7 +81,7 @@ fn content(path: &str, value: Value, ignored: &mut Ignored) -> Result<String, Ch
                 })?;
             }
             Value::String(_) => {
-                let message = format!("`{path}[{index}]` is not a text; this model reads nothing else");
+                let message = format!("`{path}[{index}]` is not text; this model only takes text");
                 return Err(ChatError::unsupported(format!("{path}[{index}]"), message));
             }
             other => return Err(mismatch(kind_path, "a string", &other)),

@@ -91,11 +91,12 @@ fn stop(fields: &mut Fields) -> Result<Vec<String>, ChatError> {
     bounded("stop", texts.len(), STOPS_MAX)?;
     let text = |text| match text {
         Value::String(text) if text.is_empty() => {
-            Err(ChatError::invalid("stop", "`stop` holds an empty text"))
+            Err(ChatError::invalid("stop", "`stop` contains an empty string"))
         }
-        Value::String(text) if text.len() > STOP_BYTES_MAX => {
-            Err(ChatError::invalid("stop", format!("`stop` holds a text longer than {STOP_BYTES_MAX} bytes")))
-        }
+        Value::String(text) if text.len() > STOP_BYTES_MAX => Err(ChatError::invalid(
+            "stop",
+            format!("`stop` contains a string longer than {STOP_BYTES_MAX} bytes"),
+        )),
         Value::String(text) => Ok(text),
         other => Err(mismatch("stop".into(), "a string or an array of strings", &other)),
     };

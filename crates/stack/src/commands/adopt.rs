@@ -21,22 +21,22 @@ use crate::{machine, quantity, work};
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub(crate) struct Arguments {
-    /// Where to look: `hf`, `ollama`, `lmstudio`, or a file or folder; without it, in all three
+    /// Where to look: `hf`, `ollama`, `lmstudio`, a file or a folder [default: all three caches]
     #[arg(value_name = "hf|ollama|lmstudio|PATH")]
     source: Option<PathBuf>,
-    /// Only list what is there
+    /// List what was found and change nothing
     #[arg(long)]
     list: bool,
-    /// Share the bytes on disk, or fail
+    /// Share the bytes on disk (reflink), or fail
     #[arg(long, conflicts_with = "copy")]
     clone: bool,
-    /// Copy the files, so that what happens to them there matters no more
+    /// Copy the files into the store
     #[arg(long)]
     copy: bool,
-    /// Name the model so, where only one is found
+    /// Name for the model, if exactly one is found
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
-    /// Let names that mean something else mean these models
+    /// Move existing names to these models
     #[arg(long)]
     update: bool,
     #[command(flatten)]
@@ -72,14 +72,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let name = arguments.name.as_deref().map(Name::parse).transpose()?;
     let found = find(arguments.source.as_deref())?;
     if found.is_empty() {
-        return Err(CommandError::new(Kind::Missing, "no GGUF model is there to be adopted")
+        return Err(CommandError::new(Kind::Missing, "no GGUF model found to adopt")
             .reason("no-such-file")
-            .hint("name a file or a folder: `stack adopt PATH`"));
+            .hint("give a file or folder: `stack adopt PATH`"));
     }
     if name.is_some() && found.len() > 1 {
-        let message = format!("{} models are found, and only one can have the name", found.len());
+        let message = format!("{} models were found, and --as can name only one", found.len());
         return Err(CommandError::new(Kind::Usage, message)
-            .hint("name the file of one: `stack adopt PATH --as NAME`"));
+            .hint("give the file of one model: `stack adopt PATH --as NAME`"));
     }
     let mut report = Report { models: Vec::new() };
     if !arguments.list {
@@ -190,7 +190,7 @@ fn find(source: Option<&Path>) -> Result<Vec<Found>, CommandError> {
         }
         (Some(_), Some((name, Some(path)))) => look(name, path),
         (Some(_), Some((name, None))) => {
-            let message = format!("where {name} keeps its models is not known here");
+            let message = format!("the model folder of {name} is unknown on this system");
             Err(CommandError::new(Kind::Missing, message).reason("no-such-file").hint("set HOME"))
         }
         (Some(path), None) => path_models(path).map_err(|error| unreadable(path, error)),

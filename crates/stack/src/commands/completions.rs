@@ -9,7 +9,7 @@ use crate::output::Data;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which shell the script is for
+    /// Shell to print the script for
     shell: Shell,
 }
 

@@ -25,9 +25,9 @@ use crate::work::Work;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// A sealed file, or the name of a sealed model in the store
+    /// A sealed file, or the name of a sealed stored model
     target: OsString,
-    /// Write the plain file here; of a model in several files, the folder to make for them
+    /// Output file, or a new folder for a model with several files
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -64,8 +64,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         Target::File(path) => vec![arguments.decrypt_file(&home, &path)?],
         target @ Target::Stored(_) => arguments.decrypt_model(&home, &target)?,
         Target::Folder(path) => {
-            let message = format!("{} is a folder, and files are opened one by one", path.display());
-            return Err(CommandError::new(Kind::Usage, message).hint("name a file of it"));
+            let message = format!("{} is a folder; files are decrypted one at a time", path.display());
+            return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
         }
     };
     let mut data = Data::new();
@@ -101,7 +101,7 @@ impl Arguments {
         let files = target.sealed_files();
         if files.is_empty() {
             return Err(CommandError::new(Kind::Usage, format!("{name} is not sealed"))
-                .hint("`stack show` says where its files lie"));
+                .hint("`stack show` lists its files"));
         }
         if files.len() > 1 {
             make_folder(&self.output)?;
@@ -157,8 +157,8 @@ impl Arguments {
 impl PlainFile {
     fn describe(&self) -> String {
         match self.according_to.as_slice() {
-            [] => format!("{}, of which nobody who is known here says what it should be", self.root),
-            names => format!("{}, as it should be according to {}", self.root, names.join(" and ")),
+            [] => format!("{}; no trusted signature or manifest says what it should be", self.root),
+            names => format!("{}, as stated by {}", self.root, names.join(" and ")),
         }
     }
 }
@@ -180,10 +180,11 @@ fn compare(what: &str, found: &HashedFile, known: &[Known]) -> Result<(), Comman
     match known.iter().find(|known| known.root != found.root) {
         None => Ok(()),
         Some(Known { root, by }) => {
-            let message = format!("what {what} holds has the root {}, and {by} says {root}", found.root);
+            let message =
+                format!("the contents of {what} have the root {}, but {by} says {root}", found.root);
             Err(CommandError::new(Kind::Differs, message)
                 .reason("digest-mismatch")
-                .hint("whoever can open it could have made it; ask who sealed it"))
+                .hint("anyone who can open it could have made it; ask whoever sealed it"))
         }
     }
 }

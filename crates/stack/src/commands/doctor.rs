@@ -136,7 +136,7 @@ fn device(kind: DeviceKind) -> Device {
     let problem = if kind.supported() {
         kind.open().err().map(|error| error.to_string())
     } else {
-        Some("this program was built without it".to_owned())
+        Some("not included in this build".to_owned())
     };
     Device { name: kind.to_string(), built_in: kind.supported(), usable: problem.is_none(), problem }
 }
@@ -176,13 +176,10 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
     let cores = processor.physical_cores.map_or_else(unknown, |cores| cores.to_string());
     data.line(&format!("version    {} ({})", report.version, report.commit))?;
     data.line(&format!("processor  {}", processor.name.clone().unwrap_or_else(unknown)))?;
-    data.line(&format!(
-        "           {cores} cores, {} threads usable; has {features}",
-        processor.usable_threads
-    ))?;
+    data.line(&format!("           {cores} cores, {} usable threads; {features}", processor.usable_threads))?;
     let prefetch = processor.prefetch.map(|policy| format!(", {policy} prefetch")).unwrap_or_default();
     data.line(&format!("           kernels for {}{prefetch}", processor.isa))?;
-    data.line(&format!("threads    {} would compute", report.threads))?;
+    data.line(&format!("threads    {} by default", report.threads))?;
     let (total, available) = (bytes(memory.total_bytes), bytes(memory.available_bytes));
     data.line(&format!("memory     {total}, {available} of it available"))?;
     for device in &report.devices {

@@ -25,16 +25,16 @@ pub(crate) struct Arguments {
     /// The models
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Write the package here; the file must not exist
+    /// Output file; must not exist yet
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Cut the package into volumes of at most this many bytes, such as 4GB
+    /// Split the package into volumes of at most this size, such as 4GB
     #[arg(long, value_name = "SIZE", value_parser = amounts::bytes)]
     split: Option<u64>,
-    /// Leave out what the receiver has according to this file, which `stack list --inventory` wrote there
+    /// Leave out blobs listed in this file, written by `stack list --inventory` on the receiver
     #[arg(long = "for", value_name = "INVENTORY")]
     inventory: Option<PathBuf>,
-    /// Seal the package for this recipient: `age1…`, or an identity or file with one; may be repeated
+    /// Encrypt the package for this recipient: age1…, an identity or a .pub file; repeatable
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "split")]
     recipient: Vec<String>,
     #[command(flatten)]
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let left_out = match report.left_out.len() {
         0 => String::new(),
-        count => format!("; {count} left out, which the receiver has"),
+        count => format!("; {count} left out because the receiver has them"),
     };
     data.line(&format!("{} in {} blobs{left_out}", quantity::bytes(bytes), report.blobs))
 }
@@ -130,7 +130,7 @@ fn check_tier(store: &Store, name: &Name) -> Result<(), CommandError> {
     let sovereign = claims.iter().any(|claim| claim.tier == Tier::Sovereign);
     let manifest = store.manifest(&entry.manifest.digest)?;
     if sovereign && has_plain_weights(&manifest) {
-        let message = format!("{} has the tier sovereign, and its weights are not sealed", name.short());
+        let message = format!("{} has the tier sovereign, but its weights are not sealed", name.short());
         return Err(CommandError::new(Kind::Refused, message)
             .reason("weights-tier")
             .hint("seal it for the receiver first, with `stack encrypt`"));
@@ -151,7 +151,7 @@ fn inventory(path: &Path) -> Result<BTreeSet<Digest>, CommandError> {
             CommandError::new(Kind::Malformed, format!("{}, line {}: no digest", path.display(), number + 1))
                 .reason("bad-inventory")
                 .caused(error)
-                .hint("`stack list --inventory` on the other machine writes such a file")
+                .hint("create one with `stack list --inventory` on the other machine")
         })?;
         digests.insert(digest);
     }
@@ -163,7 +163,7 @@ fn cannot_write(error: PackageError, path: &Path) -> CommandError {
         PackageError::Io { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
             CommandError::new(Kind::Usage, format!("{} or one of its volumes exists", path.display()))
                 .reason("exists")
-                .hint("remove it, or choose another name")
+                .hint("remove it or choose another name")
         }
         _ => error.into(),
     }

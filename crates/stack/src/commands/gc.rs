@@ -13,13 +13,13 @@ use crate::{amounts, machine, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Only say what would be freed
+    /// Print what would be freed and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Keep blobs that are younger than this
+    /// Keep blobs younger than this
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = amounts::duration)]
     grace: Duration,
-    /// Keep interrupted downloads that are younger than this
+    /// Keep interrupted downloads younger than this
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = amounts::duration)]
     parts_older: Duration,
     #[command(flatten)]

@@ -19,19 +19,19 @@ use crate::{machine, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The packages; of one in volumes, any of them
+    /// Package files; for a split package, any volume
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Only say what would be copied
+    /// Print what would be copied and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Name the model so, for a package of one
+    /// Name for the model, if the package holds exactly one
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
-    /// Let names that mean something else here mean the new models
+    /// Move existing names to the new models
     #[arg(long)]
     update: bool,
-    /// Write what was imported into this file, for whoever sent it
+    /// Write a receipt of what was imported to this file
     #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
     receipt: Option<PathBuf>,
     #[command(flatten)]
@@ -59,8 +59,8 @@ struct Model {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let name = arguments.name.as_deref().map(Name::parse).transpose()?;
     if arguments.files.len() > 1 && (name.is_some() || arguments.receipt.is_some()) {
-        let message = "--as and --receipt are for one package, and several are given";
-        return Err(CommandError::new(Kind::Usage, message).hint("import them one by one"));
+        let message = "--as and --receipt work with one package, but several were given";
+        return Err(CommandError::new(Kind::Usage, message).hint("import them one at a time"));
     }
     let mut report = Report { dry_run: arguments.dry_run, ..Report::default() };
     for file in &arguments.files {
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let copied = if report.dry_run { "would copy" } else { "copied" };
     let (bytes, blobs) = (quantity::bytes(report.copied_bytes), report.copied.len());
-    data.line(&format!("{copied} {bytes} in {blobs} blobs; {} were there", report.present.len()))
+    data.line(&format!("{copied} {bytes} in {blobs} blobs; {} already present", report.present.len()))
 }
 
 /// Opens a package. What is sealed is opened chunk by chunk, as it is read.
@@ -104,8 +104,8 @@ fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandEr
         return Ok(Box::new(volumes));
     }
     let file = volumes.into_file().ok_or_else(|| {
-        CommandError::new(Kind::Usage, "a sealed package cannot be read in volumes")
-            .hint("put the volumes together with `cat` first")
+        CommandError::new(Kind::Usage, "a sealed package cannot be read as volumes")
+            .hint("join the volumes with `cat` first")
     })?;
     let (header, _) = Header::read(&file).map_err(|error| cannot_open(path, error))?;
     let attempt = |keys: &[Identity]| UnlockedFile::open(file.try_clone().map_err(OpenError::Io)?, keys);
@@ -117,8 +117,10 @@ fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandEr
 fn cannot_open(path: &Path, error: OpenError) -> CommandError {
     let (kind, code, hint) = match &error {
         OpenError::Io(_) => (Kind::Machine, "io", "look at who may read the file"),
-        OpenError::NoIdentity => (Kind::Closed, "no-identity", "name the one it is for with --identity"),
-        _ => (Kind::Malformed, "bad-package", "copy it again, or ask for it again"),
+        OpenError::NoIdentity => {
+            (Kind::Closed, "no-identity", "give the identity it was sealed for with --identity")
+        }
+        _ => (Kind::Malformed, "bad-package", "copy it again, or request a new one"),
     };
     CommandError::new(kind, format!("{} cannot be opened", path.display()))
         .reason(code)
@@ -168,6 +170,6 @@ fn write_receipt(path: &Path, receipt: &Receipt) -> Result<(), CommandError> {
         CommandError::new(Kind::Machine, format!("the receipt {} cannot be written", path.display()))
             .reason("io")
             .caused(error)
-            .hint("the models are imported; run the same command again for another receipt")
+            .hint("the models were imported; run the command again to write the receipt")
     })
 }

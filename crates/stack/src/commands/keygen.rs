@@ -18,18 +18,18 @@ use crate::private_file;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Call it this, for example alice@example.com
+    /// Name of the identity, for example alice@example.com
     #[arg(long, value_name = "NAME")]
     identity: String,
-    /// Sign with this kind of key; other tools know p256 and p384
+    /// Kind of signing key; p256 and p384 also work with other signing tools
     #[arg(long, value_name = "KIND", default_value = "ed25519", value_parser = kinds())]
     kind: KeyKind,
-    /// Write the files into this folder instead of `$STACK_HOME/keys`
+    /// Folder for the key files [default: $STACK_HOME/keys]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
-    /// Leave the key file open to whoever can read it
+    /// Do not protect the key file with a passphrase
     #[arg(long, conflicts_with = "password_env")]
     no_passphrase: bool,
     #[command(flatten)]
@@ -54,14 +54,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     };
     let paths = IdentityPaths::new(&folder, &arguments.identity)?;
     if paths.key.exists() {
-        let message = format!("there is an identity {} already", arguments.identity);
-        return Err(CommandError::new(Kind::Refused, message)
-            .hint("choose another name; what it signed and what was sealed for it needs the old key"));
+        let message = format!("an identity {} already exists", arguments.identity);
+        return Err(CommandError::new(Kind::Refused, message).hint(
+            "choose another name; the old key is needed for what it signed and what was sealed for it",
+        ));
     }
     let mut random = machine::random()?;
-    let identity =
-        IdentityFile::generate(&arguments.identity, machine::now(), arguments.kind, &mut random)
-            .map_err(|error| CommandError::new(Kind::Machine, "no keys could be made").caused(error))?;
+    let identity = IdentityFile::generate(&arguments.identity, machine::now(), arguments.kind, &mut random)
+        .map_err(|error| {
+        CommandError::new(Kind::Machine, "the keys cannot be generated").caused(error)
+    })?;
     let text = if arguments.no_passphrase {
         identity.to_plain()
     } else {
@@ -85,8 +87,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             public_file: paths.public,
         });
     }
-    arguments.common.talk(format!("keep secret: {}", paths.key.display()));
-    arguments.common.talk(format!("give to others: {}", paths.public.display()));
+    arguments.common.talk(format!("secret key: {} (keep it private)", paths.key.display()));
+    arguments.common.talk(format!("public key: {} (share it)", paths.public.display()));
     data.write(&public.to_string())
 }
 

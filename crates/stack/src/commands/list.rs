@@ -17,12 +17,12 @@ use crate::{machine, quantity};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// List only names with this text in them; `*` stands for anything
+    /// List only names that contain this text; `*` matches anything
     pattern: Option<String>,
-    /// Also say where each model came from, and list what refers to models
+    /// Also print origins, digests and signatures
     #[arg(long)]
     all: bool,
-    /// Print the digests of all blobs, one a line, for `stack export --for`
+    /// Print the digests of all blobs, for `stack export --for`
     #[arg(long, conflicts_with_all = ["all", "pattern"])]
     inventory: bool,
     #[command(flatten)]
@@ -143,7 +143,7 @@ fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError
             data.line(&harmless(&format!("  {problem}")))?;
         }
         if all {
-            let origin = model.origin.as_deref().unwrap_or("nowhere that is known");
+            let origin = model.origin.as_deref().unwrap_or("unknown source");
             data.line(&harmless(&format!("  {} from {origin}", model.digest)))?;
         }
     }

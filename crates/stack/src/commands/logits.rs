@@ -14,10 +14,10 @@ use crate::output::Data;
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: OneModel,
-    /// The tokens, as ids
+    /// Token ids
     #[arg(long, value_name = "ID,…", value_delimiter = ',', required = true)]
     tokens: Vec<u32>,
-    /// Compute the first N tokens in one batch and the rest one by one
+    /// Compute the first N tokens in one batch and the rest one at a time
     #[arg(long, value_name = "N")]
     split: Option<usize>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let spec = DecoderSpec::read(&*model.source)?;
     if arguments.tokens.len() > spec.context_trained {
         let (tokens, context) = (arguments.tokens.len(), spec.context_trained);
-        let message = format!("{tokens} tokens do not fit the context of {context}");
+        let message = format!("{tokens} tokens exceed the context length of {context}");
         return Err(CommandError::new(Kind::Limit, message).hint("give fewer tokens"));
     }
     let context = spec.context_trained;

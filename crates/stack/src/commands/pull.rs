@@ -30,28 +30,28 @@ pub(crate) struct Arguments {
         help = "hf://owner/repo[@rev][:quant|/file], oci://host/repo[:tag], or https://…"
     )]
     reference: Reference,
-    /// Give the model this name
+    /// Name for the model in the store
     #[arg(long = "as", value_name = "NAME", value_parser = Name::parse)]
     name: Option<Name>,
-    /// Take the files of the repository that match
+    /// Download only matching files of the repository
     #[arg(long, value_name = "GLOB")]
     file: Option<String>,
-    /// Take this branch, tag or commit of the repository
+    /// Branch, tag or commit of the repository
     #[arg(long, value_name = "R")]
     revision: Option<String>,
-    /// Take nothing but the file, or the manifest, that has this digest
+    /// Accept only the file or manifest with this digest
     #[arg(long, value_name = "D")]
     digest: Option<Digest>,
-    /// Open this many connections at most
+    /// Maximum number of connections
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=16))]
     jobs: Option<u8>,
-    /// Take no more bytes per second than this, such as 500KB or 10MiB
+    /// Maximum bytes per second, such as 500KB or 10MiB
     #[arg(long, value_name = "B/s", value_parser = amounts::bytes)]
     limit_rate: Option<u64>,
-    /// Let an existing name mean what upstream has now
+    /// Move an existing name to what upstream has now
     #[arg(long)]
     update: bool,
-    /// Say what would be fetched, and fetch nothing
+    /// Print what would be downloaded and download nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -132,7 +132,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     show.end();
     let pulled = pulled.map_err(|error| show.failed(error))?;
     if upstream.files.iter().any(|file| file.digests.is_empty() && file.git_blob.is_none()) {
-        arguments.transfer.say("nobody vouches for these bytes: what came is pinned");
+        arguments.transfer.say("this source provides no digest; the downloaded bytes are pinned");
     }
     print(arguments, &pulled, &upstream)
 }
@@ -150,8 +150,8 @@ fn refuse_meaningless(arguments: &Arguments) -> Result<(), CommandError> {
     } else {
         return Ok(());
     };
-    Err(CommandError::new(Kind::Usage, format!("{option} means nothing for this source"))
-        .hint("leave it out; it chooses within a repository"))
+    Err(CommandError::new(Kind::Usage, format!("{option} does not apply to this source"))
+        .hint("leave it out; it selects files within a repository"))
 }
 
 /// Asks the source what it has.
@@ -180,9 +180,9 @@ fn offer<'a>(
         Reference::Url(address) => from_address(transport, address, cancel),
         Reference::Path(path) => Err(TransferError::new(
             Reason::BadName,
-            format!("{} is on this machine already; `stack adopt` uses it where it lies", path.display()),
+            format!("{} is a local file; `stack adopt` registers it in place", path.display()),
         )),
-        Reference::Name(name) => Err(TransferError::new(Reason::BadName, format!("{name} names no source"))),
+        Reference::Name(name) => Err(TransferError::new(Reason::BadName, format!("{name} is not a source"))),
     }
 }
 
@@ -195,7 +195,7 @@ fn remote(arguments: &Arguments, cancel: &Cancel) -> Result<Option<Remote>, Comm
 fn hub() -> Result<Hub, TransferError> {
     let endpoint = environment("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
     let endpoint = Url::parse(&endpoint)
-        .map_err(|error| TransferError::new(Reason::BadName, "HF_ENDPOINT is no address").caused(error))?;
+        .map_err(|error| TransferError::new(Reason::BadName, "HF_ENDPOINT is not a URL").caused(error))?;
     Ok(Hub { endpoint, token: environment("HF_TOKEN").map(|token| Authorization::bearer(&token)) })
 }
 
@@ -213,11 +213,12 @@ fn promised<'a>(arguments: &Arguments, mut upstream: Upstream<'a>) -> Result<Ups
             only.promise(digest);
             Ok(upstream)
         }
-        _ => {
-            Err(CommandError::new(Kind::Differs, format!("{} offers nothing with {digest}", upstream.origin))
-                .reason("digest-mismatch")
-                .hint("`stack pull REF --dry-run` shows what it offers"))
-        }
+        _ => Err(CommandError::new(
+            Kind::Differs,
+            format!("{} has nothing with the digest {digest}", upstream.origin),
+        )
+        .reason("digest-mismatch")
+        .hint("`stack pull REF --dry-run` lists what it has")),
     }
 }
 
@@ -232,7 +233,7 @@ fn local_copy(
     let mut fitting = entries.into_iter().flatten().filter(|entry| is_copy(arguments, entry));
     match (fitting.next(), fitting.next()) {
         (Some(entry), None) => {
-            arguments.transfer.say(&format!("{error}; the local copy stays"));
+            arguments.transfer.say(&format!("{error}; keeping the local copy"));
             report(arguments, &entry, false)
         }
         _ => Err(transfer::failed(error)),
@@ -288,13 +289,15 @@ fn print(arguments: &Arguments, pulled: &Pulled, upstream: &Upstream<'_>) -> Res
     match pulled {
         Pulled::Named(entry) => report(arguments, entry, true),
         Pulled::Unchanged(entry) => {
-            arguments.transfer.say("it is there already");
+            arguments.transfer.say("already up to date");
             report(arguments, entry, false)
         }
         Pulled::Kept(entry) => {
             let now = upstream.commit.as_deref().unwrap_or("something else");
             let name = entry.name.short();
-            arguments.transfer.say(&format!("{name} stays as it is; upstream has {now}: --update takes it"));
+            arguments
+                .transfer
+                .say(&format!("{name} was not changed; upstream now has {now} (take it with --update)"));
             report(arguments, entry, false)
         }
     }

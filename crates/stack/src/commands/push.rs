@@ -20,10 +20,10 @@ pub(crate) struct Arguments {
     name: Name,
     #[arg(value_name = "REF", value_parser = Reference::parse, help = "oci://host/repo[:tag]")]
     reference: Reference,
-    /// Send weights only if they are sealed
+    /// Refuse weights that are not sealed
     #[arg(long)]
     sealed_only: bool,
-    /// Speak http, which only a registry on this machine may
+    /// Use http; only for a registry on this machine
     #[arg(long)]
     plain_http: bool,
     #[command(flatten)]
@@ -47,12 +47,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let transport = arguments.transfer.transport(&home)?;
     let Reference::Oci { host, repository, version } = &arguments.reference else {
         return Err(
-            CommandError::new(Kind::Usage, "models are pushed to oci://host/repo[:tag]").reason("bad-name")
+            CommandError::new(Kind::Usage, "the target must be oci://host/repo[:tag]").reason("bad-name")
         );
     };
     if version.contains(':') {
         return Err(
-            CommandError::new(Kind::Usage, "a model is pushed to a tag, not to a digest").reason("bad-name")
+            CommandError::new(Kind::Usage, "the target must be a tag, not a digest").reason("bad-name")
         );
     }
     let clear = if arguments.plain_http { Clear::Asked } else { Clear::Never };
@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         });
     }
     arguments.transfer.say(&format!(
-        "{} of {} files were new there, {}; {} signatures",
+        "pushed {} of {} files ({}) and {} signatures",
         sent.files,
         store.manifest(&entry.manifest.digest).map_or(0, |manifest| manifest.needs().count()),
         quantity::bytes(sent.bytes),

@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     /// The models
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Only say what would be removed
+    /// Print what would be removed and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

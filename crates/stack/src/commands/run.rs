@@ -36,13 +36,13 @@ pub(crate) struct Arguments {
     /// Answer this; without a MODEL, with the default model
     #[arg(short, long, value_name = "TEXT", allow_hyphen_values = true)]
     prompt: Option<String>,
-    /// Give the model these instructions first
+    /// System prompt
     #[arg(short, long, value_name = "TEXT", alias = "system-prompt", conflicts_with = "raw")]
     system: Option<String>,
     /// Continue the prompt as it is, without a chat template
     #[arg(long, conflicts_with = "template")]
     raw: bool,
-    /// End the answer before this text; may be given several times
+    /// Stop sequence; repeatable
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
     #[command(flatten)]
@@ -51,13 +51,13 @@ pub(crate) struct Arguments {
     pub(crate) engine: EngineArguments,
     #[command(flatten)]
     access: AccessArguments,
-    /// Print one JSON object with the answer, why it ended, tokens and times
+    /// Print one JSON object with the answer, finish reason, token counts and timings
     #[arg(long)]
     json: bool,
     /// Let the terminal break lines where it will, instead of between words
     #[arg(long)]
     nowordwrap: bool,
-    /// Say on stderr how long it took
+    /// Print timings to stderr
     #[arg(short, long)]
     verbose: bool,
 }

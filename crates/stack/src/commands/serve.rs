@@ -39,10 +39,10 @@ pub(crate) struct Arguments {
     /// Serve it under this name; of several models, one for each, in their order
     #[arg(short, long, value_name = "NAME", alias = "served-model-name", value_delimiter = ',')]
     alias: Vec<String>,
-    /// Listen on this address
+    /// Address to listen on
     #[arg(long, default_value = "127.0.0.1", value_parser = address)]
     host: IpAddr,
-    /// Listen on this port; 0 takes a free one
+    /// Port to listen on; 0 picks a free one
     #[arg(long, default_value_t = 8084)]
     port: u16,
     #[command(flatten)]
@@ -79,9 +79,9 @@ struct Loading {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if !arguments.host.is_loopback() {
         let message =
-            format!("to listen on {} would let everybody on the network use the models", arguments.host);
+            format!("listening on {} would let anyone on the network use the models", arguments.host);
         return Err(CommandError::new(Kind::Refused, message).hint(
-            "there are no keys yet to tell who may; listen on 127.0.0.1, behind a proxy that checks callers",
+            "there are no API keys yet; listen on 127.0.0.1, behind a proxy that authenticates clients",
         ));
     }
     let options = arguments.engine.options()?;
@@ -121,10 +121,8 @@ async fn listen(
 ) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
         let hint = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
-                "ports below 1024 need a privilege; choose another with --port"
-            }
-            _ => "choose another port with --port; 0 takes a free one",
+            io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose another with --port",
+            _ => "choose another port with --port; 0 picks a free one",
         };
         CommandError::new(Kind::Machine, format!("cannot listen on {address}")).caused(error).hint(hint)
     };
@@ -144,7 +142,7 @@ async fn listen(
     let shutdown = async {
         tokio::select! {
             Ok(error) = hopeless => problem = Some(error),
-            () = stop.next() => talk("stopping; what runs is finished first (a second signal stops at once)"),
+            () = stop.next() => talk("stopping after running requests finish (press Ctrl-C again to stop now)"),
         }
     };
     let second = async {

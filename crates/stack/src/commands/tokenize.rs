@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     /// The model: a name of the store, a GGUF file, a folder or an address, or `default`
     #[arg(value_hint = ValueHint::AnyPath)]
     model: ModelArgument,
-    /// The text; without it, stdin
+    /// The text [default: stdin]
     text: Option<String>,
     /// Add no BOS or EOS, and read control tokens as plain text
     #[arg(long)]

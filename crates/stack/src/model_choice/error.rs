@@ -23,7 +23,7 @@ impl From<Undecided> for CommandError {
                 )
             }
             Undecided::NotText => Self::new(Kind::Usage, "the prompt is not UTF-8")
-                .hint("convert it, for example with iconv, and give it through a pipe"),
+                .hint("convert it to UTF-8, for example with iconv, and give it through a pipe"),
         }
     }
 }
@@ -38,7 +38,7 @@ fn explained(why: NoModel, prompt: Option<&str>) -> CommandError {
     match why {
         NoModel::Empty => {
             let message = match prompt {
-                Some(_) => "the first argument is empty: it names no model, and the prompt is empty",
+                Some(_) => "the first argument is empty, so it names neither a model nor a prompt",
                 None => "the name of the model is empty",
             };
             CommandError::new(Kind::Usage, message).hint(

@@ -15,7 +15,7 @@ impl HostPattern {
     /// Parses a pattern.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (beneath, rest) = text.strip_prefix("*.").map_or((false, text), |rest| (true, rest));
-        let wrong = || format!("{text:?} is no host: give host, host:port or *.domain");
+        let wrong = || format!("{text:?} is not a host: use host, host:port or *.domain");
         if rest.contains(['/', '?', '#', '*']) {
             return Err(wrong());
         }

@@ -50,13 +50,13 @@ impl PrivacyArguments {
                 && asked > highest
             {
                 let message = format!(
-                    "{origin} asks for {}, but {set_by} allows {} at most",
+                    "{origin} requests {}, but {set_by} allows at most {}",
                     asked.name(),
                     highest.name()
                 );
                 return Err(CommandError::new(Kind::Refused, message)
                     .reason("tier-forbids")
-                    .hint("whoever runs this machine sets the ceiling"));
+                    .hint("the operator of this machine sets the ceiling"));
             }
             (tier, ceiling) = (asked, Some((asked, origin)));
         }

@@ -115,11 +115,11 @@ pub(crate) fn unsigned(what: &str, error: Unsigned) -> CommandError {
         Unsigned::Payload(error) => (Kind::Malformed, statement_code(error)),
     };
     let hint = match kind {
-        Kind::Missing => "name the key of the signer with --key KEY",
-        Kind::Differs => "get the signature again from the signer",
+        Kind::Missing => "give the signer's key with --key KEY",
+        Kind::Differs => "request the signature again from the signer",
         _ => "only signatures over files with SHA-256 digests are supported",
     };
-    let message = format!("{what} proves nothing");
+    let message = format!("{what} is not a usable signature");
     CommandError::new(kind, message).reason(code).caused(error).hint(hint)
 }
 

@@ -30,7 +30,7 @@ fn walk(
             .hint(hint))
     };
     if depth > DEPTH_MAX {
-        return refused("the folders lie too deeply in each other", "name a folder further down");
+        return refused("the folders are nested too deeply", "choose a subfolder");
     }
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -47,10 +47,10 @@ fn walk(
         } else if kind.is_file() {
             files.push(TargetFile { name, path: entry.path(), sealed: false });
         } else {
-            return refused(&format!("{part} is a link or a device"), "put the file itself there");
+            return refused(&format!("{part} is a link or a device"), "replace it with the file itself");
         }
         if files.len() > FILES_MAX {
-            return refused("it holds too many files", "name a folder further down");
+            return refused("it contains too many files", "choose a subfolder");
         }
     }
     Ok(())

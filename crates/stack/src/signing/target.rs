@@ -64,7 +64,7 @@ impl Target {
         let missing = |code: &'static str| {
             CommandError::new(Kind::Missing, format!("{text} is not there"))
                 .reason(code)
-                .hint("give a file, a folder, or a name that `stack list` shows")
+                .hint("give a file, a folder, or a name from `stack list`")
         };
         let Some(Ok(name)) = argument.to_str().map(Name::parse) else { return Err(missing("no-such-file")) };
         let store = home.existing_store()?.ok_or_else(|| missing("no-such-file"))?;

@@ -117,8 +117,11 @@ impl Show {
             // What is drawn before it has its place among the others stays there for ever.
             Manner::Bars(bars) => Some(bars.add(plain_bar())),
             Manner::Lines => {
-                let resumed =
-                    if have > 0 { format!(", {} of it there", quantity::bytes(have)) } else { String::new() };
+                let resumed = if have > 0 {
+                    format!(", {} already present", quantity::bytes(have))
+                } else {
+                    String::new()
+                };
                 self.say(&format!("{file}: {}{resumed}, {host}", quantity::bytes(total)));
                 None
             }
@@ -178,7 +181,7 @@ impl Show {
         let first =
             self.files().get_mut(file).is_some_and(|shown| !std::mem::replace(&mut shown.waiting, true));
         if first {
-            self.say(&format!("{file}: another process fetches it; waiting"));
+            self.say(&format!("{file}: waiting for another process that is downloading it"));
         }
         self.advance(file, total, have);
     }
@@ -203,7 +206,7 @@ impl Show {
                 json!({"event": "finished", "file": file, "total_bytes": total}).to_string(),
             );
         } else {
-            self.say(&format!("{file}: {}, checked", quantity::bytes(total)));
+            self.say(&format!("{file}: {}, verified", quantity::bytes(total)));
         }
     }
 

@@ -43,8 +43,11 @@ impl Read for Body {
                 Ok(Ok(None)) => return Ok(0),
                 Ok(Err(error)) => return Err(io::Error::other(of_reqwest(&self.host, error))),
                 Err(trouble) => {
-                    let message =
-                        if trouble == Trouble::Stalled { "nothing comes" } else { "it was interrupted" };
+                    let message = if trouble == Trouble::Stalled {
+                        "timed out waiting for data"
+                    } else {
+                        "interrupted"
+                    };
                     return Err(io::Error::other(FetchError::new(trouble, &self.host, message)));
                 }
             };

@@ -68,11 +68,11 @@ impl Engine {
         let response = match self.runtime.block_on(sending) {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(of_reqwest(&host, error)),
-            Err(trouble) => return Err(FetchError::new(trouble, host, "there is no answer")),
+            Err(trouble) => return Err(FetchError::new(trouble, host, "no response")),
         };
         let pairs = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
         let headers = Headers::new(pairs)
-            .ok_or_else(|| FetchError::new(Trouble::Nonsense, &host, "the headers have more than 64 KiB"))?;
+            .ok_or_else(|| FetchError::new(Trouble::Nonsense, &host, "the response headers exceed 64 KiB"))?;
         let status = response.status().as_u16();
         let body = Body::new(response, host, cancels, request.patience, Arc::clone(&self.runtime));
         Ok(Response { status, headers, body: Box::new(body) })
@@ -86,7 +86,7 @@ impl Engine {
         let mut builder = builder(&self.gate);
         builder = builder.proxy(reqwest::Proxy::custom(move |url| proxy(&gate, url)));
         let client = builder.build().map_err(|error| {
-            FetchError::new(Trouble::Machine, host, "no certificates can be checked here").caused(error)
+            FetchError::new(Trouble::Machine, host, "no root certificates found").caused(error)
         })?;
         Ok(self.tls.get_or_init(|| client))
     }
@@ -126,13 +126,13 @@ fn prepare(
     request: &Request,
 ) -> Result<reqwest::Request, FetchError> {
     let wrong = |message: &str| FetchError::new(Trouble::Nonsense, origin.authority(), message);
-    let url = reqwest::Url::parse(&request.url.to_string()).map_err(|_| wrong("the address is none"))?;
+    let url = reqwest::Url::parse(&request.url.to_string()).map_err(|_| wrong("the URL is invalid"))?;
     let same = url.scheme() == origin.scheme.to_string()
         && url.host_str() == Some(origin.host.as_str())
         && url.port_or_known_default() == Some(origin.port)
         && request.url.origin() == origin;
     if !same {
-        return Err(wrong("the address can be read in two ways"));
+        return Err(wrong("the URL is ambiguous"));
     }
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
@@ -156,7 +156,7 @@ fn prepare(
     if matches!(request.method, Method::Post | Method::Put | Method::Patch) {
         builder = builder.body(request.body.clone());
     }
-    builder.build().map_err(|error| wrong("the request cannot be made").caused(error))
+    builder.build().map_err(|error| wrong("the request is invalid").caused(error))
 }
 
 /// Waits for a future, for cancellation, or until patience ends.
@@ -189,11 +189,11 @@ pub(super) fn of_reqwest(host: &str, error: reqwest::Error) -> FetchError {
         cause = current.source();
     }
     let (trouble, message) = if error.is_connect() {
-        (Trouble::Unreachable, "no connection can be made")
+        (Trouble::Unreachable, "cannot connect")
     } else if error.is_timeout() {
-        (Trouble::Stalled, "nothing comes")
+        (Trouble::Stalled, "timed out waiting for data")
     } else if error.is_builder() {
-        (Trouble::Nonsense, "the request cannot be made")
+        (Trouble::Nonsense, "the request is invalid")
     } else {
         (Trouble::Broken, "the connection broke")
     };

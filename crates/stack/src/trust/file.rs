@@ -76,10 +76,10 @@ fn check(policy: &Policy) -> Result<(), BadTrustFile> {
     for (index, identity) in policy.identities.iter().enumerate() {
         let earlier = &policy.identities[..index];
         if identity.name == CATALOG {
-            return fail(format!("the name {CATALOG} belongs to the catalog of this program"));
+            return fail(format!("the name {CATALOG} is reserved"));
         }
         if earlier.iter().any(|other| other.name == identity.name) {
-            return fail(format!("the identity {} stands twice", identity.name));
+            return fail(format!("the identity {} is listed twice", identity.name));
         }
         // Identities are counted, so that one key must not count for two.
         if let Some(key) =
@@ -91,10 +91,7 @@ fn check(policy: &Policy) -> Result<(), BadTrustFile> {
     for rule in &policy.rules {
         let known = |name: &String| name == CATALOG || policy.identities.iter().any(|one| one.name == *name);
         if let Some(stranger) = rule.signers.iter().find(|name| !known(name)) {
-            return fail(format!(
-                "the rule for {} names {stranger}, and there is no such identity",
-                rule.pattern
-            ));
+            return fail(format!("the rule for {} names the unknown identity {stranger}", rule.pattern));
         }
     }
     Ok(())
@@ -150,7 +147,7 @@ fn field<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, BadTrust
 }
 
 fn unknown(what: &str, name: &str) -> BadTrustFile {
-    BadTrustFile(format!("{name:?} is no {what}"))
+    BadTrustFile(format!("{name:?} is not a {what}"))
 }
 
 fn fail<T>(what: impl Into<String>) -> Result<T, BadTrustFile> {
@@ -193,7 +190,7 @@ mod tests {
     fn what_does_not_make_sense_is_named() {
         let text = FULL.replace("KEY", KEY);
         for (old, new, complaint) in [
-            ("level = \"audit\"", "level = \"loud\"", "\"loud\" is no level"),
+            ("level = \"audit\"", "level = \"loud\"", "\"loud\" is not a level"),
             ("level = \"audit\"", "levle = \"audit\"", "levle"),
             ("signers = [\"alice\"", "signers = [\"alcie\"", "alcie"),
             ("threshold = 1", "threshold = 0", "threshold is zero"),

@@ -69,7 +69,7 @@ impl TrustFolder {
     pub(crate) fn write(&self, document: &Document) -> Result<Policy, CommandError> {
         let text = document.to_string();
         let policy = file::parse(&text).map_err(|error| {
-            CommandError::new(Kind::Usage, "trust.toml would no longer make sense").caused(error)
+            CommandError::new(Kind::Usage, "the change would make trust.toml invalid").caused(error)
         })?;
         self.replace(&self.home.trust()?.join(FILE), text.as_bytes())?;
         Ok(policy)
@@ -113,7 +113,7 @@ impl TrustFolder {
             CommandError::new(Kind::Malformed, format!("{} is damaged", path.display()))
                 .reason("bad-marks")
                 .caused(error)
-                .hint("restore it; without it, statements that were replaced would count again")
+                .hint("restore it from a backup; without it, outdated signatures would count again")
         })
     }
 
@@ -146,11 +146,11 @@ impl TrustFolder {
     fn bad_file(&self, error: &file::BadTrustFile) -> CommandError {
         CommandError::new(
             Kind::Malformed,
-            format!("{} does not make sense", self.file().unwrap_or_default().display()),
+            format!("{} is invalid", self.file().unwrap_or_default().display()),
         )
         .reason("bad-trust-file")
         .caused(error.clone())
-        .hint("correct it; until then nothing is trusted")
+        .hint("fix it; until then no model is trusted")
     }
 }
 

@@ -29,22 +29,24 @@ fn kind(reason: Reason) -> Kind {
 
 fn hint(reason: Reason) -> &'static str {
     match reason {
-        Reason::NoSignature => "sign it with `stack sign`, or name the signature with --signature",
+        Reason::NoSignature => "sign it with `stack sign`, or give the signature file with --signature",
         Reason::UnknownSigner => {
-            "if you know whose key that is, `stack trust add NAME --key KEY --for PATTERN`; or check with --key KEY"
+            "if you know the signer, run `stack trust add NAME --key KEY --for PATTERN`, or verify with --key KEY"
         }
-        Reason::WrongName => "give the model the name that it was signed for",
-        Reason::Revoked => "get it signed by a key that was not revoked; `stack trust list` shows which were",
-        Reason::BelowThreshold => "another signer adds a signature with `stack sign --cosign`",
-        Reason::Expired => "ask the signer for a new signature",
-        Reason::NotYetValid => "look at this machine's clock, then at the signer's",
-        Reason::RolledBack => "a newer signature was accepted before; get that one",
+        Reason::WrongName => "store the model under the name it was signed for",
+        Reason::Revoked => {
+            "have it signed with a key that is not revoked; `stack trust list` shows revoked keys"
+        }
+        Reason::BelowThreshold => "add another signature with `stack sign --cosign`",
+        Reason::Expired => "request a new signature from the signer",
+        Reason::NotYetValid => "check this machine's clock and the signer's",
+        Reason::RolledBack => "a newer signature was accepted earlier; use that one",
         Reason::TemplateChanged => {
-            "`stack show --template` prints the template; have the model signed with it"
+            "`stack show --template` prints the template; have the model signed with this template"
         }
         Reason::TierForbids | Reason::FormatForbids | Reason::SealingForbids => {
             "`stack trust list` shows the rule"
         }
-        Reason::WeightsTier => "the signer has to allow it, in a new signature",
+        Reason::WeightsTier => "only a new signature can allow it",
     }
 }

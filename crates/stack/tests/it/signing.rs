@@ -222,7 +222,7 @@ fn two_people_sign_one_statement() {
     refused(&site.stack(&["verify", &file]), 6, "below-threshold");
     let first = format!("{file}.sig");
     let cosign = |identity: &str| site.stack(&["sign", &file, "--identity", identity, "--cosign", &first]);
-    cosign("alice").fails(2, &["signed by this identity already"]);
+    cosign("alice").fails(2, &["already signed by this identity"]);
     site.stack(&["keygen", "--identity", "mallory", "--no-passphrase"]).output();
     refused(&cosign("mallory"), 6, "unknown-signer");
     fs::write(&file, b"weightz").unwrap();

@@ -63,7 +63,7 @@ impl FromStr for DeviceKind {
             "candle" => Ok(Self::Candle),
             "cuda" => Ok(Self::Cuda),
             "metal" => Ok(Self::Metal),
-            other => Err(format!("{other:?} is not a device; known are cpu, candle, cuda and metal")),
+            other => Err(format!("{other:?} is not a device; use cpu, candle, cuda or metal")),
         }
     }
 }

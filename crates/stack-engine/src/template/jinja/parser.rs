@@ -134,7 +134,7 @@ impl Parser {
             "block" => {
                 let name = self.name()?;
                 if self.blocks.contains(&name) {
-                    return Err(Fault::syntax(format!("the block {name:?} is there twice"), line as usize));
+                    return Err(Fault::syntax(format!("the block {name:?} is duplicated"), line as usize));
                 }
                 self.blocks.push(name);
                 while self.skip_name("scoped") || self.skip_name("required") {}
@@ -260,7 +260,7 @@ impl Parser {
             let line = self.line();
             let name = self.name()?;
             if names.contains(&name) {
-                return Err(Fault::syntax(format!("the parameter {name:?} is there twice"), line as usize));
+                return Err(Fault::syntax(format!("the parameter {name:?} is duplicated"), line as usize));
             }
             names.push(name);
             if self.skip_operator("=") {

@@ -80,7 +80,7 @@ fn metadata(cursor: &mut Cursor<impl Read>, count: usize) -> Result<Metadata, Gg
         cursor.about(format!("metadata key {}", key.escape_debug()));
         let value = value::read(cursor)?;
         if !metadata.insert(key, value) {
-            return Err(cursor.error("is there twice"));
+            return Err(cursor.error("is duplicated"));
         }
     }
     Ok(metadata)
@@ -319,8 +319,8 @@ mod tests {
         let with = |offset: u64| problem(&small().tensor_at("t", 0, &[16], offset));
         assert!(with(8).contains("not a multiple of 32"));
         assert!(with(32).contains("overlaps tensor"));
-        assert!(with(1 << 20).contains("cut short or damaged"));
-        assert!(with(u64::MAX - 31).contains("cut short or damaged"));
+        assert!(with(1 << 20).contains("truncated or damaged"));
+        assert!(with(u64::MAX - 31).contains("truncated or damaged"));
     }
 
     #[test]

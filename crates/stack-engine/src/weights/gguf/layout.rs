@@ -20,7 +20,7 @@ pub(super) fn place(
     for tensor in &mut tensors {
         let subject = subject(tensor);
         if !names.insert(tensor.info.name.clone()) {
-            return Err(error(subject, header_end, "is there twice"));
+            return Err(error(subject, header_end, "is duplicated"));
         }
         if !tensor.offset.is_multiple_of(alignment) {
             let problem = format!("has offset {}, which is not a multiple of {alignment}", tensor.offset);
@@ -30,7 +30,7 @@ pub(super) fn place(
         if end.is_none_or(|end| end > total) {
             let problem = format!(
                 "claims {} bytes from offset {} of the data, which begins at byte {start}, but the file has {total} \
-                 bytes: it is cut short or damaged",
+                 bytes: it is truncated or damaged",
                 tensor.info.bytes, tensor.offset
             );
             return Err(error(subject, header_end, problem));

@@ -104,10 +104,7 @@ impl SafeTensorsDir {
     pub fn read_f32(&self, name: &str) -> Result<(Vec<usize>, Vec<f32>), LoadError> {
         let (_, entry) = self.entry(name).ok_or_else(|| self.missing(name))?;
         let ty = entry.ty.clone().map_err(|ty| {
-            LoadError::new(
-                format!("tensor {name}"),
-                format!("is stored as {ty}, which this program does not know"),
-            )
+            LoadError::new(format!("tensor {name}"), format!("has the unsupported type {ty}"))
         })?;
         let bytes = self.read(name)?;
         let mut values = vec![0.0; entry.shape.iter().product()];

@@ -32,7 +32,7 @@ pub(super) fn json_bytes(prefix: [u8; 8], total: u64) -> Result<u64, String> {
     }
     if len > total.saturating_sub(8) {
         return Err(format!(
-            "claims a header of {len} bytes, but the file has {total}: it is cut short or damaged"
+            "claims a header of {len} bytes, but the file has {total}: it is truncated or damaged"
         ));
     }
     Ok(len)
@@ -49,7 +49,7 @@ pub(super) fn parse(json: &[u8], data_start: u64, data_bytes: u64) -> Result<Vec
         let problem = |problem: String| format!("tensor {}: {problem}", name.escape_debug());
         let [begin, end] = tensor.data_offsets;
         let Some(bytes) = end.checked_sub(begin).filter(|_| end <= data_bytes) else {
-            return Err(problem(format!("lies at {begin}..{end} of {data_bytes} bytes of data")));
+            return Err(problem(format!("is at {begin}..{end} of {data_bytes} bytes of data")));
         };
         let ty = dtype(&tensor.dtype).ok_or(tensor.dtype);
         if let Ok(ty) = ty {
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for RawVisitor {
                 continue;
             }
             if !names.insert(name.clone()) {
-                return Err(de::Error::custom(format_args!("tensor {} is there twice", name.escape_debug())));
+                return Err(de::Error::custom(format_args!("tensor {} is duplicated", name.escape_debug())));
             }
             tensors.push((name, map.next_value()?));
         }
@@ -149,8 +149,8 @@ mod tests {
         assert_eq!((entries[0].offset, entries[0].bytes), (100, 8));
         assert_eq!(entries[1].ty, Err("X9".to_owned()));
         let wrong = |json: String| parse(json).unwrap_err();
-        assert!(wrong(format!(r#"{{"a":{}}}"#, one("F32", "[5]", 0, 20))).contains("lies at 0..20 of 16"));
-        assert!(wrong(format!(r#"{{"a":{}}}"#, one("F32", "[2]", 8, 0))).contains("lies at 8..0"));
+        assert!(wrong(format!(r#"{{"a":{}}}"#, one("F32", "[5]", 0, 20))).contains("is at 0..20 of 16"));
+        assert!(wrong(format!(r#"{{"a":{}}}"#, one("F32", "[2]", 8, 0))).contains("is at 8..0"));
         assert!(
             wrong(format!(r#"{{"a":{}}}"#, one("F16", "[2]", 0, 8)))
                 .contains("8 bytes, which is not [2] of F16")
@@ -158,7 +158,7 @@ mod tests {
         let huge = format!("[{0},{0}]", u32::MAX as usize * 4096);
         assert!(wrong(format!(r#"{{"a":{}}}"#, one("F16", &huge, 0, 8))).contains("which is not"));
         let twice = format!(r#"{{"a":{0},"a":{0}}}"#, one("F32", "[2]", 0, 8));
-        assert!(wrong(twice).contains("there twice"));
+        assert!(wrong(twice).contains("duplicated"));
         let overlap = format!(r#"{{"a":{},"b":{}}}"#, one("F32", "[2]", 0, 8), one("F32", "[2]", 4, 12));
         assert!(wrong(overlap).contains("overlaps tensor b"));
         assert!(wrong("[]".to_owned()).contains("header that is wrong"));

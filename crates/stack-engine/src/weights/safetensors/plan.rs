@@ -125,7 +125,7 @@ impl Group {
 fn described(dir: &SafeTensorsDir, name: &str) -> Result<(TensorType, Vec<usize>), LoadError> {
     let wrong = |problem: String| LoadError::new(format!("tensor {name}"), problem);
     let stored_as = |ty: &str| {
-        wrong(format!("is stored as {ty}; F32, F16 and BF16 are read"))
+        wrong(format!("has the type {ty}; only F32, F16 and BF16 are supported"))
             .of_kind(LoadErrorKind::UnknownQuantization)
     };
     let mut shape = dir.shape(name).unwrap_or_default().to_vec();

@@ -25,22 +25,22 @@ use crate::{machine, quantity, threads};
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: OneModel,
-    /// Compute a prompt of this many tokens; 0 = none
+    /// Prompt tokens to prefill; 0 skips prefill
     #[arg(short, long, value_name = "TOKENS", default_value_t = 512, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     prompt: u32,
-    /// Generate this many tokens, one after the other; 0 = none
+    /// Tokens to generate; 0 skips decode
     #[arg(short = 'n', long, value_name = "TOKENS", default_value_t = 64, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     generate: u32,
-    /// Start with this many tokens in the cache
+    /// Tokens already in the KV cache
     #[arg(short, long, value_name = "TOKENS", default_value_t = 0, value_parser = value_parser!(u32).range(..=TOKENS_MAX))]
     depth: u32,
-    /// Compute this many sequences together; their speeds add up
+    /// Sequences in one batch; their speeds add up
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=256))]
     batch: u32,
-    /// Measure this many times, after once to warm up
+    /// Repetitions, after one warm-up run
     #[arg(short, long, value_name = "N", default_value_t = 5, value_parser = value_parser!(u32).range(1..=1000))]
     reps: u32,
-    /// Measure as well how fast memory is read, which bounds decoding
+    /// Also measure the memory bandwidth, which limits decode
     #[arg(long)]
     memory: bool,
     #[command(flatten)]
@@ -133,7 +133,7 @@ impl Arguments {
         if needed <= spec.context_trained {
             return Ok(needed.max(1));
         }
-        let message = format!("{needed} tokens do not fit the context of {}", spec.context_trained);
+        let message = format!("{needed} tokens exceed the context length of {}", spec.context_trained);
         Err(CommandError::new(Kind::Limit, message).hint("lower --depth, --prompt or --generate"))
     }
 
@@ -170,7 +170,7 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
         "with     {} threads on {}, kernels for {}, commit {}",
         report.threads, report.device, report.isa, report.commit
     ))?;
-    data.line(&format!("load     {:.2} s, most memory {peak}", report.load_seconds))?;
+    data.line(&format!("load     {:.2} s, peak memory {peak}", report.load_seconds))?;
     data.line("tokens/s              min     median        max")?;
     for (name, speed) in [("prefill", &report.prefill), ("decode", &report.decode)] {
         if let Some(Speed { tokens, reps, tokens_per_second: Spread { min, median, max } }) = speed {
@@ -183,7 +183,7 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
         data.line(&format!("memory   read      {min:>8.1}  {median:>8.1}   {max:>8.1}"))?;
     }
     if let Some(share) = report.share_read() {
-        data.line(&format!("decode   reads {:.0} % of what memory gives", 100.0 * share))?;
+        data.line(&format!("decode   uses {:.0} % of the memory bandwidth", 100.0 * share))?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
     let plain = File::open(path).map_err(reading)?;
     let length = plain.metadata().map_err(reading)?.len();
     if is_sealed(&plain).map_err(reading)? {
-        let message = format!("{} is sealed already", path.display());
+        let message = format!("{} is already sealed", path.display());
         return Err(CommandError::new(Kind::Usage, message).hint("`stack rekey` changes who can open it"));
     }
     let out = arguments.output.clone().unwrap_or_else(|| sealed::path_of(path));
@@ -54,7 +54,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
         return data.json(&report);
     }
     arguments.common.talk(format!(
-        "sealed {}; {} is there still, in clear",
+        "sealed {}; the plain file {} is still there",
         readers.describe(),
         path.display()
     ));

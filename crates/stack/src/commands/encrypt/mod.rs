@@ -19,14 +19,14 @@ use crate::signing::Target;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// A file, or the name of a model in the store
+    /// A file, or the name of a stored model
     target: OsString,
-    /// Let them open it: age1…, an identity on this machine, or @FILE with one a line
+    /// Recipient: age1…, an identity on this machine, or @FILE with one per line
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "password_env")]
     recipient: Vec<String>,
     #[command(flatten)]
     passphrase: PassphraseArguments,
-    /// Write the sealed file here instead of beside the plain one
+    /// Output file [default: FILE.age]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -47,8 +47,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         Target::File(path) => file::seal(arguments, &home, &path),
         Target::Stored(model) => model::seal(arguments, &home, *model),
         Target::Folder(path) => {
-            let message = format!("{} is a folder, and files are sealed one by one", path.display());
-            Err(CommandError::new(Kind::Usage, message).hint("name a file of it"))
+            let message = format!("{} is a folder; files are sealed one at a time", path.display());
+            Err(CommandError::new(Kind::Usage, message).hint("give one of its files"))
         }
     }
 }
@@ -65,8 +65,8 @@ impl Arguments {
         let readers =
             Readers { recipients: keys.iter().map(X25519Recipient::to_string).collect(), passphrase: false };
         let recipients = Recipients::keys(keys).ok_or_else(|| {
-            CommandError::new(Kind::Usage, "nobody could open it")
-                .hint("name those who can with --recipient, or a passphrase with --password-env")
+            CommandError::new(Kind::Usage, "no recipient was given")
+                .hint("give recipients with --recipient, or a passphrase with --password-env")
         })?;
         Ok((recipients, readers))
     }

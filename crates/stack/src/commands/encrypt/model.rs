@@ -36,13 +36,13 @@ struct SealedFile {
 pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Result<(), CommandError> {
     let name = model.entry.name.short();
     if arguments.output.is_some() {
-        let message = format!("{name} is a model of the store, which is sealed in place");
+        let message = format!("{name} is a stored model, which is sealed in place");
         return Err(CommandError::new(Kind::Usage, message).hint("leave out -o"));
     }
     let plain = model.manifest.layers.iter().filter(|layer| layer.role() == Role::Weights);
     let bytes: u64 = plain.clone().map(|layer| layer.size).sum();
     if plain.count() == 0 {
-        let message = format!("{name} has no weights that are not sealed already");
+        let message = format!("all weights of {name} are already sealed");
         return Err(CommandError::new(Kind::Usage, message).hint("`stack rekey` changes who can open it"));
     }
     let (recipients, readers) = arguments.recipients(home)?;

@@ -20,8 +20,8 @@ use crate::{machine, threads};
 /// Puts a file with the new header in place of the old one, in one step.
 pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<Report, CommandError> {
     if arguments.sign {
-        return Err(CommandError::new(Kind::Usage, "--sign is for models of the store")
-            .hint("the signature of a file is over its plain bytes, and holds"));
+        return Err(CommandError::new(Kind::Usage, "--sign only works for stored models")
+            .hint("a file's signature covers its plain bytes and stays valid"));
     }
     let name = path.display().to_string();
     let reading = |error| CommandError::reading(&name, error).reason("io");

@@ -23,21 +23,21 @@ use crate::signing::Target;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// A sealed file, or the name of a sealed model in the store
+    /// A sealed file, or the name of a sealed stored model
     target: OsString,
-    /// Let them open it, too: age1…, an identity on this machine, or @FILE with one a line
+    /// Add a recipient: age1…, an identity on this machine, or @FILE with one per line
     #[arg(long, value_name = "RECIPIENT")]
     add: Vec<String>,
-    /// Let them no longer open it
+    /// Remove a recipient
     #[arg(long, value_name = "RECIPIENT")]
     remove: Vec<String>,
-    /// Let exactly these open it
+    /// Replace all recipients
     #[arg(long, value_name = "RECIPIENT", conflicts_with_all = ["add", "remove"])]
     recipient: Vec<String>,
-    /// Seal everything anew, under a key that nobody has kept
+    /// Encrypt everything again under a new file key
     #[arg(long)]
     rotate: bool,
-    /// Sign again what this identity signed, with the sealed form and its recipients
+    /// Renew this identity's signature to cover the sealed form
     #[arg(long)]
     sign: bool,
     #[command(flatten)]
@@ -68,16 +68,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let changes =
         !(arguments.add.is_empty() && arguments.remove.is_empty() && arguments.recipient.is_empty());
     if !(changes || arguments.rotate || arguments.sign) {
-        return Err(CommandError::new(Kind::Usage, "there is nothing to change")
-            .hint("say what, with --add, --remove, --recipient, --rotate or --sign"));
+        return Err(CommandError::new(Kind::Usage, "nothing to change")
+            .hint("use --add, --remove, --recipient, --rotate or --sign"));
     }
     let home = arguments.common.home()?;
     let report = match Target::find(&home, &arguments.target)? {
         Target::File(path) => file::rekey(arguments, &home, &path)?,
         Target::Stored(model) => model::rekey(arguments, &home, *model)?,
         Target::Folder(path) => {
-            let message = format!("{} is a folder, and files are sealed one by one", path.display());
-            return Err(CommandError::new(Kind::Usage, message).hint("name a file of it"));
+            let message = format!("{} is a folder; files are sealed one at a time", path.display());
+            return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
         }
     };
     let mut data = Data::new();
@@ -103,18 +103,18 @@ impl Report {
     fn lines(&self, arguments: &Arguments) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(recipients) = &self.recipients {
-            lines.push(format!("it opens for {}", recipients.join(", ")));
+            lines.push(format!("recipients: {}", recipients.join(", ")));
         }
         if !arguments.remove.is_empty() || !arguments.recipient.is_empty() {
-            lines.push("whoever could open it before keeps what they copied".to_owned());
+            lines.push("former recipients keep any copies they made".to_owned());
             if !self.rotated {
-                lines.push("and the key of this payload; --rotate seals it under another".to_owned());
+                lines.push("and may have kept its file key; --rotate encrypts it under a new one".to_owned());
             }
         }
         if let Some(signature) = &self.signature {
-            lines.push(format!("signed anew: {signature}"));
+            lines.push(format!("signature renewed: {signature}"));
         }
-        lines.extend(self.freed.lines("the former sealed form"));
+        lines.extend(self.freed.lines("the old sealed form"));
         lines
     }
 }

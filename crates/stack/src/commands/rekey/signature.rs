@@ -33,15 +33,14 @@ pub(super) fn renew(arguments: &Arguments, home: &Home, name: &Name) -> Result<S
         .ok_or_else(|| {
             CommandError::new(Kind::Missing, format!("{} is not signed by {key}", name.short()))
                 .reason("no-signature")
-                .hint("sign what `stack decrypt` makes of it, or sign before it is sealed")
+                .hint("sign it before sealing, or sign the output of `stack decrypt`")
         })?;
     let issued = machine::now();
     let serial = issued.seconds().max(claim.serial + 1);
     let sealed = sealed_files(&target)?;
     let claim = Claim { serial, issued, sealed, ..claim };
-    let unusable = |error| {
-        CommandError::new(Kind::Usage, "such a statement cannot be made").reason("bad-name").caused(error)
-    };
+    let unusable =
+        |error| CommandError::new(Kind::Usage, "the statement is invalid").reason("bad-name").caused(error);
     let statement =
         Statement::new(old.model().to_owned(), old.files().to_vec(), old.ignored().to_vec(), Some(claim))
             .map_err(unusable)?;

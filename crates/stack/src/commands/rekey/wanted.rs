@@ -42,17 +42,17 @@ impl Wanted {
             return Ok(if added.is_empty() { Self::Same } else { Self::More(added) });
         };
         if let Some(stranger) = removed.iter().find(|key| !known.contains(key)) {
-            let message = format!("it is not sealed for {stranger}");
+            let message = format!("{stranger} is not a recipient");
             return Err(CommandError::new(Kind::Missing, message)
                 .reason("no-key")
-                .hint("`stack show NAME --manifest` says for whom it is"));
+                .hint("`stack show NAME --manifest` lists the recipients"));
         }
         let staying = known.iter().filter(|key| !removed.contains(key)).copied();
         let mut wanted: Vec<_> = staying.collect();
         wanted.extend(added.iter().filter(|key| !known.contains(key)));
         if wanted.is_empty() {
-            return Err(CommandError::new(Kind::Usage, "nobody could open it any more")
-                .hint("add somebody with --add before, or as well"));
+            return Err(CommandError::new(Kind::Usage, "no recipient would be left")
+                .hint("add a recipient with --add first, or in the same command"));
         }
         // New stanzas for everybody, so that nobody learns which ones stayed.
         Ok(if wanted == known && !arguments.rotate { Self::Same } else { Self::Exactly(wanted) })
@@ -94,11 +94,11 @@ impl Wanted {
 }
 
 fn with_passphrase() -> CommandError {
-    CommandError::new(Kind::Usage, "it is sealed with a passphrase, which is always alone")
-        .hint("name everybody who is to open it instead, with --recipient")
+    CommandError::new(Kind::Usage, "it is sealed with a passphrase, which cannot be combined with recipients")
+        .hint("list all new recipients with --recipient")
 }
 
 fn unknown() -> CommandError {
-    CommandError::new(Kind::Usage, "nobody noted for whom it is sealed, and the file does not say")
-        .hint("name everybody who is to open it, with --recipient")
+    CommandError::new(Kind::Usage, "the recipients of this file are not known; age files do not name them")
+        .hint("list all recipients with --recipient")
 }

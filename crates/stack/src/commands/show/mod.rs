@@ -22,16 +22,16 @@ use crate::output::Data;
 pub(crate) struct Arguments {
     #[command(flatten)]
     model: OneModel,
-    /// Print the whole chat template, and nothing else
+    /// Print only the chat template
     #[arg(long, conflicts_with = "json")]
     template: bool,
-    /// Print the manifest of a model of the store, and nothing else
+    /// Print only the manifest of a stored model
     #[arg(long, conflicts_with_all = ["json", "template"])]
     manifest: bool,
-    /// Print what a model of the store was made from, as its signers claim, and nothing else
+    /// Print only the lineage of a stored model, as claimed by its signers
     #[arg(long, conflicts_with_all = ["template", "manifest"])]
     lineage: bool,
-    /// Say what memory a context of this many tokens will take
+    /// Estimate the memory for this context length
     #[arg(short, long, value_name = "TOKENS", alias = "ctx-size", value_parser = value_parser!(u32).range(1..))]
     ctx: Option<u32>,
     #[command(flatten)]
@@ -48,8 +48,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let path = arguments.model.find(&home)?;
     let Some((store, model)) = path.stored(&home)? else {
         if arguments.manifest || arguments.lineage {
-            let message = format!("{} is no model of the store, and has no manifest", path.id());
-            return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows what is there"));
+            let message = format!("{} is not a stored model, so it has no manifest", path.id());
+            return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows the stored models"));
         }
         let facts = Facts::read(&path, &arguments.access, arguments.ctx)?;
         return show(arguments, &facts, &mut data);
@@ -65,7 +65,7 @@ fn show(arguments: &Arguments, facts: &Facts, data: &mut Data) -> Result<(), Com
     if arguments.template {
         let template = facts.template.as_ref().ok_or_else(|| {
             CommandError::new(Kind::Missing, format!("the model {} has no chat template", facts.id))
-                .hint("`stack run --template FILE` takes one from a file")
+                .hint("use one from a file with `stack run --template FILE`")
         })?;
         return data.write_foreign(template);
     }
@@ -92,7 +92,7 @@ fn show_stored(
     };
     let mut facts = match &header {
         Some(path) => Facts::read(path, &arguments.access, arguments.ctx)?,
-        None => Facts { problem: Some("its weights are sealed or in parts".to_owned()), ..Facts::default() },
+        None => Facts { problem: Some("its weights are sealed or split".to_owned()), ..Facts::default() },
     };
     facts.id.clone_from(&stored.name);
     if !arguments.template && !arguments.json {

@@ -41,7 +41,9 @@ pub(super) fn print(facts: &Facts, data: &mut Data) -> Result<(), CommandError> 
             [weights_bytes, cache_bytes_per_token, total_bytes].map(quantity::bytes);
         row(
             "memory",
-            &format!("{weights} for weights, {per_token} per token; {total} with {context} tokens"),
+            &format!(
+                "{weights} for weights, {per_token} per token of context; {total} with {context} tokens"
+            ),
         )?;
     }
     for warning in &facts.warnings {

@@ -94,7 +94,7 @@ impl Stored {
             }
         }
         if self.claims.is_empty() {
-            row("signed", "by nobody")?;
+            row("signed", "no")?;
         }
         for claim in &self.claims {
             let until = claim.expires.as_ref().map(|expires| format!(" until {expires}")).unwrap_or_default();

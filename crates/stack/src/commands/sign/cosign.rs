@@ -27,15 +27,15 @@ pub(super) fn check(
     let statement = signed.payload();
     let asked = statement.claim().is_some_and(|claim| claim.signers.contains(key));
     if !asked {
-        let message = format!("{} does not ask for a signature by {key}", first.display());
+        let message = format!("{} does not list {key} as a signer", first.display());
         return Err(CommandError::new(Kind::Untrusted, message)
             .reason("unknown-signer")
-            .hint("the first signer names you with --also"));
+            .hint("the first signer adds you with --also"));
     }
     if signed.key() == key {
-        let message = format!("{} was signed by this identity already", first.display());
+        let message = format!("{} is already signed by this identity", first.display());
         return Err(
-            CommandError::new(Kind::Usage, message).hint("another identity signs with --identity NAME")
+            CommandError::new(Kind::Usage, message).hint("sign with another identity: --identity NAME")
         );
     }
     let manner = Manner { depth: Depth::Both, extra: Extra::Refused, sealed: Opening::Never };

@@ -25,42 +25,42 @@ use crate::{identities, work};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// A file, a folder, or the name of a model in the store
+    /// A file, a folder, or the name of a stored model
     target: OsString,
-    /// Sign as this identity; may be left out where there is only one
+    /// Identity to sign as; optional if there is only one
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,
-    /// Vouch for it under this name instead of that of the file
+    /// Name to sign it as [default: the file name]
     #[arg(long, value_name = "NAME", conflicts_with = "cosign")]
     name: Option<String>,
-    /// Give the weights to this tier at most
+    /// Highest privacy tier the weights may be given to
     #[arg(long, value_name = "TIER", default_value = "standard", value_parser = tiers())]
     tier: Tier,
-    /// Vouch for so long, for example 400d or 12h, or `never` end
+    /// Validity of the signature, such as 400d or 12h, or `never` to expire
     #[arg(long, value_name = "TIME", default_value = "400d", value_parser = statement::lifetime)]
     expires: statement::Lifetime,
-    /// Number the statement; the time in seconds, if not given
+    /// Serial number of the statement [default: seconds since 1970]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..1 << 53))]
     serial: Option<u64>,
-    /// Name a model in the store that it was made from, for example quantized=qwen3-4b
+    /// A stored model it was made from, for example quantized=qwen3-4b
     #[arg(long, value_name = "RELATION=NAME")]
     parent: Vec<String>,
-    /// Ask for the signature of another identity, too, or of a key
+    /// Require a second signature, by this identity or key
     #[arg(long, value_name = "ID", conflicts_with = "cosign")]
     also: Vec<String>,
-    /// Say where it came from
+    /// Record where the model came from
     #[arg(long, value_name = "REFERENCE", conflicts_with = "cosign")]
     origin: Option<String>,
-    /// Say under which terms it may be used, as an SPDX expression
+    /// Record the licence, as an SPDX expression
     #[arg(long, value_name = "LICENSE", conflicts_with = "cosign")]
     license: Option<String>,
-    /// Say how it was made
+    /// Record how the model was made
     #[arg(long, value_name = "TEXT", conflicts_with = "cosign")]
     recipe: Option<String>,
-    /// Add a signature to what this bundle says, if it holds
+    /// Add a second signature to this bundle, after verifying it
     #[arg(long, value_name = "BUNDLE")]
     cosign: Option<PathBuf>,
-    /// Write the signature to this file
+    /// Output file for the signature
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     #[command(flatten)]
@@ -132,7 +132,7 @@ fn write_file(path: &Path, bundle: &Bundle) -> Result<(), CommandError> {
         CommandError::new(Kind::Machine, format!("{} cannot be written", path.display()))
             .reason("io")
             .caused(error)
-            .hint("look at who may write there, or name another file with -o")
+            .hint("check the permissions, or choose another file with -o")
     })
 }
 

@@ -27,7 +27,7 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
     if text == "never" {
         return Ok(Lifetime::Endless);
     }
-    let wrong = || "expected a time such as 400d, 12h or 90m, or `never`".to_owned();
+    let wrong = || "expected a duration such as 400d, 12h or 90m, or `never`".to_owned();
     let unit = match text.chars().last() {
         Some('d') => 24 * 60 * 60,
         Some('h') => 60 * 60,
@@ -56,9 +56,9 @@ pub(super) fn make(
         signers.push(other_signer(home, text)?);
     }
     let facts = ModelFacts::look(target).ok_or_else(|| {
-        CommandError::new(Kind::Closed, "the model is sealed, and a signature is over what it holds")
+        CommandError::new(Kind::Closed, "the model is sealed, but a signature covers the plain bytes")
             .reason("no-identity")
-            .hint("sign it before it is sealed, or what `stack decrypt` makes of it")
+            .hint("sign it before sealing, or sign the output of `stack decrypt`")
     })?;
     let claim = Claim {
         name: arguments.name.clone().unwrap_or_else(|| target.claim_name()),
@@ -118,7 +118,7 @@ pub(super) fn describe(statement: &Statement) -> Vec<String> {
 
 /// The error for a statement that cannot be made.
 fn unusable(error: StatementError) -> CommandError {
-    CommandError::new(Kind::Usage, "such a statement cannot be made").reason("bad-name").caused(error)
+    CommandError::new(Kind::Usage, "the statement is invalid").reason("bad-name").caused(error)
 }
 
 fn signed_file(file: &TargetFile) -> Result<SignedFile, CommandError> {
@@ -149,7 +149,7 @@ fn other_signer(home: &Home, text: &str) -> Result<PublicKey, CommandError> {
         Some([key]) => Ok(key.clone()),
         Some(keys) => {
             let message = format!("the identity {text} has {} keys", keys.len());
-            Err(CommandError::new(Kind::Usage, message).hint("name the key that is to sign with --also KEY"))
+            Err(CommandError::new(Kind::Usage, message).hint("choose the key with --also KEY"))
         }
         None => identities::public_key(home, text),
     }
@@ -158,18 +158,17 @@ fn other_signer(home: &Home, text: &str) -> Result<PublicKey, CommandError> {
 /// Finds a parent in the store, with the root that was signed for it.
 fn parent(home: &Home, text: &str) -> Result<Parent, CommandError> {
     let wrong = |hint: String| {
-        CommandError::new(Kind::Usage, format!("{text:?} names no parent")).reason("bad-name").hint(hint)
+        CommandError::new(Kind::Usage, format!("{text:?} is not a parent")).reason("bad-name").hint(hint)
     };
     let (relation, name) =
         text.split_once('=').ok_or_else(|| wrong("write RELATION=NAME, as in quantized=qwen3-4b".into()))?;
-    let relation = Relation::from_name(relation).ok_or_else(|| {
-        wrong(format!("the relations are {}", Relation::ALL.map(Relation::name).join(", ")))
-    })?;
+    let relation = Relation::from_name(relation)
+        .ok_or_else(|| wrong(format!("known relations: {}", Relation::ALL.map(Relation::name).join(", "))))?;
     let name = Name::parse(name).map_err(|error| wrong(error.to_string()))?;
     let unsigned = || {
-        CommandError::new(Kind::Missing, format!("the parent {name} has no signature here"))
+        CommandError::new(Kind::Missing, format!("the parent {name} is not signed"))
             .reason("no-signature")
-            .hint("pull it, or sign it, first")
+            .hint("pull or sign it first")
     };
     let store = home.existing_store()?.ok_or_else(unsigned)?;
     let entry = store.resolve(&name)?;

@@ -12,18 +12,18 @@ use crate::trust::{RuleChange, TrustFolder};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What to call the identity, for example alice@hospital
+    /// Name of the identity, for example alice@hospital
     name: String,
-    /// Its key: a key, or a file with one; may be left out for an identity that has one
+    /// Its public key, or a file with it; optional for a known identity
     #[arg(long, value_name = "KEY")]
     key: Vec<String>,
-    /// Let its signatures count for the names that this pattern covers, for example `registry.lan/med/**`
+    /// Names its signatures count for, for example `registry.lan/med/**`
     #[arg(long = "for", value_name = "PATTERN")]
     pattern: Option<Pattern>,
-    /// Keep the rule for the pattern at this level
+    /// Trust level of the rule
     #[arg(long, value_name = "LEVEL", value_parser = levels(), requires = "pattern")]
     level: Option<Level>,
-    /// Ask for so many signers
+    /// Number of signers required
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16), requires = "pattern")]
     threshold: Option<u32>,
     #[command(flatten)]
@@ -38,10 +38,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let before = folder.policy()?;
     if keys.is_empty() && !before.identities.iter().any(|identity| identity.name == arguments.name) {
-        let message = format!("nobody here is called {}", arguments.name);
+        let message = format!("no identity is called {}", arguments.name);
         return Err(CommandError::new(Kind::Missing, message)
             .reason("no-key")
-            .hint("give the key of a new identity with --key KEY"));
+            .hint("give a new identity's key with --key KEY"));
     }
     let mut document = folder.document()?;
     document.add_keys(&arguments.name, &keys);
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         let first = before.rule(pattern.as_str()).filter(|rule| rule.pattern != *pattern);
         if let Some(first) = first {
             let line = format!(
-                "note: the rule for {} comes first, and covers {pattern} or a part of it",
+                "note: the rule for {} comes first and covers all or part of {pattern}",
                 first.pattern
             );
             arguments.common.talk(line);
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let policy = folder.write(&document)?;
     if let Some(file) = folder.file() {
-        arguments.common.talk(format!("written: {}", file.display()));
+        arguments.common.talk(format!("wrote {}", file.display()));
     }
     list::print(&policy, arguments.common.json)
 }

@@ -16,11 +16,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Trust an identity for the models that a pattern covers
+    /// Trust an identity for the models matched by a pattern
     Add(add::Arguments),
-    /// Print identities, rules and revocations
+    /// List identities, rules and revocations
     List(list::Arguments),
-    /// Trust an identity, or one of its keys, no longer
+    /// Stop trusting an identity or one of its keys
     Remove(remove::Arguments),
 }
 

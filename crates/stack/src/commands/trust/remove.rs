@@ -16,16 +16,16 @@ use crate::{identities, machine};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The name of an identity, one key, or, to revoke it, the digest of a model or file
+    /// An identity, a key or, with --revoke, the digest of a model or file
     #[arg(value_name = "NAME|KEY|DIGEST")]
     what: String,
-    /// Declare that it never counts again, whoever brings it
+    /// Revoke it permanently
     #[arg(long)]
     revoke: bool,
-    /// Say why
+    /// Reason for the revocation
     #[arg(long, value_name = "TEXT", requires = "revoke")]
     reason: Option<String>,
-    /// Sign the revocation as this identity, so that it counts wherever that identity is trusted
+    /// Sign the revocation as this identity, so that it counts wherever it is trusted
     #[arg(long, value_name = "NAME", requires = "revoke")]
     identity: Option<String>,
     #[command(flatten)]
@@ -57,12 +57,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             };
             let bundle = Bundle::sign(revocation.to_payload(), identity.signing());
             let path = folder.keep_revocation(&bundle)?;
-            arguments.common.talk(format!("give to others: {}", path.display()));
+            arguments.common.talk(format!("public key: {} (share it)", path.display()));
         }
     }
     let policy = folder.write(&document)?;
     if let Some(file) = folder.file() {
-        arguments.common.talk(format!("written: {}", file.display()));
+        arguments.common.talk(format!("wrote {}", file.display()));
     }
     list::print(&policy, arguments.common.json)
 }
@@ -91,6 +91,6 @@ fn gone(
     if let (true, Ok(root)) = (arguments.revoke, arguments.what.parse::<Digest>()) {
         return Ok(vec![Revoked::Root(root)]);
     }
-    let message = format!("{} is neither the name nor a key of an identity", arguments.what);
+    let message = format!("{} is neither the name nor the key of a known identity", arguments.what);
     Err(CommandError::new(Kind::Missing, message).reason("no-key").hint("`stack trust list` shows them"))
 }

@@ -22,7 +22,7 @@ type Models = Option<(Store, Vec<Name>)>;
 fn models(arguments: &Arguments) -> Result<(String, Models), CommandError> {
     let home = arguments.common.home()?;
     let Some(store) = home.existing_store()? else {
-        return Ok(("there is none yet".to_owned(), None));
+        return Ok(("no store yet".to_owned(), None));
     };
     let names: Vec<_> = store.entries()?.into_iter().map(|entry| entry.name).collect();
     Ok((format!("{} names", names.len()), Some((store, names))))
@@ -50,8 +50,8 @@ fn blob_is_whole(name: &Name, file: &ModelFile, blob: &Blob) -> Result<(), Comma
     if hashed.sha256 == blob.digest && !root_differs {
         return Ok(());
     }
-    let message = format!("{path} of {} is not what the store took in", name.short());
+    let message = format!("{path} of {} was modified after it was stored", name.short());
     Err(CommandError::new(Kind::Differs, message)
         .reason("digest-mismatch")
-        .hint("fetch it again with `stack pull --update`"))
+        .hint("download it again with `stack pull --update`"))
 }

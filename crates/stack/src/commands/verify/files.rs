@@ -110,8 +110,8 @@ pub(super) fn compare(target: &Target, digest: &Digest) -> Result<String, Comman
             }
         }
         Target::Folder(_) | Target::Stored(_) => {
-            let message = format!("{} has no {} of its own", target.title(), digest.algorithm.name());
-            return Err(CommandError::new(Kind::Usage, message).hint("name one of its files"));
+            let message = format!("{} has no {} digest of its own", target.title(), digest.algorithm.name());
+            return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
         }
     };
     if found == *digest {
@@ -140,7 +140,7 @@ fn pair<'a>(
     if let Some(missing) = statement.files().iter().find(|signed| !names.contains(&signed.name)) {
         return Err(CommandError::new(Kind::Missing, format!("{} is missing", missing.name))
             .reason("no-such-file")
-            .hint("it was signed; get it from where the others came from"));
+            .hint("it is part of the signed model; get it from the same source"));
     }
     let is_signature = |file: &TargetFile| {
         let same = |path: &PathBuf| {
@@ -167,9 +167,9 @@ fn pair<'a>(
 }
 
 fn unsigned_file(name: &str) -> CommandError {
-    CommandError::new(Kind::Differs, format!("nobody signed {name}"))
+    CommandError::new(Kind::Differs, format!("{name} is not covered by the signature"))
         .reason("unsigned-file")
-        .hint("take it away, or allow such files with --ignore-unsigned")
+        .hint("remove it, or allow unsigned files with --ignore-unsigned")
 }
 
 fn check_length(
@@ -183,7 +183,7 @@ fn check_length(
         metadata.map_err(|error| CommandError::reading(file.path.display(), error).reason("io"))?.len();
     match expected {
         Some(expected) if expected != found => {
-            let message = format!("{} has {found} bytes, and {expected} were signed", file.name);
+            let message = format!("{} has {found} bytes, but {expected} were signed", file.name);
             Err(CommandError::new(Kind::Differs, message).reason("length-mismatch").hint(AGAIN))
         }
         _ => Ok(format!("{}: {}", file.name, quantity::bytes(found))),
@@ -217,7 +217,7 @@ fn check_digest(
     if let Some(also) = also
         && also.bytes != sha256
     {
-        let message = format!("{}: its SHA-256 is not the one that was signed", file.name);
+        let message = format!("{}: the SHA-256 digest differs from the signed one", file.name);
         return Err(CommandError::new(Kind::Differs, message).reason("digest-mismatch").hint(AGAIN));
     }
     let digests = [blake3.map(|root: Root| root.to_string()), also.map(|digest| digest.to_string())];
@@ -230,7 +230,7 @@ fn check_opened(file: &TargetFile, signed: &SignedFile, unlock: &Unlock<'_>) -> 
     let Some(root) = signed.blake3 else { return Err(unsigned_form(&file.name)) };
     let unlocked = unlock(&file.name)?;
     if let Some(expected) = signed.size.filter(|&size| size != unlocked.len()) {
-        let message = format!("{} holds {} bytes, and {expected} were signed", file.name, unlocked.len());
+        let message = format!("{} contains {} bytes, but {expected} were signed", file.name, unlocked.len());
         return Err(CommandError::new(Kind::Differs, message).reason("length-mismatch").hint(AGAIN));
     }
     let found = unlocked
@@ -266,9 +266,12 @@ fn sealed<'a>(file: &TargetFile, statement: &'a Statement) -> Result<&'a SealedF
 }
 
 fn unsigned_form(name: &str) -> CommandError {
-    CommandError::new(Kind::Closed, format!("{name} is sealed, and its sealed form was not signed"))
-        .reason("no-identity")
-        .hint("`stack decrypt` it and verify what comes out")
+    CommandError::new(
+        Kind::Closed,
+        format!("{name} is sealed, and the signature does not cover the sealed form"),
+    )
+    .reason("no-identity")
+    .hint("decrypt it with `stack decrypt` and verify the result")
 }
 
-const AGAIN: &str = "fetch it again, for example with `stack pull --update`";
+const AGAIN: &str = "download it again, for example with `stack pull --update`";

@@ -31,34 +31,34 @@ pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the switches of a command line")]
 pub(crate) struct Arguments {
-    /// A file, a folder, or the name of a model in the store
+    /// A file, a folder, or the name of a stored model
     #[arg(default_value = "", hide_default_value = true, required_unless_present = "all")]
     target: OsString,
-    /// Check that every model of the store is whole, whoever signed it
+    /// Check the bytes of every stored model, whoever signed it
     #[arg(long, conflicts_with_all = ["target", "signature", "key", "signer", "digest"])]
     all: bool,
-    /// Take the signature from this file instead of from beside the target
+    /// Signature file [default: TARGET.sig]
     #[arg(long, value_name = "FILE")]
     signature: Vec<PathBuf>,
-    /// Trust this key for this once, and no other: a key, or a file with one
+    /// Trust only this key, for this command: a key, or a file with one
     #[arg(long, value_name = "KEY", conflicts_with = "signer")]
     key: Vec<String>,
-    /// Count only this identity's signature
+    /// Count only signatures of this identity
     #[arg(long, value_name = "ID")]
     signer: Vec<String>,
-    /// Compare with this digest; given alone, it is all that is checked
+    /// Compare with this digest; alone, nothing else is checked
     #[arg(long, value_name = "DIGEST")]
     digest: Option<Digest>,
-    /// Compute SHA-256 beside BLAKE3
+    /// Also compute SHA-256
     #[arg(long)]
     full: bool,
-    /// Let files lie in the folder that nobody signed
+    /// Allow unsigned files in the folder
     #[arg(long)]
     ignore_unsigned: bool,
-    /// Make all checks, whatever they find
+    /// Run all checks, even after a failure
     #[arg(long)]
     explain: bool,
-    /// Open sealed files and check what they hold, even where their sealed form was signed
+    /// Decrypt sealed files in memory and verify their contents
     #[arg(long)]
     open: bool,
     #[command(flatten)]
@@ -73,8 +73,8 @@ pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), Command
     let mut report = Report::new(arguments.explain);
     if arguments.explain {
         let said = match sockets {
-            Sockets::Refused => "the kernel refuses them to this command",
-            Sockets::Possible => "none is opened, but this system cannot refuse them",
+            Sockets::Refused => "blocked by the kernel for this command",
+            Sockets::Possible => "none are opened, but this system cannot block them",
         };
         // What is only said cannot stop anything.
         let _goes_on = report.record("sockets", Ok(said.to_owned()));
@@ -201,7 +201,7 @@ fn bundles(
             format!("{} has no signature", arguments.target.display()),
         )
         .reason("no-signature")
-        .hint("sign it with `stack sign`, or name the signature with --signature"));
+        .hint("sign it with `stack sign`, or give the signature file with --signature"));
     }
     Ok(found)
 }

@@ -29,7 +29,7 @@ pub(super) fn count_only(policy: &mut Policy, signers: &[String]) -> Result<(), 
     }
     let known = |name: &String| policy.identities.iter().any(|identity| identity.name == *name);
     if let Some(stranger) = signers.iter().find(|name| !known(name)) {
-        return Err(CommandError::new(Kind::Missing, format!("nobody here is called {stranger}"))
+        return Err(CommandError::new(Kind::Missing, format!("no identity is called {stranger}"))
             .reason("no-key")
             .hint("`stack trust list` shows who is"));
     }

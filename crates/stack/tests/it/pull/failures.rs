@@ -122,7 +122,7 @@ fn a_file_that_changes_meanwhile_comes_in_its_new_form() {
 fn redirects_without_end_and_to_nowhere_are_refused() {
     let home = Home::new();
     for (location, text) in [
-        ("/again", "more than 10 times"),
+        ("/again", "more than 10 redirects"),
         ("ftp://a.b/", "neither https nor http"),
         ("https://u:p@a.b/", "user name"),
     ] {

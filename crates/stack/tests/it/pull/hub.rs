@@ -76,7 +76,7 @@ fn choices_that_cannot_be_made_are_shown() {
     let (home, server) = (Home::new(), hub(several()));
     for (reference, code, texts) in [
         ("hf://Me/Tiny-GGUF", 2, ["error[ambiguous-quant]", "Q4_0", "Q8_0"]),
-        ("hf://Me/Tiny-GGUF:Q2_K", 3, ["error[no-such-file]", "no such model", "hint: "]),
+        ("hf://Me/Tiny-GGUF:Q2_K", 3, ["error[no-such-file]", "no matching model", "hint: "]),
         ("hf://Me/Other", 3, ["error[upstream-404]", "hf://Me/Other", "hint: "]),
         ("hf://Me/Tiny-GGUF@other", 3, ["error[upstream-404]", "the revision other", "hint: "]),
     ] {

@@ -133,7 +133,7 @@ fn plain_http_stays_on_this_machine() {
     let server = file_server(&bytes);
     ran(home.pull(&[&server.url("/a.gguf"), "--as", "me/mine"])).output();
     ran(home.push(&["me/mine", "oci://registry.test/a/b", "--plain-http"]))
-        .fails(7, &["error[tier-forbids]", "in clear"]);
+        .fails(7, &["error[tier-forbids]", "plain http"]);
     ran(home.push(&["me/mine", "hf://a/b"])).fails(2, &["error[bad-name]"]);
     ran(home.push(&["me/none", "oci://registry.test/a/b"])).fails(3, &["error[not-in-store]"]);
 }
