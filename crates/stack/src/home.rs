@@ -13,7 +13,7 @@ use crate::private_file;
 /// Where the home is, if not at its usual place.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct HomeArguments {
-    /// Folder for models, keys and trust [default: $STACK_HOME]
+    /// Folder for models, keys and trust [default: `$STACK_HOME`]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     home: Option<PathBuf>,
 }

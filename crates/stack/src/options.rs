@@ -70,7 +70,7 @@ pub(crate) struct Compute {
     /// Device: cpu, cuda or metal, or candle for comparison
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceKind::Cpu)]
     device: DeviceKind,
-    /// KV cache type: f16, or q8_0 for little more than half the memory
+    /// KV cache type: `f16`, or `q8_0` for little more than half the memory
     #[arg(long, value_name = "TYPE", default_value_t = CacheType::F16)]
     kv_cache: CacheType,
 }

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     /// Kind of signing key; p256 and p384 also work with other signing tools
     #[arg(long, value_name = "KIND", default_value = "ed25519", value_parser = kinds())]
     kind: KeyKind,
-    /// Folder for the key files [default: $STACK_HOME/keys]
+    /// Folder for the key files [default: `$STACK_HOME/keys`]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]

@@ -17,11 +17,8 @@ impl From<Undecided> for CommandError {
     fn from(why: Undecided) -> Self {
         match why {
             Undecided::NoModel { why, prompt } => explained(why, prompt.as_deref()),
-            Undecided::TwoPrompts => {
-                Self::new(Kind::Usage, "there are two prompts: one behind -p, and one without").hint(
-                    "give one of them; with -m MODEL, every argument without an option is part of the prompt",
-                )
-            }
+            Undecided::TwoPrompts => Self::new(Kind::Usage, "the prompt is given twice: with -p and without")
+                .hint("give one of them; with -m MODEL, all other arguments are the prompt"),
             Undecided::NotText => Self::new(Kind::Usage, "the prompt is not UTF-8")
                 .hint("convert it to UTF-8, for example with iconv, and give it through a pipe"),
         }
@@ -38,7 +35,7 @@ fn explained(why: NoModel, prompt: Option<&str>) -> CommandError {
     match why {
         NoModel::Empty => {
             let message = match prompt {
-                Some(_) => "the first argument is empty, so it names neither a model nor a prompt",
+                Some(_) => "the first argument is empty; it should be a model or a prompt",
                 None => "the name of the model is empty",
             };
             CommandError::new(Kind::Usage, message).hint(
