@@ -155,7 +155,7 @@ pub(crate) fn suggest(error: CommandError, home: &Home, name: &str) -> CommandEr
     match home.keys().ok().and_then(|folder| nearest(&folder, name)) {
         Some(known) => error.hint(format!("the identity here is called {known}")),
         None => error.hint(
-            "`stack keygen --identity NAME` makes an identity; a key or the path of its file will do, too",
+            "give a key, the path of a key file, or an identity made with `stack keygen --identity NAME`",
         ),
     }
 }

@@ -165,7 +165,7 @@ fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: ones
             Ok(served) => {
                 served.for_each(|served| models.ready(served));
                 let ids = model.ids.join(" and ");
-                talk(format!("the model {ids} is ready after {:.1} s", started.elapsed().as_secs_f64()));
+                talk(format!("{ids} is ready, loaded in {:.1} s", started.elapsed().as_secs_f64()));
             }
             Err(error) => {
                 model.ids.iter().for_each(|id| models.failed(id));

@@ -57,7 +57,7 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
     ),
     (&["search", "find"], "models are looked for on the hub's pages: huggingface.co/models"),
     (&["update", "upgrade"], "`stack pull REF --update` takes what upstream has now"),
-    (&["genkey", "key"], "`stack keygen` makes an identity"),
+    (&["genkey", "key"], "`stack keygen` creates an identity"),
     (&["seal", "lock"], "`stack encrypt` seals a file or a model"),
     (&["unseal", "unlock", "open"], "`stack decrypt` writes the plain form of what is sealed"),
     (&["launch"], "there is nothing to set up: point the program at the address that `stack serve` prints"),

@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             };
             let bundle = Bundle::sign(revocation.to_payload(), identity.signing());
             let path = folder.keep_revocation(&bundle)?;
-            arguments.common.talk(format!("public key: {} (share it)", path.display()));
+            arguments.common.talk(format!("revocation: {} (share it)", path.display()));
         }
     }
     let policy = folder.write(&document)?;
