@@ -8,8 +8,8 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::command_error::{CommandError, Kind};
 use crate::commands::{
-    adopt, bench, completions, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list, logits,
-    pull, push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify, version,
+    adopt, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list,
+    logits, pull, push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify, version,
 };
 use crate::foreign;
 use crate::no_sockets::{self, Sockets};
@@ -76,6 +76,8 @@ enum Command {
     Trust(trust::Arguments),
     /// Show the hardware and the settings in effect
     Doctor(doctor::Arguments),
+    /// Show and check the configuration
+    Config(config::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
     /// Explain a command
@@ -187,6 +189,7 @@ impl Command {
             Self::Rekey(arguments) => rekey::run(&arguments),
             Self::Trust(arguments) => trust::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
+            Self::Config(arguments) => config::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments),
             Self::Help(arguments) => help::run(&arguments),
             Self::Version(arguments) => version::run(&arguments),

@@ -20,7 +20,7 @@ pub(crate) use stack_seal::statement::Tier;
 
 pub(crate) use address::{is_loopback_host, is_public};
 pub(crate) use hosts::HostPattern;
-pub(crate) use settings::{PrivacyArguments, Settings};
+pub(crate) use settings::{Effective, PrivacyArguments, Settings};
 
 /// Decides which requests may leave.
 #[derive(Clone, Debug)]

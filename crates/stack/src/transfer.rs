@@ -105,17 +105,20 @@ pub(crate) fn failed(error: TransferError) -> CommandError {
         Reason::SignerChanged => {
             (Kind::Untrusted, Some("if the change is expected, remove the old model first: `stack rm NAME`"))
         }
-        Reason::Refused("offline") => {
-            (Kind::Refused, Some("unset --offline, STACK_OFFLINE and HF_HUB_OFFLINE"))
-        }
+        Reason::Refused("offline") => (
+            Kind::Refused,
+            Some(
+                "leave out --offline, unset STACK_OFFLINE and HF_HUB_OFFLINE; `stack config show` says what sets it",
+            ),
+        ),
         Reason::Refused("host-not-listed") => (
             Kind::Refused,
             Some(
-                "allow it with --allow-host HOST, or under [privacy] hosts in config.toml; a hub's storage hosts must be listed too",
+                "allow it with --allow-host HOST, or under [privacy] hosts in stack.toml; a hub's storage hosts must be listed too",
             ),
         ),
         Reason::Refused(_) => {
-            (Kind::Refused, Some("the tier is set by --privacy, STACK_PRIVACY and config.toml"))
+            (Kind::Refused, Some("the tier is set by --privacy, STACK_PRIVACY and stack.toml"))
         }
         Reason::WeightsTier => (Kind::Refused, Some("`stack encrypt` seals weights")),
         Reason::Unreachable | Reason::Stalled | Reason::Upstream5xx => {

@@ -1,6 +1,5 @@
 //! `stack decrypt`: the only command that writes plain weights, and only where it is told to.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use crate::access::KeyArguments;
 use crate::admission::signatures;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::model_choice::ModelArgument;
 use crate::options::CommonArguments;
 use crate::output::{Data, harmless};
 use crate::sealed::{self, Holds};
@@ -26,7 +26,7 @@ use crate::work::Work;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A sealed file, or the name of a sealed stored model
-    target: OsString,
+    target: ModelArgument,
     /// Output file, or a new folder for a model with several files
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,

@@ -147,7 +147,7 @@ fn folders(home: &Home) -> Folders {
         home: shown(home.known().map(PathBuf::from)),
         models: shown(home.store().ok()),
         keys: shown(home.keys().ok()),
-        configuration: shown(Config::file(home)),
+        configuration: shown(Config::path(home)),
         history: shown(history_file()),
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod adopt;
 pub(crate) mod bench;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod cp;
 pub(crate) mod decrypt;
 pub(crate) mod doctor;

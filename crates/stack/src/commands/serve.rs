@@ -1,9 +1,10 @@
 //! `stack serve`: models over HTTP.
 
+mod listen;
 mod web;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -17,9 +18,11 @@ use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
+pub(crate) use self::listen::ListenArguments;
 use self::web::WebArguments;
 use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
+use crate::config::Config;
 use crate::model_choice::{ModelArgument, Spelling};
 use crate::model_path::ModelPath;
 use crate::options::{EngineArguments, SamplingArguments};
@@ -39,12 +42,8 @@ pub(crate) struct Arguments {
     /// Serve it under this name; of several models, one for each, in their order
     #[arg(short, long, value_name = "NAME", alias = "served-model-name", value_delimiter = ',')]
     alias: Vec<String>,
-    /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1", value_parser = address)]
-    host: IpAddr,
-    /// Port to listen on; 0 picks a free one
-    #[arg(long, default_value_t = 8084)]
-    port: u16,
+    #[command(flatten)]
+    listen: ListenArguments,
     #[command(flatten)]
     web: WebArguments,
     #[command(flatten)]
@@ -77,20 +76,15 @@ struct Loading {
 
 /// Serves until a signal comes, or until no model could be loaded.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    if !arguments.host.is_loopback() {
-        let message =
-            format!("listening on {} would let anyone on the network use the models", arguments.host);
-        return Err(CommandError::new(Kind::Refused, message).hint(
-            "there are no API keys yet; listen on 127.0.0.1, behind a proxy that authenticates clients",
-        ));
-    }
-    let options = arguments.engine.options()?;
     let home = arguments.access.home()?;
+    let config = Config::read(&home)?;
+    let address = arguments.listen.address(&config.server)?;
+    let options = arguments.engine.options()?;
     let mut paths = arguments.given().map(|model| model.find(&home)).collect::<Result<Vec<_>, _>>()?;
     if paths.is_empty() {
         paths.push(ModelPath::BuiltIn);
     }
-    let web = arguments.web.options(paths.len())?;
+    let web = arguments.web.options(&config.server, paths.len())?;
     for path in &paths {
         // A wrong name should not have to wait for the models before it.
         path.check(&arguments.access)?;
@@ -103,7 +97,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         talk("note: neither STACK_HOME nor HOME is set, so there is no store and no trust policy");
     }
     let loading = Loading { options, access: arguments.access.clone(), sampling: arguments.sampling.clone() };
-    let address = SocketAddr::new(arguments.host, arguments.port);
     runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -199,14 +192,6 @@ impl Loading {
     }
 }
 
-/// Reads an address; `localhost` is one.
-fn address(text: &str) -> Result<IpAddr, String> {
-    if text == "localhost" {
-        return Ok(Ipv4Addr::LOCALHOST.into());
-    }
-    text.parse().map_err(|_| "expected an IP address, such as 127.0.0.1 or ::1".to_owned())
-}
-
 /// The signals that ask a server to end. Each value counts the signals since it was made.
 #[cfg(unix)]
 struct Signals {
@@ -244,18 +229,5 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_are_addresses() {
-        assert!(address("localhost").unwrap().is_loopback());
-        assert!(address("::1").unwrap().is_loopback());
-        assert!(!address("0.0.0.0").unwrap().is_loopback());
-        assert!(address("example.org").is_err());
     }
 }

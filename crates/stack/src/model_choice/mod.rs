@@ -10,6 +10,7 @@ mod prompt;
 mod shelf;
 mod spelling;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +80,11 @@ impl ModelArgument {
     /// How it is spelled.
     pub(crate) fn spelling(&self) -> Spelling {
         Spelling::of(&self.0)
+    }
+
+    /// What was typed, as text.
+    pub(crate) fn text(&self) -> Cow<'_, str> {
+        self.0.to_string_lossy()
     }
 
     /// Finds the model, and says on stderr what else has its name.

@@ -1,5 +1,7 @@
 //! How hosts are listed.
 
+use std::fmt;
+
 use stack_registry::url::{Origin, Url};
 
 /// A host, with or without its port, or every host beneath a domain: `a.b`, `a.b:443`, `*.a.b`, `[::1]:5000`.
@@ -37,6 +39,14 @@ impl HostPattern {
             Some(rest) => rest.is_empty(),
             None => false,
         }
+    }
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let beneath = if self.beneath { "*." } else { "" };
+        write!(f, "{beneath}{}", self.host)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
 }
 

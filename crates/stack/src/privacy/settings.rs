@@ -1,11 +1,11 @@
-//! Where the tier and the listed hosts come from: `config.toml`, the environment, and options.
+//! Where the tier and the listed hosts come from: `stack.toml`, the environment, and options.
 
 use clap::Args;
 use stack_registry::url::Url;
 
 use super::{HostPattern, Proxy, Tier, parse_tier};
 use crate::command_error::{CommandError, Kind};
-use crate::config::Config;
+use crate::config::{Config, Origin, PrivacySection, Setting};
 use crate::machine::environment;
 
 /// What may leave this machine.
@@ -22,6 +22,14 @@ pub(crate) struct PrivacyArguments {
     allow_host: Vec<HostPattern>,
 }
 
+/// What configuration, environment and options say together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Effective {
+    pub(crate) tier: Setting<Tier>,
+    pub(crate) offline: Setting<bool>,
+    pub(crate) hosts: Setting<Vec<HostPattern>>,
+}
+
 /// The effective settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -34,36 +42,64 @@ pub(crate) struct Settings {
 impl PrivacyArguments {
     /// Joins the options with the configuration and the environment.
     ///
-    /// The configuration is a ceiling for the environment, and both are one for the option: each may lower the tier,
-    /// and asking for more is an error, so that nobody is surprised by less.
+    /// # Errors
+    ///
+    /// See [`PrivacyArguments::effective`].
     pub(crate) fn settings(&self, config: &Config) -> Result<Settings, CommandError> {
-        let mut tier = config.privacy.tier()?.unwrap_or(DEFAULT);
-        let mut ceiling = config.privacy.tier()?.map(|tier| (tier, "config.toml"));
-        let wanted = match environment("STACK_PRIVACY") {
+        let Effective { tier, offline, hosts } = self.effective(&config.privacy)?;
+        Ok(Settings { tier: tier.value, offline: offline.value, listed: hosts.value, proxy: proxy()? })
+    }
+
+    /// Joins the options with the configuration and the environment, and says where each value is from.
+    ///
+    /// The configuration is a ceiling for the environment, and both are one for the option: each may lower the tier.
+    /// Asking for more is an error, so that nobody is surprised by less. What is offline stays so.
+    ///
+    /// # Errors
+    ///
+    /// When a tier is asked for above the ceiling, or a variable makes no sense.
+    pub(crate) fn effective(&self, section: &PrivacySection) -> Result<Effective, CommandError> {
+        let variable = match environment(TIER_VARIABLE) {
             Some(text) => {
-                Some((parse_tier(&text).map_err(|wrong| usage("STACK_PRIVACY", &wrong))?, "STACK_PRIVACY"))
+                let tier = parse_tier(&text).map_err(|wrong| usage(TIER_VARIABLE, &wrong))?;
+                Some(Setting::new(tier, Origin::Variable(TIER_VARIABLE)))
             }
             None => None,
         };
-        for (asked, origin) in wanted.into_iter().chain(self.privacy.map(|tier| (tier, "--privacy"))) {
-            if let Some((highest, set_by)) = ceiling
-                && asked > highest
-            {
+        let option = self.privacy.map(|tier| Setting::new(tier, Origin::Option("--privacy")));
+        let mut tier = section.tier.clone().unwrap_or(Setting::new(DEFAULT, Origin::Default));
+        for asked in variable.into_iter().chain(option) {
+            if tier.origin != Origin::Default && asked.value > tier.value {
                 let message = format!(
-                    "{origin} requests {}, but {set_by} allows at most {}",
-                    asked.name(),
-                    highest.name()
+                    "{} requests {}, but {} allows at most {}",
+                    asked.origin,
+                    asked.value.name(),
+                    tier.origin,
+                    tier.value.name()
                 );
                 return Err(CommandError::new(Kind::Refused, message)
                     .reason("tier-forbids")
                     .hint("the operator of this machine sets the ceiling"));
             }
-            (tier, ceiling) = (asked, Some((asked, origin)));
+            tier = asked;
         }
-        let mut listed = config.privacy.hosts()?;
-        listed.extend(self.allow_host.iter().cloned());
-        let offline = self.offline || ["STACK_OFFLINE", "HF_HUB_OFFLINE"].into_iter().any(is_on);
-        Ok(Settings { tier, offline, listed, proxy: proxy()? })
+        let mut hosts = section.hosts.clone().unwrap_or(Setting::new(Vec::new(), Origin::Default));
+        if !self.allow_host.is_empty() {
+            hosts.value.extend(self.allow_host.iter().cloned());
+            hosts.origin = Origin::Option("--allow-host");
+        }
+        Ok(Effective { tier, offline: self.offline(section), hosts })
+    }
+
+    fn offline(&self, section: &PrivacySection) -> Setting<bool> {
+        let variable = OFFLINE_VARIABLES.into_iter().find(|name| is_on(name));
+        let file = section.offline.clone();
+        match (self.offline, variable, file) {
+            (true, ..) => Setting::new(true, Origin::Option("--offline")),
+            (_, _, Some(file)) if file.value => file,
+            (_, Some(name), _) => Setting::new(true, Origin::Variable(name)),
+            (.., file) => file.unwrap_or(Setting::new(false, Origin::Default)),
+        }
     }
 }
 
@@ -116,6 +152,10 @@ fn usage(name: &str, wrong: &str) -> CommandError {
     CommandError::new(Kind::Usage, format!("{name}: {wrong}"))
 }
 
+/// Lowers the tier.
+const TIER_VARIABLE: &str = "STACK_PRIVACY";
+/// Each of them switches the network off.
+const OFFLINE_VARIABLES: [&str; 2] = ["STACK_OFFLINE", "HF_HUB_OFFLINE"];
 /// Without any word of the operator, a command that was told to fetch something may fetch it: nothing is fetched
 /// that no command names.
 const DEFAULT: Tier = Tier::Standard;
@@ -126,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_request_may_lower_the_tier_and_not_raise_it() {
-        let config = |tier: &str| Config::parse(&format!("[privacy]\ntier = \"{tier}\"")).unwrap();
+        let config = |tier: &str| Config::parse(format!("[privacy]\ntier = \"{tier}\"").as_bytes()).unwrap();
         let asked = |tier| PrivacyArguments { privacy: Some(tier), ..PrivacyArguments::default() };
         let lowered = asked(Tier::Sovereign).settings(&config("private")).unwrap();
         assert_eq!(lowered.tier, Tier::Sovereign);
@@ -134,6 +174,20 @@ mod tests {
         assert_eq!(error.kind(), Kind::Refused);
         let default = PrivacyArguments::default().settings(&Config::default()).unwrap();
         assert_eq!((default.tier, default.offline), (Tier::Standard, false));
+    }
+
+    #[test]
+    fn values_know_who_set_them() {
+        let text = "[privacy]\ntier = \"private\"\noffline = true\nhosts = [\"a.lan\"]";
+        let section = Config::parse(text.as_bytes()).unwrap().privacy;
+        let effective = PrivacyArguments::default().effective(&section).unwrap();
+        assert_eq!((effective.tier.origin, effective.offline.origin), (Origin::File(2), Origin::File(3)));
+        let arguments = PrivacyArguments {
+            allow_host: vec![HostPattern::parse("b.lan").unwrap()],
+            ..PrivacyArguments::default()
+        };
+        let hosts = arguments.effective(&section).unwrap().hosts;
+        assert_eq!((hosts.value.len(), hosts.origin), (2, Origin::Option("--allow-host")));
     }
 
     #[test]

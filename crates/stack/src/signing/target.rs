@@ -1,21 +1,21 @@
 //! The thing itself, and its files.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use stack_registry::manifest::{Descriptor, Role};
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
-use stack_registry::name::Name;
 use stack_registry::sealing::recipients_of;
+use stack_registry::store::StoreError;
 use stack_seal::age::{UnlockedFile, X25519Recipient};
 
 use super::{folder, parts};
 use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
-use crate::output::{harmless, talk};
+use crate::model_choice::ModelArgument;
+use crate::model_path::ModelPath;
 
 /// A model that somebody vouches for.
 pub(crate) enum Target {
@@ -39,39 +39,47 @@ pub(crate) struct TargetFile {
 }
 
 impl Target {
-    /// Finds what a command line means: a path if something is there, else a name of the store.
-    pub(crate) fn find(home: &Home, argument: &OsStr) -> Result<Self, CommandError> {
-        let path = Path::new(argument);
-        let text = path.display();
-        if path.exists() && is_stored(home, argument) {
-            let name = harmless(&text.to_string());
-            talk(format!("note: {name} is the file or folder here; the model of the store is {name}:latest"));
+    /// Finds what a command line means: what `stack run` would load.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such file, folder or model of the store.
+    pub(crate) fn find(home: &Home, argument: &ModelArgument) -> Result<Self, CommandError> {
+        match argument.find(home)? {
+            ModelPath::BuiltIn => {
+                let message = "the default model is part of the program, and has no files of its own";
+                Err(CommandError::new(Kind::Usage, message)
+                    .hint("give a file, a folder, or a name from `stack list`"))
+            }
+            ModelPath::Stored(name) => {
+                let store = home.existing_store()?.ok_or_else(|| StoreError::missing(name.short()))?;
+                Ok(Self::Stored(Box::new(StoredModel::open(&store, &name)?)))
+            }
+            ModelPath::Path(path) => Self::at(path),
         }
-        match fs::metadata(path) {
+    }
+
+    /// Finds what lies at a path.
+    fn at(path: PathBuf) -> Result<Self, CommandError> {
+        let text = path.display();
+        match fs::metadata(&path) {
             Ok(found) if found.is_dir() => {
                 // `.` and `models/..` get names, and signatures a place beside them.
                 let whole = path.canonicalize().map_err(|error| CommandError::reading(&text, error))?;
-                return Ok(Self::Folder(whole));
+                Ok(Self::Folder(whole))
             }
-            Ok(found) if found.is_file() => return Ok(Self::File(path.to_owned())),
+            Ok(found) if found.is_file() => Ok(Self::File(path)),
             Ok(_) => {
                 let message = format!("{text} is neither a file nor a folder");
-                return Err(CommandError::new(Kind::Malformed, message));
+                Err(CommandError::new(Kind::Malformed, message))
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(CommandError::reading(&text, error)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(CommandError::new(Kind::Missing, format!("{text} does not exist"))
+                    .reason("no-such-file")
+                    .hint("give a file, a folder, or a name from `stack list`"))
+            }
+            Err(error) => Err(CommandError::reading(&text, error)),
         }
-        let missing = |code: &'static str| {
-            CommandError::new(Kind::Missing, format!("{text} is not there"))
-                .reason(code)
-                .hint("give a file, a folder, or a name from `stack list`")
-        };
-        let Some(Ok(name)) = argument.to_str().map(Name::parse) else { return Err(missing("no-such-file")) };
-        let store = home.existing_store()?.ok_or_else(|| missing("no-such-file"))?;
-        if store.index()?.find(&name).is_none() {
-            return Err(missing("not-in-store"));
-        }
-        Ok(Self::Stored(Box::new(StoredModel::open(&store, &name)?)))
     }
 
     /// What people call it: the name of the file or folder, or of the model.
@@ -209,13 +217,6 @@ impl TargetFile {
         let name = self.name.strip_suffix(crate::sealed::ENDING)?.to_owned();
         parts::is_sealed(&self.path).then_some(Self { name, sealed: true, ..self })
     }
-}
-
-/// Whether the store has a model of this name, written without its tag. What cannot be found out is not said.
-fn is_stored(home: &Home, argument: &OsStr) -> bool {
-    let Some(Ok(name)) = argument.to_str().map(Name::parse) else { return false };
-    let index = || home.existing_store().ok()??.index().ok();
-    argument == name.repository() && index().is_some_and(|index| index.find(&name).is_some())
 }
 
 /// The last part of a path. The root of a file system has none.

@@ -255,7 +255,7 @@ fn the_doctor_says_where_everything_is_kept() {
     let path = |name: &str| json!(home.path().join(name).to_str().unwrap());
     assert_eq!(folders["home"], json!(home.path().to_str().unwrap()));
     assert_eq!((&folders["models"], &folders["keys"]), (&path("store"), &path("keys")));
-    assert_eq!((&folders["configuration"], &folders["history"]), (&path("config.toml"), &path("history")));
+    assert_eq!((&folders["configuration"], &folders["history"]), (&path("stack.toml"), &path("history")));
     let text = doctor(&[]).output();
     assert!(text.contains(&format!("history    {}", home.path().join("history").display())), "{text}");
     let elsewhere = doctor(&["--json", "--home", "/elsewhere"]).json();

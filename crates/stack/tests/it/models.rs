@@ -177,16 +177,27 @@ fn of_a_name_and_a_file_the_name_is_taken_and_that_is_said() {
     let path = place.run(&["show", "./both", "--json"]);
     assert_eq!(path.stderr, "");
     assert!(path.json()["stored"].is_null());
-    // What is signed and sealed is a file, if there is one of the name.
+    // Only a file has this name.
+    fs::copy(place.path("work/tiny.gguf"), place.path("work/lonely")).unwrap();
+    assert_eq!(place.ask(&["lonely", "ab"])["model"], "lonely");
+    // What is signed, verified and sealed is what is run.
     place.run(&["keygen", "--identity", "alice", "--no-passphrase"]).output();
     let signed = place.run(&["sign", "both", "--identity", "alice"]);
-    assert!(signed.stderr.contains("note: both is the file or folder here"), "{}", signed.stderr);
-    assert_eq!(signed.output(), "both.sig\n");
-    fs::remove_file(place.path("work/both.sig")).unwrap();
-    assert!(place.run(&["sign", "both:latest", "--identity", "alice"]).output().starts_with("sha256:"));
-    // Only a file has this name.
-    fs::rename(place.path("work/both"), place.path("work/lonely")).unwrap();
-    assert_eq!(place.ask(&["lonely", "ab"])["model"], "lonely");
+    assert!(signed.stderr.contains("note: both is the model of the store"), "{}", signed.stderr);
+    assert!(signed.output().starts_with("sha256:"));
+    assert_eq!(place.run(&["sign", "./both", "--identity", "alice"]).output(), "./both.sig\n");
+    fs::write(place.path("work/both"), b"something else").unwrap();
+    place.run(&["trust", "add", "alice", "--key", "alice", "--for", "**"]).output();
+    let verified = place.run(&["verify", "both"]);
+    assert!(verified.stderr.contains("note: both is the model of the store"), "{}", verified.stderr);
+    verified.output();
+    assert_eq!(place.run(&["verify", "./both"]).code, 5);
+    let sealed = place.run(&["encrypt", "both", "--recipient", "alice"]);
+    assert!(sealed.stderr.contains("note: both is the model of the store"), "{}", sealed.stderr);
+    sealed.output();
+    assert!(!place.path("work/both.age").exists());
+    let built_in = place.run(&["verify", "default"]);
+    assert_eq!(built_in.code, 2, "{}", built_in.stderr);
 }
 
 #[cfg(unix)]

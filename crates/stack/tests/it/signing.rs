@@ -340,14 +340,15 @@ fn a_digest_alone_is_an_integrity_check() {
 #[test]
 fn missing_things_are_named() {
     let site = Site::new();
-    refused(&site.stack(&["verify", "no/such/file"]), 3, "no-such-file");
+    refused(&site.stack(&["verify", "no/such/file"]), 3, "not-in-store");
+    refused(&site.stack(&["verify", "./no/such/file"]), 3, "no-such-file");
     refused(&site.stack(&["sign", "none.gguf", "--identity", "alice"]), 3, "no-such-file");
     let file = site.file("m.bin", b"weights");
     refused(&site.stack(&["verify", &file, "--signature", "none.sig"]), 3, "no-signature");
     refused(&site.stack(&["sign", &file, "--identity", "carol"]), 3, "no-key");
     let ran = site.stack(&["verify", "no/such/file", "--json"]);
     let error: Value = serde_json::from_str(&ran.stderr).unwrap();
-    assert_eq!((&error["error"]["code"], &error["error"]["exit_code"]), (&"no-such-file".into(), &3.into()));
+    assert_eq!((&error["error"]["code"], &error["error"]["exit_code"]), (&"not-in-store".into(), &3.into()));
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["verified"], false);
 }
 

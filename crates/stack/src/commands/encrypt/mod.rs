@@ -3,7 +3,6 @@
 mod file;
 mod model;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use stack_seal::age::{Recipients, X25519Recipient};
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::model_choice::ModelArgument;
 use crate::options::CommonArguments;
 use crate::passphrase::PassphraseArguments;
 use crate::recipients;
@@ -20,7 +20,7 @@ use crate::signing::Target;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A file, or the name of a stored model
-    target: OsString,
+    target: ModelArgument,
     /// Recipient: age1…, an identity on this machine, or @FILE with one per line
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "password_env")]
     recipient: Vec<String>,
@@ -57,7 +57,7 @@ impl Arguments {
     /// Finds for whom to seal, or asks for the passphrase.
     fn recipients(&self, home: &Home) -> Result<(Recipients, Readers), CommandError> {
         if self.passphrase.is_given() {
-            let passphrase = self.passphrase.new_for(&self.target.to_string_lossy())?;
+            let passphrase = self.passphrase.new_for(&self.target.text())?;
             let readers = Readers { recipients: Vec::new(), passphrase: true };
             return Ok((Recipients::Passphrase(passphrase), readers));
         }

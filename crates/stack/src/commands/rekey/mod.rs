@@ -8,8 +8,6 @@ mod model;
 mod signature;
 mod wanted;
 
-use std::ffi::OsString;
-
 use clap::Args;
 use serde::Serialize;
 use stack_seal::age::X25519Recipient;
@@ -17,6 +15,7 @@ use stack_seal::age::X25519Recipient;
 use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::freed::Freed;
+use crate::model_choice::ModelArgument;
 use crate::options::CommonArguments;
 use crate::output::{Data, harmless};
 use crate::signing::Target;
@@ -24,7 +23,7 @@ use crate::signing::Target;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A sealed file, or the name of a sealed stored model
-    target: OsString,
+    target: ModelArgument,
     /// Add a recipient: age1…, an identity on this machine, or @FILE with one per line
     #[arg(long, value_name = "RECIPIENT")]
     add: Vec<String>,

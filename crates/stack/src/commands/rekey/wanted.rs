@@ -85,9 +85,7 @@ impl Wanted {
     pub(super) fn recipients(&self, arguments: &Arguments) -> Result<Recipients, CommandError> {
         match self {
             Self::Exactly(keys) => Recipients::keys(keys.iter().copied()).ok_or_else(unknown),
-            Self::Same => {
-                arguments.keys.new_passphrase(&arguments.target.to_string_lossy()).map(Recipients::Passphrase)
-            }
+            Self::Same => arguments.keys.new_passphrase(&arguments.target.text()).map(Recipients::Passphrase),
             Self::More(_) => Err(unknown()),
         }
     }

@@ -4,6 +4,7 @@ use clap::Args;
 use stack_server::{HostName, Options, Origin};
 
 use crate::command_error::{CommandError, Kind};
+use crate::config::{ServerSection, Setting};
 
 #[derive(Debug, Args)]
 pub(crate) struct WebArguments {
@@ -21,7 +22,8 @@ pub(crate) struct WebArguments {
 
 impl WebArguments {
     /// Returns the options of a server with so many models.
-    pub(crate) fn options(&self, models: usize) -> Result<Options, CommandError> {
+    /// The origins and host names of the configuration hold as well.
+    pub(crate) fn options(&self, section: &ServerSection, models: usize) -> Result<Options, CommandError> {
         if self.any_model && models != 1 {
             let message =
                 format!("`--any-model` needs exactly one model to answer with, and there are {models}");
@@ -30,10 +32,14 @@ impl WebArguments {
             return Err(CommandError::new(Kind::Usage, message).hint(hint));
         }
         Ok(Options {
-            origins: self.cors.clone(),
-            host_names: self.host_name.clone(),
+            origins: joined(section.cors.as_ref(), &self.cors),
+            host_names: joined(section.host_names.as_ref(), &self.host_name),
             any_model: self.any_model,
             ..Options::default()
         })
     }
+}
+
+fn joined<T: Clone>(file: Option<&Setting<Vec<T>>>, given: &[T]) -> Vec<T> {
+    file.iter().flat_map(|setting| &setting.value).chain(given).cloned().collect()
 }

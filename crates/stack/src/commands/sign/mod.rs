@@ -3,7 +3,6 @@
 mod cosign;
 mod statement;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
@@ -16,6 +15,7 @@ use stack_seal::statement::Tier;
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::model_choice::ModelArgument;
 use crate::options::CommonArguments;
 use crate::output::{Data, harmless};
 use crate::passphrase::PassphraseArguments;
@@ -26,7 +26,7 @@ use crate::{identities, work};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// A file, a folder, or the name of a stored model
-    target: OsString,
+    target: ModelArgument,
     /// Identity to sign as; optional if there is only one
     #[arg(long, value_name = "NAME")]
     identity: Option<String>,

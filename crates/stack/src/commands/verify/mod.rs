@@ -5,7 +5,6 @@ mod files;
 mod policy;
 mod report;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -19,6 +18,7 @@ use self::report::{Report, Stop};
 use crate::access::KeyArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::model_choice::ModelArgument;
 use crate::no_sockets::Sockets;
 use crate::options::CommonArguments;
 use crate::output::Data;
@@ -33,7 +33,7 @@ pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 pub(crate) struct Arguments {
     /// A file, a folder, or the name of a stored model
     #[arg(default_value = "", hide_default_value = true, required_unless_present = "all")]
-    target: OsString,
+    target: ModelArgument,
     /// Check the bytes of every stored model, whoever signed it
     #[arg(long, conflicts_with_all = ["target", "signature", "key", "signer", "digest"])]
     all: bool,
@@ -87,7 +87,7 @@ pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), Command
     };
     let mut data = Data::new();
     if arguments.common.json {
-        report.print_json(&arguments.target.to_string_lossy(), &mut data)?;
+        report.print_json(&arguments.target.text(), &mut data)?;
     } else {
         report.print(&mut data)?;
     }
@@ -122,7 +122,7 @@ fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
         let outcome = match check.outcome {
             Outcome::Passed => Ok(check.detail.clone()),
             Outcome::Recorded(reason) | Outcome::Refused(reason) => {
-                Err(refused(&arguments.target.to_string_lossy(), reason, &check.detail))
+                Err(refused(&arguments.target.text(), reason, &check.detail))
             }
         };
         report.record(check.step.name(), outcome)?;
@@ -198,7 +198,7 @@ fn bundles(
     if found.is_empty() {
         return Err(CommandError::new(
             Kind::Missing,
-            format!("{} has no signature", arguments.target.display()),
+            format!("{} has no signature", arguments.target.text()),
         )
         .reason("no-signature")
         .hint("sign it with `stack sign`, or give the signature file with --signature"));

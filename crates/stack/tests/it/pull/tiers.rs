@@ -62,18 +62,18 @@ fn the_configuration_is_a_ceiling_and_lists_hosts() {
     let (home, bytes) = (Home::new(), content(100));
     let server = file_server(&bytes);
     let url = server.url("/a.gguf");
-    let config = home.path().join("config.toml");
+    let config = home.path().join("stack.toml");
     fs::write(&config, format!("[privacy]\ntier = \"private\"\nhosts = [\"{}\"]", server.host())).unwrap();
     ran(home.pull_unlisted(&["hf://a/b"])).fails(7, &["error[host-not-listed]"]);
     ran(home.pull_unlisted(&[&url, "--privacy", "standard"]))
-        .fails(7, &["error[tier-forbids]", "config.toml"]);
+        .fails(7, &["error[tier-forbids]", "stack.toml"]);
     let mut from_environment = home.pull_unlisted(&[&url]);
     from_environment.env("STACK_PRIVACY", "standard");
     ran(from_environment).fails(7, &["error[tier-forbids]", "STACK_PRIVACY"]);
     ran(home.pull_unlisted(&[&url])).output();
     for wrong in ["[privacy]\ntear = 1", "[privacy]\ntier = \"public\"", "[other]"] {
         fs::write(&config, wrong).unwrap();
-        ran(home.pull_unlisted(&[&url])).fails(4, &["config.toml"]);
+        ran(home.pull_unlisted(&[&url])).fails(4, &["stack.toml"]);
     }
 }
 

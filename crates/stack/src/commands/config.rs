@@ -1,0 +1,127 @@
+//! `stack config`: the configuration, with the origin of each value.
+
+use std::fmt::Display;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::serve::ListenArguments;
+use crate::command_error::{CommandError, Kind};
+use crate::config::{Config, Origin, Setting};
+use crate::home::{Home, HomeArguments};
+use crate::output::{Data, harmless};
+use crate::privacy::{Effective, PrivacyArguments};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Print every setting, its value and who set it
+    Show(Common),
+    /// Check the file and list every problem in it
+    Check(Common),
+    /// Print where the file is, or would be
+    Path(Common),
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    home: HomeArguments,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// One setting, for people and programs.
+#[derive(Debug, Serialize)]
+struct Row {
+    key: &'static str,
+    value: Value,
+    origin: String,
+}
+
+/// Does what was asked.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    match &arguments.action {
+        Action::Show(common) => show(common),
+        Action::Check(common) => check(common),
+        Action::Path(common) => path(common),
+    }
+}
+
+fn show(common: &Common) -> Result<(), CommandError> {
+    let rows = rows(&Config::read(&common.home.home()?)?)?;
+    let mut data = Data::new();
+    if common.json {
+        return data.json(&json!({ "settings": rows }));
+    }
+    for Row { key, value, origin } in rows {
+        // As TOML writes it, which for these values is as JSON does.
+        data.line(&harmless(&format!("{key:<20} {:<28} {origin}", value.to_string())))?;
+    }
+    Ok(())
+}
+
+/// The effective values of a command without options.
+fn rows(config: &Config) -> Result<Vec<Row>, CommandError> {
+    let Effective { tier, offline, hosts } = PrivacyArguments::default().effective(&config.privacy)?;
+    let listen = ListenArguments::default();
+    let (host, port) = (listen.host(&config.server)?, listen.port(&config.server)?);
+    Ok(vec![
+        row("privacy.tier", tier, |tier| tier.name().into()),
+        row("privacy.offline", offline, Value::from),
+        row("privacy.hosts", hosts, texts),
+        row("server.host", host, |host| host.to_string().into()),
+        row("server.port", port, Value::from),
+        row("server.cors", or_none(config.server.cors.clone()), texts),
+        row("server.host_names", or_none(config.server.host_names.clone()), texts),
+    ])
+}
+
+fn row<T>(key: &'static str, setting: Setting<T>, value: impl Fn(T) -> Value) -> Row {
+    Row { key, value: value(setting.value), origin: setting.origin.to_string() }
+}
+
+fn texts<T: Display>(items: Vec<T>) -> Value {
+    items.into_iter().map(|item| item.to_string()).collect()
+}
+
+fn or_none<T>(list: Option<Setting<Vec<T>>>) -> Setting<Vec<T>> {
+    list.unwrap_or(Setting::new(Vec::new(), Origin::Default))
+}
+
+fn check(common: &Common) -> Result<(), CommandError> {
+    let home = common.home.home()?;
+    let file = file(&home)?;
+    let mut data = Data::new();
+    let problems = Config::problems(&home);
+    if !common.json {
+        for problem in &problems {
+            data.line(&harmless(&problem.to_string()))?;
+        }
+    }
+    // What the environment says may contradict the file.
+    rows(&Config::read(&home)?)?;
+    if common.json {
+        return data.json(&json!({ "path": file, "ok": true }));
+    }
+    data.line(&format!("{file}: ok"))
+}
+
+fn path(common: &Common) -> Result<(), CommandError> {
+    let file = file(&common.home.home()?)?;
+    let mut data = Data::new();
+    if common.json { data.json(&json!({ "path": file })) } else { data.line(&file) }
+}
+
+fn file(home: &Home) -> Result<String, CommandError> {
+    home.root()?;
+    let path = Config::path(home).ok_or_else(|| CommandError::new(Kind::Usage, "no home folder"))?;
+    Ok(path.display().to_string())
+}

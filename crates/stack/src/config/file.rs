@@ -1,0 +1,172 @@
+//! A TOML file of sections, from which keys are taken one by one; what is left over is unknown.
+
+use std::fmt::Display;
+use std::ops::Range;
+
+use toml_edit::{Document, Item, Table, TableLike, Value};
+
+use super::error::Problem;
+use super::setting::{Origin, Setting};
+use crate::nearest::nearest;
+
+/// A file that is being read.
+pub(super) struct File {
+    text: String,
+    root: Table,
+    sections: Vec<&'static str>,
+    problems: Vec<(Range<usize>, String)>,
+}
+
+/// A section of it.
+pub(super) struct Section<'a> {
+    file: &'a mut File,
+    name: &'static str,
+    keys: Vec<&'static str>,
+}
+
+impl File {
+    /// Parses a file, whose values are not looked at yet.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Problem> {
+        let first_line = |what: &str| Problem { line: 1, what: what.to_owned() };
+        if bytes.len() > BYTES_MAX {
+            return Err(first_line("the file is larger than 1 MiB"));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| first_line("the file is not UTF-8"))?;
+        let document: Document<&str> = Document::parse(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            Problem { line, what: error.message().trim().replace('\n', ": ") }
+        })?;
+        let root = document.as_table().clone();
+        Ok(Self { text: text.to_owned(), root, sections: Vec::new(), problems: Vec::new() })
+    }
+
+    /// Returns a section, which is empty if the file has none of the name.
+    pub(super) fn section(&mut self, name: &'static str) -> Section<'_> {
+        self.sections.push(name);
+        Section { file: self, name, keys: Vec::new() }
+    }
+
+    /// Ends reading: sections that nobody asked for are unknown.
+    pub(super) fn finish(mut self) -> Result<(), Vec<Problem>> {
+        let mut unknown = Vec::new();
+        for (name, item) in &self.root {
+            let place = place_of(&self.root, name);
+            if !self.sections.contains(&name) {
+                let known = unknown_name("section", "sections are", name, name, &self.sections);
+                unknown.push((place, known));
+            } else if item.as_table_like().is_none() {
+                unknown.push((place, format!("{name} is a section: write [{name}]")));
+            }
+        }
+        self.problems.extend(unknown);
+        self.problems.sort_by_key(|(place, _)| place.start);
+        if self.problems.is_empty() {
+            return Ok(());
+        }
+        let text = &self.text;
+        let problem =
+            |(place, what): (Range<usize>, String)| Problem { line: line_of(text, place.start), what };
+        Err(self.problems.into_iter().map(problem).collect())
+    }
+}
+
+impl Section<'_> {
+    /// Takes a string that `parse` understands.
+    pub(super) fn text<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Setting<T>> {
+        self.take(key, |value| match value.as_str() {
+            Some(text) => parse(text).map_err(|wrong| format!(": {wrong}")),
+            None => Err(expected(value, "a string")),
+        })
+    }
+
+    /// Takes a list of strings, each of which `parse` understands.
+    pub(super) fn texts<T, E: Display>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Setting<Vec<T>>> {
+        self.take(key, |value| {
+            let texts = value.as_array().and_then(|array| array.iter().map(Value::as_str).collect());
+            let texts: Vec<&str> = texts.ok_or_else(|| " is not a list of strings".to_owned())?;
+            texts.into_iter().map(&parse).collect::<Result<_, _>>().map_err(|wrong| format!(": {wrong}"))
+        })
+    }
+
+    /// Takes a boolean.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<Setting<bool>> {
+        self.take(key, |value| value.as_bool().ok_or_else(|| expected(value, "a boolean")))
+    }
+
+    /// Takes an integer of 16 bits.
+    pub(super) fn integer(&mut self, key: &'static str) -> Option<Setting<u16>> {
+        self.take(key, |value| {
+            let number = value.as_integer().ok_or_else(|| expected(value, "an integer"))?;
+            number.try_into().map_err(|_| format!(": {number} is not between 0 and {}", u16::MAX))
+        })
+    }
+
+    /// Takes a key. A value that `read` refuses is a problem, and no setting.
+    fn take<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<Setting<T>> {
+        self.keys.push(key);
+        let table = self.file.root.get(self.name)?.as_table_like()?;
+        let item = table.get(key)?;
+        let place = place_of(table, key);
+        let read = item.as_value().ok_or_else(|| " is not a value".to_owned()).and_then(read);
+        match read {
+            Ok(value) => Some(Setting::new(value, Origin::File(line_of(&self.file.text, place.start)))),
+            Err(wrong) => {
+                self.file.problems.push((place, format!("{}.{key}{wrong}", self.name)));
+                None
+            }
+        }
+    }
+}
+
+/// Keys that nobody asked for are unknown.
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        let Some(table) = self.file.root.get(self.name).and_then(Item::as_table_like) else { return };
+        let strangers = table.iter().map(|(key, _)| key).filter(|key| !self.keys.contains(key));
+        let problems: Vec<_> = strangers
+            .map(|key| {
+                let whole = format!("{}.{key}", self.name);
+                (place_of(table, key), unknown_name("key", "keys are", key, &whole, &self.keys))
+            })
+            .collect();
+        self.file.problems.extend(problems);
+    }
+}
+
+fn unknown_name(kind: &str, list: &str, name: &str, whole: &str, known: &[&str]) -> String {
+    match nearest(name, known.iter().copied()) {
+        Some(near) => format!("unknown {kind} {whole}; did you mean {near}?"),
+        None => format!("unknown {kind} {whole}; {list} {}", known.join(", ")),
+    }
+}
+
+fn expected(value: &Value, what: &str) -> String {
+    let article = if value.type_name().starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!(" is {article} {}; {what} is expected", value.type_name())
+}
+
+/// Where a key is in the file.
+fn place_of(table: &dyn TableLike, key: &str) -> Range<usize> {
+    let found = table.get_key_value(key).and_then(|(key, item)| key.span().or_else(|| item.span()));
+    found.unwrap_or(0..0)
+}
+
+/// The line of a byte, counted from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|&byte| byte == b'\n').count() + 1
+}
+
+/// No configuration is as long.
+const BYTES_MAX: usize = 1 << 20;

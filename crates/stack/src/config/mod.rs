@@ -1,0 +1,194 @@
+//! `$STACK_HOME/stack.toml`: what the operator of this machine has decided.
+//!
+//! A section is a struct, and a key is a field that one line of its `take` reads. Everything is checked when the file
+//! is read: an unknown section or key, a value of the wrong type, and a value that makes no sense are errors with their
+//! line. Variables of the environment and options come on top, where a command asks for the effective value; each
+//! [`Setting`] remembers its [`Origin`].
+
+mod error;
+mod file;
+mod setting;
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use stack_server::{HostName, Origin as WebOrigin};
+
+pub(crate) use error::{ConfigError, Problem};
+pub(crate) use setting::{Origin, Setting};
+
+use self::file::{File, Section};
+use crate::command_error::CommandError;
+use crate::home::Home;
+use crate::privacy::{HostPattern, Tier, parse_tier};
+
+/// The configuration: what the file says, and nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    pub(crate) privacy: PrivacySection,
+    pub(crate) server: ServerSection,
+}
+
+/// The section `[privacy]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PrivacySection {
+    /// The highest tier that a command may use.
+    pub(crate) tier: Option<Setting<Tier>>,
+    /// Whether nothing is asked of the network.
+    pub(crate) offline: Option<Setting<bool>>,
+    /// Hosts that may be contacted.
+    pub(crate) hosts: Option<Setting<Vec<HostPattern>>>,
+}
+
+/// The section `[server]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ServerSection {
+    /// The address to listen on.
+    pub(crate) host: Option<Setting<IpAddr>>,
+    /// The port to listen on.
+    pub(crate) port: Option<Setting<u16>>,
+    /// Origins of web pages that may use the models.
+    pub(crate) cors: Option<Setting<Vec<WebOrigin>>>,
+    /// Host names of proxies in front.
+    pub(crate) host_names: Option<Setting<Vec<HostName>>>,
+}
+
+impl Config {
+    /// Reads the configuration in a home folder; without a file, nothing is set.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or has a problem, or when one under the former name is there.
+    pub(crate) fn read(home: &Home) -> Result<Self, CommandError> {
+        let Some(path) = Self::path(home) else { return Ok(Self::default()) };
+        let former = path.with_file_name(FORMER_NAME);
+        if former.exists() {
+            return Err(ConfigError::FormerName { former, path }.into());
+        }
+        match fs::read(&path) {
+            Ok(bytes) => Ok(Self::parse(&bytes).map_err(|problems| ConfigError::Bad { path, problems })?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(CommandError::reading(path.display(), error)),
+        }
+    }
+
+    /// Lists every problem of the file, which is none if it cannot be read.
+    pub(crate) fn problems(home: &Home) -> Vec<Problem> {
+        let bytes = Self::path(home).and_then(|path| fs::read(path).ok()).unwrap_or_default();
+        Self::parse(&bytes).err().unwrap_or_default()
+    }
+
+    /// Where the configuration is, or would be.
+    pub(crate) fn path(home: &Home) -> Option<PathBuf> {
+        Some(home.known()?.join(FILE_NAME))
+    }
+
+    /// Parses a configuration.
+    ///
+    /// # Errors
+    ///
+    /// All problems of the file, sorted by line.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        let mut file = File::parse(bytes).map_err(|problem| vec![problem])?;
+        let privacy = PrivacySection::take(file.section("privacy"));
+        let server = ServerSection::take(file.section("server"));
+        file.finish().map(|()| Self { privacy, server })
+    }
+}
+
+impl PrivacySection {
+    fn take(mut section: Section<'_>) -> Self {
+        Self {
+            tier: section.text("tier", parse_tier),
+            offline: section.flag("offline"),
+            hosts: section.texts("hosts", HostPattern::parse),
+        }
+    }
+}
+
+impl ServerSection {
+    fn take(mut section: Section<'_>) -> Self {
+        Self {
+            host: section.text("host", parse_address),
+            port: section.integer("port"),
+            cors: section.texts("cors", str::parse),
+            host_names: section.texts("host_names", str::parse),
+        }
+    }
+}
+
+/// Reads an address to listen on; `localhost` is one.
+pub(crate) fn parse_address(text: &str) -> Result<IpAddr, String> {
+    if text == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    text.parse().map_err(|_| "expected an IP address, such as 127.0.0.1 or ::1".to_owned())
+}
+
+/// The file's name in the home folder.
+const FILE_NAME: &str = "stack.toml";
+/// What it was called before it had more than one section.
+const FORMER_NAME: &str = "config.toml";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        Config::parse(text.as_bytes()).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn settings_know_their_lines() {
+        let text =
+            "[privacy]\ntier = \"private\"\n\nhosts = [\n  \"a.b\",\n  \"*.c\",\n]\n[server]\nport = 80\n";
+        let config = Config::parse(text.as_bytes()).unwrap();
+        assert_eq!(config.privacy.tier, Some(Setting::new(Tier::Private, Origin::File(2))));
+        assert_eq!(
+            config.privacy.hosts.map(|hosts| (hosts.value.len(), hosts.origin)),
+            Some((2, Origin::File(4)))
+        );
+        assert_eq!(config.server.port, Some(Setting::new(80, Origin::File(9))));
+        assert_eq!((config.server.host, config.privacy.offline), (None, None));
+        assert_eq!(Config::parse(b""), Ok(Config::default()));
+        assert_eq!(
+            Config::parse(b"server.port = 1").unwrap().server.port,
+            Some(Setting::new(1, Origin::File(1)))
+        );
+    }
+
+    #[test]
+    fn every_problem_is_told_with_its_line_and_the_nearest_name() {
+        assert_eq!(problems("[privac]\n"), ["line 1: unknown section privac; did you mean privacy?"]);
+        assert_eq!(problems("[other]"), ["line 1: unknown section other; sections are privacy, server"]);
+        assert_eq!(problems("tier = 1"), ["line 1: unknown section tier; sections are privacy, server"]);
+        assert_eq!(problems("server = 1"), ["line 1: server is a section: write [server]"]);
+        assert_eq!(
+            problems("[server]\nprot = 1\n[privacy]\ntier = 3\nhosts = [\"a\", 1]\nxyzzy = 1"),
+            [
+                "line 2: unknown key server.prot; did you mean port?",
+                "line 4: privacy.tier is an integer; a string is expected",
+                "line 5: privacy.hosts is not a list of strings",
+                "line 6: unknown key privacy.xyzzy; keys are tier, offline, hosts",
+            ]
+        );
+        for (text, wrong) in [
+            ("[privacy]\ntier = \"public\"", "privacy.tier"),
+            ("[privacy]\nhosts = [\"a/b\"]", "privacy.hosts"),
+            ("[privacy]\noffline = \"yes\"", "privacy.offline is a string; a boolean is expected"),
+            ("[server]\nport = 70000", "server.port: 70000 is not between 0 and 65535"),
+            ("[server]\nport = -1", "server.port: -1 is not between 0 and 65535"),
+            ("[server]\nhost = \"here\"", "server.host: expected an IP address"),
+            ("[server]\ncors = [\"null\"]", "server.cors"),
+            ("[server]\nport = ", "line 2: "),
+            ("[server]\n[server]", "line 2: "),
+        ] {
+            let problems = problems(text);
+            assert!(problems.len() == 1 && problems[0].contains(wrong), "{text}: {problems:?}");
+        }
+        assert!(Config::parse(b"\xFF").is_err());
+        assert!(Config::parse(&vec![b'#'; 2 << 20]).is_err());
+    }
+}
