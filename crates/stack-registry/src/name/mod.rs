@@ -32,15 +32,16 @@ impl Name {
     /// When the text is not in the grammar; names are never repaired.
     pub fn parse(text: &str) -> Result<Self, BadName> {
         let fail = |fault| Err(BadName::new(text, fault));
-        if text.len() > NAME_BYTES_MAX {
-            return fail("is longer than 255 bytes");
-        }
         // A colon before the last slash belongs to the port of the host.
         let slash = text.rfind('/').map_or(0, |at| at + 1);
         let (repository, tag) = match text[slash..].split_once(':') {
             Some((model, tag)) => (&text[..slash + model.len()], tag),
             None => (text, LATEST),
         };
+        // With the tag, even where none is written: a name is stored as a whole and has to be read again.
+        if repository.len() + 1 + tag.len() > NAME_BYTES_MAX {
+            return fail("is longer than 255 bytes, with `:latest` where it has no tag");
+        }
         if !is_tag(tag) {
             return fail("has no tag of at most 128 lower case letters, digits, `.`, `_`, `-` after its `:`");
         }
@@ -271,6 +272,14 @@ mod tests {
         }
         assert!(Name::parse(&format!("a:{}", "t".repeat(128))).is_ok());
         assert!(Name::parse(&format!("a:{}", "t".repeat(129))).is_err());
+    }
+
+    #[test]
+    fn the_longest_name_is_read_again_as_it_is_stored() {
+        let longest = "a/".repeat(123) + "aa";
+        let name = Name::parse(&longest).unwrap();
+        assert_eq!(Name::parse(&name.to_string()), Ok(name));
+        assert!(Name::parse(&(longest + "a")).is_err());
     }
 
     #[test]
