@@ -2,7 +2,7 @@
 check:
     .ci/run
 
-# Many clients and a browser on a real chat model.
+# What takes too long for every change: clients and a browser on a real chat model, the book, cargo-deny, fuzzing.
 deep:
     .ci/deep
 
@@ -14,9 +14,9 @@ test *ARGS:
 fmt:
     cargo fmt --all
 
-# Runs one fuzz target for ten minutes; `just fuzz gguf`. Needs `cargo install cargo-fuzz`.
+# Runs one fuzz target for ten minutes; `just fuzz gguf`. Needs a C++ compiler.
 fuzz TARGET SECONDS="600":
-    RUSTC_BOOTSTRAP=1 cargo fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+    .ci/fuzz {{SECONDS}} {{TARGET}}
 
 # Measures this engine against candle-transformers on one GGUF file, side by side.
 versus-candle MODEL *ARGS:
