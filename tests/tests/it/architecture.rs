@@ -9,7 +9,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use crate::workspace_root;
+use crate::tree::workspace_root;
 
 /// One crate of `crates/`, and the workspace crates that it may depend on.
 struct Row {

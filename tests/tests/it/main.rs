@@ -3,14 +3,10 @@
 #![expect(clippy::print_stderr, reason = "a failing test shows the log of its server")]
 
 mod architecture;
+mod fuzzing;
 mod openai_client;
 mod pages;
 mod plain_http;
 mod server;
-
-use std::path::PathBuf;
-
-/// Returns the root of the workspace.
-fn workspace_root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+mod sizes;
+mod tree;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::process::{Command, Output};
 
 use crate::server::{Server, binary};
-use crate::workspace_root;
+use crate::tree::workspace_root;
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "CI says which interpreter has the client")]
