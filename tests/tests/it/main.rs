@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a failing test shows the log of its server")]
 
 mod architecture;
+mod dependencies;
 mod fuzzing;
 mod openai_client;
 mod pages;
