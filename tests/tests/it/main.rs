@@ -5,6 +5,7 @@
 mod architecture;
 mod dependencies;
 mod fuzzing;
+mod glossary;
 mod openai_client;
 mod pages;
 mod plain_http;
