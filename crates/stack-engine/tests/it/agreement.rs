@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use stack_engine::engine::weight_bytes;
-use stack_engine::executor::{CacheType, Chunk, Level, Output, Placement, Wanted};
+use stack_engine::executor::{CacheType, Chunk, Output, Placement, Wanted};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::weights::GgufFile;
 use stack_testkit::{nmse, reference_data};
@@ -23,7 +23,7 @@ fn both_executors_prefer_the_same_tokens() {
     let spec = DecoderSpec::read(&file).unwrap();
     let tokens: Vec<u32> =
         (0..512u64).map(|n| (n * n * 31 + n * 7) as u32 % spec.vocabulary as u32).collect();
-    let mut executors = [placements::cpu(Level::detect()), placements::candle()].map(|placement| {
+    let mut executors = [placements::best(), placements::candle()].map(|placement| {
         let mut executor = placement.load(&file, spec.clone(), tokens.len(), &|_, _| {}).unwrap();
         let sequence = executor.open();
         (executor, sequence)
@@ -60,14 +60,14 @@ fn preference(row: &[f32]) -> (usize, f32) {
 fn a_model_takes_the_memory_that_was_foretold() {
     let Some(path) = reference_data("stories260K/stories260K.gguf") else { return };
     let file = GgufFile::open(&path).unwrap();
-    let placement = placements::cpu(Level::detect());
+    let placement = placements::best();
     let executor = placement.load(&file, DecoderSpec::read(&file).unwrap(), 64, &|_, _| {}).unwrap();
     assert_eq!(executor.weight_bytes(), weight_bytes(&file, placement.device));
 }
 
 /// Tokens of stories260K, and the logits of each where keys and values are held in this way.
 fn logits(file: &GgufFile, cache: CacheType) -> Vec<Vec<f32>> {
-    let placement = Placement { cache, ..placements::cpu(Level::detect()) };
+    let placement = Placement { cache, ..placements::best() };
     let spec = DecoderSpec::read(file).unwrap();
     let tokens: Vec<u32> = (0..100u32).map(|n| (n * n * 31 + n * 7) % spec.vocabulary as u32).collect();
     let mut executor = placement.load(file, spec, tokens.len(), &|_, _| {}).unwrap();

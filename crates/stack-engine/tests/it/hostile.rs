@@ -1,6 +1,6 @@
 //! Models that lie: whatever a file says, it gets an error or an answer, never a panic or an absurd allocation.
 
-use stack_engine::executor::{Chunk, ExecutorError, Level, Output, Placement, Wanted};
+use stack_engine::executor::{Chunk, ExecutorError, Output, Placement, Wanted};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::weights::GgufFile;
 use stack_testkit::GgufBuilder;
@@ -172,7 +172,7 @@ fn models() -> [Tiny; 5] {
 
 /// The executors that must not be harmed.
 fn executors() -> [Placement; 2] {
-    [Placement { threads: 1, ..placements::cpu(Level::detect()) }, placements::candle()]
+    [Placement { threads: 1, ..placements::best() }, placements::candle()]
 }
 
 /// Whether a model loads and computes, on whatever executor.

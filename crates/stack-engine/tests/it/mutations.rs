@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use stack_engine::executor::{Chunk, Level, Output, Placement, Wanted};
+use stack_engine::executor::{Chunk, Output, Placement, Wanted};
 use stack_engine::spec::known_architectures;
 use stack_testkit::nmse;
 
@@ -300,7 +300,7 @@ fn assert_named(mutation: &Mutation, error: &str) {
 }
 
 fn cpu() -> Placement {
-    Placement { threads: 1, ..placements::cpu(Level::detect()) }
+    Placement { threads: 1, ..placements::best() }
 }
 
 /// The logits of the last of a few tokens.

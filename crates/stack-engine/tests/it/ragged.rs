@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use stack_engine::executor::{Chunk, DeviceKind, Executor, Level, Output, Placement, SequenceId, Wanted};
+use stack_engine::executor::{Chunk, DeviceKind, Executor, Output, Placement, SequenceId, Wanted};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::weights::GgufFile;
 use stack_testkit::{nmse, reference_data};
@@ -101,7 +101,7 @@ fn a_truncated_sequence_continues_as_if_the_rest_had_never_been() {
 
 #[test]
 fn the_number_of_threads_changes_nothing() {
-    for level in Level::available() {
+    for level in placements::levels() {
         let mut alone: Vec<Vec<Vec<f32>>> = Vec::new();
         for threads in 1..=3 {
             let mut index = 0;

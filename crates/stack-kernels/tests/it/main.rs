@@ -1,5 +1,6 @@
 //! Kernels as their users call them.
 
 mod inputs;
+mod levels;
 mod packing;
 mod products;
