@@ -18,6 +18,8 @@ mod amounts;
 mod answer;
 mod chat;
 mod cli;
+#[cfg(test)]
+mod cli_page;
 mod command_error;
 mod commands;
 mod config;
