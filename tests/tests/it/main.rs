@@ -3,6 +3,7 @@
 #![expect(clippy::print_stderr, reason = "a failing test shows the log of its server")]
 
 mod architecture;
+mod contributing;
 mod dependencies;
 mod fuzzing;
 mod glossary;
