@@ -8,6 +8,7 @@ mod cancel;
 mod error;
 mod follow;
 mod headers;
+mod patient;
 
 use std::fmt;
 use std::io::Read;
@@ -19,6 +20,7 @@ pub use cancel::Cancel;
 pub use error::{Fault, FetchError, Retry, Trouble};
 pub use follow::{follow, read_body};
 pub use headers::Headers;
+pub use patient::Patient;
 
 /// Sends requests, one at a time per call, from any thread.
 pub trait Fetch: Sync {

@@ -12,7 +12,7 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use stack_seal::digest::Digest;
 
 use crate::name::Name;
-use crate::store::{Entry, Folder, Hold, Place, Store, StoreError, try_lock};
+use crate::store::{Entry, Folder, Hold, Place, Store, StoreError, is_full, is_read_only, try_lock};
 
 /// A promise of the store: what is listed here stays while the lease lives.
 ///
@@ -53,7 +53,7 @@ impl Store {
 
     /// Finds a model to use it: takes a lease on all of it, and notes that it was used.
     ///
-    /// Where nothing can be written there is no lease, and nobody who could remove anything.
+    /// Where nothing can be written there is no lease: whoever opened the files keeps them all the same.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Store {
     pub fn hold(&self, name: &Name) -> Result<(Entry, Option<Lease>), StoreError> {
         let lease = match self.lease() {
             Ok(lease) => Some(lease),
-            Err(StoreError::Io { source, .. }) if crate::store::is_read_only(&source) => None,
+            Err(StoreError::Io { source, .. }) if is_read_only(&source) || is_full(&source) => None,
             Err(error) => return Err(error),
         };
         let entry = self.resolve(name)?;
@@ -95,6 +95,10 @@ impl Store {
                 }
                 continue;
             }
+            if file.metadata().map_err(failed())?.permissions().readonly() {
+                leased.extend(self.everything().map_err(failed())?.into_iter().map(|digest| (digest, pid)));
+                continue;
+            }
             let mut text = String::new();
             file.take(LEASE_BYTES_MAX).read_to_string(&mut text).map_err(failed())?;
             for line in text.lines() {
@@ -103,6 +107,16 @@ impl Store {
             }
         }
         Ok(leased)
+    }
+
+    /// Lists all that the store holds.
+    fn everything(&self) -> io::Result<Vec<Digest>> {
+        let digest = |place| match place {
+            Place::Blob(digest) | Place::External(digest) => Some(digest),
+            _ => None,
+        };
+        let (blobs, adopted) = (self.folders().list(Folder::Blobs)?, self.folders().list(Folder::External)?);
+        Ok(blobs.into_iter().chain(adopted).filter_map(digest).collect())
     }
 
     /// Whether that file, which the caller holds locked, still lies there. If so it stays: only who holds the lock of a
@@ -142,7 +156,12 @@ impl Lease {
         }
         // While `gc` marks and sweeps, nobody changes a lease: it has seen a digest, or it does not run.
         let _gc = self.store.take_lock(&Place::GcLock, Hold::Shared, "the store, which gc sweeps,")?;
-        self.store.disk().write(&self.file, text.as_bytes(), 0).map_err(StoreError::io("taking a lease"))
+        match self.store.disk().write(&self.file, text.as_bytes(), 0) {
+            // A full disk has no room for the list. A lease that lists nothing and cannot be written is one on all.
+            Err(error) if is_full(&error) => self.store.disk().protect(&self.file),
+            written => written,
+        }
+        .map_err(StoreError::io("taking a lease"))
     }
 }
 

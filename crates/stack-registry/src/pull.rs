@@ -11,7 +11,8 @@
 
 mod error;
 mod heal;
-mod signer;
+pub(crate) mod signer;
+mod standing;
 mod upstream;
 
 use std::thread;
@@ -20,14 +21,14 @@ use std::time::Duration;
 use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, LeafList, Root};
 
 use crate::download::{Download, DownloadError};
-use crate::fetch::{Cancel, Fetch, follow, read_body};
+use crate::fetch::{Cancel, Fetch, Patient, follow, read_body};
 use crate::lease::Lease;
-use crate::manifest::{Descriptor, Manifest, key, kind, model_config};
+use crate::manifest::{Descriptor, FilePath, Manifest, key, kind, model_config};
 use crate::name::Name;
 use crate::plan::Limits;
 use crate::progress::{Progress, Watch};
 use crate::store::{
-    Begin, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file,
+    Begin, Blob, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file,
 };
 use crate::throttle::SharedThrottle;
 
@@ -52,7 +53,12 @@ pub struct Puller<'a> {
     pub seed: u64,
     /// The time, in seconds since 1970.
     pub now: u64,
+    /// Looks at a file of weights before anything is named: an error page and half a file are no model.
+    pub inspect: &'a Inspect<'a>,
 }
+
+/// Says why a file cannot be what its path says.
+pub type Inspect<'a> = dyn Fn(&FilePath, &Blob) -> Result<(), String> + 'a;
 
 /// What became of a pull.
 #[derive(Clone, Debug)]
@@ -86,14 +92,14 @@ impl Puller<'_> {
         rebind: Rebind,
     ) -> Result<Pulled, TransferError> {
         let lease = self.store.lease()?;
-        if let Some(standing) = self.standing(upstream, name, rebind)? {
+        if let Some(standing) = self.standing(upstream, name, rebind, &lease)? {
             return Ok(standing);
         }
         let mut manifest = self.fetch_all(upstream, &lease)?;
         if manifest.is_none() {
             // Whoever fetched the file is about to name it.
             for _ in 0..LOOKS {
-                if let Some(standing) = self.standing(upstream, name, rebind)? {
+                if let Some(standing) = self.standing(upstream, name, rebind, &lease)? {
                     return Ok(standing);
                 }
                 self.pause()?;
@@ -109,46 +115,21 @@ impl Puller<'_> {
         self.name(upstream, name, manifest.ok_or_else(busy)?, &lease, rebind)
     }
 
-    /// Tells what the name means already, if that settles the matter.
-    fn standing(
-        &self,
-        upstream: &Upstream<'_>,
-        name: &Name,
-        rebind: Rebind,
-    ) -> Result<Option<Pulled>, TransferError> {
-        let entry = match self.store.resolve(name) {
-            Ok(entry) => entry,
-            Err(StoreError::NotInStore { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let same = entry.record.commit.is_some()
-            && entry.record.commit == upstream.commit
-            && entry.record.origin.as_deref() == Some(upstream.origin.as_str());
-        match (same, rebind) {
-            (true, _) if self.complete(&entry)? => Ok(Some(Pulled::Unchanged(entry))),
-            (false, Rebind::Never) => Ok(Some(Pulled::Kept(entry))),
-            _ => Ok(None),
-        }
-    }
-
-    fn complete(&self, entry: &Entry) -> Result<bool, TransferError> {
-        let Ok(manifest) = self.store.manifest(&entry.manifest.digest) else { return Ok(false) };
-        for needed in manifest.needs() {
-            if !self.store.has(&needed.digest)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// Fetches every file and returns the manifest, or nothing if the first look was too early.
     fn fetch_all(&self, upstream: &Upstream<'_>, lease: &Lease) -> Result<Option<Descriptor>, TransferError> {
         let mut layers = Vec::new();
         for file in &upstream.files {
+            if file.size == 0 && file.media_type == kind::WEIGHTS {
+                let message = format!("{} is empty", file.path);
+                return Err(TransferError::new(Reason::BadAnswer, message));
+            }
             lease.add(&file.key)?;
             let leaves = heal::leaves(&upstream.bundles, file);
             match self.fetch(file, leaves.as_ref(), lease)? {
-                Fetched::There(layer) => layers.push(layer),
+                Fetched::There(layer) => {
+                    self.look(file, &layer)?;
+                    layers.push(layer);
+                }
                 Fetched::LookAgain => return Ok(None),
             }
         }
@@ -165,6 +146,16 @@ impl Puller<'_> {
         let mut descriptor = Descriptor::of(kind::MANIFEST, &bytes);
         descriptor.artifact_type.clone_from(&manifest.artifact_type);
         Ok(Some(descriptor))
+    }
+
+    /// Looks at weights that have come from a bare address: nobody vouches for what they are.
+    fn look(&self, file: &UpstreamFile<'_>, layer: &Descriptor) -> Result<(), TransferError> {
+        if file.media_type != kind::WEIGHTS || !file.digests.is_empty() || file.git_blob.is_some() {
+            return Ok(());
+        }
+        let blob = self.store.blob(&layer.digest)?;
+        (self.inspect)(&file.path, &blob)
+            .map_err(|problem| TransferError::new(Reason::NotAModel, format!("{}: {problem}", file.path)))
     }
 
     fn name(
@@ -210,7 +201,11 @@ impl Puller<'_> {
         let mut waited = false;
         let part = loop {
             match self.store.begin(&file.key)? {
-                Begin::Present => return self.present(file).map(Fetched::There),
+                Begin::Present => match self.present(file)? {
+                    Some(layer) => return Ok(Fetched::There(layer)),
+                    // It was damaged, and is gone now.
+                    None => self.store.drop_damaged(&file.key)?,
+                },
                 Begin::Mine(part) if waited && file.sha256().is_none() => {
                     part.discard()?;
                     return Ok(Fetched::LookAgain);
@@ -317,10 +312,10 @@ impl Puller<'_> {
     /// Fetches a small file whole.
     fn fetch_small(&self, file: &UpstreamFile<'_>, lease: &Lease) -> Result<Descriptor, TransferError> {
         let path = file.path.as_str();
-        let (url, response) = follow(self.fetch, file.source.request())?;
+        let (url, response) = follow(&Patient::new(self.fetch), file.source.request())?;
         if response.status != 200 {
             let message = format!("{path}: the server answers with status {}", response.status);
-            return Err(TransferError::new(Reason::Upstream404, message));
+            return Err(TransferError::new(Reason::of_status(response.status), message));
         }
         let bytes = read_body(&url, response, file.size)?;
         if bytes.len() as u64 != file.size {
@@ -340,8 +335,8 @@ impl Puller<'_> {
         Ok(layer.with(key::BLAKE3, Digest::from(Root::of(&bytes)).to_string()))
     }
 
-    /// Describes a file that the store has. Its bytes are read, because a promise may be about them.
-    fn present(&self, file: &UpstreamFile<'_>) -> Result<Descriptor, TransferError> {
+    /// Describes a file that the store has, or nothing if its bytes are damaged. They are read, because a name follows.
+    fn present(&self, file: &UpstreamFile<'_>) -> Result<Option<Descriptor>, TransferError> {
         let (path, total) = (file.path.as_str(), file.size);
         let blob = self.store.blob(&file.key)?;
         let checked = |have| (self.watch)(Progress::Checking { file: path, total, have });
@@ -349,18 +344,21 @@ impl Puller<'_> {
             TransferError::new(Reason::Machine, format!("{} cannot be read", blob.path.display()))
                 .caused(error)
         })?;
+        if hashed.sha256 != file.key {
+            return Ok(None);
+        }
         for expected in &file.digests {
             let found = match expected.algorithm {
                 Algorithm::Sha256 => hashed.sha256,
                 Algorithm::Blake3 => hashed.blake3,
             };
             if found != *expected {
-                let message = format!("{path} is not what was promised: it has {found}, not {expected}");
+                let message = format!("{path} does not match its digest: it has {found}, not {expected}");
                 return Err(TransferError::new(Reason::DigestMismatch, message));
             }
         }
         (self.watch)(Progress::Finished { file: path, total });
-        Ok(described(file, &hashed))
+        Ok(Some(described(file, &hashed)))
     }
 
     fn pause(&self) -> Result<(), TransferError> {

@@ -1,6 +1,5 @@
 //! What it takes to open a model: where the store and the trust are, and who opens what is sealed.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -72,7 +71,7 @@ impl KeyArguments {
         path: &Path,
     ) -> Result<(UnlockedFile, Option<SealRecord>), CommandError> {
         let name = path.display().to_string();
-        let file = File::open(path).map_err(|error| CommandError::reading(&name, error).reason("io"))?;
+        let file = sealed::open(path)?;
         let (header, _) = Header::read(&file).map_err(|error| sealed::cannot_open(&name, error))?;
         // What the machine noted is a help in finding the key; that it is damaged matters where it must be believed.
         let record = SealRecord::find(home, &name, &file);

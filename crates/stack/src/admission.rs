@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use stack_engine::weights::{Files, Opener, WeightSource};
+use stack_registry::lease::Lease;
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::trust::{Level, Verdict};
 use stack_seal::age::UnlockedFile;
@@ -22,6 +23,7 @@ use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::config::Config;
 use crate::home::Home;
+use crate::output::talk;
 use crate::privacy::{PrivacyArguments, Tier};
 use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, plain_form, unsigned};
 use crate::trust::{Question, Trust, TrustFolder, refused};
@@ -37,11 +39,11 @@ pub(crate) struct Applicant<'a> {
     tier: Tier,
 }
 
-/// A model that the policy lets pass.
+/// A model that the policy lets pass. One of the store is in use as long as it lives.
 pub(crate) struct Admission {
     folder: TrustFolder,
     accepted: Option<(Verdict, Claim)>,
-    _model: Option<StoredModel>,
+    model: Option<StoredModel>,
 }
 
 impl<'a> Applicant<'a> {
@@ -134,7 +136,7 @@ impl<'a> Applicant<'a> {
             Target::File(_) | Target::Folder(_) => None,
         };
         let accepted = claim.filter(|_| !verdict.identities.is_empty()).map(|claim| (verdict, claim));
-        Ok(Admission { folder: self.folder, accepted, _model: model })
+        Ok(Admission { folder: self.folder, accepted, model: model })
     }
 
     fn judged(&self, facts: Option<&ModelFacts>) -> Verdict {
@@ -205,6 +207,11 @@ impl<'a> Applicant<'a> {
 }
 
 impl Admission {
+    /// Keeps a model of the store there, for those who keep nothing else of it.
+    pub(crate) fn into_lease(self) -> Option<Lease> {
+        self.model.and_then(StoredModel::into_lease)
+    }
+
     /// Remembers that the model was accepted, so that nothing older is. Call it when its bytes were verified.
     pub(crate) fn remember(&self) -> Result<(), CommandError> {
         match &self.accepted {
@@ -234,20 +241,30 @@ pub(crate) fn files_to_look_at(path: &Path, access: &AccessArguments) -> Result<
     Ok(Files::opened(&plain_form(path), openers))
 }
 
-/// Opens the signatures of a target. One that nobody here knows the key of says nothing; a wrong one ends it.
+/// Opens the signatures of a target. One that nobody here knows the key of says nothing; a wrong one ends it, unless
+/// there is a right one.
 pub(crate) fn signatures(
     target: &Target,
     home: &Home,
     trust: &Trust,
 ) -> Result<Vec<Signed<Statement>>, CommandError> {
     let known = trust.policy.keys();
-    let mut signatures = Vec::new();
+    let (mut signatures, mut failures) = (Vec::new(), Vec::new());
     for (name, bundle) in target.bundles(home)? {
         match bundle.open(&known) {
             Ok(signed) => signatures.push(signed),
             Err(Unsigned::NoKey) => {}
-            Err(error) => return Err(unsigned(&name, error)),
+            Err(error) => failures.push(unsigned(&name, error)),
         }
+    }
+    // A wrong one beside a right one says nothing: anybody may put it there. Alone, it is a sign of tampering.
+    if signatures.is_empty()
+        && let Some(error) = failures.pop()
+    {
+        return Err(error);
+    }
+    for failure in failures {
+        talk(format!("warning: {failure}; it is passed over"));
     }
     Ok(signatures)
 }

@@ -256,6 +256,12 @@ impl From<StoreError> for CommandError {
             }
             StoreError::Locked { .. } => (Kind::Busy, "try again when the other process has finished"),
             StoreError::InUse { .. } => (Kind::Busy, "stop the process that uses it"),
+            StoreError::NoIndex { .. } => {
+                (Kind::Differs, "`stack verify --all --repair` rebuilds it; nothing was removed")
+            }
+            StoreError::SignerChanged { .. } => {
+                (Kind::Untrusted, "if the change is expected, remove the old model first: `stack rm NAME`")
+            }
             StoreError::NameTaken { .. } => {
                 (Kind::Refused, "choose another name with --as, or allow the change with --update")
             }

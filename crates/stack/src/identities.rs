@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use stack_seal::age::{HeaderError, OpenError, Passphrase, X25519Recipient};
+use stack_seal::age::{HeaderError, OpenError, Passphrase, X25519Identity, X25519Recipient};
 use stack_seal::key::PublicKey;
 use stack_seal::keyfile::{self, IdentityFile, KeyFileError, PublicFile};
 use zeroize::Zeroizing;
@@ -109,7 +109,18 @@ impl KeyFile {
     }
 
     fn opened(&self, bytes: &[u8], passphrase: Option<&Passphrase>) -> Result<IdentityFile, CommandError> {
-        IdentityFile::open(bytes, passphrase).map_err(|error| cannot_open(&self.path, error))
+        private_file::warn_of_readers(&self.path);
+        let identity =
+            IdentityFile::open(bytes, passphrase).map_err(|error| cannot_open(&self.path, error))?;
+        let public = read(&self.path.with_extension(PUBLIC)).ok();
+        let public = public.and_then(|bytes| PublicFile::parse(&bytes).ok());
+        if public.is_some_and(|public| public.key != identity.signing().public()) {
+            let message = format!("{} does not belong to the public key beside it", self.path.display());
+            return Err(CommandError::new(Kind::Differs, message)
+                .reason("bad-key")
+                .hint("the key file is damaged or was exchanged; restore it from a backup"));
+        }
+        Ok(identity)
     }
 }
 
@@ -136,6 +147,27 @@ pub(crate) fn open(
         None
     };
     file.opened(&bytes, passphrase.as_ref())
+}
+
+/// Reads the keys of a file that `age-keygen` wrote, if a path leads to one.
+pub(crate) fn age_keys(named: &str) -> Result<Option<Vec<X25519Identity>>, CommandError> {
+    if !named.contains(['/', '\\']) {
+        return Ok(None);
+    }
+    let path = Path::new(named);
+    let Ok(bytes) = read(path).map(Zeroizing::new) else { return Ok(None) };
+    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(None) };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    if !lines.clone().any(|line| line.starts_with(AGE_KEY)) {
+        return Ok(None);
+    }
+    private_file::warn_of_readers(path);
+    let keys = lines.map(str::parse).collect::<Result<Vec<X25519Identity>, _>>();
+    keys.map(Some).map_err(|error| {
+        CommandError::new(Kind::Malformed, format!("{} holds a line that is no key", path.display()))
+            .reason("bad-key")
+            .caused(error)
+    })
 }
 
 /// Lists the identities of this machine by name.
@@ -255,6 +287,8 @@ fn cannot_open(path: &Path, error: KeyFileError) -> CommandError {
 const PUBLIC: &str = "pub";
 const NAME_MAX: usize = 64;
 /// No key file is longer; a longer one fails to parse.
+/// How the keys of `age-keygen` begin.
+const AGE_KEY: &str = "AGE-SECRET-KEY-1";
 const BYTES_MAX: u64 = 1 << 20;
 
 #[cfg(test)]

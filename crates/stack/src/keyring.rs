@@ -73,6 +73,14 @@ impl Keyring {
             return attempt(Arc::new(Identity::Passphrase(passphrase)))?
                 .ok_or_else(|| sealed::cannot_open(sealed.name, OpenError::WrongPassphrase));
         }
+        if let Some(keys) = sources.named.map(identities::age_keys).transpose()?.flatten() {
+            for key in keys {
+                if let Some(found) = attempt(Arc::new(Identity::X25519(key)))? {
+                    return Ok(found);
+                }
+            }
+            return Err(sealed::cannot_open(sealed.name, OpenError::NoIdentity));
+        }
         let opening = |identity: IdentityFile| Arc::new(Identity::X25519(identity.into_opening()));
         let files = match sources.named {
             None => identities::all(sources.home)?,

@@ -9,7 +9,7 @@
 //! [`answer`] asks it, [`screen`] and [`word_wrap`] show what it says; [`chat`] is the conversation on top. [`home`] and [`private_file`] are where models, keys and trust are kept: [`identities`] sign,
 //! [`trust`] says who may, and [`signing`] knows what is signed. [`sealed`], [`seal_record`], [`keyring`],
 //! [`recipients`], [`freed`] and [`work`] are what commands on sealed files share. [`config`] and [`privacy`] decide what may leave the
-//! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share. [`machine`], [`threads`] and
+//! machine, [`transport`] sends it, [`transfer`] is what pulling and pushing share, [`weights_check`] what pulling and adopting ask of a file. [`machine`], [`threads`] and
 //! [`logs`] deal with the process itself.
 
 mod access;
@@ -58,6 +58,7 @@ mod threads;
 mod transfer;
 mod transport;
 mod trust;
+mod weights_check;
 mod word_wrap;
 mod work;
 

@@ -9,6 +9,7 @@ use stack_engine::load::{self, Loaded};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, WeightSource};
+use stack_registry::lease::Lease;
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
 use stack_registry::store::{Store, StoreError};
@@ -165,10 +166,13 @@ impl OpenModel {
     }
 
     /// Loads the weights, showing a bar if it takes a while.
-    pub(crate) fn load(self, options: &EngineOptions) -> Result<Loaded, CommandError> {
+    ///
+    /// A model of the store stays in use, and so is not removed, while the lease lives.
+    pub(crate) fn load(self, options: &EngineOptions) -> Result<(Loaded, Option<Lease>), CommandError> {
         let bar = Bar::new("loading", &self.id, false);
         let show = |done, total| bar.show(done, total);
-        verified(self.admission.as_ref(), load::load_source(self.source, options, &show)?)
+        let loaded = verified(self.admission.as_ref(), load::load_source(self.source, options, &show)?)?;
+        Ok((loaded, self.admission.and_then(Admission::into_lease)))
     }
 
     /// Loads the decoder alone.

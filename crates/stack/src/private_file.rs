@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::output::talk;
+
 /// Who may read a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readers {
@@ -138,6 +140,30 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// No more leftovers are stepped over.
 const PARTS_MAX: u32 = 16;
+
+/// Warns where others may read a secret file, or put another in its place.
+#[cfg(unix)]
+pub(crate) fn warn_of_readers(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    let shown = path.display();
+    if mode(path) & 0o077 != 0 {
+        talk(format!(
+            "warning: {shown} can be read by others on this machine; `chmod 0600 {shown}` ends that"
+        ));
+    }
+    let folder = folder_of(path);
+    if mode(&folder) & 0o022 != 0 {
+        let folder = folder.display();
+        talk(format!(
+            "warning: others on this machine may write into {folder}; `chmod 0700 {folder}` ends that"
+        ));
+    }
+}
+
+/// Elsewhere there are no such permissions.
+#[cfg(not(unix))]
+pub(crate) fn warn_of_readers(_path: &Path) {}
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use stack_chat::ChatModel;
 use stack_engine::engine::EngineOptions;
 use stack_engine::spec::DecoderSpec;
+use stack_registry::lease::Lease;
 
 use crate::command_error::{CommandError, Kind};
 use crate::model_path::{ModelPath, OpenModel};
@@ -21,6 +22,8 @@ pub(crate) struct Ready {
     pub(crate) license: Option<String>,
     /// How long it took to load.
     pub(crate) load: Duration,
+    /// Keeps it in the store.
+    _lease: Option<Lease>,
 }
 
 /// A model whose header was read, and which can answer as far as that tells.
@@ -82,9 +85,10 @@ impl Candidate {
         let Self { path, model, template, license } = self;
         let started = Instant::now();
         let id = model.id.clone();
-        let chat = model.load(options)?.chat;
+        let (loaded, lease) = model.load(options)?;
+        let chat = loaded.chat;
         let chat = chat.ok_or_else(|| cannot(&id, "answers nothing", "`stack show` says what it is"))?;
-        Ok(Ready { id, path, chat, template, license, load: started.elapsed() })
+        Ok(Ready { id, path, chat, template, license, load: started.elapsed(), _lease: lease })
     }
 }
 

@@ -1,9 +1,10 @@
 //! Sealed files: where they lie, how they are written, and why one stays closed, in the terms of a command.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use stack_seal::age::{HeaderError, OpenError, PayloadError};
+use stack_seal::age::{HeaderError, OpenError, PayloadError, armor};
 use stack_seal::digest::Root;
 
 use crate::command_error::{CommandError, Kind, kind_of};
@@ -29,6 +30,47 @@ pub(crate) fn path_of(plain: &Path) -> PathBuf {
 pub(crate) fn plain_path_of(sealed: &Path) -> Option<PathBuf> {
     let name = sealed.file_name()?.to_str()?.strip_suffix(ENDING)?;
     Some(sealed.with_file_name(name))
+}
+
+/// Opens a sealed file. One that is armored, as `age -a` writes them, is unpacked into memory: it stays sealed there.
+pub(crate) fn open(path: &Path) -> Result<File, CommandError> {
+    let reading = |error| CommandError::reading(path.display(), error).reason("io");
+    let mut file = File::open(path).map_err(reading)?;
+    let mut start = [0; 64];
+    let count = file.read(&mut start).map_err(reading)?;
+    file.rewind().map_err(reading)?;
+    if !armor::is_armored(&start[..count]) {
+        return Ok(file);
+    }
+    let mut text = Vec::new();
+    file.take(ARMORED_BYTES_MAX + 1).read_to_end(&mut text).map_err(reading)?;
+    if text.len() as u64 > ARMORED_BYTES_MAX {
+        let message = format!("{} is armored and larger than 1 GiB", path.display());
+        return Err(CommandError::new(Kind::Limit, message).hint("seal it without armor: leave out `age -a`"));
+    }
+    let bytes = armor::decode(&text).map_err(|error| {
+        CommandError::new(Kind::Malformed, format!("{} cannot be opened", path.display()))
+            .reason("bad-age-header")
+            .caused(error)
+            .hint("it is not a complete age file; get it again")
+    })?;
+    in_memory(&bytes).map_err(reading)
+}
+
+/// A file without a name that holds these bytes.
+#[cfg(target_os = "linux")]
+fn in_memory(bytes: &[u8]) -> io::Result<File> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    let mut file = File::from(memfd_create("age", MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Elsewhere such a file has no place.
+#[cfg(not(target_os = "linux"))]
+fn in_memory(_bytes: &[u8]) -> io::Result<File> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "armored files are opened on Linux only"))
 }
 
 /// Begins a file where none may be: neither a terminal nor anything else that is there is written into.
@@ -121,6 +163,8 @@ fn code_of(error: &io::Error) -> &'static str {
     if error.kind() == io::ErrorKind::StorageFull { "disk-full" } else { "io" }
 }
 
+/// Armored files are unpacked as a whole, and models have no reason to be armored.
+const ARMORED_BYTES_MAX: u64 = 1 << 30;
 /// What age's own tools call their files.
 pub(crate) const ENDING: &str = ".age";
 

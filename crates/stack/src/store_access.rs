@@ -76,6 +76,9 @@ impl From<AdoptError> for CommandError {
             AdoptError::Io { source, .. } => {
                 new(Kind::Machine, "look at who may read the file").caused(source)
             }
+            AdoptError::Damaged { .. } => {
+                new(Kind::Malformed, "download it again with the program it belongs to")
+            }
             AdoptError::NotGguf(_) => new(Kind::Malformed, "only GGUF files can be adopted"),
             AdoptError::NoClone(_) => {
                 new(Kind::Machine, "without --clone the file is used in place; --copy copies it")

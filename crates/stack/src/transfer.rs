@@ -98,6 +98,9 @@ pub(crate) fn failed(error: TransferError) -> CommandError {
         Reason::NoSuchFile => (Kind::Missing, Some("--file GLOB selects files of the repository")),
         Reason::AmbiguousQuant => (Kind::Usage, Some("choose one with hf://owner/repo:QUANT, or by digest")),
         Reason::BadName => (Kind::Usage, None),
+        Reason::NotAModel => {
+            (Kind::Malformed, Some("nothing was named; open the address in a browser to see what it is"))
+        }
         Reason::BadAnswer => (Kind::Malformed, Some("the server may not be a model hub or registry")),
         Reason::DigestMismatch | Reason::LengthMismatch => {
             (Kind::Differs, Some("nothing was kept; ask the publisher about the mismatch"))
@@ -146,6 +149,13 @@ fn of_store(code: &str) -> (Kind, Option<&'static str>) {
         "disk-full" => (Kind::Machine, Some("free some disk space, or use another home with --home DIR")),
         "not-in-store" | "no-such-file" => (Kind::Missing, Some("`stack list` shows the stored models")),
         "locked-by" | "in-use" => (Kind::Busy, Some("wait for the other process and try again")),
+        "name-taken" => {
+            (Kind::Refused, Some("choose another name with --as, or allow the change with --update"))
+        }
+        "signer-changed" => {
+            (Kind::Untrusted, Some("if the change is expected, remove the old model first: `stack rm NAME`"))
+        }
+        "no-index" => (Kind::Differs, Some("`stack verify --all --repair` rebuilds it; nothing was removed")),
         "bad-document" => (Kind::Malformed, Some("`stack verify --all` checks the whole store")),
         _ => (Kind::Machine, Some("check the permissions and the free disk space")),
     }

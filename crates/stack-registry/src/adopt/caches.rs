@@ -55,7 +55,7 @@ pub fn ollama_models(models: &Path) -> io::Result<Vec<Found>> {
                     let Some(digest) = ollama_weights(&tag.path()) else { continue };
                     let at = models.join("blobs").join(format!("sha256-{}", digest.hex()));
                     let tag = tag.file_name().to_string_lossy().into_owned();
-                    found.extend(ollama_model(&host, &namespace, &model, &tag, &at));
+                    found.extend(ollama_model(&host, &namespace, &model, &tag, &at, digest));
                 }
             }
         }
@@ -87,11 +87,22 @@ pub fn lm_studio_models(models: &Path) -> io::Result<Vec<Found>> {
     Ok(found)
 }
 
-fn ollama_model(host: &str, namespace: &str, model: &str, tag: &str, at: &Path) -> Option<Found> {
+fn ollama_model(
+    host: &str,
+    namespace: &str,
+    model: &str,
+    tag: &str,
+    at: &Path,
+    digest: Digest,
+) -> Option<Found> {
     let parts: &[&str] = if namespace == "library" { &[model] } else { &[namespace, model] };
     let metadata = at.metadata().ok()?;
-    let file =
-        FoundFile { path: FilePath::parse("model.gguf").ok()?, at: at.to_owned(), bytes: metadata.len() };
+    let file = FoundFile {
+        path: FilePath::parse("model.gguf").ok()?,
+        at: at.to_owned(),
+        bytes: metadata.len(),
+        digest: Some(digest),
+    };
     Some(Found {
         name: Name::from_upstream(parts, Some(tag)).ok()?,
         kind: ExternalKind::Ollama,

@@ -78,7 +78,7 @@ pub(super) fn by_model(files: &[PathBuf]) -> Vec<Vec<FoundFile>> {
         let bytes = at.metadata().map_or(0, |metadata| metadata.len());
         let folder = at.parent().unwrap_or(Path::new("")).to_owned();
         let model = models.entry((folder, stem.to_owned())).or_default();
-        model.push((FoundFile { path, at: at.clone(), bytes }, count));
+        model.push((FoundFile { path, at: at.clone(), bytes, digest: None }, count));
     }
     let whole = models.into_values().filter(|files| files.len() == files[0].1);
     whole.map(|files| files.into_iter().map(|(file, _)| file).collect()).collect()

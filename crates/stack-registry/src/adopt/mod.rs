@@ -13,9 +13,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::OFlags;
-use stack_seal::digest::Sha256Hasher;
+use stack_seal::digest::{Digest, Sha256Hasher};
 
 pub use caches::{hub_models, lm_studio_models, ollama_models};
 pub use folder::path_models;
@@ -52,6 +54,26 @@ pub struct FoundFile {
     pub at: PathBuf,
     /// Bytes, as far as a look tells.
     pub bytes: u64,
+    /// The digest by which its program knows it.
+    pub digest: Option<Digest>,
+}
+
+/// Says why a file cannot be what its name says.
+pub type Inspect<'a> = dyn Fn(&FilePath, &Path) -> Result<(), String> + 'a;
+
+/// How a model is adopted.
+#[derive(Clone, Copy)]
+pub struct AdoptOptions<'a> {
+    /// The name that it gets.
+    pub name: &'a Name,
+    /// How its files become part of the store.
+    pub how: How,
+    /// What to do with a name that means something else.
+    pub rebind: Rebind,
+    /// The time, in seconds since 1970.
+    pub now: u64,
+    /// Looks at a file before it is taken.
+    pub inspect: &'a Inspect<'a>,
 }
 
 /// How a file becomes part of the store.
@@ -99,6 +121,13 @@ pub enum AdoptError {
     },
     /// A file that is no GGUF file.
     NotGguf(PathBuf),
+    /// A file that is damaged.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// This disk cannot share bytes between the file and the store.
     NoClone(PathBuf),
     /// The store failed.
@@ -113,19 +142,28 @@ pub enum AdoptError {
 pub fn adopt(
     store: &Store,
     found: &Found,
-    name: &Name,
-    how: How,
-    rebind: Rebind,
-    now: u64,
+    options: &AdoptOptions<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Adopted, AdoptError> {
+    let AdoptOptions { name, how, rebind, now, inspect } = *options;
     let lease = store.lease()?;
     let mut files = Vec::new();
     let mut layers = Vec::new();
     let mut before = 0;
     for file in &found.files {
+        let damaged = |problem| AdoptError::Damaged { path: file.at.clone(), problem };
+        open_gguf(
+            &file.at.canonicalize().map_err(|source| AdoptError::Io { path: file.at.clone(), source })?,
+        )?;
+        inspect(&file.path, &file.at).map_err(damaged)?;
         let (hashed, kept) =
             adopt_file(store, &lease, file, found.kind, how, &|done| progress(before + done))?;
+        if let Some(known) = file.digest.filter(|known| *known != hashed.sha256) {
+            if kept != Kept::Present {
+                store.drop_damaged(&hashed.sha256)?;
+            }
+            return Err(damaged(format!("it has the digest {}, but is known as {known}", hashed.sha256)));
+        }
         layers.push(describe_file(media_type_of(&file.path), &file.path, &hashed));
         before += hashed.length;
         files.push((file.clone(), hashed, kept));
@@ -198,9 +236,14 @@ fn scratch(store: &Store, path: &Path) -> Result<Option<Part>, StoreError> {
     let mut hasher = Sha256Hasher::new();
     hasher.update(b"adopt ");
     hasher.update(path.as_os_str().as_encoded_bytes());
-    match store.begin(&hasher.finish())? {
-        Begin::Mine(part) => Ok(Some(part)),
-        Begin::Present | Begin::Busy => Ok(None),
+    let key = hasher.finish();
+    loop {
+        match store.begin(&key)? {
+            Begin::Mine(part) => return Ok(Some(part)),
+            Begin::Present => return Ok(None),
+            // Another process adopts the same file, and is done with it soon.
+            Begin::Busy => thread::sleep(PAUSE),
+        }
     }
 }
 
@@ -247,6 +290,7 @@ impl AdoptError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => "no-such-file",
             Self::Io { .. } => "io",
             Self::NotGguf(_) => "not-gguf",
+            Self::Damaged { .. } => "damaged",
             Self::NoClone(_) => "no-reflink",
             Self::Store(error) => error.code(),
         }
@@ -258,6 +302,7 @@ impl fmt::Display for AdoptError {
         match self {
             Self::Io { path, .. } => write!(f, "{} cannot be adopted", path.display()),
             Self::NotGguf(path) => write!(f, "{} is not a GGUF file", path.display()),
+            Self::Damaged { path, problem } => write!(f, "{} is damaged: {problem}", path.display()),
             Self::NoClone(path) => {
                 write!(f, "the file system cannot share the bytes of {} with the store", path.display())
             }
@@ -281,3 +326,6 @@ impl From<StoreError> for AdoptError {
         Self::Store(error)
     }
 }
+
+/// How long to wait before looking again what another process does.
+const PAUSE: Duration = Duration::from_millis(50);

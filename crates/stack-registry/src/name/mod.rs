@@ -65,14 +65,19 @@ impl Name {
         Ok(Self { repository: repository.to_owned(), tag: tag.to_owned() })
     }
 
-    /// Makes a name from parts as an upstream spells them: what names cannot hold becomes `-`, letters become
-    /// small.
+    /// Makes a name from parts as an upstream spells them, of which the first may be a host with its port: what names
+    /// cannot hold becomes `-`, letters become small.
     ///
     /// # Errors
     ///
     /// When nothing is left of a part, or all together is too long.
     pub fn from_upstream(parts: &[&str], tag: Option<&str>) -> Result<Self, BadName> {
-        let repository = parts.iter().map(|part| tamed(part)).collect::<Vec<_>>().join("/");
+        let spelled = |(position, part): (usize, &&str)| {
+            let host = part.to_ascii_lowercase();
+            // A rule for `host:5000/**` must cover what came from there.
+            if position == 0 && looks_like_host(&host) && is_host(&host) { host } else { tamed(part) }
+        };
+        let repository = parts.iter().enumerate().map(spelled).collect::<Vec<_>>().join("/");
         match tag.map(tamed) {
             Some(tag) => Self::parse(&format!("{repository}:{tag}")),
             None => Self::parse(&repository),

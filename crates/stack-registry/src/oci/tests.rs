@@ -170,6 +170,7 @@ fn pull(registry: &Registry) -> (tempfile::TempDir, Store, Pulled) {
         throttle: None,
         seed: 1,
         now: 1,
+        inspect: &|_, _| Ok(()),
     };
     let pulled = puller.pull(&upstream, &upstream.name, Rebind::Never).unwrap();
     (home, store, pulled)

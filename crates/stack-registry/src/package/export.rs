@@ -47,6 +47,10 @@ impl Export {
             // Whom this machine trusts is nobody else's business, and the time is the receiver's own.
             descriptor.annotations.remove(key::SIGNER);
             descriptor.annotations.remove(key::NAMED_AT);
+            // Nor are the folders of this machine.
+            if descriptor.annotations.get(key::ORIGIN).is_some_and(|origin| origin.starts_with("file:")) {
+                descriptor.annotations.remove(key::ORIGIN);
+            }
             collected.index.bind(name, descriptor);
             collected.add(store, lease.as_ref(), &entry.manifest, Class::Model)?;
             for referrer in store.index()?.referrers(&entry.manifest.digest) {

@@ -9,8 +9,9 @@ use super::list::{Content, LIST, LIST_BYTES_MAX, Member, PackageList};
 use super::ustar::{self, BLOCK, padding};
 use super::{PackageError, Source};
 use crate::lease::Lease;
-use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key};
+use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, Role, key};
 use crate::name::Name;
+use crate::pull::signer::signers;
 use crate::store::{Begin, Entry, Expect, Hashed, Part, Rebind, Record, Store};
 
 /// A package whose list and index were read and are whole.
@@ -156,7 +157,7 @@ impl<'a> Import<'a> {
             let record = Record {
                 origin: fact(key::ORIGIN),
                 commit: fact(key::COMMIT),
-                signer: None,
+                signer: self.signer(store, &descriptor.digest)?,
                 named_at: Some(options.now),
                 sealed_here: false,
             };
@@ -166,6 +167,21 @@ impl<'a> Import<'a> {
         }
         self.refer(store, &lease)?;
         Ok(Imported { list: self.list_digest, models, blobs })
+    }
+
+    /// Finds out who signed a model of the package, whatever the package says about that.
+    fn signer(&self, store: &Store, model: &Digest) -> Result<Option<String>, PackageError> {
+        let mut bundles = Vec::new();
+        for entry in
+            self.index.manifests.iter().filter(|entry| entry.annotations.get(key::REF_NAME).is_none())
+        {
+            let manifest = store.manifest(&entry.digest)?;
+            let is_about = manifest.subject.as_ref().is_some_and(|subject| subject.digest == *model);
+            for layer in manifest.layers.iter().filter(|layer| is_about && layer.role() == Role::Bundle) {
+                bundles.push(store.read(&layer.digest, BUNDLE_BYTES_MAX)?);
+            }
+        }
+        Ok(signers(&bundles, &store.manifest(model)?))
     }
 
     /// The names to give.
@@ -334,6 +350,8 @@ fn check_zeros(source: &dyn Source, at: u64, count: u64, after: &str) -> Result<
     Err(PackageError::bad(format!("the padding after {after} is not zero")))
 }
 
+/// A signature of the largest model has less.
+const BUNDLE_BYTES_MAX: usize = 16 << 20;
 const BUFFER_BYTES: usize = 1 << 20;
 /// How much is copied again at most after an interruption.
 const SAVE_BYTES: usize = 64 << 20;

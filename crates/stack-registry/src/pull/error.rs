@@ -35,6 +35,8 @@ pub enum Reason {
     BadName,
     /// The other side's answer makes no sense.
     BadAnswer,
+    /// What came is no model.
+    NotAModel,
     /// The bytes have another digest than was promised.
     DigestMismatch,
     /// There are more or fewer bytes than were promised.
@@ -116,6 +118,7 @@ impl Reason {
             Self::AmbiguousQuant => "ambiguous-quant",
             Self::BadName => "bad-name",
             Self::BadAnswer => "bad-answer",
+            Self::NotAModel => "not-a-model",
             Self::DigestMismatch => "digest-mismatch",
             Self::LengthMismatch => "length-mismatch",
             Self::SignerChanged => "signer-changed",
@@ -139,6 +142,13 @@ fn of_trouble(trouble: Trouble) -> Reason {
         Trouble::Nonsense => Reason::BadAnswer,
         Trouble::Interrupted => Reason::Interrupted,
         Trouble::Machine => Reason::Machine,
+    }
+}
+
+impl Reason {
+    /// Sorts a status that is no success.
+    pub(super) fn of_status(status: u16) -> Self {
+        of_status(status)
     }
 }
 

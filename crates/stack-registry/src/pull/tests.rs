@@ -109,6 +109,7 @@ fn pull(store: &Store, server: &Server, upstream: &Upstream<'_>) -> Result<Pulle
         throttle: None,
         seed: 1,
         now: 1,
+        inspect: &|_, _| Ok(()),
     };
     puller.pull(upstream, &upstream.name, Rebind::Allowed)
 }

@@ -68,6 +68,20 @@ pub enum StoreError {
         /// By which process.
         pid: u32,
     },
+    /// The index is gone, though there are blobs.
+    NoIndex {
+        /// How many.
+        blobs: usize,
+    },
+    /// The name means a model that others signed.
+    SignerChanged {
+        /// The name.
+        name: Name,
+        /// The keys that signed what it means.
+        before: String,
+        /// The keys that signed what it would mean.
+        now: Option<String>,
+    },
     /// The name means another model already.
     NameTaken {
         /// The name.
@@ -101,6 +115,8 @@ impl StoreError {
             Self::Length { .. } => "length-mismatch",
             Self::Locked { .. } => "locked-by",
             Self::InUse { .. } => "in-use",
+            Self::NoIndex { .. } => "no-index",
+            Self::SignerChanged { .. } => "signer-changed",
             Self::NameTaken { .. } => "name-taken",
         }
     }
@@ -122,6 +138,13 @@ impl fmt::Display for StoreError {
             Self::Locked { what, pid: Some(pid) } => write!(f, "{what} is locked by process {pid}"),
             Self::Locked { what, pid: None } => write!(f, "{what} is locked by another process"),
             Self::InUse { name, pid } => write!(f, "{name} is in use by process {pid}"),
+            Self::NoIndex { blobs } => write!(f, "the store has {blobs} blobs, but its index.json is gone"),
+            Self::SignerChanged { name, before, now: Some(now) } => {
+                write!(f, "{name} was signed by {before}, and the new model is signed by {now}")
+            }
+            Self::SignerChanged { name, before, now: None } => {
+                write!(f, "{name} was signed by {before}, and the new model is not signed")
+            }
             Self::NameTaken { name, digest } => write!(f, "{name} already means {digest}"),
         }
     }

@@ -13,6 +13,8 @@ mod names;
 mod part;
 mod place;
 mod ranges;
+mod rebuild;
+mod signers;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -33,9 +35,10 @@ pub use names::{Entry, Rebind, Record, Referrer};
 pub use part::{Begin, Expect, Part};
 pub use place::{Folder, Place};
 pub use ranges::Ranges;
+pub(crate) use signers::keeps_signer;
 
 use crate::lease::Lease;
-use crate::manifest::{BadDocument, DOCUMENT_BYTES_MAX, Manifest};
+use crate::manifest::{BadDocument, DOCUMENT_BYTES_MAX, Index, Manifest};
 
 /// A store. Clones are handles of the same one.
 #[derive(Clone)]
@@ -136,6 +139,23 @@ impl Store {
         }
     }
 
+    /// Drops a blob that is not what its name says, or the note of where an adopted file lies. Whoever reads it now goes
+    /// on doing so; whoever needs it next fetches it.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn drop_damaged(&self, digest: &Digest) -> Result<(), StoreError> {
+        for place in [Place::Blob(*digest), Place::External(*digest)] {
+            match self.disk.unlink(&place) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(StoreError::io(format!("removing {digest}"))(error)),
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a small blob whole and checks its digest.
     ///
     /// # Errors
@@ -206,8 +226,9 @@ impl Store {
     /// Writes a small file so that after a crash it is whole: the old one or the new one.
     pub(crate) fn replace(&self, new: &Place, place: &Place, bytes: &[u8]) -> io::Result<()> {
         let file = self.disk.create(new)?;
-        self.disk.resize(&file, 0)?;
+        // Written over what is left there, which on a full disk is the space that was set aside.
         self.disk.write(&file, bytes, 0)?;
+        self.disk.resize(&file, bytes.len() as u64)?;
         self.disk.sync(&file)?;
         self.disk.rename(new, place)?;
         self.disk.sync_folder(place.folder())
@@ -225,6 +246,11 @@ impl Store {
             Err(StoreError::Io { source, .. }) if is_read_only(&source) => return Ok(()),
             Err(error) => return Err(error),
         };
+        // The index comes first: a layout without one has lost it.
+        if self.folders.stat(&Place::Index).map_err(StoreError::io(attempt))?.is_none() {
+            let index = Index::default().to_bytes();
+            self.replace(&Place::IndexNew, &Place::Index, &index).map_err(StoreError::io(attempt))?;
+        }
         // Whoever crashed while it was written left a file that another name shows to be unfinished.
         self.replace(&Place::IndexNew, &Place::Layout, LAYOUT).map_err(StoreError::io(attempt))
     }
@@ -238,6 +264,10 @@ impl StoreError {
 
 pub(crate) fn is_read_only(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+}
+
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 const MOMENT: Duration = Duration::from_millis(5);

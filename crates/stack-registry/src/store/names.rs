@@ -6,10 +6,11 @@ use std::process;
 
 use stack_seal::digest::Digest;
 
-use super::Store;
 use super::error::StoreError;
 use super::lock::{Hold, lock};
-use super::place::Place;
+use super::place::{Folder, Place};
+use super::signers::keeps_signer;
+use super::{Store, is_full};
 use crate::lease::Lease;
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key, kind};
 use crate::name::Name;
@@ -62,21 +63,34 @@ pub struct Referrer {
 }
 
 impl Store {
-    /// Reads the index; a store without one has an empty one.
+    /// Reads the index; a new store without one has an empty one.
     ///
     /// # Errors
     ///
-    /// When the disk refuses, or the index is malformed.
+    /// When the disk refuses, the index is malformed, or a store with blobs has lost it.
     pub fn index(&self) -> Result<Index, StoreError> {
         let reading = || StoreError::io("reading index.json");
         let file = match self.folders.read(&Place::Index) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.without_index(),
             Err(error) => return Err(reading()(error)),
         };
         let mut bytes = Vec::new();
         file.take(DOCUMENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(reading())?;
         Index::parse(&bytes).map_err(|source| StoreError::malformed("index.json", source))
+    }
+
+    /// What a missing index means: nothing yet, or a loss that must not be taken for emptiness.
+    fn without_index(&self) -> Result<Index, StoreError> {
+        let failed = || StoreError::io("looking for blobs");
+        // A new store gets its index before it says that it is one.
+        let is_new = self.folders.stat(&Place::Layout).map_err(failed())?.is_none();
+        let blobs = self.folders.list(Folder::Blobs).map_err(failed())?;
+        if is_new || blobs.is_empty() {
+            Ok(Index::default())
+        } else {
+            Err(StoreError::NoIndex { blobs: blobs.len() })
+        }
     }
 
     /// Changes the index while nobody else does. After a crash it is either the old or the new one.
@@ -94,9 +108,18 @@ impl Store {
         let result = change(&mut index)?;
         if index != before {
             let writing = StoreError::io("writing index.json");
-            self.replace(&Place::IndexNew, &Place::Index, &index.to_bytes()).map_err(writing)?;
+            let bytes = index.to_bytes();
+            self.replace(&Place::IndexNew, &Place::Index, &bytes).map_err(writing)?;
+            self.set_aside(bytes.len());
         }
         Ok(result)
+    }
+
+    /// Sets space aside for the next index, so that names can be removed from a full disk.
+    fn set_aside(&self, bytes: usize) {
+        let aside = (2 * bytes).max(SET_ASIDE_BYTES_MIN) as u64;
+        // Without it, the next change needs free space, as it did before.
+        let _aside = self.disk.create(&Place::IndexNew).and_then(|file| self.disk.resize(&file, aside));
     }
 
     /// Finds what a name means.
@@ -137,6 +160,16 @@ impl Store {
             }
         }
         self.update_index(|index| {
+            let mut entry = entry.clone();
+            if let Some(old) = index.find(&entry.name).cloned() {
+                let before = Entry::new(entry.name.clone(), &old).record.signer;
+                if old.digest == entry.manifest.digest {
+                    entry.record.signer = entry.record.signer.or(before);
+                } else if !keeps_signer(before.as_deref(), entry.record.signer.as_deref()) {
+                    let (name, before, now) = (entry.name, before.unwrap_or_default(), entry.record.signer);
+                    return Err(StoreError::SignerChanged { name, before, now });
+                }
+            }
             let allowed = |old: &Descriptor| match rebind {
                 Rebind::Never => false,
                 Rebind::Allowed => true,
@@ -236,7 +269,11 @@ impl Store {
         lock(&file, hold, what)?;
         if hold == Hold::Alone {
             self.disk.resize(&file, 0).map_err(attempt())?;
-            self.disk.write(&file, process::id().to_string().as_bytes(), 0).map_err(attempt())?;
+            match self.disk.write(&file, process::id().to_string().as_bytes(), 0) {
+                // The lock holds; only its holder stays unknown.
+                Err(error) if is_full(&error) => {}
+                written => written.map_err(attempt())?,
+            }
         }
         Ok(file)
     }
@@ -258,7 +295,7 @@ impl Entry {
 
 impl Record {
     /// Writes the record beside a manifest's descriptor.
-    fn describe(&self, manifest: &Descriptor) -> Descriptor {
+    pub(super) fn describe(&self, manifest: &Descriptor) -> Descriptor {
         let mut descriptor =
             Descriptor { annotations: crate::manifest::Annotations::default(), ..manifest.clone() };
         let named_at = self.named_at.map(|seconds| seconds.to_string());
@@ -278,3 +315,6 @@ impl Record {
         descriptor
     }
 }
+
+/// An index of a few dozen models.
+const SET_ASIDE_BYTES_MIN: usize = 64 << 10;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use stack_registry::adopt::{AdoptError, Found, How, Kept, adopt, hub_models, path_models};
+use stack_registry::adopt::{AdoptError, AdoptOptions, Found, How, Kept, adopt, hub_models, path_models};
 use stack_registry::model::{FileBytes, StoredModel};
 use stack_registry::store::{Rebind, Store, StoreError};
 
@@ -16,7 +16,9 @@ fn found(path: &Path, bytes: &[u8]) -> Found {
 }
 
 fn take(store: &Store, found: &Found, how: How) -> Result<Kept, AdoptError> {
-    let adopted = adopt(store, found, &found.name, how, Rebind::Never, 7, &|_| {})?;
+    let options =
+        AdoptOptions { name: &found.name, how, rebind: Rebind::Never, now: 7, inspect: &|_, _| Ok(()) };
+    let adopted = adopt(store, found, &options, &|_| {})?;
     Ok(adopted.files[0].2)
 }
 

@@ -216,6 +216,7 @@ fn links_are_not_followed() {
     assert!(store.read(&digest, 100).is_err());
     symlink(&secret, store.path().join("tmp").join(format!("{}.part", digest_of(b"x").hex()))).unwrap();
     assert!(store.begin(&digest_of(b"x")).is_err());
+    fs::remove_file(store.path().join("index.json")).unwrap();
     symlink(&secret, store.path().join("index.json")).unwrap();
     assert!(store.index().is_err());
     let moved = crate::scratch();

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use stack_registry::adopt::{
-    Found, How, Kept, adopt, hub_models, lm_studio_models, ollama_models, path_models,
+    AdoptOptions, Found, How, Kept, adopt, hub_models, lm_studio_models, ollama_models, path_models,
 };
+use stack_registry::manifest::FilePath;
 use stack_registry::name::Name;
 use stack_registry::store::{Rebind, StoreError};
 
@@ -16,7 +17,7 @@ use crate::machine::environment_path;
 use crate::output::{Data, harmless, talk};
 use crate::progress::Bar;
 use crate::store_access::StoreArguments;
-use crate::{machine, quantity, work};
+use crate::{machine, quantity, weights_check, work};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -89,8 +90,25 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if arguments.list {
         report.models.extend(found.iter().map(Model::found));
     } else {
+        let mut failures = Vec::new();
         for model in &found {
-            report.models.push(adopt_one(arguments, model, name.as_ref().unwrap_or(&model.name))?);
+            match adopt_one(arguments, model, name.as_ref().unwrap_or(&model.name)) {
+                Ok(model) => report.models.push(model),
+                // One bad file says nothing about the others.
+                Err(error) if matches!(error.kind(), Kind::Malformed | Kind::Missing | Kind::Refused) => {
+                    failures.push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if report.models.is_empty()
+            && let Some(failure) = failures.pop()
+        {
+            failures.iter().for_each(CommandError::report);
+            return Err(failure);
+        }
+        for failure in failures {
+            talk(format!("skipped: {failure}"));
         }
     }
     let mut data = Data::new();
@@ -129,7 +147,9 @@ fn adopt_one(arguments: &Arguments, found: &Found, name: &Name) -> Result<Model,
     }
     let bar = Bar::new("reading", &name.short(), arguments.store.quiet);
     let now = machine::now().seconds();
-    let adopted = adopt(&store, found, name, how, rebind, now, &|done| bar.show(done, bytes))?;
+    let inspect = &|path: &FilePath, at: &Path| weights_check::check(path.as_str(), at);
+    let options = AdoptOptions { name, how, rebind, now, inspect };
+    let adopted = adopt(&store, found, &options, &|done| bar.show(done, bytes))?;
     let kept = adopted.files.iter().map(|(file, _, kept)| File {
         path: file.path.to_string(),
         at: file.at.clone(),

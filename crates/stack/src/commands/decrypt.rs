@@ -1,6 +1,6 @@
 //! `stack decrypt`: the only command that writes plain weights, and only where it is told to.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -83,7 +83,7 @@ impl Arguments {
     fn decrypt_file(&self, home: &Home, path: &Path) -> Result<PlainFile, CommandError> {
         let name = path.display().to_string();
         // What is no sealed file, or not there, is told before anything else.
-        let file = File::open(path).map_err(|error| CommandError::reading(&name, error).reason("io"))?;
+        let file = sealed::open(path)?;
         Header::read(&file).map_err(|error| sealed::cannot_open(&name, error))?;
         let known = match sealed::plain_path_of(path) {
             Some(plain) => {

@@ -2,8 +2,9 @@
 
 use clap::{Args, value_parser};
 use serde::Serialize;
-use stack_registry::fetch::{Authorization, Cancel};
-use stack_registry::hub::{Glob, Hub, Wanted};
+use stack_registry::fetch::{Authorization, Cancel, Fetch, Patient};
+use stack_registry::hub::{Content, Glob, Hub, TreeFile, Wanted, choose};
+use stack_registry::manifest::{Descriptor, Manifest};
 use stack_registry::name::{HubChoice, Name, Reference};
 use stack_registry::oci::{Remote, Scope};
 use stack_registry::plan::Limits;
@@ -19,8 +20,7 @@ use crate::command_error::{CommandError, Kind};
 use crate::machine::{self, environment};
 use crate::output::Data;
 use crate::transfer::{self, TransferArguments};
-use crate::transport::Transport;
-use crate::{amounts, quantity};
+use crate::{amounts, quantity, weights_check};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return known(arguments, &home, name);
     }
     let remote = remote(arguments, transport.interrupt())?;
-    let offered = offer(arguments, &transport, remote.as_ref());
+    let offered = offer(arguments, &Patient::new(&transport), transport.interrupt(), remote.as_ref());
     let upstream = match offered {
         Err(error)
             if matches!(error.reason, Reason::Refused(_)) && !arguments.update && !arguments.dry_run =>
@@ -127,6 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         throttle: arguments.limit_rate.map(SharedThrottle::new),
         seed: u64::from_le_bytes(seed),
         now: machine::now().seconds(),
+        inspect: &|path, blob| weights_check::check(path.as_str(), &blob.path),
     };
     let pulled = puller.pull(&upstream, &name, rebind);
     show.end();
@@ -157,32 +158,37 @@ fn refuse_meaningless(arguments: &Arguments) -> Result<(), CommandError> {
 /// Asks the source what it has.
 fn offer<'a>(
     arguments: &Arguments,
-    transport: &Transport,
+    fetch: &dyn Fetch,
+    cancel: &Cancel,
     remote: Option<&'a Remote>,
 ) -> Result<Upstream<'a>, TransferError> {
-    let cancel = transport.interrupt();
     match &arguments.reference {
         Reference::Hub { owner, repository, revision, choice } => {
-            let wanted = match (&arguments.file, choice) {
-                (Some(glob), _) => Wanted::Glob(Glob::new(glob)),
-                (None, Some(HubChoice::Quantization(name))) => Wanted::Quantization(name.clone()),
-                (None, Some(HubChoice::File(path))) => Wanted::File(path.clone()),
-                (None, None) => Wanted::Default,
-            };
+            let wanted = wanted(arguments, choice.as_ref());
             let revision = arguments.revision.as_deref().or(revision.as_deref());
-            from_hub(transport, &hub()?, (owner, repository), revision, &wanted, cancel)
+            from_hub(fetch, &hub()?, (owner, repository), revision, &wanted, cancel)
         }
         Reference::Oci { host, repository, version } => {
             let remote = remote.expect("made for references of this kind");
             let version = arguments.revision.as_deref().unwrap_or(version);
-            from_registry(transport, remote, (host, repository, version))
+            from_registry(fetch, remote, (host, repository, version))
         }
-        Reference::Url(address) => from_address(transport, address, cancel),
+        Reference::Url(address) => from_address(fetch, address, cancel),
         Reference::Path(path) => Err(TransferError::new(
             Reason::BadName,
             format!("{} is a local file; `stack adopt` registers it in place", path.display()),
         )),
         Reference::Name(name) => Err(TransferError::new(Reason::BadName, format!("{name} is not a source"))),
+    }
+}
+
+/// Which files of a repository are meant.
+fn wanted(arguments: &Arguments, choice: Option<&HubChoice>) -> Wanted {
+    match (&arguments.file, choice) {
+        (Some(glob), _) => Wanted::Glob(Glob::new(glob)),
+        (None, Some(HubChoice::Quantization(name))) => Wanted::Quantization(name.clone()),
+        (None, Some(HubChoice::File(path))) => Wanted::File(path.clone()),
+        (None, None) => Wanted::Default,
     }
 }
 
@@ -196,7 +202,20 @@ fn hub() -> Result<Hub, TransferError> {
     let endpoint = environment("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
     let endpoint = Url::parse(&endpoint)
         .map_err(|error| TransferError::new(Reason::BadName, "HF_ENDPOINT is not a URL").caused(error))?;
-    Ok(Hub { endpoint, token: environment("HF_TOKEN").map(|token| Authorization::bearer(&token)) })
+    Ok(Hub { endpoint, token: token()?.map(|token| Authorization::bearer(&token)) })
+}
+
+/// The token for the hub. Secrets that come from files often end in a newline.
+fn token() -> Result<Option<String>, TransferError> {
+    let Some(text) = environment("HF_TOKEN") else { return Ok(None) };
+    let token = text.trim();
+    if token.is_empty() {
+        return Ok(None);
+    }
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(TransferError::new(Reason::BadName, "HF_TOKEN has characters that no token has"));
+    }
+    Ok(Some(token.to_owned()))
 }
 
 /// Adds the digest that was asked for to what the source promises.
@@ -229,8 +248,9 @@ fn local_copy(
     error: TransferError,
 ) -> Result<(), CommandError> {
     let store = Store::existing(home.root()?)?;
-    let entries = store.map(|store| store.entries()).transpose()?;
-    let mut fitting = entries.into_iter().flatten().filter(|entry| is_copy(arguments, entry));
+    let entries = store.as_ref().map(Store::entries).transpose()?;
+    let is_copy = |entry: &Entry| store.as_ref().is_some_and(|store| is_copy(arguments, store, entry));
+    let mut fitting = entries.into_iter().flatten().filter(is_copy);
     match (fitting.next(), fitting.next()) {
         (Some(entry), None) => {
             arguments.transfer.say(&format!("{error}; keeping the local copy"));
@@ -240,26 +260,46 @@ fn local_copy(
     }
 }
 
-/// Whether an entry is what the reference meant when it was pulled.
-fn is_copy(arguments: &Arguments, entry: &Entry) -> bool {
+/// Whether an entry is what was asked for: of that source, at that revision, with those files and that digest.
+fn is_copy(arguments: &Arguments, store: &Store, entry: &Entry) -> bool {
+    let Ok(manifest) = store.manifest(&entry.manifest.digest) else { return false };
     let origin = entry.record.origin.as_deref().unwrap_or_default();
+    let is_at = |version: &str| entry.record.commit.as_deref() == Some(version);
     let same_source = match &arguments.reference {
-        Reference::Hub { owner, repository, choice, .. } => {
-            let label = match choice {
-                Some(HubChoice::Quantization(name)) => Some(name.to_ascii_lowercase()),
-                _ => None,
-            };
+        Reference::Hub { owner, repository, revision, choice } => {
+            let revision = arguments.revision.as_deref().or(revision.as_deref());
             origin.starts_with(&format!("hf://{owner}/{repository}@"))
-                && (arguments.name.is_some() || label.is_none_or(|label| label == entry.name.tag()))
+                && revision.is_none_or(is_at)
+                && holds_exactly(&manifest, &wanted(arguments, choice.as_ref()))
         }
         Reference::Oci { host, repository, version } => {
-            origin.starts_with(&format!("oci://{host}/{repository}@"))
-                && (arguments.name.is_some() || version.to_ascii_lowercase() == entry.name.tag())
+            let version = arguments.revision.as_deref().unwrap_or(version);
+            let is_tagged = version.to_ascii_lowercase() == entry.name.tag();
+            origin.starts_with(&format!("oci://{host}/{repository}@")) && (is_tagged || is_at(version))
         }
         Reference::Url(address) => origin == address,
         Reference::Path(_) | Reference::Name(_) => false,
     };
-    same_source && arguments.name.as_ref().is_none_or(|name| *name == entry.name)
+    let has_digest = |digest: Digest| {
+        let is_layer = |layer: &Descriptor| layer.digest == digest || layer.blake3() == Some(digest);
+        entry.manifest.digest == digest || manifest.layers.iter().any(is_layer)
+    };
+    same_source
+        && arguments.digest.is_none_or(has_digest)
+        && arguments.name.as_ref().is_none_or(|name| *name == entry.name)
+}
+
+/// Whether a choice among the files of a model is all of them.
+fn holds_exactly(manifest: &Manifest, wanted: &Wanted) -> bool {
+    let files: Vec<TreeFile> = manifest
+        .layers
+        .iter()
+        .filter_map(|layer| {
+            let path = layer.file_path()?;
+            Some(TreeFile { path, size: layer.size, content: Content::Sha256(layer.digest) })
+        })
+        .collect();
+    choose(&files, wanted).is_ok_and(|chosen| chosen.files.len() == files.len())
 }
 
 /// A name that the store has needs no network; one that it does not have leads nowhere.

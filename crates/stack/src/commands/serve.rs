@@ -5,7 +5,7 @@ mod web;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use clap::{Args, ValueHint};
 use stack_chat::ModelCard;
 use stack_engine::engine::EngineOptions;
 use stack_engine::load::Loaded;
+use stack_registry::lease::Lease;
 use stack_server::{Limits, Models, Options, Served, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -72,6 +73,8 @@ struct Loading {
     options: EngineOptions,
     access: AccessArguments,
     sampling: SamplingArguments,
+    /// Keeps the models in the store while they are served.
+    leases: Arc<Mutex<Vec<Lease>>>,
 }
 
 /// Serves until a signal comes, or until no model could be loaded.
@@ -96,7 +99,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if home.known().is_none() {
         talk("note: neither STACK_HOME nor HOME is set, so there is no store and no trust policy");
     }
-    let loading = Loading { options, access: arguments.access.clone(), sampling: arguments.sampling.clone() };
+    let loading = Loading {
+        options,
+        access: arguments.access.clone(),
+        sampling: arguments.sampling.clone(),
+        leases: Arc::default(),
+    };
     runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -123,6 +131,7 @@ async fn listen(
     let (mut stop, mut stop_now) = (Signals::new().map_err(failed)?, Signals::new().map_err(failed)?);
     talk(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
 
+    let _leases = Arc::clone(&loading.leases);
     let models = Arc::new(Models::starting(wanted.iter().flat_map(|wanted| &wanted.ids)));
     let router = router(Arc::clone(&models), web);
     let (give_up, hopeless) = oneshot::channel();
@@ -177,8 +186,9 @@ fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: ones
 impl Loading {
     /// Loads a model once, and serves it under each of its names.
     fn load<'a>(&self, wanted: &'a Wanted) -> Result<impl Iterator<Item = Served> + use<'a>, CommandError> {
-        let Loaded { card, chat, embedder, warnings, .. } =
-            wanted.path.open(&self.access)?.load(&self.options)?;
+        let (loaded, lease) = wanted.path.open(&self.access)?.load(&self.options)?;
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner).extend(lease);
+        let Loaded { card, chat, embedder, warnings, .. } = loaded;
         let name = wanted.ids.first().map_or("the model", String::as_str);
         warnings.iter().for_each(|warning| talk(format!("warning: {name}: {warning}")));
         let (sampling, max_tokens) = (self.sampling.sampling(), self.sampling.max_tokens());

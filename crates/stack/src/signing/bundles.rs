@@ -11,6 +11,7 @@ use stack_seal::statement::{self, StatementError, StatementFault};
 use super::{Target, parts};
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
+use crate::output::talk;
 
 impl Target {
     /// Finds the signatures that belong to it: `X.sig`, `X.<8 hex>.sig` of further signers, or what the store has.
@@ -22,11 +23,12 @@ impl Target {
                 for referrer in store.referrers(&model.entry.manifest.digest, kind::BUNDLE)? {
                     for layer in &referrer.manifest.layers {
                         let what = format!("the signature {}", layer.digest);
-                        let bytes = store.read(&layer.digest, statement::BYTES_MAX)?;
-                        bundles.push((what.clone(), parse(&what, &bytes)?));
+                        let bytes =
+                            store.read(&layer.digest, statement::BYTES_MAX).map_err(CommandError::from);
+                        bundles.push((what.clone(), bytes.and_then(|bytes| parse(&what, &bytes))));
                     }
                 }
-                Ok(bundles)
+                usable(bundles)
             }
             Self::File(path) | Self::Folder(path) => {
                 let mut paths = beside(path)?;
@@ -35,11 +37,34 @@ impl Target {
                 if plain != *path {
                     paths.extend(beside(&plain)?);
                 }
-                let read = |path: &PathBuf| Ok((path.display().to_string(), read_bundle(path)?));
-                paths.iter().map(read).collect()
+                let read = |path: &PathBuf| (path.display().to_string(), read_bundle(path));
+                usable(paths.iter().map(read).collect())
             }
         }
     }
+}
+
+/// A bundle, or why it is none, and where it came from.
+type Candidate = (String, Result<Bundle, CommandError>);
+
+/// Passes over what is no bundle, as long as one is: anybody may put a file beside a model.
+fn usable(candidates: Vec<Candidate>) -> Result<Vec<(String, Bundle)>, CommandError> {
+    let (mut bundles, mut failures) = (Vec::new(), Vec::new());
+    for (name, bundle) in candidates {
+        match bundle {
+            Ok(bundle) => bundles.push((name, bundle)),
+            Err(error) => failures.push(error),
+        }
+    }
+    if bundles.is_empty()
+        && let Some(error) = failures.pop()
+    {
+        return Err(error);
+    }
+    for failure in failures {
+        talk(format!("warning: {failure}; it is passed over"));
+    }
+    Ok(bundles)
 }
 
 /// Reads a signature from a file.

@@ -18,7 +18,7 @@ pub(super) fn is_sealed(path: &Path) -> bool {
     }
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(START_BYTES).read_to_end(&mut start));
-    read.is_ok() && age::is_sealed(&start)
+    read.is_ok() && (age::is_sealed(&start) || age::armor::is_armored(&start))
 }
 
 /// Where the plain form of a sealed file would lie; of anything else, the path itself.

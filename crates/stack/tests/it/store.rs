@@ -174,13 +174,34 @@ fn gc_says_why() {
     let reasons: Vec<_> =
         kept["blobs"].as_array().unwrap().iter().map(|blob| blob["reason"].clone()).collect();
     assert_eq!(reasons, ["used by med/tiny:v1"; 3]);
-    fs::remove_file(machine.path("home/store/index.json")).unwrap();
+    let index = machine.path("home/store/index.json");
+    let names = fs::read(&index).unwrap();
+    fs::write(&index, br#"{"schemaVersion":2,"manifests":[]}"#).unwrap();
     assert_eq!(machine.json(&["gc"])["freed_bytes"], 0, "young blobs are kept");
     assert!(machine.run(&["gc", "--grace", "0", "--dry-run"]).output().contains("would free"));
     assert_eq!(machine.blobs(), 3);
-    assert!(machine.run(&["gc", "--grace", "0"]).output().contains("unused"));
+    fs::write(&index, names).unwrap();
+    assert_eq!(machine.json(&["rm", "med/tiny:v1"])["removed"][0], "med/tiny:v1");
     assert_eq!(machine.blobs(), 0);
     machine.run(&["gc", "--grace", "soon"]).fails(2, &["needs a unit"]);
+}
+
+#[test]
+fn a_lost_index_is_no_empty_store() {
+    let machine = Machine::with_model();
+    fs::remove_file(machine.path("home/store/index.json")).unwrap();
+    for arguments in
+        [&["list"][..], &["gc", "--grace", "0"], &["rm", "med/tiny:v1"], &["show", "med/tiny:v1"]]
+    {
+        machine.run(arguments).fails(5, &["error[no-index]", "3 blobs", "verify --all --repair"]);
+    }
+    assert_eq!(machine.blobs(), 3, "nothing is collected");
+    let repaired = machine.run(&["verify", "--all", "--repair"]);
+    assert!(repaired.stderr.contains("recovered recovered/"), "{}", repaired.stderr);
+    repaired.output();
+    let name = machine.json(&["list"])["models"][0]["name"].as_str().unwrap().to_owned();
+    assert_eq!(machine.json(&["show", &name])["runs"], true);
+    assert_eq!(machine.json(&["verify", "--all", "--repair"])["verified"], true, "nothing more to repair");
 }
 
 #[test]
@@ -303,7 +324,8 @@ fn a_sealed_package_opens_for_whom_it_is_meant() {
 #[test]
 fn killed_commands_lose_nothing() {
     let from = Machine::new();
-    let bytes: Vec<u8> = b"GGUF".iter().copied().chain((0..6_000_000u32).map(|i| (i % 251) as u8)).collect();
+    let header = b"GGUF\x03\0\0\0".iter().copied().chain([0; 16]);
+    let bytes: Vec<u8> = header.chain((0..6_000_000u32).map(|i| (i % 251) as u8)).collect();
     fs::write(from.file(), bytes).unwrap();
     from.run(&["adopt", from.file().to_str().unwrap(), "--copy", "--as", "big"]).output();
     let package = from.path("out.stackpkg");

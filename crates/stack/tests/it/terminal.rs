@@ -114,7 +114,8 @@ fn another_model_takes_over_and_tab_completes_commands() {
 fn bars_fit_the_terminal_and_count_what_moved_now() {
     let home = tempfile::tempdir().unwrap();
     let home_path = home.path().to_str().unwrap().to_owned();
-    let bytes: Arc<Vec<u8>> = Arc::new((0..24_u32 << 20).map(|n| (n % 251) as u8).collect());
+    let header = b"GGUF\x03\0\0\0".iter().copied().chain([0; 16]);
+    let bytes: Arc<Vec<u8>> = Arc::new(header.chain((0..24_u32 << 20).map(|n| (n % 251) as u8)).collect());
     let pause = Duration::from_millis(10);
     let served = Arc::clone(&bytes);
     let server =

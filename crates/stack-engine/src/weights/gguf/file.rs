@@ -1,11 +1,14 @@
 //! A model in one GGUF file, or in several.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
 use std::path::Path;
+
+use stack_seal::verified::{Breach, Expected, Pass};
 
 use super::super::file::{ModelFile, subject};
 use super::super::{
-    Files, Foreign, LoadError, LoadErrorKind, Metadata, TensorData, TensorInfo, WeightSource,
+    Files, Foreign, LoadError, LoadErrorKind, Metadata, Opener, TensorData, TensorInfo, WeightSource,
 };
 use super::{Header, header, shards};
 
@@ -39,6 +42,21 @@ impl GgufFile {
                 .of_kind(LoadErrorKind::NoModel));
         };
         Self::read_from(files, &name)
+    }
+
+    /// Checks the header of one file, which may be one part of several: it parses, and its tensors lie within the file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn check_part(path: &Path) -> Result<(), LoadError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let owned = path.to_owned();
+        let opener: Opener = Box::new(move || {
+            Pass::open(File::open(&owned).map_err(Breach::Unusable)?, Expected::first_seen(), None)
+        });
+        let files = Files::opened(path, BTreeMap::from([(name.clone(), opener)]));
+        parse(files.open(&name)?).map(|_| ())
     }
 
     /// Reads the header of a file, and of the other parts if it is one of several.

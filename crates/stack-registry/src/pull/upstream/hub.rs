@@ -6,7 +6,7 @@ use crate::fetch::{Cancel, Fetch, Method, Request, follow, read_body};
 use crate::hub::{Content, Hub, Repository, TreeFile, Wanted, choose};
 use crate::manifest::ConfigFacts;
 use crate::name::Name;
-use crate::pull::TransferError;
+use crate::pull::{Reason, TransferError};
 
 /// Finds out what a repository of a hub offers.
 ///
@@ -52,9 +52,13 @@ pub fn from_hub(
         let beside = format!("{}.sig", file.path);
         if let Some(bundle) = listing.files.iter().find(|file| file.path.as_str() == beside) {
             let (url, response) = follow(fetch, request(bundle)?)?;
-            if response.status == 200 {
-                bundles.push(read_body(&url, response, BUNDLE_BYTES_MAX)?);
+            // It was listed: without it the model would look unsigned.
+            if response.status != 200 {
+                let message =
+                    format!("{beside} is listed, but the server answers with status {}", response.status);
+                return Err(TransferError::new(Reason::of_status(response.status), message));
             }
+            bundles.push(read_body(&url, response, BUNDLE_BYTES_MAX)?);
         }
     }
     let label = chosen.label.clone();

@@ -1,5 +1,7 @@
 //! A model of an OCI registry.
 
+use stack_seal::digest::Digest;
+
 use super::{Upstream, UpstreamFile};
 use crate::fetch::Fetch;
 use crate::manifest::{ConfigFacts, FilePath, Index, Manifest, Role, kind};
@@ -49,11 +51,12 @@ pub fn from_registry<'a>(
     files.push(file(remote, &manifest.config, config)?);
     let mut bundles = Vec::new();
     for entry in referrers(remote, fetch, &descriptor.digest, kind::BUNDLE)? {
-        let (_, bytes) = remote.manifest(fetch, &entry.digest.to_string())?;
-        let referrer = Manifest::parse(&bytes)?;
-        let about = referrer.subject.as_ref().is_some_and(|subject| subject.digest == descriptor.digest);
-        if let Some(layer) = referrer.layers.first().filter(|layer| about && layer.role() == Role::Bundle) {
-            bundles.push(remote.small_blob(fetch, layer)?);
+        match bundle(remote, fetch, &entry.digest, &descriptor.digest) {
+            Ok(bundle) => bundles.extend(bundle),
+            // Anybody who may attach something may attach what is none; it says nothing about the others. A registry
+            // that fails is another matter: without a signature that it lists, the model would look unsigned.
+            Err(OciError::Missing { .. } | OciError::Differs { .. } | OciError::Malformed(_)) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     let tag = Some(version).filter(|version| !version.contains(':'));
@@ -66,6 +69,20 @@ pub fn from_registry<'a>(
         files,
         bundles,
     })
+}
+
+/// Fetches the signature that a referrer holds, if it is one about this subject.
+fn bundle(
+    remote: &Remote,
+    fetch: &dyn Fetch,
+    referrer: &Digest,
+    subject: &Digest,
+) -> Result<Option<Vec<u8>>, OciError> {
+    let (_, bytes) = remote.manifest(fetch, &referrer.to_string())?;
+    let referrer = Manifest::parse(&bytes).map_err(|error| OciError::Malformed(error.to_string()))?;
+    let about = referrer.subject.as_ref().is_some_and(|known| known.digest == *subject);
+    let layer = referrer.layers.first().filter(|layer| about && layer.role() == Role::Bundle);
+    layer.map(|layer| remote.small_blob(fetch, layer)).transpose()
 }
 
 fn file<'a>(

@@ -50,7 +50,7 @@ pub fn from_address(
     digest.into_iter().for_each(|digest| file.promise(digest));
     let name = if stem.is_empty() { "model" } else { stem };
     Ok(Upstream {
-        name: Name::from_upstream(&[url.host(), name], None)?,
+        name: Name::from_upstream(&[&url.origin().authority(), name], None)?,
         origin: url.without_query(),
         commit: digest
             .map(|digest| digest.to_string())

@@ -11,7 +11,7 @@ use stack_registry::manifest::kind;
 use stack_registry::store::Store;
 use stack_seal::bundle::Bundle;
 use stack_seal::key::PublicKey;
-use stack_seal::statement::Tier;
+use stack_seal::statement::{Statement, Tier};
 
 use crate::command_error::{CommandError, Kind};
 use crate::home::Home;
@@ -20,7 +20,7 @@ use crate::options::CommonArguments;
 use crate::output::{Data, harmless};
 use crate::passphrase::PassphraseArguments;
 use crate::private_file::{self, Existing, Readers};
-use crate::signing::{Target, stored_signature_of};
+use crate::signing::{Target, read_bundle, stored_signature_of};
 use crate::{identities, work};
 
 #[derive(Debug, Args)]
@@ -113,7 +113,12 @@ fn write(
     let further = arguments.cosign.as_ref().map(|_| key.hint());
     let path = match (&arguments.output, target) {
         (Some(path), _) => path.clone(),
-        (None, Target::File(path) | Target::Folder(path)) => stored_signature_of(path, further.as_deref()),
+        (None, Target::File(path) | Target::Folder(path)) => {
+            let first = stored_signature_of(path, None);
+            let is_taken = further.is_none() && first.exists() && !is_signed_by(&first, key);
+            let further = further.or_else(|| is_taken.then(|| key.hint()));
+            stored_signature_of(path, further.as_deref())
+        }
         (None, Target::Stored(model)) => {
             let store = Store::open(home.root()?)?;
             let lease = store.lease()?;
@@ -123,6 +128,12 @@ fn write(
     };
     write_file(&path, bundle)?;
     Ok(path.display().to_string())
+}
+
+/// Whether a signature file is this key's own, which a new one replaces. Those of others stay.
+fn is_signed_by(path: &Path, key: &PublicKey) -> bool {
+    read_bundle(path)
+        .is_ok_and(|bundle| bundle.open::<Statement>(&[]).is_ok_and(|signed| signed.key() == key))
 }
 
 fn write_file(path: &Path, bundle: &Bundle) -> Result<(), CommandError> {

@@ -24,6 +24,11 @@ fn models(arguments: &Arguments) -> Result<(String, Models), CommandError> {
     let Some(store) = home.existing_store()? else {
         return Ok(("no store yet".to_owned(), None));
     };
+    if arguments.repair {
+        for name in store.rebuild_index()? {
+            arguments.common.talk(format!("recovered {}", name.short()));
+        }
+    }
     let names: Vec<_> = store.entries()?.into_iter().map(|entry| entry.name).collect();
     Ok((format!("{} names", names.len()), Some((store, names))))
 }

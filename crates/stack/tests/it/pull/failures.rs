@@ -108,7 +108,8 @@ fn a_digest_that_was_asked_for_is_demanded() {
 
 #[test]
 fn a_file_that_changes_meanwhile_comes_in_its_new_form() {
-    let (home, old, new) = (Home::new(), content(2 << 20), Arc::new(vec![7; 2 << 20]));
+    let (home, old, mut new) = (Home::new(), content(2 << 20), content(2 << 20));
+    Arc::make_mut(&mut new)[1000..].fill(7);
     let changed = Arc::clone(&new);
     let server = spoiled(&old, move |number, request, reply| match number {
         0 => reply.cut_after(300_000),

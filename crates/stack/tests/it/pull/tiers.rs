@@ -53,7 +53,7 @@ fn a_local_copy_wins_over_a_network_that_may_not_be_asked() {
         again.args(refusal);
         assert_eq!(ran(again).output(), pulled, "{refusal:?}");
     }
-    assert_eq!(ran(home.pull(&["127.0.0.1/a", "--offline"])).output(), pulled);
+    assert_eq!(ran(home.pull(&[&format!("{}/a", server.host()), "--offline"])).output(), pulled);
     ran(home.pull_unlisted(&[&url, "--offline", "--update"])).fails(7, &["error[offline]"]);
 }
 
