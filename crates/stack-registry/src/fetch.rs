@@ -8,7 +8,7 @@ mod cancel;
 mod error;
 mod follow;
 mod headers;
-mod patient;
+mod retry;
 
 use std::fmt;
 use std::io::Read;
@@ -20,7 +20,7 @@ pub use cancel::Cancel;
 pub use error::{Fault, FetchError, Retry, Trouble};
 pub use follow::{follow, read_body};
 pub use headers::Headers;
-pub use patient::Patient;
+pub use retry::RetryFetch;
 
 /// Sends requests, one at a time per call, from any thread.
 pub trait Fetch: Sync {

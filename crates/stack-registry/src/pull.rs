@@ -21,7 +21,7 @@ use std::time::Duration;
 use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, LeafList, Root};
 
 use crate::download::{Download, DownloadError};
-use crate::fetch::{Cancel, Fetch, Patient, follow, read_body};
+use crate::fetch::{Cancel, Fetch, RetryFetch, follow, read_body};
 use crate::lease::Lease;
 use crate::manifest::{Descriptor, FilePath, Manifest, key, kind, model_config};
 use crate::name::Name;
@@ -312,7 +312,7 @@ impl Puller<'_> {
     /// Fetches a small file whole.
     fn fetch_small(&self, file: &UpstreamFile<'_>, lease: &Lease) -> Result<Descriptor, TransferError> {
         let path = file.path.as_str();
-        let (url, response) = follow(&Patient::new(self.fetch), file.source.request())?;
+        let (url, response) = follow(&RetryFetch::new(self.fetch), file.source.request())?;
         if response.status != 200 {
             let message = format!("{path}: the server answers with status {}", response.status);
             return Err(TransferError::new(Reason::of_status(response.status), message));

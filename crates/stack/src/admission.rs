@@ -136,7 +136,7 @@ impl<'a> Applicant<'a> {
             Target::File(_) | Target::Folder(_) => None,
         };
         let accepted = claim.filter(|_| !verdict.identities.is_empty()).map(|claim| (verdict, claim));
-        Ok(Admission { folder: self.folder, accepted, model: model })
+        Ok(Admission { folder: self.folder, accepted, model })
     }
 
     fn judged(&self, facts: Option<&ModelFacts>) -> Verdict {

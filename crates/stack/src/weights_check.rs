@@ -1,5 +1,6 @@
 //! A look at files of weights before anything gets a name: an error page, a pointer and half a file are no model.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -9,14 +10,12 @@ use stack_engine::weights::GgufFile;
 /// Says why a file cannot be the weights that its name in the model says. The header is read and held against the
 /// length of the file.
 pub(crate) fn check(name: &str, at: &Path) -> Result<(), String> {
-    let name = name.to_ascii_lowercase();
-    if name.ends_with(".gguf") {
-        return GgufFile::check_part(at).map_err(|error| error.problem);
+    let ending = Path::new(name).extension().map(OsStr::to_ascii_lowercase);
+    match ending.as_ref().and_then(|ending| ending.to_str()) {
+        Some("gguf") => GgufFile::check_part(at).map_err(|error| error.problem),
+        Some("safetensors") => check_safetensors(at),
+        _ => Ok(()),
     }
-    if name.ends_with(".safetensors") {
-        return check_safetensors(at);
-    }
-    Ok(())
 }
 
 /// SafeTensors files begin with the length of a JSON header, which lies within the file.

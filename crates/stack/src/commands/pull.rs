@@ -2,7 +2,7 @@
 
 use clap::{Args, value_parser};
 use serde::Serialize;
-use stack_registry::fetch::{Authorization, Cancel, Fetch, Patient};
+use stack_registry::fetch::{Authorization, Cancel, Fetch, RetryFetch};
 use stack_registry::hub::{Content, Glob, Hub, TreeFile, Wanted, choose};
 use stack_registry::manifest::{Descriptor, Manifest};
 use stack_registry::name::{HubChoice, Name, Reference};
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return known(arguments, &home, name);
     }
     let remote = remote(arguments, transport.interrupt())?;
-    let offered = offer(arguments, &Patient::new(&transport), transport.interrupt(), remote.as_ref());
+    let offered = offer(arguments, &RetryFetch::new(&transport), transport.interrupt(), remote.as_ref());
     let upstream = match offered {
         Err(error)
             if matches!(error.reason, Reason::Refused(_)) && !arguments.update && !arguments.dry_run =>

@@ -42,6 +42,33 @@ fn a_file_returns_to_those_it_was_sealed_for_and_to_nobody_else() {
 }
 
 #[test]
+fn what_age_makes_is_opened_armored_and_with_its_own_keys() {
+    let site = Site::with_keys(&["alice"]);
+    let file = site.file("m.bin", MODEL);
+    site.stack(&["encrypt", &file, "--recipient", "alice"]).output();
+    let sealed = fs::read(format!("{file}.age")).unwrap();
+    let armored = site.file("armored.age", stack_seal::age::armor::encode(&sealed).as_bytes());
+    let out = site.path("opened");
+    site.stack(&["decrypt", &armored, "-o", &out, "--identity", "alice"]).output();
+    assert!(fs::read(&out).unwrap() == MODEL);
+    let cut = site.file("cut.age", &fs::read(&armored).unwrap()[..200]);
+    site.stack(&["decrypt", &cut, "-o", &site.path("cut"), "--identity", "alice"])
+        .fails(4, &["error[bad-age-header]"]);
+
+    let mut random = |bytes: &mut [u8]| bytes.fill(7);
+    let key = stack_seal::age::X25519Identity::generate(&mut random);
+    let keys = format!("# created: today\n# public key: …\n{}\n", key.to_text().as_str());
+    let keys = site.file("keys.txt", keys.as_bytes());
+    let other = site.file("n.bin", MODEL);
+    site.stack(&["encrypt", &other, "--recipient", &key.recipient().to_string()]).output();
+    let out = site.path("n");
+    site.stack(&["decrypt", &format!("{other}.age"), "-o", &out, "--identity", &keys]).output();
+    assert!(fs::read(&out).unwrap() == MODEL);
+    site.stack(&["decrypt", &armored, "-o", &site.path("no"), "--identity", &keys])
+        .fails(10, &["error[no-identity]"]);
+}
+
+#[test]
 fn recipients_come_from_files_too() {
     let site = Site::with_keys(&["alice", "bob"]);
     let file = site.file("m.bin", b"weights");

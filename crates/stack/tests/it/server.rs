@@ -68,6 +68,24 @@ fn models_answer_by_name_until_the_server_is_asked_to_stop() {
 }
 
 #[test]
+fn a_model_that_is_served_is_not_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let home = dir.path().join("home").display().to_string();
+    stack(&["adopt", path.to_str().unwrap(), "--copy", "--as", "k", "--home", &home]).output();
+    let (mut child, address, _stderr) = start(&["serve", "--port", "0", "k", "--home", &home]);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while !get(&address, "/ready").starts_with("HTTP/1.1 200") {
+        assert!(Instant::now() < deadline, "the server never became ready");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    stack(&["rm", "k", "--home", &home]).fails(9, &["error[in-use]", &child.id().to_string()]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    stack(&["rm", "k", "--home", &home]).output();
+}
+
+#[test]
 fn a_server_lets_in_whom_its_options_name() {
     let dir = tempfile::tempdir().unwrap();
     let path = tiny_model::write(dir.path());

@@ -57,6 +57,59 @@ fn a_passphrase_closes_a_key() {
 }
 
 #[test]
+fn a_second_signer_does_not_replace_the_first() {
+    let site = Site::new();
+    let file = site.file("m.bin", b"weights");
+    let first = site.stack(&["sign", &file, "--identity", "alice"]).output();
+    let before = fs::read(first.trim()).unwrap();
+    let second = site.stack(&["sign", &file, "--identity", "bob"]).output();
+    assert_ne!(first, second);
+    assert_eq!(fs::read(first.trim()).unwrap(), before);
+    for name in ["alice", "bob"] {
+        let key = site.home().join(format!("keys/{name}.pub"));
+        site.stack(&["verify", &file, "--key", key.to_str().unwrap()]).output();
+    }
+    assert_eq!(
+        site.stack(&["sign", &file, "--identity", "alice"]).output(),
+        first,
+        "a renewed one stays one"
+    );
+}
+
+#[test]
+fn a_wrong_signature_beside_a_right_one_says_nothing() {
+    let site = Site::new();
+    let file = site.file("m.bin", b"weights");
+    let signature = site.stack(&["sign", &file, "--identity", "alice"]).output();
+    let good = fs::read_to_string(signature.trim()).unwrap();
+    let key = site.home().join("keys/alice.pub");
+    let verify = ["verify", &file, "--key", key.to_str().unwrap()];
+    fs::write(format!("{file}.0123abcd.sig"), b"garbage").unwrap();
+    let flipped = good.replacen("\"sig\":\"", "\"sig\":\"A", 1);
+    fs::write(format!("{file}.89abcdef.sig"), flipped).unwrap();
+    site.stack(&verify).output();
+    fs::remove_file(signature.trim()).unwrap();
+    assert_ne!(site.stack(&verify).code, 0, "alone they are a sign of tampering");
+}
+
+#[cfg(unix)]
+#[test]
+fn key_files_that_others_read_or_that_were_exchanged_are_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new();
+    let file = site.file("m.bin", b"weights");
+    let sign = ["sign", &file, "--identity", "alice"];
+    assert!(!site.stack(&sign).stderr.contains("warning"));
+    let key = site.home().join("keys/alice.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(site.home().join("keys"), fs::Permissions::from_mode(0o777)).unwrap();
+    let warned = site.stack(&sign).stderr;
+    assert!(warned.contains("read by others") && warned.contains("write into"), "{warned}");
+    fs::copy(site.home().join("keys/bob.key"), &key).unwrap();
+    site.stack(&sign).fails(5, &["error[bad-key]", "does not belong to the public key"]);
+}
+
+#[test]
 fn what_a_trusted_signer_signed_is_verified() {
     let site = Site::new();
     let file = site.signed("m.bin", &[]);

@@ -187,6 +187,61 @@ fn gc_says_why() {
 }
 
 #[test]
+fn a_signed_name_is_not_taken_over() {
+    let (alice, other, here) = (Machine::with_model(), Machine::new(), Machine::new());
+    alice.run(&["keygen", "--identity", "alice", "--no-passphrase"]).output();
+    alice.run(&["sign", "med/tiny:v1", "--identity", "alice"]).output();
+    let signed = alice.path("signed.stackpkg");
+    alice.run(&["export", "med/tiny:v1", "-o", &signed]).output();
+    here.run(&["import", &signed]).output();
+    let before = here.json(&["list"])["models"][0]["digest"].clone();
+
+    fs::OpenOptions::new().append(true).open(other.file()).unwrap().write_all(&[0; 64]).unwrap();
+    other.run(&["adopt", other.file().to_str().unwrap(), "--copy", "--as", "med/tiny:v1"]).output();
+    let unsigned = other.path("unsigned.stackpkg");
+    other.run(&["export", "med/tiny:v1", "-o", &unsigned]).output();
+    other.run(&["keygen", "--identity", "mallory", "--no-passphrase"]).output();
+    other.run(&["sign", "med/tiny:v1", "--identity", "mallory"]).output();
+    let foreign = other.path("foreign.stackpkg");
+    other.run(&["export", "med/tiny:v1", "-o", &foreign]).output();
+    for package in [&unsigned, &foreign] {
+        here.run(&["import", package, "--update"]).fails(6, &["error[signer-changed]", "med/tiny:v1"]);
+    }
+    let file = other.file();
+    here.run(&["adopt", file.to_str().unwrap(), "--copy", "--as", "med/tiny:v1", "--update"])
+        .fails(6, &["error[signer-changed]"]);
+    assert_eq!(here.json(&["list"])["models"][0]["digest"], before);
+}
+
+#[test]
+fn one_bad_file_does_not_keep_the_others_from_being_adopted() {
+    let machine = Machine::new();
+    let folder = machine.file().parent().unwrap().to_owned();
+    fs::write(folder.join("bad.gguf"), "version https://git-lfs.github.com/spec/v1").unwrap();
+    let whole = fs::read(machine.file()).unwrap();
+    fs::write(folder.join("cut.gguf"), &whole[..whole.len() - 100]).unwrap();
+    let ran = machine.run(&["adopt", folder.to_str().unwrap(), "--copy"]);
+    for bad in ["bad.gguf", "cut.gguf"] {
+        assert!(ran.stderr.contains("skipped: ") && ran.stderr.contains(bad), "{}", ran.stderr);
+    }
+    ran.output();
+    assert_eq!(machine.json(&["list"])["models"].as_array().unwrap().len(), 1);
+    machine
+        .run(&["adopt", folder.join("cut.gguf").to_str().unwrap()])
+        .fails(4, &["error[damaged]", "truncated"]);
+}
+
+#[test]
+fn packages_do_not_tell_the_folders_of_their_sender() {
+    let machine = Machine::with_model();
+    let package = machine.path("out.stackpkg");
+    machine.run(&["export", "med/tiny:v1", "-o", &package]).output();
+    let bytes = fs::read(&package).unwrap();
+    let path = machine.file().parent().unwrap().to_str().unwrap().to_owned();
+    assert!(!bytes.windows(path.len()).any(|window| window == path.as_bytes()));
+}
+
+#[test]
 fn a_lost_index_is_no_empty_store() {
     let machine = Machine::with_model();
     fs::remove_file(machine.path("home/store/index.json")).unwrap();

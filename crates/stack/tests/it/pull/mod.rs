@@ -1,5 +1,6 @@
 //! `stack pull` against scripted servers on this machine.
 
+mod again;
 mod failures;
 mod hub;
 mod interruptions;

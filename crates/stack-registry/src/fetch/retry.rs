@@ -9,18 +9,18 @@ use super::{Fetch, FetchError, Method, Request, Response, Trouble};
 
 /// A way to the network that asks again after 429, 502, 503 and 504, and after a connection that broke before it
 /// answered. `Retry-After` is honoured up to a bound. What changes something on the server is asked once.
-pub struct Patient<'a> {
+pub struct RetryFetch<'a> {
     fetch: &'a dyn Fetch,
 }
 
-impl<'a> Patient<'a> {
+impl<'a> RetryFetch<'a> {
     /// Makes a way to the network patient.
     pub fn new(fetch: &'a dyn Fetch) -> Self {
         Self { fetch }
     }
 }
 
-impl Fetch for Patient<'_> {
+impl Fetch for RetryFetch<'_> {
     fn send(&self, request: &Request) -> Result<Response, FetchError> {
         let attempts = if matches!(request.method, Method::Get | Method::Head) { ATTEMPTS } else { 1 };
         let mut pause = FIRST_PAUSE;
@@ -98,7 +98,7 @@ mod tests {
         let status = |statuses: &[u16], method| {
             let busy = Busy(Mutex::new(statuses.to_vec()));
             let request = Request::new(method, Url::parse("https://h.test/").unwrap());
-            let status = Patient::new(&busy).send(&request).unwrap().status;
+            let status = RetryFetch::new(&busy).send(&request).unwrap().status;
             (status, busy.0.into_inner().unwrap().len())
         };
         assert_eq!(status(&[429, 503, 200], Method::Get), (200, 1));
