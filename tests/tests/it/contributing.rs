@@ -42,10 +42,7 @@ fn one_version_of_rust_is_named_everywhere() {
     let version = manifest["workspace"]["package"]["rust-version"].as_str().expect("a text");
     let toolchain = &table("rust-toolchain.toml")["toolchain"];
     let channel = toolchain["channel"].as_str().expect("a text");
-    assert!(
-        channel.starts_with(&format!("{version}.")),
-        "rust-version {version}, but the toolchain is {channel}"
-    );
+    assert_eq!(channel, "stable", "a version would have to be fetched, which not every site can do");
     let components: Vec<_> =
         toolchain["components"].as_array().expect("a list").iter().map(Value::as_str).collect();
     assert_eq!(components, [Some("clippy"), Some("rustfmt")]);
