@@ -2,7 +2,7 @@
 
 use stack_seal::bundle::Bundle;
 use stack_seal::digest::Digest;
-use stack_seal::statement::{Claim, Statement};
+use stack_seal::statement::{self, Claim, Statement};
 
 use crate::manifest::{Index, kind};
 use crate::store::{Store, StoreError};
@@ -16,7 +16,7 @@ pub fn bundles(store: &Store, index: &Index, manifest: &Digest) -> Result<Vec<Ve
     let mut bundles = Vec::new();
     for referrer in store.referrers_in(index, manifest, kind::BUNDLE)? {
         for layer in &referrer.manifest.layers {
-            bundles.push(store.read(&layer.digest, BUNDLE_BYTES_MAX)?);
+            bundles.push(store.read(&layer.digest, statement::BYTES_MAX)?);
         }
     }
     Ok(bundles)
@@ -35,5 +35,3 @@ pub fn unchecked_claims(store: &Store, index: &Index, manifest: &Digest) -> Resu
     };
     Ok(bundles(store, index, manifest)?.iter().filter_map(claim).collect())
 }
-
-const BUNDLE_BYTES_MAX: usize = 16 << 20;

@@ -23,9 +23,8 @@ use crate::access::AccessArguments;
 use crate::command_error::{CommandError, Kind};
 use crate::config::Config;
 use crate::home::Home;
-use crate::output::talk;
 use crate::privacy::{PrivacyArguments, Tier};
-use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, plain_form, unsigned};
+use crate::signing::{ModelFacts, Target, TargetFile, hash_twice, plain_form, unsigned, usable};
 use crate::trust::{Question, Trust, TrustFolder, refused};
 use crate::{sealed, threads};
 
@@ -249,24 +248,10 @@ pub(crate) fn signatures(
     trust: &Trust,
 ) -> Result<Vec<Signed<Statement>>, CommandError> {
     let known = trust.policy.keys();
-    let (mut signatures, mut failures) = (Vec::new(), Vec::new());
-    for (name, bundle) in target.bundles(home)? {
-        match bundle.open(&known) {
-            Ok(signed) => signatures.push(signed),
-            Err(Unsigned::NoKey) => {}
-            Err(error) => failures.push(unsigned(&name, error)),
-        }
-    }
-    // A wrong one beside a right one says nothing: anybody may put it there. Alone, it is a sign of tampering.
-    if signatures.is_empty()
-        && let Some(error) = failures.pop()
-    {
-        return Err(error);
-    }
-    for failure in failures {
-        talk(format!("warning: {failure}; it is passed over"));
-    }
-    Ok(signatures)
+    usable(target.bundles(home)?.into_iter().filter_map(|(name, bundle)| match bundle.open(&known) {
+        Err(Unsigned::NoKey) => None,
+        opened => Some(opened.map_err(|error| unsigned(&name, error))),
+    }))
 }
 
 /// Says what a signed file of a path must turn out to be.

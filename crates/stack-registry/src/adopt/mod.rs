@@ -145,24 +145,20 @@ pub fn adopt(
     options: &AdoptOptions<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Adopted, AdoptError> {
-    let AdoptOptions { name, how, rebind, now, inspect } = *options;
+    let &AdoptOptions { name, rebind, now, .. } = options;
     let lease = store.lease()?;
     let mut files = Vec::new();
     let mut layers = Vec::new();
     let mut before = 0;
     for file in &found.files {
-        let damaged = |problem| AdoptError::Damaged { path: file.at.clone(), problem };
-        open_gguf(
-            &file.at.canonicalize().map_err(|source| AdoptError::Io { path: file.at.clone(), source })?,
-        )?;
-        inspect(&file.path, &file.at).map_err(damaged)?;
         let (hashed, kept) =
-            adopt_file(store, &lease, file, found.kind, how, &|done| progress(before + done))?;
+            adopt_file(store, &lease, file, found.kind, options, &|done| progress(before + done))?;
         if let Some(known) = file.digest.filter(|known| *known != hashed.sha256) {
             if kept != Kept::Present {
                 store.drop_damaged(&hashed.sha256)?;
             }
-            return Err(damaged(format!("it has the digest {}, but is known as {known}", hashed.sha256)));
+            let problem = format!("it has the digest {}, but is known as {known}", hashed.sha256);
+            return Err(AdoptError::Damaged { path: file.at.clone(), problem });
         }
         layers.push(describe_file(media_type_of(&file.path), &file.path, &hashed));
         before += hashed.length;
@@ -187,13 +183,16 @@ fn adopt_file(
     lease: &Lease,
     found: &FoundFile,
     kind: ExternalKind,
-    how: How,
+    options: &AdoptOptions<'_>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Hashed, Kept), AdoptError> {
+    let how = options.how;
     let failed = |source| AdoptError::Io { path: found.at.clone(), source };
     // Caches are full of links; what counts is the file behind them, from here on.
     let path = found.at.canonicalize().map_err(failed)?;
     let source = open_gguf(&path)?;
+    (options.inspect)(&found.path, &path)
+        .map_err(|problem| AdoptError::Damaged { path: found.at.clone(), problem })?;
     let modified = source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
     if how != How::Copy
         && let Some(part) = scratch(store, &path)?

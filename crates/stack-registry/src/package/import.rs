@@ -4,6 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use stack_seal::digest::{Digest, Root};
+use stack_seal::statement;
 
 use super::list::{Content, LIST, LIST_BYTES_MAX, Member, PackageList};
 use super::ustar::{self, BLOCK, padding};
@@ -178,7 +179,7 @@ impl<'a> Import<'a> {
             let manifest = store.manifest(&entry.digest)?;
             let is_about = manifest.subject.as_ref().is_some_and(|subject| subject.digest == *model);
             for layer in manifest.layers.iter().filter(|layer| is_about && layer.role() == Role::Bundle) {
-                bundles.push(store.read(&layer.digest, BUNDLE_BYTES_MAX)?);
+                bundles.push(store.read(&layer.digest, statement::BYTES_MAX)?);
             }
         }
         Ok(signers(&bundles, &store.manifest(model)?))
@@ -350,8 +351,6 @@ fn check_zeros(source: &dyn Source, at: u64, count: u64, after: &str) -> Result<
     Err(PackageError::bad(format!("the padding after {after} is not zero")))
 }
 
-/// A signature of the largest model has less.
-const BUNDLE_BYTES_MAX: usize = 16 << 20;
 const BUFFER_BYTES: usize = 1 << 20;
 /// How much is copied again at most after an interruption.
 const SAVE_BYTES: usize = 64 << 20;

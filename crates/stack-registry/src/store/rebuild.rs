@@ -2,20 +2,20 @@
 
 use stack_seal::digest::Digest;
 
+use super::Store;
 use super::error::StoreError;
 use super::names::{Entry, Record};
 use super::place::{Folder, Place};
-use super::{Store, is_full};
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, Role, key, kind};
 use crate::name::Name;
 
 impl Store {
-    /// Makes an index of all manifests of the store, if there is none, and returns the names in it. What the models were
+    /// Makes an index of all manifests of the store, and returns the names in it; none if there is an index already. What the models were
     /// called is lost: they are called `recovered/` and the beginning of their digest. Signatures stay attached.
     ///
     /// # Errors
     ///
-    /// When the disk refuses, or there is an index.
+    /// When the disk refuses, or somebody else holds the lock for too long.
     pub fn rebuild_index(&self) -> Result<Vec<Name>, StoreError> {
         let _lock = self.lock_index()?;
         let failed = || StoreError::io("rebuilding index.json");
@@ -37,10 +37,8 @@ impl Store {
                 names.push(name);
             }
         }
-        match self.replace(&Place::IndexNew, &Place::Index, &index.to_bytes()) {
-            Err(error) if is_full(&error) => Err(failed()(error)),
-            written => written.map_err(failed()).map(|()| names),
-        }
+        self.replace(&Place::IndexNew, &Place::Index, &index.to_bytes()).map_err(failed())?;
+        Ok(names)
     }
 
     /// Reads a blob that may be a manifest.

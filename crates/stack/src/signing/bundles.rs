@@ -25,7 +25,8 @@ impl Target {
                         let what = format!("the signature {}", layer.digest);
                         let bytes =
                             store.read(&layer.digest, statement::BYTES_MAX).map_err(CommandError::from);
-                        bundles.push((what.clone(), bytes.and_then(|bytes| parse(&what, &bytes))));
+                        let bundle = bytes.and_then(|bytes| parse(&what, &bytes));
+                        bundles.push(bundle.map(|bundle| (what, bundle)));
                     }
                 }
                 usable(bundles)
@@ -37,26 +38,26 @@ impl Target {
                 if plain != *path {
                     paths.extend(beside(&plain)?);
                 }
-                let read = |path: &PathBuf| (path.display().to_string(), read_bundle(path));
-                usable(paths.iter().map(read).collect())
+                let read = |path: &PathBuf| Ok((path.display().to_string(), read_bundle(path)?));
+                usable(paths.iter().map(read))
             }
         }
     }
 }
 
-/// A bundle, or why it is none, and where it came from.
-type Candidate = (String, Result<Bundle, CommandError>);
-
-/// Passes over what is no bundle, as long as one is: anybody may put a file beside a model.
-fn usable(candidates: Vec<Candidate>) -> Result<Vec<(String, Bundle)>, CommandError> {
-    let (mut bundles, mut failures) = (Vec::new(), Vec::new());
-    for (name, bundle) in candidates {
-        match bundle {
-            Ok(bundle) => bundles.push((name, bundle)),
+/// Passes over signatures that cannot be used, as long as one can: anybody may put a wrong one beside a right one.
+/// Alone, it is a sign of tampering.
+pub(crate) fn usable<T>(
+    found: impl IntoIterator<Item = Result<T, CommandError>>,
+) -> Result<Vec<T>, CommandError> {
+    let (mut good, mut failures) = (Vec::new(), Vec::new());
+    for candidate in found {
+        match candidate {
+            Ok(candidate) => good.push(candidate),
             Err(error) => failures.push(error),
         }
     }
-    if bundles.is_empty()
+    if good.is_empty()
         && let Some(error) = failures.pop()
     {
         return Err(error);
@@ -64,7 +65,7 @@ fn usable(candidates: Vec<Candidate>) -> Result<Vec<(String, Bundle)>, CommandEr
     for failure in failures {
         talk(format!("warning: {failure}; it is passed over"));
     }
-    Ok(bundles)
+    Ok(good)
 }
 
 /// Reads a signature from a file.

@@ -1,5 +1,7 @@
 //! A model of a hub.
 
+use stack_seal::statement;
+
 use super::{Upstream, UpstreamFile, format_of, key_of, media_type};
 use crate::download::Fixed;
 use crate::fetch::{Cancel, Fetch, Method, Request, follow, read_body};
@@ -58,7 +60,7 @@ pub fn from_hub(
                     format!("{beside} is listed, but the server answers with status {}", response.status);
                 return Err(TransferError::new(Reason::of_status(response.status), message));
             }
-            bundles.push(read_body(&url, response, BUNDLE_BYTES_MAX)?);
+            bundles.push(read_body(&url, response, statement::BYTES_MAX as u64)?);
         }
     }
     let label = chosen.label.clone();
@@ -73,6 +75,3 @@ pub fn from_hub(
         bundles,
     })
 }
-
-/// A signature of the largest model has less.
-const BUNDLE_BYTES_MAX: u64 = 16 << 20;
