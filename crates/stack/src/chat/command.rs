@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::settings::Parameter;
-use crate::nearest::nearest;
+use crate::cli::nearest::nearest;
 
 /// Something to do, other than to answer.
 #[derive(Clone, Debug, PartialEq)]

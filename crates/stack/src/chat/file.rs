@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use stack_chat::{Message, Role};
 
-use crate::command_error::{CommandError, Kind};
-use crate::input;
+use crate::error::{CommandError, Kind};
+use crate::terminal::input;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use rustyline::history::FileHistory;
 use rustyline::{Editor, Helper};
 
-use crate::home::history_file;
-use crate::private_file;
+use crate::home::{history_file, private_file};
 
 /// The file, if there can be one. To remember is a convenience: where it fails, the conversation goes on without.
 pub(super) struct History {

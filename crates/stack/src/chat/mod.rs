@@ -2,6 +2,7 @@
 //!
 //! The whole conversation is sent each turn; the engine finds again what it has computed of it.
 
+pub(crate) mod answer;
 mod command;
 mod complete;
 mod file;
@@ -21,14 +22,13 @@ use self::complete::Completions;
 use self::history::History;
 use self::line::{Draft, Line};
 use self::settings::Parameter;
-use crate::answer::{Answer, AnswerError, Cut, answer, cut, speed};
-use crate::command_error::{CommandError, Kind};
-use crate::model_path::ModelPath;
-use crate::output::{harmless, talk, talk_exactly};
-use crate::quantity;
-use crate::ready::{Candidate, Ready};
-use crate::screen::Screen;
-use crate::terminal::Silence;
+use crate::chat::answer::{Answer, AnswerError, Cut, answer, cut, speed};
+use crate::error::{CommandError, Kind};
+use crate::models::path::ModelPath;
+use crate::models::ready::{Candidate, Ready};
+use crate::terminal::output::{harmless, talk, talk_exactly};
+use crate::terminal::screen::Screen;
+use crate::terminal::{Silence, units};
 
 /// Where a conversation gets models from.
 pub(crate) trait Models {
@@ -343,10 +343,7 @@ fn info(id: &str, card: &ModelCard) -> String {
     [
         ("model", id.to_owned()),
         ("architecture", card.architecture.clone()),
-        (
-            "parameters",
-            format!("{} in {}", quantity::count(card.parameters), quantity::bytes(card.size_bytes)),
-        ),
+        ("parameters", format!("{} in {}", units::count(card.parameters), units::bytes(card.size_bytes))),
         ("context", format!("{} tokens, trained for {}", card.context, card.context_trained)),
         ("embedding", card.embedding.to_string()),
         ("vocabulary", format!("{} tokens", card.vocabulary)),

@@ -12,12 +12,13 @@ use stack_registry::manifest::FilePath;
 use stack_registry::name::Name;
 use stack_registry::store::{Rebind, StoreError};
 
-use crate::command_error::{CommandError, Kind};
-use crate::machine::environment_path;
-use crate::output::{Data, harmless, talk};
-use crate::progress::Bar;
-use crate::store_access::StoreArguments;
-use crate::{machine, quantity, weights_check, work};
+use crate::error::{CommandError, Kind};
+use crate::home::store_access::StoreArguments;
+use crate::models::weights_check;
+use crate::process::machine::{self, environment_path};
+use crate::terminal::output::{Data, harmless, talk};
+use crate::terminal::progress::Bar;
+use crate::terminal::{interruptible, units};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -85,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut report = Report { models: Vec::new() };
     if !arguments.list {
         let kept = "the models that were adopted stay, and the same command goes on with the others";
-        work::end_on_interrupt(arguments.store.json, kept)?;
+        interruptible::end_on_interrupt(arguments.store.json, kept)?;
     }
     if arguments.list {
         report.models.extend(found.iter().map(Model::found));
@@ -117,7 +118,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     for model in &report.models {
         let what = model.digest.as_deref().unwrap_or(&model.origin);
-        data.line(&harmless(&format!("{} {what} {}", model.name, quantity::bytes(model.bytes))))?;
+        data.line(&harmless(&format!("{} {what} {}", model.name, units::bytes(model.bytes))))?;
         for file in &model.files {
             let kept = file.kept.unwrap_or("found");
             data.line(&harmless(&format!("  {kept} {}", file.at.display())))?;
@@ -143,7 +144,7 @@ fn adopt_one(arguments: &Arguments, found: &Found, name: &Name) -> Result<Model,
     }
     let bytes = found.files.iter().map(|file| file.bytes).sum();
     if !arguments.store.quiet {
-        talk(format!("adopting {}, {}", name.short(), quantity::bytes(bytes)));
+        talk(format!("adopting {}, {}", name.short(), units::bytes(bytes)));
     }
     let bar = Bar::new("reading", &name.short(), arguments.store.quiet);
     let now = machine::now().seconds();

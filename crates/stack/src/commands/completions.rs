@@ -4,8 +4,8 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::command_error::CommandError;
-use crate::output::Data;
+use crate::error::CommandError;
+use crate::terminal::output::Data;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::serve::ListenArguments;
-use crate::command_error::{CommandError, Kind};
 use crate::config::{Config, Origin, Setting};
+use crate::error::{CommandError, Kind};
 use crate::home::{Home, HomeArguments};
-use crate::output::{Data, harmless};
 use crate::privacy::{Effective, PrivacyArguments};
+use crate::terminal::output::{Data, harmless};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -7,12 +7,12 @@ use stack_registry::name::Name;
 use stack_registry::store::{Entry, Rebind, Record, Store, StoreError};
 use stack_registry::trust::Policy;
 
-use crate::admission::signatures;
-use crate::command_error::{CommandError, Kind};
-use crate::machine;
-use crate::output::Data;
+use crate::error::{CommandError, Kind};
+use crate::home::store_access::StoreArguments;
+use crate::process::machine;
 use crate::signing::{ModelFacts, Target};
-use crate::store_access::StoreArguments;
+use crate::terminal::output::Data;
+use crate::trust::admission::signatures;
 use crate::trust::{Question, TrustFolder, refused};
 
 #[derive(Debug, Args)]

@@ -10,18 +10,18 @@ use stack_seal::bundle::Signed;
 use stack_seal::digest::{HashedFile, Root};
 use stack_seal::statement::Statement;
 
-use crate::access::KeyArguments;
-use crate::admission::signatures;
-use crate::command_error::{CommandError, Kind};
+use crate::cli::access::KeyArguments;
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::model_choice::ModelArgument;
-use crate::options::CommonArguments;
-use crate::output::{Data, harmless};
-use crate::sealed::{self, Holds};
+use crate::models::choice::ModelArgument;
+use crate::process::threads;
+use crate::sealing::sealed::{self, Holds};
 use crate::signing::Target;
-use crate::threads;
+use crate::terminal::interruptible::Interruptible;
+use crate::terminal::output::{Data, harmless};
 use crate::trust::TrustFolder;
-use crate::work::Work;
+use crate::trust::admission::signatures;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -138,7 +138,7 @@ impl Arguments {
         known: &[Known],
     ) -> Result<PlainFile, CommandError> {
         let new = sealed::new_file(out, Holds::Plain)?;
-        let work = Work::start("opening", unlocked.len(), self.common.quiet)?;
+        let work = Interruptible::start("opening", unlocked.len(), self.common.quiet)?;
         let target = new.file().try_clone().map_err(|error| sealed::cannot_write(out, error))?;
         let hashed = unlocked
             .decrypt_to(target, threads::usable(), &|bytes| work.advance(bytes))

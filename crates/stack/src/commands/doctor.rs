@@ -8,12 +8,15 @@ use stack_engine::engine::available_bytes;
 use stack_engine::executor::{DeviceKind, Placement, PrefetchPolicy};
 use stack_engine::load;
 
-use crate::command_error::CommandError;
+use crate::cli::options;
 use crate::config::Config;
+use crate::error::CommandError;
 use crate::home::{Home, HomeArguments, history_file};
-use crate::output::{Data, harmless};
+use crate::models::default_model;
+use crate::process::{machine, threads};
+use crate::terminal::output::{Data, harmless};
+use crate::terminal::units;
 use crate::trust::TrustFolder;
-use crate::{default_model, machine, options, quantity, threads};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -171,7 +174,7 @@ fn trust(home: &Home) -> TrustReport {
 fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
     let Report { processor, memory, default_model, .. } = report;
     let unknown = || "unknown".to_owned();
-    let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, quantity::bytes);
+    let bytes = |bytes: Option<u64>| bytes.map_or_else(unknown, units::bytes);
     let features = if processor.features.is_empty() { unknown() } else { processor.features.join(" ") };
     let cores = processor.physical_cores.map_or_else(unknown, |cores| cores.to_string());
     data.line(&format!("version    {} ({})", report.version, report.commit))?;
@@ -212,7 +215,7 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
     data.line(&format!(
         "default    {}, {} weights, {}",
         default_model.architecture.as_deref().unwrap_or("unknown"),
-        quantity::count(default_model.parameters),
-        quantity::bytes(default_model.size_bytes),
+        units::count(default_model.parameters),
+        units::bytes(default_model.size_bytes),
     ))
 }

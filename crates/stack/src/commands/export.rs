@@ -14,11 +14,13 @@ use stack_seal::age::{Recipients, Sealing};
 use stack_seal::digest::Digest;
 use stack_seal::statement::Tier;
 
-use crate::command_error::{CommandError, Kind};
-use crate::output::Data;
-use crate::store_access::StoreArguments;
-use crate::work::Work;
-use crate::{amounts, identities, input, machine, quantity};
+use crate::error::{CommandError, Kind};
+use crate::home::identities;
+use crate::home::store_access::StoreArguments;
+use crate::process::machine;
+use crate::terminal::interruptible::Interruptible;
+use crate::terminal::output::Data;
+use crate::terminal::{input, units};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -29,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Split the package into volumes of at most this size, such as 4GB
-    #[arg(long, value_name = "SIZE", value_parser = amounts::bytes)]
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
     split: Option<u64>,
     /// Leave out blobs listed in this file, written by `stack list --inventory` on the receiver
     #[arg(long = "for", value_name = "INVENTORY")]
@@ -60,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let receiver_has = arguments.inventory.as_deref().map(inventory).transpose()?.unwrap_or_default();
     let export = Export::collect(&store, &names, &receiver_has, &|_| {})?;
     let bytes = export.bytes()?;
-    let work = Work::start("exporting", bytes, arguments.store.quiet)?;
+    let work = Interruptible::start("exporting", bytes, arguments.store.quiet)?;
     let out = VolumeWriter::new(&arguments.output, arguments.split);
     let written = match &recipients {
         None => plain(&export, out, &work),
@@ -89,10 +91,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         0 => String::new(),
         count => format!("; {count} left out because the receiver has them"),
     };
-    data.line(&format!("{} in {} blobs{left_out}", quantity::bytes(bytes), report.blobs))
+    data.line(&format!("{} in {} blobs{left_out}", units::bytes(bytes), report.blobs))
 }
 
-fn plain(export: &Export, mut out: VolumeWriter, work: &Work) -> Result<Vec<PathBuf>, PackageError> {
+fn plain(export: &Export, mut out: VolumeWriter, work: &Interruptible) -> Result<Vec<PathBuf>, PackageError> {
     export.write(&mut work.watch(&mut out), &|done| work.show(done))?;
     out.finish().map_err(failed)
 }
@@ -102,7 +104,7 @@ fn sealed(
     export: &Export,
     recipients: &Recipients,
     out: VolumeWriter,
-    work: &Work,
+    work: &Interruptible,
 ) -> Result<Result<Vec<PathBuf>, PackageError>, CommandError> {
     let sealing = Sealing::new(recipients, &mut machine::random()?);
     let seal = || {

@@ -6,10 +6,11 @@ use clap::Args;
 use serde::Serialize;
 use stack_registry::gc::{self, GcOptions};
 
-use crate::command_error::CommandError;
-use crate::output::{Data, harmless};
-use crate::store_access::StoreArguments;
-use crate::{amounts, machine, quantity};
+use crate::error::CommandError;
+use crate::home::store_access::StoreArguments;
+use crate::process::machine;
+use crate::terminal::output::{Data, harmless};
+use crate::terminal::units;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -17,10 +18,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     dry_run: bool,
     /// Keep blobs younger than this
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = amounts::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = units::parse_duration)]
     grace: Duration,
     /// Keep interrupted downloads younger than this
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = amounts::duration)]
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = units::parse_duration)]
     parts_older: Duration,
     #[command(flatten)]
     pub(crate) store: StoreArguments,
@@ -70,9 +71,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         data.line(&harmless(&format!(
             "{fate} {} {}: {}",
             blob.digest,
-            quantity::bytes(blob.bytes),
+            units::bytes(blob.bytes),
             blob.reason
         )))?;
     }
-    data.line(&format!("{free} {}", quantity::bytes(freed_bytes)))
+    data.line(&format!("{free} {}", units::bytes(freed_bytes)))
 }

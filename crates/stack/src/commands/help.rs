@@ -2,10 +2,9 @@
 
 use clap::{Args, CommandFactory};
 
-use crate::cli::Cli;
-use crate::command_error::CommandError;
-use crate::foreign;
-use crate::output::Data;
+use crate::cli::{Cli, foreign};
+use crate::error::CommandError;
+use crate::terminal::output::Data;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

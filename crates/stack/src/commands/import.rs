@@ -9,13 +9,14 @@ use stack_registry::package::{Import, ImportOptions, Imported, Outcome, Receipt,
 use stack_registry::store::{Rebind, Store};
 use stack_seal::age::{Header, Identity, OpenError, UnlockedFile};
 
-use crate::access::KeyArguments;
-use crate::command_error::{CommandError, Kind};
-use crate::output::Data;
-use crate::private_file::{self, Existing, Readers};
-use crate::store_access::StoreArguments;
-use crate::work::Work;
-use crate::{machine, quantity};
+use crate::cli::access::KeyArguments;
+use crate::error::{CommandError, Kind};
+use crate::home::private_file::{self, Existing, Readers};
+use crate::home::store_access::StoreArguments;
+use crate::process::machine;
+use crate::terminal::interruptible::Interruptible;
+use crate::terminal::output::Data;
+use crate::terminal::units;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -69,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             report.would_import(arguments, &Import::open(&*source)?)?;
             continue;
         }
-        let work = Work::start("importing", source.length(), arguments.store.quiet)?;
+        let work = Interruptible::start("importing", source.length(), arguments.store.quiet)?;
         let watched = work.watch(&*source);
         let import = Import::open(&watched)?;
         let store = arguments.store.open()?;
@@ -93,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         data.line(&format!("{} {}", model.name, model.digest))?;
     }
     let copied = if report.dry_run { "would copy" } else { "copied" };
-    let (bytes, blobs) = (quantity::bytes(report.copied_bytes), report.copied.len());
+    let (bytes, blobs) = (units::bytes(report.copied_bytes), report.copied.len());
     data.line(&format!("{copied} {bytes} in {blobs} blobs; {} already present", report.present.len()))
 }
 

@@ -8,13 +8,13 @@ use stack_seal::key::KeyKind;
 use stack_seal::keyfile::IdentityFile;
 use zeroize::Zeroizing;
 
-use crate::command_error::{CommandError, Kind};
-use crate::identities::IdentityPaths;
-use crate::machine;
-use crate::options::CommonArguments;
-use crate::output::Data;
-use crate::passphrase::PassphraseArguments;
-use crate::private_file;
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
+use crate::home::identities::IdentityPaths;
+use crate::home::private_file;
+use crate::process::machine;
+use crate::terminal::output::Data;
+use crate::terminal::passphrase::PassphraseArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -10,10 +10,11 @@ use stack_registry::manifest::{Descriptor, Index, Manifest, Role};
 use stack_registry::store::{Entry, Store};
 use stack_seal::statement::Tier;
 
-use crate::command_error::CommandError;
-use crate::output::{Data, harmless, talk};
-use crate::store_access::StoreArguments;
-use crate::{machine, quantity};
+use crate::error::CommandError;
+use crate::home::store_access::StoreArguments;
+use crate::process::machine;
+use crate::terminal::output::{Data, harmless, talk};
+use crate::terminal::units;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -131,7 +132,7 @@ fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError
         let line = format!(
             "{:width$}  {:>9}  {:8} {:10} {:6} {:24} {}",
             model.name,
-            quantity::bytes(model.size_bytes),
+            units::bytes(model.size_bytes),
             model.format.as_deref().unwrap_or("other"),
             model.tier.unwrap_or("none"),
             sealed,

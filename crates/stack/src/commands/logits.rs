@@ -5,10 +5,10 @@ use serde::Serialize;
 use stack_engine::executor::{Chunk, Output, Wanted};
 use stack_engine::spec::DecoderSpec;
 
-use crate::access::AccessArguments;
-use crate::command_error::{CommandError, Kind};
-use crate::options::{Compute, OneModel};
-use crate::output::Data;
+use crate::cli::access::AccessArguments;
+use crate::cli::options::{Compute, OneModel};
+use crate::error::{CommandError, Kind};
+use crate::terminal::output::Data;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

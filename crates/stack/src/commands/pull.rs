@@ -16,11 +16,12 @@ use stack_registry::throttle::SharedThrottle;
 use stack_registry::url::Url;
 use stack_seal::digest::Digest;
 
-use crate::command_error::{CommandError, Kind};
-use crate::machine::{self, environment};
-use crate::output::Data;
-use crate::transfer::{self, TransferArguments};
-use crate::{amounts, quantity, weights_check};
+use crate::error::{CommandError, Kind};
+use crate::models::weights_check;
+use crate::process::machine::{self, environment};
+use crate::terminal::output::Data;
+use crate::terminal::units;
+use crate::transport::transfer::{self, TransferArguments};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -46,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..=16))]
     jobs: Option<u8>,
     /// Maximum bytes per second, such as 500KB or 10MiB
-    #[arg(long, value_name = "B/s", value_parser = amounts::bytes)]
+    #[arg(long, value_name = "B/s", value_parser = units::parse_bytes)]
     limit_rate: Option<u64>,
     /// Move an existing name to what upstream has now
     #[arg(long)]
@@ -375,7 +376,7 @@ fn print_offer(arguments: &Arguments, upstream: &Upstream<'_>, name: &Name) -> R
     }
     for file in &upstream.files {
         let digest = file.digests.first().map_or_else(|| "no digest".to_owned(), ToString::to_string);
-        data.line(&format!("{}  {}  {digest}", file.path, quantity::bytes(file.size)))?;
+        data.line(&format!("{}  {}  {digest}", file.path, units::bytes(file.size)))?;
     }
     data.line(&format!("{} from {}", name.short(), upstream.origin))
 }

@@ -8,10 +8,10 @@ use stack_registry::pull::Reason;
 use stack_registry::push::{Pusher, Weights};
 use stack_registry::store::Store;
 
-use crate::command_error::{CommandError, Kind};
-use crate::output::Data;
-use crate::transfer::{self, Clear, TransferArguments};
-use crate::{quantity, work};
+use crate::error::{CommandError, Kind};
+use crate::terminal::output::Data;
+use crate::terminal::{interruptible, units};
+use crate::transport::transfer::{self, Clear, TransferArguments};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let sent = pusher.push(&entry, version);
     show.end();
     let sent = sent.map_err(|error| match error.reason {
-        Reason::Interrupted => work::stopped(
+        Reason::Interrupted => interruptible::stopped(
             "the registry keeps the files that were sent whole, and the same command sends the others",
         ),
         _ => transfer::failed(error),
@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         "pushed {} of {} files ({}) and {} signatures",
         sent.files,
         store.manifest(&entry.manifest.digest).map_or(0, |manifest| manifest.needs().count()),
-        quantity::bytes(sent.bytes),
+        units::bytes(sent.bytes),
         sent.referrers,
     ));
     data.line(&format!("{to} {}", entry.manifest.digest))

@@ -15,11 +15,11 @@ use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
 use stack_wire::openai::{self, Call};
 
-use crate::access::AccessArguments;
-use crate::command_error::{CommandError, Kind};
-use crate::input;
-use crate::model_choice::ModelArgument;
-use crate::output::{Data, escaped, talk};
+use crate::cli::access::AccessArguments;
+use crate::error::{CommandError, Kind};
+use crate::models::choice::ModelArgument;
+use crate::terminal::input;
+use crate::terminal::output::{Data, escaped, talk};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

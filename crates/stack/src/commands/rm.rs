@@ -5,10 +5,10 @@ use serde::Serialize;
 use stack_registry::gc::{self, Removed};
 use stack_registry::name::Name;
 
-use crate::command_error::CommandError;
-use crate::output::Data;
-use crate::quantity;
-use crate::store_access::StoreArguments;
+use crate::error::CommandError;
+use crate::home::store_access::StoreArguments;
+use crate::terminal::output::Data;
+use crate::terminal::units;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -49,5 +49,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     for name in &report.removed {
         data.line(&format!("{removed} {name}"))?;
     }
-    data.line(&format!("{would} {} in {} blobs", quantity::bytes(report.freed_bytes), report.freed.len()))
+    data.line(&format!("{would} {} in {} blobs", units::bytes(report.freed_bytes), report.freed.len()))
 }

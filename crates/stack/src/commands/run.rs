@@ -9,19 +9,18 @@ use serde_json::json;
 use stack_chat::{ChatRequest, FinishReason, Message, Prompt, Role};
 use tokio::runtime::{self, Runtime};
 
-use crate::access::AccessArguments;
-use crate::answer::{Answer, Cut, answer, cut, speed};
+use crate::chat::answer::{Answer, Cut, answer, cut, speed};
 use crate::chat::{Chat, Manner, Models};
-use crate::command_error::{CommandError, Kind};
-use crate::input;
-use crate::model_choice::{Asked, Chosen, Decision, ModelArgument, Shelf, Spelling};
-use crate::model_path::ModelPath;
-use crate::options::{EngineArguments, SamplingArguments};
-use crate::output::talk;
-use crate::ready::{Candidate, Prompts, Ready};
-use crate::screen::Screen;
-use crate::terminal::Silence;
-use crate::threads::Work;
+use crate::cli::access::AccessArguments;
+use crate::cli::options::{EngineArguments, SamplingArguments};
+use crate::error::{CommandError, Kind};
+use crate::models::choice::{Asked, Chosen, Decision, ModelArgument, Shelf, Spelling};
+use crate::models::path::ModelPath;
+use crate::models::ready::{Candidate, Prompts, Ready};
+use crate::process::threads::Workload;
+use crate::terminal::output::talk;
+use crate::terminal::screen::Screen;
+use crate::terminal::{Silence, input};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
@@ -88,10 +87,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 
 impl Arguments {
     /// How much there is to compute. What cannot be decided computes nothing.
-    pub(crate) fn work(&self) -> Work {
+    pub(crate) fn work(&self) -> Workload {
         match self.decide() {
-            Ok(Decision { chosen: Chosen { model: ModelPath::BuiltIn, .. }, .. }) => Work::Tiny,
-            _ => Work::Unknown,
+            Ok(Decision { chosen: Chosen { model: ModelPath::BuiltIn, .. }, .. }) => Workload::Tiny,
+            _ => Workload::Unknown,
         }
     }
 

@@ -21,16 +21,16 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::listen::ListenArguments;
 use self::web::WebArguments;
-use crate::access::AccessArguments;
-use crate::command_error::{CommandError, Kind};
+use crate::cli::access::AccessArguments;
+use crate::cli::options::{EngineArguments, SamplingArguments};
 use crate::config::Config;
-use crate::model_choice::{ModelArgument, Spelling};
-use crate::model_path::ModelPath;
-use crate::options::{EngineArguments, SamplingArguments};
-use crate::output::talk;
-use crate::sampling_defaults::WithDefaults;
-use crate::served_models::{Plan, Wanted};
-use crate::threads::Work;
+use crate::error::{CommandError, Kind};
+use crate::models::choice::{ModelArgument, Spelling};
+use crate::models::path::ModelPath;
+use crate::models::sampling_defaults::WithDefaults;
+use crate::models::served::{Plan, Wanted};
+use crate::process::threads::Workload;
+use crate::terminal::output::talk;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -57,9 +57,9 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     /// How much there is to compute.
-    pub(crate) fn work(&self) -> Work {
+    pub(crate) fn work(&self) -> Workload {
         let tiny = self.given().all(|model| matches!(model.spelling(), Spelling::BuiltIn));
-        if tiny { Work::Tiny } else { Work::Unknown }
+        if tiny { Workload::Tiny } else { Workload::Unknown }
     }
 
     /// The models, in the order in which they were given.

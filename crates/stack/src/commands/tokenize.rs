@@ -4,11 +4,11 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 use stack_engine::tokenizer::{Control, Specials};
 
-use crate::access::AccessArguments;
-use crate::command_error::CommandError;
-use crate::input;
-use crate::model_choice::ModelArgument;
-use crate::output::{Data, escaped};
+use crate::cli::access::AccessArguments;
+use crate::error::CommandError;
+use crate::models::choice::ModelArgument;
+use crate::terminal::input;
+use crate::terminal::output::{Data, escaped};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

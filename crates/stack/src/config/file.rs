@@ -7,7 +7,7 @@ use toml_edit::{Document, Item, Table, TableLike, Value};
 
 use super::error::Problem;
 use super::setting::{Origin, Setting};
-use crate::nearest::nearest;
+use crate::cli::nearest::nearest;
 
 /// A file that is being read.
 pub(super) struct File {

@@ -20,7 +20,7 @@ pub(crate) use error::{ConfigError, Problem};
 pub(crate) use setting::{Origin, Setting};
 
 use self::file::{File, Section};
-use crate::command_error::CommandError;
+use crate::error::CommandError;
 use crate::home::Home;
 use crate::privacy::{HostPattern, Tier, parse_tier};
 

@@ -4,9 +4,9 @@ use clap::Args;
 use stack_registry::url::Url;
 
 use super::{HostPattern, Proxy, Tier, parse_tier};
-use crate::command_error::{CommandError, Kind};
 use crate::config::{Config, Origin, PrivacySection, Setting};
-use crate::machine::environment;
+use crate::error::{CommandError, Kind};
+use crate::process::machine::environment;
 
 /// What may leave this machine.
 #[derive(Clone, Debug, Default, Args)]

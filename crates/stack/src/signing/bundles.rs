@@ -9,9 +9,9 @@ use stack_seal::bundle::{Bundle, BundleError, Unsigned};
 use stack_seal::statement::{self, StatementError, StatementFault};
 
 use super::{Target, parts};
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::output::talk;
+use crate::terminal::output::talk;
 
 impl Target {
     /// Finds the signatures that belong to it: `X.sig`, `X.<8 hex>.sig` of further signers, or what the store has.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::TargetFile;
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 
 /// Lists all files below a folder, sorted by name. Ignored paths, and what lies in them, are left out.
 ///

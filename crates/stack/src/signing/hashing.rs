@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use stack_seal::digest::{self, Digest, HashedFile};
 
 use super::TargetFile;
-use crate::command_error::CommandError;
-use crate::progress::Bar;
-use crate::threads;
+use crate::error::CommandError;
+use crate::process::threads;
+use crate::terminal::progress::Bar;
 
 /// What a file turned out to be.
 pub(crate) struct Hashed {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use stack_seal::age;
 
 use super::TargetFile;
-use crate::sealed;
+use crate::sealing::sealed;
 
 /// Whether an age file lies at a path.
 pub(super) fn is_sealed(path: &Path) -> bool {

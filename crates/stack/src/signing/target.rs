@@ -11,11 +11,11 @@ use stack_registry::store::StoreError;
 use stack_seal::age::{UnlockedFile, X25519Recipient};
 
 use super::{folder, parts};
-use crate::access::KeyArguments;
-use crate::command_error::{CommandError, Kind};
+use crate::cli::access::KeyArguments;
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::model_choice::ModelArgument;
-use crate::model_path::ModelPath;
+use crate::models::choice::ModelArgument;
+use crate::models::path::ModelPath;
 
 /// A model that somebody vouches for.
 pub(crate) enum Target {
@@ -214,7 +214,7 @@ impl TargetFile {
         if self.sealed {
             return Some(self);
         }
-        let name = self.name.strip_suffix(crate::sealed::ENDING)?.to_owned();
+        let name = self.name.strip_suffix(crate::sealing::sealed::ENDING)?.to_owned();
         parts::is_sealed(&self.path).then_some(Self { name, sealed: true, ..self })
     }
 }

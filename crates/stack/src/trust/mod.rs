@@ -1,5 +1,6 @@
 //! `$STACK_HOME/trust`: what the operator trusts, what was accepted, what was revoked.
 
+pub(crate) mod admission;
 mod edit;
 mod file;
 mod question;
@@ -15,9 +16,9 @@ use stack_seal::digest::{Digest, Root};
 use stack_seal::revocation::Revocation;
 use stack_seal::statement::Claim;
 
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::private_file::{self, Existing, Readers};
+use crate::home::private_file::{self, Existing, Readers};
 
 pub(crate) use edit::{Document, RuleChange};
 pub(crate) use question::Question;

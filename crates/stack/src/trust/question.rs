@@ -5,8 +5,8 @@ use stack_seal::bundle::Signed;
 use stack_seal::statement::Statement;
 
 use super::Trust;
-use crate::machine;
 use crate::privacy::Tier;
+use crate::process::machine;
 use crate::signing::{ModelFacts, Target};
 
 /// What is known about a target beyond its signatures, and how strictly it is judged.

@@ -2,7 +2,7 @@
 
 use stack_registry::trust::Reason;
 
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 
 /// Makes the error for a reason.
 pub(crate) fn refused(what: &str, reason: Reason, detail: &str) -> CommandError {

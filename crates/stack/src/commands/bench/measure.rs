@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use stack_engine::executor::{Chunk, Executor, Output, SequenceId, Wanted};
 
-use crate::command_error::CommandError;
+use crate::error::CommandError;
 
 /// A model, ready to be measured.
 pub(super) struct Bench {

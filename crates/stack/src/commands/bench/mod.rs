@@ -15,11 +15,12 @@ use stack_engine::spec::DecoderSpec;
 use self::measure::{Bench, Work};
 use self::memory::Memory;
 use self::spread::Spread;
-use crate::access::AccessArguments;
-use crate::command_error::{CommandError, Kind};
-use crate::options::{Compute, OneModel};
-use crate::output::Data;
-use crate::{machine, quantity, threads};
+use crate::cli::access::AccessArguments;
+use crate::cli::options::{Compute, OneModel};
+use crate::error::{CommandError, Kind};
+use crate::process::{machine, threads};
+use crate::terminal::output::Data;
+use crate::terminal::units;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -163,8 +164,8 @@ impl Arguments {
 }
 
 fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
-    let size = quantity::bytes(report.size_bytes);
-    let peak = report.peak_rss_bytes.map_or_else(|| "unknown".to_owned(), quantity::bytes);
+    let size = units::bytes(report.size_bytes);
+    let peak = report.peak_rss_bytes.map_or_else(|| "unknown".to_owned(), units::bytes);
     data.line(&format!("model    {}, {size}", report.model))?;
     data.line(&format!(
         "with     {} threads on {}, kernels for {}, commit {}",

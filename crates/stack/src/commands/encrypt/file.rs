@@ -8,13 +8,13 @@ use serde::Serialize;
 use stack_seal::age::{self, Sealing};
 
 use super::{Arguments, Readers};
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::output::{Data, harmless};
-use crate::seal_record::SealRecord;
-use crate::sealed;
-use crate::work::Work;
-use crate::{machine, threads};
+use crate::process::{machine, threads};
+use crate::sealing::record::SealRecord;
+use crate::sealing::sealed;
+use crate::terminal::interruptible::Interruptible;
+use crate::terminal::output::{Data, harmless};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -37,7 +37,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
     let out = arguments.output.clone().unwrap_or_else(|| sealed::path_of(path));
     let new = sealed::new_file(&out, sealed::Holds::Sealed)?;
     let (recipients, readers) = arguments.recipients(home)?;
-    let work = Work::start("sealing", length, arguments.common.quiet)?;
+    let work = Interruptible::start("sealing", length, arguments.common.quiet)?;
     let target = new.file().try_clone().map_err(|error| sealed::cannot_write(&out, error))?;
     let hashed = Sealing::new(&recipients, &mut machine::random()?)
         .write_file(&plain, target, threads::usable(), &|bytes| work.advance(bytes))

@@ -9,13 +9,13 @@ use clap::Args;
 use serde::Serialize;
 use stack_seal::age::{Recipients, X25519Recipient};
 
-use crate::command_error::{CommandError, Kind};
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::model_choice::ModelArgument;
-use crate::options::CommonArguments;
-use crate::passphrase::PassphraseArguments;
-use crate::recipients;
+use crate::models::choice::ModelArgument;
+use crate::sealing::recipients;
 use crate::signing::Target;
+use crate::terminal::passphrase::PassphraseArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

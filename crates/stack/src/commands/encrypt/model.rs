@@ -7,12 +7,12 @@ use stack_registry::sealing::{Means, NewLayers};
 use stack_registry::store::{Record, Store};
 
 use super::{Arguments, Readers};
-use crate::command_error::{CommandError, Kind};
-use crate::freed::Freed;
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::output::Data;
-use crate::work::Work;
-use crate::{machine, threads};
+use crate::process::{machine, threads};
+use crate::sealing::reclaimed::Reclaimed;
+use crate::terminal::interruptible::Interruptible;
+use crate::terminal::output::Data;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -22,7 +22,7 @@ struct Report<'a> {
     #[serde(flatten)]
     readers: &'a Readers,
     #[serde(flatten)]
-    freed: Freed,
+    freed: Reclaimed,
 }
 
 #[derive(Serialize)]
@@ -47,7 +47,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Re
     }
     let (recipients, readers) = arguments.recipients(home)?;
     let store = Store::open(home.root()?)?;
-    let work = Work::start("sealing", bytes, arguments.common.quiet)?;
+    let work = Interruptible::start("sealing", bytes, arguments.common.quiet)?;
     let mut random = machine::random()?;
     let mut means =
         Means { workers: threads::usable(), random: &mut random, progress: &|bytes| work.advance(bytes) };
@@ -67,7 +67,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Re
     let old = model.entry.manifest.clone();
     // Nothing is freed while it is in use, by this process neither.
     drop(model);
-    let freed = Freed::of(&store, &old, &store.manifest(&entry.manifest.digest)?)?;
+    let freed = Reclaimed::of(&store, &old, &store.manifest(&entry.manifest.digest)?)?;
     drop(work);
     let manifest = entry.manifest.digest.to_string();
     let mut data = Data::new();

@@ -9,13 +9,13 @@ use stack_seal::age::{Header, Identity, OpenError, Sealing, UnlockedFile};
 
 use super::wanted::Wanted;
 use super::{Arguments, Report};
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::private_file::{Existing, NewFile, Readers};
-use crate::seal_record::SealRecord;
-use crate::sealed;
-use crate::work::Work;
-use crate::{machine, threads};
+use crate::home::private_file::{Existing, NewFile, Readers};
+use crate::process::{machine, threads};
+use crate::sealing::record::SealRecord;
+use crate::sealing::sealed;
+use crate::terminal::interruptible::Interruptible;
 
 /// Puts a file with the new header in place of the old one, in one step.
 pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<Report, CommandError> {
@@ -40,7 +40,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
     new.file().set_permissions(metadata.permissions()).map_err(writing)?;
     if arguments.rotate {
         let recipients = wanted.recipients(arguments)?;
-        let work = Work::start("sealing", unlocked.len(), arguments.common.quiet)?;
+        let work = Interruptible::start("sealing", unlocked.len(), arguments.common.quiet)?;
         let target = new.file().try_clone().map_err(writing)?;
         let hashed = Sealing::new(&recipients, &mut machine::random()?)
             .rewrite_file(&unlocked, target, threads::usable(), &|bytes| work.advance(bytes))
@@ -49,7 +49,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
             return Err(sealed::holds_another(&name, &hashed.root, &known.root));
         }
     } else {
-        let work = Work::start("copying", metadata.len() - payload_at, arguments.common.quiet)?;
+        let work = Interruptible::start("copying", metadata.len() - payload_at, arguments.common.quiet)?;
         let header = wanted.header(&name, &header, slice::from_ref(&*key))?;
         copy(&header, &file, payload_at, new.file(), &work).map_err(|error| work.failed(writing(error)))?;
     }
@@ -66,7 +66,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
 }
 
 /// Writes the header, and lets the system copy the payload behind it, piece by piece.
-fn copy(header: &Header, from: &File, payload_at: u64, to: &File, work: &Work) -> io::Result<()> {
+fn copy(header: &Header, from: &File, payload_at: u64, to: &File, work: &Interruptible) -> io::Result<()> {
     let (mut from, mut to) = (from, to);
     to.write_all(&header.to_bytes())?;
     from.seek(SeekFrom::Start(payload_at))?;

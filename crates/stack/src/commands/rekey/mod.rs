@@ -12,13 +12,13 @@ use clap::Args;
 use serde::Serialize;
 use stack_seal::age::X25519Recipient;
 
-use crate::access::KeyArguments;
-use crate::command_error::{CommandError, Kind};
-use crate::freed::Freed;
-use crate::model_choice::ModelArgument;
-use crate::options::CommonArguments;
-use crate::output::{Data, harmless};
+use crate::cli::access::KeyArguments;
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
+use crate::models::choice::ModelArgument;
+use crate::sealing::reclaimed::Reclaimed;
 use crate::signing::Target;
+use crate::terminal::output::{Data, harmless};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -59,7 +59,7 @@ struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
     #[serde(flatten)]
-    freed: Freed,
+    freed: Reclaimed,
 }
 
 /// Changes who can open a file, or the weights of a model.
@@ -96,7 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 impl Report {
     fn new(target: String, rotated: bool, recipients: Option<&[X25519Recipient]>) -> Self {
         let recipients = recipients.map(|keys| keys.iter().map(X25519Recipient::to_string).collect());
-        Self { target, manifest: None, recipients, rotated, signature: None, freed: Freed::default() }
+        Self { target, manifest: None, recipients, rotated, signature: None, freed: Reclaimed::default() }
     }
 
     fn lines(&self, arguments: &Arguments) -> Vec<String> {

@@ -10,12 +10,12 @@ use stack_seal::age::{Header, Identity, OpenError, UnlockedFile, X25519Recipient
 
 use super::wanted::Wanted;
 use super::{Arguments, Report, signature};
-use crate::command_error::{CommandError, Kind};
-use crate::freed::Freed;
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::sealed;
-use crate::work::Work;
-use crate::{machine, threads};
+use crate::process::{machine, threads};
+use crate::sealing::reclaimed::Reclaimed;
+use crate::sealing::sealed;
+use crate::terminal::interruptible::Interruptible;
 
 /// A sealed file of the model, and what is to become of it.
 struct SealedFile<'a> {
@@ -61,7 +61,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, model: StoredModel) -> R
         report.signature = Some(signature::renew(arguments, home, &entry.name)?);
     }
     if entry.manifest.digest != old.digest {
-        report.freed = Freed::of(&store, &old, &store.manifest(&entry.manifest.digest)?)?;
+        report.freed = Reclaimed::of(&store, &old, &store.manifest(&entry.manifest.digest)?)?;
     }
     report.manifest = Some(entry.manifest.digest.to_string());
     Ok(report)
@@ -121,7 +121,7 @@ fn rotated<'a>(
     let bytes = files.iter().map(|file| file.payload.length).sum();
     let recipients =
         files.iter().map(|file| file.wanted.recipients(arguments)).collect::<Result<Vec<_>, _>>()?;
-    let work = Work::start("sealing", bytes, arguments.common.quiet)?;
+    let work = Interruptible::start("sealing", bytes, arguments.common.quiet)?;
     let mut random = machine::random()?;
     let mut means =
         Means { workers: threads::usable(), random: &mut random, progress: &|bytes| work.advance(bytes) };

@@ -13,9 +13,9 @@ use stack_seal::digest::Digest;
 use stack_seal::statement::{Claim, SealedFile, Statement};
 
 use super::Arguments;
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::machine;
+use crate::process::machine;
 use crate::signing::{Target, hash_twice};
 
 /// Signs again what this identity signed before, and returns the digest of what was attached.

@@ -3,9 +3,10 @@
 use stack_seal::age::{self, Header, Identity, Recipients, X25519Recipient};
 
 use super::Arguments;
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
-use crate::{machine, recipients, sealed};
+use crate::process::machine;
+use crate::sealing::{recipients, sealed};
 
 /// Who is to open a sealed file from now on.
 pub(super) enum Wanted {

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use clap::Args;
 
-use crate::command_error::{CommandError, Kind};
 use crate::config::{Origin, ServerSection, Setting, parse_address};
-use crate::machine::environment;
+use crate::error::{CommandError, Kind};
+use crate::process::machine::environment;
 
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ListenArguments {

@@ -3,8 +3,8 @@
 use clap::Args;
 use stack_server::{HostName, Options, Origin};
 
-use crate::command_error::{CommandError, Kind};
 use crate::config::{ServerSection, Setting};
+use crate::error::{CommandError, Kind};
 
 #[derive(Debug, Args)]
 pub(crate) struct WebArguments {

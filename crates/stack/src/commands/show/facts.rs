@@ -11,10 +11,10 @@ use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
 
 use super::stored::Stored;
-use crate::access::AccessArguments;
-use crate::command_error::CommandError;
-use crate::model_path::{ModelPath, OpenModel};
-use crate::output::escaped;
+use crate::cli::access::AccessArguments;
+use crate::error::CommandError;
+use crate::models::path::{ModelPath, OpenModel};
+use crate::terminal::output::escaped;
 
 /// The facts, in the order in which they are printed. What the file does not say is absent.
 #[derive(Debug, Default, Serialize)]

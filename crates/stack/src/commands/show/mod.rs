@@ -11,11 +11,11 @@ use stack_registry::store::Store;
 
 use self::facts::Facts;
 use self::stored::Stored;
-use crate::access::AccessArguments;
-use crate::command_error::{CommandError, Kind};
-use crate::model_path::ModelPath;
-use crate::options::OneModel;
-use crate::output::Data;
+use crate::cli::access::AccessArguments;
+use crate::cli::options::OneModel;
+use crate::error::{CommandError, Kind};
+use crate::models::path::ModelPath;
+use crate::terminal::output::Data;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]

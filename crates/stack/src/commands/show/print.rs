@@ -1,9 +1,9 @@
 //! The facts as people read them.
 
 use super::facts::{Facts, Memory, Token, Vocabulary};
-use crate::command_error::CommandError;
-use crate::output::{Data, harmless};
-use crate::quantity;
+use crate::error::CommandError;
+use crate::terminal::output::{Data, harmless};
+use crate::terminal::units;
 
 /// Prints the facts, a line for each. What the file says is shown without what terminals obey.
 pub(super) fn print(facts: &Facts, data: &mut Data) -> Result<(), CommandError> {
@@ -20,11 +20,12 @@ pub(super) fn print(facts: &Facts, data: &mut Data) -> Result<(), CommandError> 
         Some(problem) => format!("no: {problem}"),
     };
     row("runs", &runs)?;
-    let (count, size) = (quantity::count(facts.parameters), quantity::bytes(facts.size_bytes));
+    let (count, size) = (units::count(facts.parameters), units::bytes(facts.size_bytes));
     row("weights", &format!("{count} in {size}"))?;
-    let types = facts.types.iter().map(|counted| {
-        format!("{} × {} ({})", counted.tensors, counted.name, quantity::bytes(counted.bytes))
-    });
+    let types = facts
+        .types
+        .iter()
+        .map(|counted| format!("{} × {} ({})", counted.tensors, counted.name, units::bytes(counted.bytes)));
     row("types", &types.collect::<Vec<_>>().join(", "))?;
     for (name, numbers) in &facts.shape {
         row(&name.replace('_', " "), &list(numbers))?;
@@ -38,7 +39,7 @@ pub(super) fn print(facts: &Facts, data: &mut Data) -> Result<(), CommandError> 
     row("template", &facts.template.as_deref().map_or_else(|| absent.to_owned(), template))?;
     if let Some(Memory { weights_bytes, cache_bytes_per_token, context, total_bytes }) = facts.memory {
         let [weights, per_token, total] =
-            [weights_bytes, cache_bytes_per_token, total_bytes].map(quantity::bytes);
+            [weights_bytes, cache_bytes_per_token, total_bytes].map(units::bytes);
         row(
             "memory",
             &format!(

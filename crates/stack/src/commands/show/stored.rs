@@ -6,9 +6,9 @@ use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::store::Store;
 use stack_seal::statement::Claim;
 
-use crate::command_error::CommandError;
-use crate::output::{Data, harmless};
-use crate::quantity;
+use crate::error::CommandError;
+use crate::terminal::output::{Data, harmless};
+use crate::terminal::units;
 
 /// A model of the store: where it came from, its files, and what is claimed about it.
 #[derive(Debug, Serialize)]
@@ -87,7 +87,7 @@ impl Stored {
         for file in &self.files {
             let place = if file.adopted { format!(", adopted from {}", file.at) } else { String::new() };
             let sealed = if file.sealed { ", sealed" } else { "" };
-            row("file", &format!("{}, {}{sealed}{place}", file.path, quantity::bytes(file.size_bytes)))?;
+            row("file", &format!("{}, {}{sealed}{place}", file.path, units::bytes(file.size_bytes)))?;
             row("", &file.sha256)?;
             if let Some(blake3) = &file.blake3 {
                 row("", blake3)?;

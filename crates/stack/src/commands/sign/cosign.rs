@@ -6,8 +6,8 @@ use stack_seal::bundle::Signed;
 use stack_seal::key::PublicKey;
 use stack_seal::statement::Statement;
 
-use crate::command_error::{CommandError, Kind};
 use crate::commands::verify::{Depth, Extra, Manner, Opening, check_files};
+use crate::error::{CommandError, Kind};
 use crate::home::Home;
 use crate::signing::{Target, read_bundle, unsigned};
 use crate::trust::TrustFolder;

@@ -13,15 +13,15 @@ use stack_seal::bundle::Bundle;
 use stack_seal::key::PublicKey;
 use stack_seal::statement::{Statement, Tier};
 
-use crate::command_error::{CommandError, Kind};
-use crate::home::Home;
-use crate::model_choice::ModelArgument;
-use crate::options::CommonArguments;
-use crate::output::{Data, harmless};
-use crate::passphrase::PassphraseArguments;
-use crate::private_file::{self, Existing, Readers};
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
+use crate::home::private_file::{self, Existing, Readers};
+use crate::home::{Home, identities};
+use crate::models::choice::ModelArgument;
 use crate::signing::{Target, read_bundle, stored_signature_of};
-use crate::{identities, work};
+use crate::terminal::interruptible;
+use crate::terminal::output::{Data, harmless};
+use crate::terminal::passphrase::PassphraseArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
 
 /// Says what is signed, and signs it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    work::end_on_interrupt(arguments.common.json, "nothing was signed")?;
+    interruptible::end_on_interrupt(arguments.common.json, "nothing was signed")?;
     let home = arguments.common.home()?;
     let target = Target::find(&home, &arguments.target)?;
     // Who signs is settled before hours of hashing.

@@ -7,11 +7,12 @@ use stack_seal::key::PublicKey;
 use stack_seal::statement::{Claim, Parent, Relation, SignedFile, Statement, StatementError};
 
 use super::Arguments;
-use crate::command_error::{CommandError, Kind};
-use crate::home::Home;
+use crate::error::{CommandError, Kind};
+use crate::home::{Home, identities};
+use crate::process::machine;
 use crate::signing::{ModelFacts, Target, TargetFile, hash_twice};
+use crate::terminal::units;
 use crate::trust::TrustFolder;
-use crate::{identities, machine, quantity};
 
 /// How long a statement counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +90,7 @@ pub(super) fn describe(statement: &Statement) -> Vec<String> {
     let mut line = |what: &str, text: String| lines.push(format!("{what:<10}{text}"));
     line("model", format!("{}, root {}", statement.model(), statement.root()));
     for file in statement.files() {
-        line("file", format!("{}, {}", file.name, quantity::bytes(file.size.unwrap_or_default())));
+        line("file", format!("{}, {}", file.name, units::bytes(file.size.unwrap_or_default())));
     }
     if let Some(claim) = statement.claim() {
         let end = claim.expires.map_or("it is replaced".to_owned(), |time| time.to_string());

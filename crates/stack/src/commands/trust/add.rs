@@ -5,9 +5,9 @@ use clap::{Args, value_parser};
 use stack_registry::trust::{Level, Pattern};
 
 use super::list;
-use crate::command_error::{CommandError, Kind};
-use crate::identities;
-use crate::options::CommonArguments;
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
+use crate::home::identities;
 use crate::trust::{RuleChange, TrustFolder};
 
 #[derive(Debug, Args)]

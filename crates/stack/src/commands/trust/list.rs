@@ -6,9 +6,9 @@ use stack_registry::trust::{Identity, Policy, Revocation, Rule};
 use stack_seal::revocation::Revoked;
 use stack_seal::statement::Tier;
 
-use crate::command_error::CommandError;
-use crate::options::CommonArguments;
-use crate::output::{Data, harmless};
+use crate::cli::options::CommonArguments;
+use crate::error::CommandError;
+use crate::terminal::output::{Data, harmless};
 use crate::trust::TrustFolder;
 
 #[derive(Debug, Args)]

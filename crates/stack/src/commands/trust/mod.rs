@@ -6,7 +6,7 @@ mod remove;
 
 use clap::{Args, Subcommand};
 
-use crate::command_error::CommandError;
+use crate::error::CommandError;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

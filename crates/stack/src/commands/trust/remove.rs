@@ -8,11 +8,12 @@ use stack_seal::key::PublicKey;
 use stack_seal::revocation::{Revocation, Revoked};
 
 use super::list;
-use crate::command_error::{CommandError, Kind};
-use crate::options::CommonArguments;
-use crate::passphrase::PassphraseArguments;
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
+use crate::home::identities;
+use crate::process::machine;
+use crate::terminal::passphrase::PassphraseArguments;
 use crate::trust::{Document, TrustFolder};
-use crate::{identities, machine};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -6,7 +6,7 @@ use stack_registry::store::{Blob, Store};
 
 use super::Arguments;
 use super::report::{Report, Stop};
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 use crate::signing::{TargetFile, hash_twice};
 
 /// Checks one model after the other. Signatures are not asked for: who may be trusted changes, bytes do not.

@@ -7,9 +7,10 @@ use stack_seal::age::UnlockedFile;
 use stack_seal::digest::{Algorithm, Digest, HashedFile, LeafList, Root};
 use stack_seal::statement::{SealedFile, SignedFile, Statement};
 
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
+use crate::process::threads;
 use crate::signing::{Target, TargetFile, hash_plainly, hash_twice};
-use crate::{quantity, threads};
+use crate::terminal::units;
 
 /// Which digests are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +187,7 @@ fn check_length(
             let message = format!("{} has {found} bytes, but {expected} were signed", file.name);
             Err(CommandError::new(Kind::Differs, message).reason("length-mismatch").hint(AGAIN))
         }
-        _ => Ok(format!("{}: {}", file.name, quantity::bytes(found))),
+        _ => Ok(format!("{}: {}", file.name, units::bytes(found))),
     }
 }
 
@@ -235,7 +236,7 @@ fn check_opened(file: &TargetFile, signed: &SignedFile, unlock: &Unlock<'_>) -> 
     }
     let found = unlocked
         .hash(threads::usable(), &|_| Ok(()))
-        .map_err(|error| crate::sealed::cannot_open(&file.name, error))?;
+        .map_err(|error| crate::sealing::sealed::cannot_open(&file.name, error))?;
     if found.root == root {
         Ok(format!("opened {}: {root}", file.name))
     } else {

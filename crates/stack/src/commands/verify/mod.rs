@@ -15,16 +15,16 @@ use stack_seal::digest::Digest;
 use stack_seal::statement::Statement;
 
 use self::report::{Report, Stop};
-use crate::access::KeyArguments;
-use crate::command_error::{CommandError, Kind};
-use crate::home::Home;
-use crate::model_choice::ModelArgument;
-use crate::no_sockets::Sockets;
-use crate::options::CommonArguments;
-use crate::output::Data;
+use crate::cli::access::KeyArguments;
+use crate::cli::options::CommonArguments;
+use crate::error::{CommandError, Kind};
+use crate::home::{Home, identities};
+use crate::models::choice::ModelArgument;
+use crate::process::no_sockets::Sockets;
 use crate::signing::{ModelFacts, Target, read_bundle, unsigned};
+use crate::terminal::interruptible;
+use crate::terminal::output::Data;
 use crate::trust::{Question, Trust, TrustFolder, refused};
-use crate::{identities, work};
 
 pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
 
@@ -72,7 +72,7 @@ pub(crate) struct Arguments {
 
 /// Makes the checks and prints what they found.
 pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), CommandError> {
-    work::end_on_interrupt(arguments.common.json, "nothing was found out, and nothing was changed")?;
+    interruptible::end_on_interrupt(arguments.common.json, "nothing was found out, and nothing was changed")?;
     let mut report = Report::new(arguments.explain);
     if arguments.explain {
         let said = match sockets {

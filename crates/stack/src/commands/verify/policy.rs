@@ -3,7 +3,7 @@
 use stack_registry::trust::{Identity, Level, Policy, Rule, Sealing};
 use stack_seal::key::PublicKey;
 
-use crate::command_error::{CommandError, Kind};
+use crate::error::{CommandError, Kind};
 
 /// Trusts these keys for everything, and nobody else. What was revoked stays revoked.
 pub(super) fn trust_only(policy: &mut Policy, keys: &[PublicKey]) {

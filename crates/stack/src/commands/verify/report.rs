@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use stack_registry::trust::Verdict;
 use stack_seal::statement::Statement;
 
-use crate::command_error::CommandError;
-use crate::output::{Data, harmless};
+use crate::error::CommandError;
+use crate::terminal::output::{Data, harmless};
 
 /// The checks so far.
 pub(super) struct Report {

@@ -1,0 +1,218 @@
+//! The commands by name, and the way from arguments to an exit code.
+
+pub(crate) mod access;
+pub(crate) mod foreign;
+pub(crate) mod nearest;
+pub(crate) mod options;
+#[cfg(test)]
+mod page;
+
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::commands::{
+    adopt, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list,
+    logits, pull, push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify, version,
+};
+use crate::error::{CommandError, Kind};
+use crate::process::logs;
+use crate::process::no_sockets::{self, Sockets};
+use crate::process::threads::{self, Workload};
+use crate::terminal::progress;
+
+/// Runs language models in this process; nothing leaves the machine.
+#[derive(Debug, Parser)]
+#[command(name = "stack", version = VERSION, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer a prompt, or talk on a terminal
+    #[command(override_usage = "stack run [OPTIONS] [MODEL] [PROMPT]...")]
+    Run(run::Arguments),
+    /// Serve models over HTTP to OpenAI clients
+    Serve(serve::Arguments),
+    /// List stored models
+    #[command(visible_alias = "ls")]
+    List(list::Arguments),
+    /// Show what is in a model
+    Show(show::Arguments),
+    /// Download a model from a hub, a registry or a URL
+    Pull(pull::Arguments),
+    /// Upload a model to a registry
+    Push(push::Arguments),
+    /// Give a model of the store a second name
+    Cp(cp::Arguments),
+    /// Remove models from the store
+    Rm(rm::Arguments),
+    /// Delete blobs that no stored model needs
+    Gc(gc::Arguments),
+    /// Write models to a package, to carry to another machine
+    Export(export::Arguments),
+    /// Read models from a package
+    Import(import::Arguments),
+    /// Register models of other programs, or files, in place
+    Adopt(adopt::Arguments),
+    /// Print the tokens of a text
+    Tokenize(tokenize::Arguments),
+    /// Print what a chat template makes of a conversation
+    Render(render::Arguments),
+    /// Print the logits after given tokens, to compare engines
+    Logits(logits::Arguments),
+    /// Measure the speed of a model
+    Bench(bench::Arguments),
+    /// Create an identity: a signing key and an encryption key
+    Keygen(keygen::Arguments),
+    /// Sign a model
+    Sign(sign::Arguments),
+    /// Verify a model's signatures and bytes
+    Verify(verify::Arguments),
+    /// Encrypt weights for chosen recipients
+    Encrypt(encrypt::Arguments),
+    /// Decrypt a sealed file or model
+    Decrypt(decrypt::Arguments),
+    /// Change who can open a sealed file or model
+    Rekey(rekey::Arguments),
+    /// Manage trusted signers
+    Trust(trust::Arguments),
+    /// Show the hardware and the settings in effect
+    Doctor(doctor::Arguments),
+    /// Show and check the configuration
+    Config(config::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+    /// Explain a command
+    Help(help::Arguments),
+    /// Print the version
+    Version(version::Arguments),
+}
+
+/// Parses the arguments, runs the command and reports its error.
+pub(crate) fn main() -> ExitCode {
+    let arguments: Vec<_> = env::args_os().collect();
+    // Where the arguments make no sense, a look at them has to do.
+    let looks_like_json = || arguments.iter().any(|argument| argument == "--json");
+    let arguments = match foreign::translated(&arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return failed(&error, looks_like_json()),
+    };
+    let parsed = Cli::command()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            if let Some(error) = foreign::explained(&error, &arguments) {
+                return failed(&error, looks_like_json());
+            }
+            // Help and version come this way too. If they cannot be printed, nobody is there to be told.
+            let _unheard = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()));
+        }
+    };
+    logs::start();
+    if has_flag(&matches, "quiet") {
+        progress::be_quiet();
+    }
+    let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run()));
+    let result = outcome.unwrap_or_else(|_| {
+        Err(CommandError::new(Kind::Bug, "internal error; the message above says where")
+            .hint("please report this, with the command you ran"))
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, wants_json(&matches)),
+    }
+}
+
+/// Reports an error and returns its exit code.
+fn failed(error: &CommandError, as_json: bool) -> ExitCode {
+    if as_json {
+        error.report_json();
+    } else {
+        error.report();
+    }
+    ExitCode::from(error.kind().exit_code())
+}
+
+/// Whether a program reads the output: then errors are JSON, too.
+fn wants_json(matches: &ArgMatches) -> bool {
+    has_flag(matches, "json")
+}
+
+/// Whether a flag is set that not all commands have.
+fn has_flag(matches: &ArgMatches, name: &str) -> bool {
+    let flag = |matches: &ArgMatches| matches!(matches.try_get_one::<bool>(name), Ok(Some(true)));
+    std::iter::successors(Some(matches), |matches| Some(matches.subcommand()?.1)).any(flag)
+}
+
+impl Command {
+    /// Whether it has a reason to open a socket.
+    fn needs_sockets(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Pull(_) | Self::Push(_))
+    }
+
+    fn run(self) -> Result<(), CommandError> {
+        let sockets = if self.needs_sockets() { Sockets::Possible } else { no_sockets::give_up() };
+        let computing = match &self {
+            Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
+            Self::Serve(arguments) => Some((&arguments.engine.compute, arguments.work())),
+            Self::Logits(arguments) => Some((&arguments.compute, Workload::Unknown)),
+            Self::Bench(arguments) => Some((&arguments.compute, Workload::Unknown)),
+            _ => None,
+        };
+        if let Some((compute, load)) = computing {
+            compute.placement()?;
+            threads::settle(compute.threads, load)?;
+        }
+        match self {
+            Self::Run(arguments) => run::run(&arguments),
+            Self::Serve(arguments) => serve::run(&arguments),
+            Self::List(arguments) => list::run(&arguments),
+            Self::Show(arguments) => show::run(&arguments),
+            Self::Pull(arguments) => pull::run(&arguments),
+            Self::Push(arguments) => push::run(&arguments),
+            Self::Cp(arguments) => cp::run(&arguments),
+            Self::Rm(arguments) => rm::run(&arguments),
+            Self::Gc(arguments) => gc::run(&arguments),
+            Self::Export(arguments) => export::run(&arguments),
+            Self::Import(arguments) => import::run(&arguments),
+            Self::Adopt(arguments) => adopt::run(&arguments),
+            Self::Tokenize(arguments) => tokenize::run(&arguments),
+            Self::Render(arguments) => render::run(&arguments),
+            Self::Logits(arguments) => logits::run(&arguments),
+            Self::Bench(arguments) => bench::run(&arguments),
+            Self::Keygen(arguments) => keygen::run(&arguments),
+            Self::Sign(arguments) => sign::run(&arguments),
+            Self::Verify(arguments) => verify::run(&arguments, sockets),
+            Self::Encrypt(arguments) => encrypt::run(&arguments),
+            Self::Decrypt(arguments) => decrypt::run(&arguments),
+            Self::Rekey(arguments) => rekey::run(&arguments),
+            Self::Trust(arguments) => trust::run(&arguments),
+            Self::Doctor(arguments) => doctor::run(&arguments),
+            Self::Config(arguments) => config::run(&arguments),
+            Self::Completions(arguments) => completions::run(&arguments),
+            Self::Help(arguments) => help::run(&arguments),
+            Self::Version(arguments) => version::run(&arguments),
+        }
+    }
+}
+
+/// The version, and the commit that it was built from.
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMIT"), ")");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

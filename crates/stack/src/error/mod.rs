@@ -1,0 +1,408 @@
+//! What every command returns: an error that knows its exit code and what to do about it.
+
+mod load_hint;
+
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::io;
+
+use serde_json::{Value, json};
+use stack_chat::{ChatError, ErrorKind};
+use stack_engine::executor::ExecutorError;
+use stack_engine::template::TemplateError;
+use stack_engine::weights::{LoadError, LoadErrorKind};
+use stack_registry::store::StoreError;
+use stack_seal::verified::Breach;
+
+use crate::error::load_hint::load_hint;
+use crate::terminal::output;
+
+/// An error that ends the program.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    kind: Kind,
+    reason: Option<&'static str>,
+    message: String,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+    hint: Option<String>,
+}
+
+/// The kinds of errors; scripts see them as exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Whoever read the output has seen enough (`stack … | head`), which is no error at all.
+    OutputClosed,
+    /// The machine: memory, disk, permissions, ports, devices.
+    Machine,
+    /// The command line or the request.
+    Usage,
+    /// A file that is not there.
+    Missing,
+    /// A file that is not what it should be.
+    Malformed,
+    /// Bytes that are not the ones that were signed, listed or asked for.
+    Differs,
+    /// Something that nobody whom the policy trusts vouches for.
+    Untrusted,
+    /// Something that is possible but not allowed.
+    Refused,
+    /// The network, or who is at its other end; a retry is safe.
+    Network,
+    /// Everything is busy.
+    Busy,
+    /// Something that no key at hand opens.
+    Closed,
+    /// More than fits.
+    Limit,
+    /// A defect of the program.
+    Bug,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Kind {
+    /// Returns the exit code.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::OutputClosed => 0,
+            Self::Machine => 1,
+            Self::Usage => 2,
+            Self::Missing => 3,
+            Self::Malformed => 4,
+            Self::Differs => 5,
+            Self::Untrusted => 6,
+            Self::Refused => 7,
+            Self::Network => 8,
+            Self::Busy => 9,
+            Self::Closed => 10,
+            Self::Limit => 11,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// Returns the name of the kind, for programs.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OutputClosed => "output-closed",
+            Self::Machine => "machine",
+            Self::Usage => "usage",
+            Self::Missing => "missing",
+            Self::Malformed => "malformed",
+            Self::Differs => "differs",
+            Self::Untrusted => "untrusted",
+            Self::Refused => "refused",
+            Self::Network => "network",
+            Self::Busy => "busy",
+            Self::Closed => "closed",
+            Self::Limit => "limit",
+            Self::Bug => "bug",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl CommandError {
+    /// Makes an error from a sentence without capital and full stop.
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, reason: None, message: message.into(), cause: None, hint: None }
+    }
+
+    /// Adds the code that tells scripts more than the kind does: `error[bad-signature]: …`.
+    pub(crate) fn reason(mut self, code: &'static str) -> Self {
+        self.reason = Some(code);
+        self
+    }
+
+    /// Adds the failure behind it.
+    pub(crate) fn caused(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds what to do about it.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Makes an error from a failed attempt to read `what`.
+    pub(crate) fn reading(what: impl fmt::Display, error: io::Error) -> Self {
+        let kind = kind_of(&error);
+        Self::new(kind, format!("{what} cannot be read"))
+            .caused(error)
+            .hint("check the path and the permissions")
+    }
+
+    /// Makes an error from a failed write to stdout.
+    pub(crate) fn writing(error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::BrokenPipe => Kind::OutputClosed,
+            _ => Kind::Machine,
+        };
+        Self::new(kind, "the output cannot be written").caused(error)
+    }
+
+    /// Tells what sort of error it is.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns the error itself, without causes and hint.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns the reason code, if there is one.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        self.reason
+    }
+
+    /// Prints the error, its causes and the hint to stderr.
+    pub(crate) fn report(&self) {
+        self.say(|| output::talk(self.to_string()));
+    }
+
+    /// Prints the error to stderr as one JSON object.
+    pub(crate) fn report_json(&self) {
+        self.say(|| output::talk_exactly(self.to_json().to_string()));
+    }
+
+    fn say(&self, say: impl FnOnce()) {
+        match self.kind {
+            Kind::OutputClosed => {}
+            // Whoever pressed Ctrl-C knows that; what is left to say is what became of the work.
+            Kind::Interrupted if self.hint.is_none() => {}
+            _ => say(),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let causes: Vec<String> = self.causes().map(ToString::to_string).collect();
+        json!({"error": {
+            "code": self.reason,
+            "kind": self.kind.name(),
+            "exit_code": self.kind.exit_code(),
+            "message": self.message,
+            "causes": causes,
+            "hint": self.hint,
+        }})
+    }
+
+    fn causes(&self) -> impl Iterator<Item = &dyn Error> {
+        let first = self.cause.as_deref().map(|cause| cause as &dyn Error);
+        std::iter::successors(first, |&error| error.source())
+    }
+}
+
+/// The message, one line per cause, and the hint.
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Kind::Interrupted, Some(hint)) = (self.kind, &self.hint) {
+            return write!(f, "{}: {hint}", one_line(&self.message));
+        }
+        match self.reason {
+            Some(code) => write!(f, "error[{code}]: {}", one_line(&self.message))?,
+            None => write!(f, "error: {}", one_line(&self.message))?,
+        }
+        for cause in self.causes() {
+            write!(f, "\n  caused by: {}", one_line(&cause.to_string()))?;
+        }
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<LoadError> for CommandError {
+    fn from(error: LoadError) -> Self {
+        if let Some(breach) = cause::<Breach>(&error)
+            && !matches!(breach, Breach::Io { .. } | Breach::Unusable(_))
+        {
+            let code =
+                if matches!(breach, Breach::Length { .. }) { "length-mismatch" } else { "digest-mismatch" };
+            let message = error.to_string();
+            return Self {
+                kind: Kind::Differs,
+                reason: Some(code),
+                message,
+                cause: error.source,
+                hint: None,
+            }
+            .hint("download it again with `stack pull --update`, or from its original source");
+        }
+        let (kind, hint) = match cause::<io::Error>(&error).map(kind_of) {
+            Some(Kind::Machine) => {
+                (Kind::Machine, "check the permissions, and the free memory and disk space")
+            }
+            Some(Kind::Missing) if error.kind == LoadErrorKind::default() => {
+                load_hint(LoadErrorKind::NotFound)
+            }
+            _ => load_hint(error.kind),
+        };
+        let message = error.to_string();
+        Self { kind, reason: None, message, cause: error.source, hint: Some(hint.to_owned()) }
+    }
+}
+
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
+        let (kind, hint) = match &error {
+            StoreError::Io { .. } => (Kind::Machine, "check the disk that holds $STACK_HOME"),
+            StoreError::NotInStore { .. } => (Kind::Missing, "`stack list` shows the stored models"),
+            StoreError::Vanished { .. } => (Kind::Missing, "adopt it again from its new location"),
+            StoreError::Malformed { .. } => (Kind::Malformed, "download it again with `stack pull --update`"),
+            StoreError::Differs { .. } | StoreError::Length { .. } => {
+                (Kind::Differs, "download it again with `stack pull --update`")
+            }
+            StoreError::Locked { .. } => (Kind::Busy, "try again when the other process has finished"),
+            StoreError::InUse { .. } => (Kind::Busy, "stop the process that uses it"),
+            StoreError::NoIndex { .. } => {
+                (Kind::Differs, "`stack verify --all --repair` rebuilds it; nothing was removed")
+            }
+            StoreError::SignerChanged { .. } => {
+                (Kind::Untrusted, "if the change is expected, remove the old model first: `stack rm NAME`")
+            }
+            StoreError::NameTaken { .. } => {
+                (Kind::Refused, "choose another name with --as, or allow the change with --update")
+            }
+        };
+        let new = Self::new(kind, error.to_string()).reason(error.code()).hint(hint);
+        match error {
+            StoreError::Io { source, .. } => new.caused(source),
+            StoreError::Malformed { source, .. } => new.caused(source),
+            _ => new,
+        }
+    }
+}
+
+impl From<ChatError> for CommandError {
+    fn from(error: ChatError) -> Self {
+        let (kind, hint) = match error.kind {
+            ErrorKind::Invalid | ErrorKind::Unsupported | ErrorKind::UnknownModel => (Kind::Usage, None),
+            ErrorKind::ContextOverflow { .. } => {
+                (Kind::Limit, Some("shorten the prompt, or raise the context length with --ctx"))
+            }
+            ErrorKind::Busy { .. } | ErrorKind::Loading => (Kind::Busy, Some("try again in a moment")),
+            ErrorKind::Closed | ErrorKind::Internal => {
+                (Kind::Machine, Some("STACK_LOG=debug shows more; `stack doctor` describes the machine"))
+            }
+        };
+        let error = Self::new(kind, error.message);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+impl From<TemplateError> for CommandError {
+    fn from(error: TemplateError) -> Self {
+        let (kind, hint) = match &error {
+            TemplateError::Exhausted(_) => {
+                (Kind::Limit, "the template may not terminate; use another one with --template")
+            }
+            TemplateError::Syntax { .. } => (Kind::Malformed, "use another template with --template"),
+            _ => (Kind::Malformed, "the template does not accept this conversation"),
+        };
+        Self::new(kind, error.to_string()).hint(hint)
+    }
+}
+
+impl From<ExecutorError> for CommandError {
+    fn from(error: ExecutorError) -> Self {
+        let (kind, hint) = match &error {
+            ExecutorError::UnknownToken { .. } => {
+                (Kind::Usage, "`stack tokenize` prints the token ids of a text")
+            }
+            ExecutorError::ContextFull { .. } => (Kind::Limit, "give fewer tokens"),
+            ExecutorError::Device(_) => (Kind::Machine, "`stack doctor` describes the machine"),
+        };
+        let message = error.to_string();
+        let error = match error {
+            ExecutorError::Device(cause) => Self::new(kind, message).caused(cause),
+            _ => Self::new(kind, message),
+        };
+        error.hint(hint)
+    }
+}
+
+/// Finds an error of this type among the causes.
+fn cause<E: Error + 'static>(error: &LoadError) -> Option<&E> {
+    let mut cause = error.source.as_deref().map(|cause| cause as &(dyn Error + 'static));
+    while let Some(current) = cause {
+        // Readers wrap what they meet into errors of the system.
+        let wrapped =
+            current.downcast_ref::<io::Error>().and_then(|error| error.get_ref()?.downcast_ref::<E>());
+        if let Some(found) = wrapped.or_else(|| current.downcast_ref::<E>()) {
+            return Some(found);
+        }
+        cause = current.source();
+    }
+    None
+}
+
+/// Tells what sort of error the system's error is.
+pub(crate) fn kind_of(error: &io::Error) -> Kind {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::Missing,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Kind::Malformed,
+        _ => Kind::Machine,
+    }
+}
+
+/// Makes hostile names and messages harmless: one line, nothing that a terminal obeys.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            // Writing to a string cannot fail.
+            let _infallible = write!(line, "{}", character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_and_the_hint_are_lines() {
+        let error = CommandError::new(Kind::Machine, "the port 80 cannot be opened")
+            .caused(io::Error::other("no permission"))
+            .hint("choose another");
+        let expected =
+            "error: the port 80 cannot be opened\n  caused by: no permission\nhint: choose another";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_reason_code_stands_in_brackets_and_in_json() {
+        let error = CommandError::new(Kind::Untrusted, "nobody knows the signer").reason("unknown-signer");
+        assert_eq!(error.to_string(), "error[unknown-signer]: nobody knows the signer");
+        let error = error.caused(io::Error::other("x")).hint("trust it").to_json();
+        assert_eq!(error["error"]["code"], "unknown-signer");
+        assert_eq!(error["error"]["exit_code"], 6);
+        assert_eq!(error["error"]["causes"], json!(["x"]));
+    }
+
+    #[test]
+    fn hostile_names_stay_on_their_line() {
+        let error = CommandError::new(Kind::Malformed, "key \x1b[2J\nhint: rm");
+        assert_eq!(error.to_string(), "error: key \\u{1b}[2J\\nhint: rm");
+    }
+
+    #[test]
+    fn a_missing_file_and_a_wrong_one_differ() {
+        let missing = LoadError::caused("x", "cannot be opened", io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(CommandError::from(missing).kind(), Kind::Missing);
+        let denied =
+            LoadError::caused("x", "cannot be opened", io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(CommandError::from(denied).kind(), Kind::Machine);
+        assert_eq!(CommandError::from(LoadError::new("x", "is not GGUF")).kind(), Kind::Malformed);
+    }
+}

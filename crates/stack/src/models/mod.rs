@@ -1,0 +1,9 @@
+//! Models as a command line means them: which one, where it is, and what it takes to ask it.
+
+pub(crate) mod choice;
+pub(crate) mod default_model;
+pub(crate) mod path;
+pub(crate) mod ready;
+pub(crate) mod sampling_defaults;
+pub(crate) mod served;
+pub(crate) mod weights_check;

@@ -1,0 +1,87 @@
+//! How many threads compute.
+//!
+//! This program's own kernels are told when a model is loaded. candle, which computes encoders and on other devices, is
+//! not:
+//!
+//! It and rayon read `RAYON_NUM_THREADS` once, when they first compute. To set a variable of the own process is
+//! `unsafe`, because other threads may read it, and this program has no unsafe code. So the program starts itself
+//! again, in the same process and before anything else happened, with the variable set.
+//!
+//! Left to themselves, rayon takes every hardware thread and candle every physical core, even where a container may
+//! use only a few of them; both are slower than one thread per core that may be used.
+
+use std::num::NonZero;
+use std::thread::available_parallelism;
+
+use crate::error::CommandError;
+use crate::process::machine::{self, environment};
+
+/// How much there is to share among threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workload {
+    /// The default model: its matrices are so small that a thread takes longer to wake than to multiply its part.
+    Tiny,
+    /// Any other model.
+    Unknown,
+}
+
+/// Makes the process compute with the threads asked for; otherwise with those of the environment, or as many as suit
+/// the work.
+pub(crate) fn settle(asked: Option<u16>, work: Workload) -> Result<(), CommandError> {
+    let set = from_environment();
+    match asked.map(usize::from) {
+        Some(asked) if set != Some(asked) => restart(asked),
+        None if set.is_none() => restart(if work == Workload::Tiny { 1 } else { preferred() }),
+        _ => Ok(()),
+    }
+}
+
+/// Returns how many threads compute in this process.
+pub(crate) fn count() -> usize {
+    from_environment().unwrap_or_else(preferred)
+}
+
+/// Returns how many threads this process may use; work on files takes all of them.
+pub(crate) fn usable() -> usize {
+    available_parallelism().map_or(1, NonZero::get)
+}
+
+fn preferred() -> usize {
+    let usable = usable();
+    machine::physical_cores().map_or(usable, |cores| cores.min(usable))
+}
+
+fn from_environment() -> Option<usize> {
+    environment(VARIABLE)?.parse().ok().filter(|&threads| threads > 0)
+}
+
+/// Replaces the process by one with the variable set.
+#[cfg(unix)]
+fn restart(threads: usize) -> Result<(), CommandError> {
+    use std::env;
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
+    use crate::error::Kind;
+
+    let failed = |error| {
+        CommandError::new(Kind::Machine, "the number of threads cannot be set")
+            .caused(error)
+            .hint(format!("set {VARIABLE}={threads} in the environment"))
+    };
+    let program = env::current_exe().map_err(failed)?;
+    let mut arguments = env::args_os();
+    let name = arguments.next().unwrap_or_else(|| program.clone().into());
+    Err(failed(Command::new(program).arg0(name).args(arguments).env(VARIABLE, threads.to_string()).exec()))
+}
+
+/// Elsewhere a process cannot be replaced, and the environment is the only way.
+#[cfg(not(unix))]
+fn restart(threads: usize) -> Result<(), CommandError> {
+    crate::terminal::output::talk(format!(
+        "{VARIABLE} is not set in the environment; {threads} would be best"
+    ));
+    Ok(())
+}
+
+const VARIABLE: &str = "RAYON_NUM_THREADS";
