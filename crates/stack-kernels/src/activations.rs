@@ -9,7 +9,7 @@ use crate::tile::{BLOCK, TILE};
 /// It keeps its memory, so that one that is filled again and again allocates only while it grows.
 #[derive(Clone, Debug, Default)]
 pub struct Activations {
-    pub(crate) held: Held,
+    pub(crate) storage: Storage,
     rows: usize,
     cols: usize,
 }
@@ -17,48 +17,49 @@ pub struct Activations {
 /// The forms. Rounded ones are held tile by tile (all rows of the first 256 columns, then of the next), because a
 /// kernel reads the same columns of many rows.
 #[derive(Clone, Debug)]
-pub(crate) enum Held {
+pub(crate) enum Storage {
     /// As floats.
     Float(FloatRows),
     /// \[tile]\[row].
-    Block32(Vec<Rounded32>),
+    Q8_0(Vec<BlockQ8_0>),
     /// \[tile]\[row].
-    Block256(Vec<Rounded256>),
+    Q8K(Vec<BlockQ8K>),
 }
 
 /// 256 columns of one row, rounded to eight bits with one scale.
 ///
-/// `scale` is 1/i and a code min(127, round(i·x)) with i = −127/x', where x' is the value of largest magnitude.
+/// `scale` is 1/i and a quant min(127, round(i·x)) with i = −127/x', where x' is the value of largest magnitude.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rounded256 {
-    /// Four codes each, as bytes.
-    pub(crate) codes: [i32; 64],
-    /// What a code of 1 stands for.
+pub(crate) struct BlockQ8K {
+    /// Four quants each, as bytes.
+    pub(crate) quants: [i32; 64],
+    /// The scale of the quants.
     pub(crate) scale: f32,
-    /// Sums of the codes of 32 columns, two 16-bit integers each.
+    /// Sums of the quants of 32 columns, two 16-bit integers each.
     pub(crate) sums_of_32: [i32; 4],
-    /// Sums of the codes of 16 columns, two 16-bit integers each.
+    /// Sums of the quants of 16 columns, two 16-bit integers each.
     pub(crate) sums_of_16: [i32; 8],
-    /// Where a sum begins when weights are 4, 32 or 128 too large: −4 times the sum of the codes of 16 columns, −32
-    /// times the same, −128 times that of 32 columns.
-    pub(crate) starts: [[i32; 16]; 3],
+    /// Zero-point compensation, from which sums begin, for weights that are 4, 32 or 128 too large: −4 times the sum of
+    /// the quants of 16 columns, −32 times the same, −128 times that of 32 columns.
+    pub(crate) compensation: [[i32; 16]; 3],
 }
 
 /// Up to 256 columns of one row, rounded to eight bits with a scale per 32; the rest is zero.
 ///
-/// With `a` the largest magnitude, `scale` is a/127 and a code round(127/a·x).
+/// With `a` the largest magnitude, `scale` is a/127 and a quant round(127/a·x).
 #[repr(C, align(64))]
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rounded32 {
-    /// Four codes each, as bytes.
-    pub(crate) codes: [i32; 64],
-    /// What a code of 1 stands for.
+pub(crate) struct BlockQ8_0 {
+    /// Four quants each, as bytes.
+    pub(crate) quants: [i32; 64],
+    /// The scales of the quants, one per 32.
     pub(crate) scales: [f32; 8],
-    /// `scale` times the sum of the codes.
+    /// `scale` times the sum of the quants.
     pub(crate) sums: [f32; 8],
-    /// Where a sum begins when weights are 8, 16 or 128 too large: so many times the sum of the codes, negative.
-    pub(crate) starts: [[i32; 8]; 3],
+    /// Zero-point compensation, from which sums begin, for weights that are 8, 16 or 128 too large: so many times the
+    /// sum of the quants, negative.
+    pub(crate) compensation: [[i32; 8]; 3],
 }
 
 impl Activations {
@@ -79,11 +80,11 @@ impl Activations {
 
     /// The form in which they are held.
     pub fn input(&self) -> Input {
-        match &self.held {
-            Held::Float(rows) if rows.is_paired() => Input::Bf16,
-            Held::Float(_) => Input::Float,
-            Held::Block32(_) => Input::Block32,
-            Held::Block256(_) => Input::Block256,
+        match &self.storage {
+            Storage::Float(rows) if rows.is_paired() => Input::Bf16,
+            Storage::Float(_) => Input::Float,
+            Storage::Q8_0(_) => Input::Q8_0,
+            Storage::Q8K(_) => Input::Q8K,
         }
     }
 
@@ -94,10 +95,10 @@ impl Activations {
     /// When there is no such row.
     pub fn gather(&self, rows: &[u32], into: &mut Self) {
         into.shape(self.input(), rows.len(), self.cols);
-        match (&self.held, &mut into.held) {
-            (Held::Float(from), Held::Float(to)) => to.gather(from, rows),
-            (Held::Block32(from), Held::Block32(to)) => gather_tiles(from, self.rows, rows, to),
-            (Held::Block256(from), Held::Block256(to)) => gather_tiles(from, self.rows, rows, to),
+        match (&self.storage, &mut into.storage) {
+            (Storage::Float(from), Storage::Float(to)) => to.gather(from, rows),
+            (Storage::Q8_0(from), Storage::Q8_0(to)) => gather_tiles(from, self.rows, rows, to),
+            (Storage::Q8K(from), Storage::Q8K(to)) => gather_tiles(from, self.rows, rows, to),
             _ => unreachable!("`shape` made the forms equal"),
         }
     }
@@ -110,22 +111,24 @@ impl Activations {
     pub(crate) fn shape(&mut self, input: Input, rows: usize, cols: usize) {
         (self.rows, self.cols) = (rows, cols);
         let tiles = cols.div_ceil(TILE) * rows;
-        match (input, &mut self.held) {
-            (Input::Float | Input::Bf16, Held::Float(held)) => held.shape(rows, cols, input == Input::Bf16),
-            (Input::Block32, Held::Block32(held)) => held.resize(tiles, Rounded32::ZERO),
-            (Input::Block256, Held::Block256(held)) => held.resize(tiles, Rounded256::ZERO),
-            (Input::Float | Input::Bf16, held) => {
+        match (input, &mut self.storage) {
+            (Input::Float | Input::Bf16, Storage::Float(floats)) => {
+                floats.shape(rows, cols, input == Input::Bf16)
+            }
+            (Input::Q8_0, Storage::Q8_0(blocks)) => blocks.resize(tiles, BlockQ8_0::ZERO),
+            (Input::Q8K, Storage::Q8K(blocks)) => blocks.resize(tiles, BlockQ8K::ZERO),
+            (Input::Float | Input::Bf16, storage) => {
                 let mut floats = FloatRows::default();
                 floats.shape(rows, cols, input == Input::Bf16);
-                *held = Held::Float(floats);
+                *storage = Storage::Float(floats);
             }
-            (Input::Block32, held) => *held = Held::Block32(vec![Rounded32::ZERO; tiles]),
-            (Input::Block256, held) => *held = Held::Block256(vec![Rounded256::ZERO; tiles]),
+            (Input::Q8_0, storage) => *storage = Storage::Q8_0(vec![BlockQ8_0::ZERO; tiles]),
+            (Input::Q8K, storage) => *storage = Storage::Q8K(vec![BlockQ8K::ZERO; tiles]),
         }
         let multiple = match input {
             Input::Float | Input::Bf16 => 1,
-            Input::Block32 => BLOCK,
-            Input::Block256 => TILE,
+            Input::Q8_0 => BLOCK,
+            Input::Q8K => TILE,
         };
         assert!(cols.is_multiple_of(multiple), "{cols} columns are no multiple of {multiple}");
     }
@@ -142,14 +145,14 @@ fn gather_tiles<T: Copy>(from: &[T], from_rows: usize, rows: &[u32], to: &mut [T
     }
 }
 
-impl Default for Held {
+impl Default for Storage {
     fn default() -> Self {
         Self::Float(FloatRows::default())
     }
 }
 
-impl Rounded256 {
-    /// Returns what activations are multiplied with to become codes, and what a code of 1 stands for.
+impl BlockQ8K {
+    /// Returns the factor that makes quants of activations, and the scale of those quants.
     #[inline]
     pub(crate) fn scale_of(low: f32, high: f32) -> (f32, f32) {
         let inverse = -127.0 / if high >= -low { high } else { low };
@@ -157,12 +160,17 @@ impl Rounded256 {
         if inverse.is_infinite() { (0.0, 0.0) } else { (inverse, 1.0 / inverse) }
     }
 
-    pub(crate) const ZERO: Self =
-        Self { codes: [0; 64], scale: 0.0, sums_of_32: [0; 4], sums_of_16: [0; 8], starts: [[0; 16]; 3] };
+    pub(crate) const ZERO: Self = Self {
+        quants: [0; 64],
+        scale: 0.0,
+        sums_of_32: [0; 4],
+        sums_of_16: [0; 8],
+        compensation: [[0; 16]; 3],
+    };
 }
 
-impl Rounded32 {
-    /// Returns what activations are multiplied with to become codes, and what a code of 1 stands for.
+impl BlockQ8_0 {
+    /// Returns the factor that makes quants of activations, and the scale of those quants.
     #[inline]
     pub(crate) fn scale_of(extreme: f32) -> (f32, f32) {
         let inverse = 127.0 / extreme;
@@ -170,5 +178,5 @@ impl Rounded32 {
     }
 
     pub(crate) const ZERO: Self =
-        Self { codes: [0; 64], scales: [0.0; 8], sums: [0.0; 8], starts: [[0; 8]; 3] };
+        Self { quants: [0; 64], scales: [0.0; 8], sums: [0.0; 8], compensation: [[0; 8]; 3] };
 }

@@ -13,21 +13,21 @@ pub enum Format {
     Bf16,
     /// Four bits and a scale per 32.
     Q4_0,
-    /// Four bits, a scale and a minimum per 32.
+    /// Four bits, a scale and a min per 32.
     Q4_1,
     /// Five bits and a scale per 32.
     Q5_0,
-    /// Five bits, a scale and a minimum per 32.
+    /// Five bits, a scale and a min per 32.
     Q5_1,
     /// Eight bits and a scale per 32.
     Q8_0,
-    /// Two bits, with scales and minima of four bits per 16.
+    /// Two bits, with scales and mins of four bits per 16.
     Q2K,
     /// Three bits, with scales of six bits per 16.
     Q3K,
-    /// Four bits, with scales and minima of six bits per 32.
+    /// Four bits, with scales and mins of six bits per 32.
     Q4K,
-    /// Five bits, with scales and minima of six bits per 32.
+    /// Five bits, with scales and mins of six bits per 32.
     Q5K,
     /// Six bits, with scales of eight bits per 16.
     Q6K,
@@ -47,9 +47,9 @@ pub enum Input {
     /// Rounded to the upper half of 32-bit floats.
     Bf16,
     /// In eight bits, with a scale per 32.
-    Block32,
+    Q8_0,
     /// In eight bits, with a scale per 256.
-    Block256,
+    Q8K,
 }
 
 impl Format {
@@ -107,8 +107,8 @@ impl Format {
         match self.block() {
             1 if self == Self::Bf16 => Input::Bf16,
             1 => Input::Float,
-            32 => Input::Block32,
-            _ => Input::Block256,
+            32 => Input::Q8_0,
+            _ => Input::Q8K,
         }
     }
 

@@ -11,8 +11,8 @@
 //! use stack_kernels::{Activations, Cpu, Format, Level, Matrix, Product, Store};
 //!
 //! let cpu = Cpu::new(Level::detect(), 1);
-//! // Two rows of 32 weights: a scale of one half (as a 16-bit float) and 32 codes each.
-//! let block = |code: u8| [[0x00, 0x38].as_slice(), &[code; 32]].concat();
+//! // Two rows of 32 weights: a scale of one half (as a 16-bit float) and 32 quants each.
+//! let block = |quant: u8| [[0x00, 0x38].as_slice(), &[quant; 32]].concat();
 //! let weights = Matrix::pack(&cpu, Format::Q8_0, 2, 32, &[block(1), block(2)].concat())?;
 //!
 //! let mut input = Activations::new();

@@ -17,7 +17,7 @@
 
 use std::ops::Range;
 
-use crate::activations::{Activations, Held, Rounded32, Rounded256};
+use crate::activations::{Activations, BlockQ8_0, BlockQ8K, Storage};
 use crate::buffer::Line;
 use crate::cpu::Cpu;
 use crate::disjoint::Disjoint;
@@ -78,16 +78,22 @@ pub(crate) trait Kernels: Copy {
     fn unpack(self, format: Format, tile: &[Line], blocks: usize, panel: &mut Panel);
 
     /// Adds the products of one or two panels and each row's activations to those sums: \[panel]\[row].
-    fn accumulate_256(
+    fn accumulate_q8_k(
         self,
         format: Format,
         panels: &[Panel],
-        inputs: &[Rounded256],
+        inputs: &[BlockQ8K],
         sums: &mut [[f32; LANES]],
     );
 
     /// Adds the products of one or two panels and each row's activations to those sums: \[panel]\[row].
-    fn accumulate_32(self, format: Format, panels: &[Panel], inputs: &[Rounded32], sums: &mut [[f32; LANES]]);
+    fn accumulate_q8_0(
+        self,
+        format: Format,
+        panels: &[Panel],
+        inputs: &[BlockQ8_0],
+        sums: &mut [[f32; LANES]],
+    );
 
     /// Adds the products of float weights to their sums.
     fn floats(self, task: &mut FloatTask<'_>);
@@ -97,10 +103,10 @@ pub(crate) trait Kernels: Copy {
     fn few_rows(self, work: &Work<'_>, panel: &mut Panel, sums: &mut [[f32; LANES]]) -> bool;
 
     /// Rounds 256 columns of activations with one scale.
-    fn round_256(self, x: &[f32; 256], out: &mut Rounded256);
+    fn quantize_q8_k(self, x: &[f32; 256], out: &mut BlockQ8K);
 
     /// Rounds 256 columns of activations with a scale per 32.
-    fn round_32(self, x: &[f32; 256], out: &mut Rounded32);
+    fn quantize_q8_0(self, x: &[f32; 256], out: &mut BlockQ8_0);
 }
 
 /// What a thread multiplies in, kept because clearing it takes longer than a short task.
@@ -173,8 +179,8 @@ impl<'a> Job<'a> {
     /// Runs a task.
     fn run<K: Kernels>(&self, kernels: K, level: Level, groups: Range<usize>, workspace: &mut Workspace) {
         let Workspace { panels, sums, gates } = workspace;
-        let (order, rows_at_once, sums_at_once) = match &self.input.held {
-            Held::Float(_) => (Order::ByRow, float::ROWS, FLOAT_SUMS),
+        let (order, rows_at_once, sums_at_once) = match &self.input.storage {
+            Storage::Float(_) => (Order::ByRow, float::ROWS, FLOAT_SUMS),
             // Blocks of one size, so that none is much shorter than the others.
             _ => (Order::ByGroup, self.input.rows().div_ceil(self.input.rows().div_ceil(ROWS)), SUMS),
         };
@@ -216,7 +222,7 @@ impl<'a> Job<'a> {
         panels: &mut [Panel; PANELS],
         sums: &mut [[f32; LANES]],
     ) {
-        if let Held::Float(input) = &self.input.held {
+        if let Storage::Float(input) = &self.input.storage {
             let (format, weights) = (weights.format(), weights.groups_lines(groups.clone()));
             return kernels.floats(&mut FloatTask { format, weights, input, rows: rows.clone(), sums });
         }
@@ -245,12 +251,14 @@ impl Work<'_> {
             for (group, panel) in self.groups.clone().zip(&mut *panels) {
                 kernels.unpack(format, &self.weights.group(group)[place.lines.clone()], place.blocks, panel);
             }
-            match &self.input.held {
-                Held::Block32(held) => kernels.accumulate_32(format, panels, &held[self.inputs(index)], sums),
-                Held::Block256(held) => {
-                    kernels.accumulate_256(format, panels, &held[self.inputs(index)], sums);
+            match &self.input.storage {
+                Storage::Q8_0(blocks) => {
+                    kernels.accumulate_q8_0(format, panels, &blocks[self.inputs(index)], sums)
                 }
-                Held::Float(_) => unreachable!("floats have no tiles"),
+                Storage::Q8K(blocks) => {
+                    kernels.accumulate_q8_k(format, panels, &blocks[self.inputs(index)], sums);
+                }
+                Storage::Float(_) => unreachable!("floats have no tiles"),
             }
         }
     }

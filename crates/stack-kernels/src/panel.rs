@@ -3,20 +3,20 @@
 use crate::buffer::Line;
 use crate::tile::LANES;
 
-/// Up to 256 columns of sixteen rows: codes as bytes, scales as floats.
+/// Up to 256 columns of sixteen rows: quants as bytes, scales as floats.
 ///
-/// With `c` the code, `s` the scale and `o` the format's offset, a weight is `s·(c − o)`, less its minimum.
+/// With `q` the quant, `d` the scale and `z` the format's zero point, a weight is `d·(q − z)`, less its min.
 #[repr(C, align(64))]
 #[derive(Clone, Debug)]
 pub(crate) struct Panel {
-    /// The codes: \[block]\[group], a line each.
-    pub(crate) codes: [[Line; 8]; 8],
+    /// The quants: \[block]\[group], a line each.
+    pub(crate) quants: [[Line; 8]; 8],
     /// The scales: one per block, or one per half.
     pub(crate) scales: [[f32; LANES]; 16],
-    /// Minima of blocks or halves as pairs of 16-bit integers, where they are scaled by `floor`.
-    pub(crate) minima: [[i32; LANES]; 8],
-    /// What scales `minima`; or, of formats with a scale per 32, what each block adds.
-    pub(crate) floors: [[f32; LANES]; 8],
+    /// Mins of blocks or halves as pairs of 16-bit integers, where they are scaled by `dmin`.
+    pub(crate) mins: [[i32; LANES]; 8],
+    /// What scales `mins`; or, of formats with a scale per 32, what each block adds.
+    pub(crate) dmins: [[f32; LANES]; 8],
     /// The blocks that there are.
     pub(crate) blocks: usize,
 }
@@ -25,10 +25,10 @@ impl Default for Panel {
     /// Makes a panel without blocks.
     fn default() -> Self {
         Self {
-            codes: [[Line::ZERO; 8]; 8],
+            quants: [[Line::ZERO; 8]; 8],
             scales: [[0.0; LANES]; 16],
-            minima: [[0; LANES]; 8],
-            floors: [[0.0; LANES]; 8],
+            mins: [[0; LANES]; 8],
+            dmins: [[0.0; LANES]; 8],
             blocks: 0,
         }
     }

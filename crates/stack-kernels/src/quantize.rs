@@ -1,6 +1,6 @@
 //! Rounds activations as the weights' format asks.
 
-use crate::activations::{Activations, Held};
+use crate::activations::{Activations, Storage};
 use crate::cpu::Cpu;
 use crate::disjoint::Disjoint;
 use crate::dispatch::with_kernels;
@@ -21,10 +21,10 @@ impl Cpu {
         if rows == 0 {
             return;
         }
-        with_kernels!(self.level(), kernels => match &mut into.held {
-            Held::Float(held) => held.fill(x, self.pool()),
-            Held::Block32(held) => self.round(x, cols, held, |x, out| kernels.round_32(x, out)),
-            Held::Block256(held) => self.round(x, cols, held, |x, out| kernels.round_256(x, out)),
+        with_kernels!(self.level(), kernels => match &mut into.storage {
+            Storage::Float(rows) => rows.fill(x, self.pool()),
+            Storage::Q8_0(blocks) => self.round(x, cols, blocks, |x, out| kernels.quantize_q8_0(x, out)),
+            Storage::Q8K(blocks) => self.round(x, cols, blocks, |x, out| kernels.quantize_q8_k(x, out)),
         });
     }
 
@@ -35,18 +35,18 @@ impl Cpu {
         &self,
         x: &[f32],
         cols: usize,
-        held: &mut [T],
+        blocks: &mut [T],
         round: impl Fn(&[f32; TILE], &mut T) + Sync,
     ) {
         let (rows, tiles) = (x.len() / cols, cols.div_ceil(TILE));
-        let count = held.len();
-        let held = Disjoint::new(held);
+        let count = blocks.len();
+        let blocks = Disjoint::new(blocks);
         self.pool().run(count.div_ceil(TILES_PER_TASK), &|task| {
             for index in task * TILES_PER_TASK..((task + 1) * TILES_PER_TASK).min(count) {
                 let (row, tile) = (index / tiles, index % tiles);
-                let place = tile * rows + row;
-                // SAFETY: each index has a place of its own, and every task is run once.
-                let [out] = (unsafe { held.part(place..place + 1) }) else {
+                let index = tile * rows + row;
+                // SAFETY: each tile and row has an index of its own, and every task is run once.
+                let [out] = (unsafe { blocks.part(index..index + 1) }) else {
                     unreachable!("the part is one tile")
                 };
                 let x = &x[row * cols + tile * TILE..(row + 1) * cols];

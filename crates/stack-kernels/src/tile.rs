@@ -4,9 +4,9 @@
 //! columns, a *group* is four consecutive ones: 16 rows × 4 columns are 64 bytes, the operand of an integer dot
 //! product. A *block* is 32 columns, a *tile* 256: eight blocks, or fewer at the end of a row.
 //!
-//! A tile of a quantized format holds the codes of each block in turn, then what scales them:
+//! A tile of a quantized format holds the quants of each block in turn, then what scales them:
 //!
-//! | codes of a block | lines | content, byte by byte |
+//! | quants of a block | lines | content, byte by byte |
 //! | --- | --: | --- |
 //! | nibbles | 4 | line *n*: group 2*n* in the low nibbles, 2*n* + 1 in the high ones |
 //! | five bits | 5 | as nibbles, then a line whose bit *g* is the fifth bit of group *g* |
@@ -17,8 +17,8 @@
 //!
 //! | scales of a tile | content |
 //! | --- | --- |
-//! | `Q4_K`, `Q5_K` | u8 scale \[8]\[16], u8 minimum \[4]\[16]\[2], f16 d \[16], f16 dmin \[16] |
-//! | `Q2_K` | low nibble scale, high nibble minimum \[8]\[16]\[2], f16 d \[16], f16 dmin \[16] |
+//! | `Q4_K`, `Q5_K` | u8 scale \[8]\[16], u8 min \[4]\[16]\[2], f16 d \[16], f16 dmin \[16] |
+//! | `Q2_K` | low nibble scale, high nibble min \[8]\[16]\[2], f16 d \[16], f16 dmin \[16] |
 //! | `Q6_K`, `Q3_K` | i8 scale \[16]\[16], f16 d \[16] |
 //! | `IQ4_XS` | i8 scale \[8]\[16], f16 d \[16] |
 //! | `Q4_0`, `Q5_0`, `Q8_0`, `IQ4_NL` | f16 d \[blocks]\[16] |
@@ -41,8 +41,8 @@ pub(crate) const TILE: usize = 256;
 /// Columns of a block.
 pub(crate) const BLOCK: usize = 32;
 
-/// Lines of the codes of one block.
-pub(crate) fn code_lines(format: Format) -> usize {
+/// Lines of the quants of one block.
+pub(crate) fn quant_lines(format: Format) -> usize {
     match format {
         Format::Q4_0 | Format::Q4_1 | Format::Q4K | Format::Iq4Nl | Format::Iq4Xs | Format::Mxfp4 => 4,
         Format::Q5_0 | Format::Q5_1 | Format::Q5K => 5,
@@ -65,11 +65,11 @@ pub(crate) fn tile_lines(format: Format, blocks: usize) -> usize {
         Format::Mxfp4 => 16 * blocks,
         Format::F32 | Format::F16 | Format::Bf16 => 0,
     };
-    code_lines(format) * blocks + usize::div_ceil(scale_bytes, 64)
+    quant_lines(format) * blocks + usize::div_ceil(scale_bytes, 64)
 }
 
-/// What is added to the codes of a format so that none is negative.
-pub(crate) fn offset(format: Format) -> i32 {
+/// The zero point of a format: its quants are stored with this added, so that none is negative.
+pub(crate) fn zero_point(format: Format) -> i32 {
     match format {
         Format::Q3K => 4,
         Format::Q4_0 => 8,
@@ -80,9 +80,9 @@ pub(crate) fn offset(format: Format) -> i32 {
     }
 }
 
-/// Which of the places where a sum may begin fits the offset of a format's codes, if it has one.
-pub(crate) fn start(format: Format) -> Option<usize> {
-    match offset(format) {
+/// The index of the activations' compensation for the zero point of a format, if it has one.
+pub(crate) fn compensation(format: Format) -> Option<usize> {
+    match zero_point(format) {
         4 | 8 => Some(0),
         16 | 32 => Some(1),
         128 => Some(2),
@@ -95,8 +95,8 @@ pub(crate) fn has_halves(format: Format) -> bool {
     matches!(format, Format::Q2K | Format::Q3K | Format::Q6K)
 }
 
-/// Whether scales come with minima.
-pub(crate) fn has_minima(format: Format) -> bool {
+/// Whether scales come with mins.
+pub(crate) fn has_mins(format: Format) -> bool {
     matches!(format, Format::Q4_1 | Format::Q5_1 | Format::Q2K | Format::Q4K | Format::Q5K)
 }
 

@@ -2,7 +2,7 @@
 
 use stack_kernels::{Format, Matrix};
 
-/// Returns blocks as a file holds them, with any codes and with scales of one sixteenth.
+/// Returns blocks as a file holds them, with any quants and with scales of one sixteenth.
 pub(crate) fn native(format: Format, weights: usize) -> Vec<u8> {
     let mut native: Vec<u8> =
         (0..weights / format.block() * format.block_bytes()).map(|n| (n * 31 + n / 97) as u8).collect();

@@ -11,7 +11,7 @@ use std::arch::asm;
 use super::float::Floats;
 use super::integer::{Bytes, Ints};
 use crate::buffer::Line;
-use crate::vector::{Codes, Ints as _, Vectors};
+use crate::vector::{Ints as _, Quants, Vectors};
 
 /// What every 64-bit processor has: products of 16 bits, summed in pairs in 32.
 #[derive(Clone, Copy)]
@@ -23,31 +23,31 @@ impl Vectors for Widening {
     type Bytes = Bytes;
 
     #[inline(always)]
-    unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(
+    unsafe fn products<Q: Quants, const GROUPS: usize, const ROWS: usize>(
         block: *const Line,
         group: usize,
         x: [*const i32; ROWS],
-        starts: [i32; ROWS],
+        compensation: [i32; ROWS],
     ) -> [Ints; ROWS] {
         // Products that fit 16 bits: 8 of 31 · 127, 4 of 63 · 127, 2 of 128 · 127.
-        let together = match C::BITS {
+        let together = match Q::BITS {
             4 | 5 => 8,
             6 => 4,
             _ => 2,
         };
         // SAFETY: the caller vouches for NEON, for the lines of the block and for `GROUPS` words of each row.
         unsafe {
-            let mut sums = begin::<C, ROWS>(starts);
+            let mut sums = begin::<Q, ROWS>(compensation);
             for first in (0..GROUPS).step_by(together) {
                 let mut shorts = [[(vdupq_n_s16(0), vdupq_n_s16(0)); 4]; ROWS];
                 for step in first..GROUPS.min(first + together) {
-                    let codes = signed::<C>(block, group + step);
+                    let quants = signed::<Q>(block, group + step);
                     for row in 0..ROWS {
                         let x = vreinterpretq_s8_s32(vdupq_n_s32(x[row].add(step).read()));
                         for quarter in 0..4 {
                             let (low, high) = &mut shorts[row][quarter];
-                            *low = vmlal_s8(*low, vget_low_s8(codes[quarter]), vget_low_s8(x));
-                            *high = vmlal_high_s8(*high, codes[quarter], x);
+                            *low = vmlal_s8(*low, vget_low_s8(quants[quarter]), vget_low_s8(x));
+                            *high = vmlal_high_s8(*high, quants[quarter], x);
                         }
                     }
                 }
@@ -84,21 +84,21 @@ impl Vectors for Products {
     type Bytes = Bytes;
 
     #[inline(always)]
-    unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(
+    unsafe fn products<Q: Quants, const GROUPS: usize, const ROWS: usize>(
         block: *const Line,
         group: usize,
         x: [*const i32; ROWS],
-        starts: [i32; ROWS],
+        compensation: [i32; ROWS],
     ) -> [Ints; ROWS] {
         // SAFETY: the caller vouches for dot products, for the lines of the block and for `GROUPS` words of each row.
         unsafe {
-            let mut sums = begin::<C, ROWS>(starts);
+            let mut sums = begin::<Q, ROWS>(compensation);
             for step in 0..GROUPS {
-                let codes = signed::<C>(block, group + step);
+                let quants = signed::<Q>(block, group + step);
                 for row in 0..ROWS {
                     let x = vreinterpretq_s8_s32(vdupq_n_s32(x[row].add(step).read()));
                     for quarter in 0..4 {
-                        sums[row].0[quarter] = dot(sums[row].0[quarter], codes[quarter], x);
+                        sums[row].0[quarter] = dot(sums[row].0[quarter], quants[quarter], x);
                     }
                 }
             }
@@ -117,26 +117,26 @@ impl Vectors for MatrixProducts {
     type Bytes = Bytes;
 
     #[inline(always)]
-    unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(
+    unsafe fn products<Q: Quants, const GROUPS: usize, const ROWS: usize>(
         block: *const Line,
         group: usize,
         x: [*const i32; ROWS],
-        starts: [i32; ROWS],
+        compensation: [i32; ROWS],
     ) -> [Ints; ROWS] {
         if !ROWS.is_multiple_of(2) {
             // SAFETY: the caller vouches for all of it.
-            return unsafe { Products::products::<C, GROUPS, ROWS>(block, group, x, starts) };
+            return unsafe { Products::products::<Q, GROUPS, ROWS>(block, group, x, compensation) };
         }
         // SAFETY: the caller vouches for matrix products, for the lines of the block and for `GROUPS` words of each
         // row; both numbers of groups are even.
         unsafe {
-            let mut sums = begin::<C, ROWS>(starts);
+            let mut sums = begin::<Q, ROWS>(compensation);
             for pair in 0..ROWS / 2 {
                 // Each holds two rows of weights for two of activations.
                 let mut squares = [[vdupq_n_s32(0); 2]; 4];
                 for step in (0..GROUPS).step_by(2) {
-                    let first = signed::<C>(block, group + step);
-                    let second = signed::<C>(block, group + step + 1);
+                    let first = signed::<Q>(block, group + step);
+                    let second = signed::<Q>(block, group + step + 1);
                     let low = vld1_s8(x[2 * pair].add(step).cast());
                     let x = vcombine_s8(low, vld1_s8(x[2 * pair + 1].add(step).cast()));
                     for quarter in 0..4 {
@@ -172,31 +172,31 @@ unsafe fn rows_of_eight(first: int8x16_t, second: int8x16_t) -> (int8x16_t, int8
     }
 }
 
-/// Where sums begin: signed codes need no correction, and have none of the offset of eight bits.
+/// Begins sums at their compensation, which quants of eight bits, made signed, do not need.
 ///
 /// # Safety
 ///
 /// The processor must have NEON.
 #[inline(always)]
-unsafe fn begin<C: Codes, const ROWS: usize>(starts: [i32; ROWS]) -> [Ints; ROWS] {
+unsafe fn begin<Q: Quants, const ROWS: usize>(compensation: [i32; ROWS]) -> [Ints; ROWS] {
     // SAFETY: the caller vouches for NEON.
-    starts.map(|start| unsafe { Ints::splat(if C::BITS == 8 { 0 } else { start }) })
+    compensation.map(|value| unsafe { Ints::splat(if Q::BITS == 8 { 0 } else { value }) })
 }
 
-/// Returns a group of codes as signed bytes; 128 is subtracted from those of eight bits.
+/// Returns a group of quants as signed bytes; 128 is subtracted from those of eight bits.
 ///
 /// # Safety
 ///
-/// The processor must have NEON; otherwise as for [`Codes::group`].
+/// The processor must have NEON; otherwise as for [`Quants::group`].
 #[inline(always)]
-unsafe fn signed<C: Codes>(block: *const Line, group: usize) -> [int8x16_t; 4] {
+unsafe fn signed<Q: Quants>(block: *const Line, group: usize) -> [int8x16_t; 4] {
     // SAFETY: the caller vouches for all of it.
-    let codes = unsafe { C::group::<Bytes>(block, group) };
-    codes.0.map(|codes: uint8x16_t| {
+    let quants = unsafe { Q::group::<Bytes>(block, group) };
+    quants.0.map(|quants: uint8x16_t| {
         // SAFETY: the caller vouches for NEON.
         unsafe {
-            let codes = if C::BITS == 8 { veorq_u8(codes, vdupq_n_u8(0x80)) } else { codes };
-            vreinterpretq_s8_u8(codes)
+            let quants = if Q::BITS == 8 { veorq_u8(quants, vdupq_n_u8(0x80)) } else { quants };
+            vreinterpretq_s8_u8(quants)
         }
     })
 }

@@ -6,7 +6,7 @@
 
 #![expect(
     clippy::needless_range_loop,
-    reason = "loops with constant bounds become straight code, iterators over arrays of registers become calls"
+    reason = "loops with constant bounds become straight-line code, iterators over arrays of registers become calls"
 )]
 
 use std::hint::black_box;

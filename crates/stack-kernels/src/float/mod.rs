@@ -67,7 +67,7 @@ impl FloatTask<'_> {
     /// When the lengths do not fit together.
     pub(crate) fn checked_groups(&self) -> usize {
         let lines = tile::group_lines(self.format, self.input.cols());
-        assert!(tile::code_lines(self.format) == 0, "{} is no format of floats", self.format);
+        assert!(tile::quant_lines(self.format) == 0, "{} is no format of floats", self.format);
         assert!(lines > 0 && self.weights.len().is_multiple_of(lines), "weights are whole groups");
         assert_eq!(self.input.is_paired(), self.format == Format::Bf16, "activations fit the weights");
         assert!(

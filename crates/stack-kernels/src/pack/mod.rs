@@ -35,15 +35,15 @@ pub(crate) fn pack(format: Format, columns: usize, rows: &[u8], lines: &mut [Lin
 
 /// Packs the blocks of one row into one lane of a tile.
 fn pack_tile(format: Format, native: &[u8], lane: usize, blocks: usize, tile: &mut [Line]) {
-    let per_block = tile::code_lines(format);
-    let (codes, scales) = tile.split_at_mut(blocks * per_block);
-    for (block, lines) in codes.chunks_exact_mut(per_block).enumerate() {
-        encode(format, native::codes(format, native, block), lane, lines);
+    let per_block = tile::quant_lines(format);
+    let (quants, scales) = tile.split_at_mut(blocks * per_block);
+    for (block, lines) in quants.chunks_exact_mut(per_block).enumerate() {
+        encode(format, native::quants(format, native, block), lane, lines);
     }
     scales::pack(format, native, lane, blocks, Line::bytes_mut(scales));
 }
 
-/// Writes the codes of a block, given as eight groups of four bytes.
+/// Writes the quants of a block, given as eight groups of four bytes.
 #[inline]
 fn encode(format: Format, groups: [u32; 8], lane: usize, lines: &mut [Line]) {
     match format {

@@ -1,13 +1,13 @@
-//! The codes of blocks as files have them, four columns at a time.
+//! The quants of blocks as files have them, four columns at a time.
 
 use super::{LOW_1, LOW_2, LOW_4};
 use crate::format::Format;
 
-/// Returns the codes of 32 columns as eight groups of four bytes, offset so that none is negative.
+/// Returns the quants of 32 columns as eight groups of four bytes, offset so that none is negative.
 ///
 /// `native` are the blocks of one row in one tile, `block` counts 32 columns each.
 #[inline]
-pub(super) fn codes(format: Format, native: &[u8], block: usize) -> [u32; 8] {
+pub(super) fn quants(format: Format, native: &[u8], block: usize) -> [u32; 8] {
     match format {
         Format::Q4_0 | Format::Iq4Nl => nibbles_of_32(&native[18 * block + 2..]),
         Format::Q4_1 => nibbles_of_32(&native[20 * block + 4..]),
@@ -40,7 +40,7 @@ pub(super) fn codes(format: Format, native: &[u8], block: usize) -> [u32; 8] {
             }
             groups
         }
-        Format::F32 | Format::F16 | Format::Bf16 => unreachable!("floats have no codes"),
+        Format::F32 | Format::F16 | Format::Bf16 => unreachable!("floats have no quants"),
     }
 }
 

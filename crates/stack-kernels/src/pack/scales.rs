@@ -10,9 +10,9 @@ pub(super) fn pack(format: Format, native: &[u8], lane: usize, blocks: usize, ou
         Format::Q4K | Format::Q5K => {
             let packed = &native[4..16];
             for sub in 0..8 {
-                let (scale, minimum) = six_bit_pair(packed, sub);
+                let (scale, min) = six_bit_pair(packed, sub);
                 out[LANES * sub + lane] = scale;
-                out[128 + 32 * (sub / 2) + 2 * lane + sub % 2] = minimum;
+                out[128 + 32 * (sub / 2) + 2 * lane + sub % 2] = min;
             }
             half(native, 0, out, 256, lane);
             half(native, 2, out, 288, lane);
@@ -71,7 +71,7 @@ fn half(native: &[u8], from: usize, out: &mut [u8], to: usize, lane: usize) {
     out[to + 2 * lane + 1] = native[from + 1];
 }
 
-/// Unpacks the six-bit scale and minimum of one of eight sub-blocks from twelve bytes.
+/// Unpacks the six-bit scale and min of one of eight sub-blocks from twelve bytes.
 #[inline]
 fn six_bit_pair(packed: &[u8], sub: usize) -> (u8, u8) {
     if sub < 4 {

@@ -3,13 +3,13 @@
 //! Vector levels do the same operations in the same order, fused multiply-adds included, so that every level computes
 //! the same numbers.
 
-mod codes;
 mod multiply;
 mod quantize;
+mod quants;
 mod scales;
 mod unpack;
 
-use crate::activations::{Rounded32, Rounded256};
+use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::{self, FloatTask};
 use crate::format::Format;
@@ -17,7 +17,7 @@ use crate::multiply::{Kernels, Work};
 use crate::panel::Panel;
 use crate::tile::LANES;
 
-pub(crate) use codes::{FLOATS, UNEVEN};
+pub(crate) use quants::{FP4_E2M1, IQ4_NL_CODEBOOK};
 pub(crate) use unpack::row;
 
 /// The kernels that every machine has.
@@ -29,27 +29,27 @@ impl Kernels for Scalar {
         unpack::unpack(format, tile, blocks, panel);
     }
 
-    fn accumulate_256(
+    fn accumulate_q8_k(
         self,
         format: Format,
         panels: &[Panel],
-        inputs: &[Rounded256],
+        inputs: &[BlockQ8K],
         sums: &mut [[f32; LANES]],
     ) {
         for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
-            multiply::accumulate_256(format, panel, inputs, sums);
+            multiply::accumulate_q8_k(format, panel, inputs, sums);
         }
     }
 
-    fn accumulate_32(
+    fn accumulate_q8_0(
         self,
         format: Format,
         panels: &[Panel],
-        inputs: &[Rounded32],
+        inputs: &[BlockQ8_0],
         sums: &mut [[f32; LANES]],
     ) {
         for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
-            multiply::accumulate_32(format, panel, inputs, sums);
+            multiply::accumulate_q8_0(format, panel, inputs, sums);
         }
     }
 
@@ -61,11 +61,11 @@ impl Kernels for Scalar {
         false
     }
 
-    fn round_256(self, x: &[f32; 256], out: &mut Rounded256) {
-        quantize::round_256(x, out);
+    fn quantize_q8_k(self, x: &[f32; 256], out: &mut BlockQ8K) {
+        quantize::quantize_q8_k(x, out);
     }
 
-    fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
-        quantize::round_32(x, out);
+    fn quantize_q8_0(self, x: &[f32; 256], out: &mut BlockQ8_0) {
+        quantize::quantize_q8_0(x, out);
     }
 }

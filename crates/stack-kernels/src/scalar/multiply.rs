@@ -1,36 +1,31 @@
 //! Products of unpacked tiles and rounded activations.
 
-use crate::activations::{Rounded32, Rounded256};
+use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::{self, LANES};
 
 /// Adds the products of a panel and 256 columns of some rows, rounded with a scale per 256, to those rows' sums.
-pub(crate) fn accumulate_256(
-    format: Format,
-    panel: &Panel,
-    inputs: &[Rounded256],
-    sums: &mut [[f32; LANES]],
-) {
+pub(crate) fn accumulate_q8_k(format: Format, panel: &Panel, inputs: &[BlockQ8K], sums: &mut [[f32; LANES]]) {
     let per_block = if tile::has_halves(format) { 2 } else { 1 };
     for (input, sums) in inputs.iter().zip(sums) {
         let mut tile_sums = [0.0f32; LANES];
         for sub in 0..8 * per_block {
             let (block, half) = (sub / per_block, sub % per_block);
             let groups = 8 / per_block * half..8 / per_block * (half + 1);
-            let start = tile::start(format).map_or(0, |start| input.starts[start][sub]);
-            let products = dot(start, &panel.codes[block][groups.clone()], &input.codes[8 * block..][groups]);
+            let compensation = tile::compensation(format).map_or(0, |index| input.compensation[index][sub]);
+            let products =
+                dot(compensation, &panel.quants[block][groups.clone()], &input.quants[8 * block..][groups]);
             for lane in 0..LANES {
                 tile_sums[lane] = (products[lane] as f32).mul_add(panel.scales[sub][lane], tile_sums[lane]);
             }
         }
-        if tile::has_minima(format) {
+        if tile::has_mins(format) {
             let pairs: &[i32] = if per_block == 2 { &input.sums_of_16 } else { &input.sums_of_32 };
             for lane in 0..LANES {
-                let minimum =
-                    pairs.iter().zip(&panel.minima).map(|(&x, y)| dot_of_pairs(x, y[lane])).sum::<i32>();
-                tile_sums[lane] = (-(minimum as f32)).mul_add(panel.floors[0][lane], tile_sums[lane]);
+                let sum = pairs.iter().zip(&panel.mins).map(|(&x, y)| dot_of_pairs(x, y[lane])).sum::<i32>();
+                tile_sums[lane] = (-(sum as f32)).mul_add(panel.dmins[0][lane], tile_sums[lane]);
             }
         }
         for (sum, tile_sum) in sums.iter_mut().zip(tile_sums) {
@@ -40,16 +35,21 @@ pub(crate) fn accumulate_256(
 }
 
 /// Adds the products of a panel and its columns of some rows, rounded with a scale per 32, to those rows' sums.
-pub(crate) fn accumulate_32(format: Format, panel: &Panel, inputs: &[Rounded32], sums: &mut [[f32; LANES]]) {
+pub(crate) fn accumulate_q8_0(
+    format: Format,
+    panel: &Panel,
+    inputs: &[BlockQ8_0],
+    sums: &mut [[f32; LANES]],
+) {
     for (input, sums) in inputs.iter().zip(sums) {
         for block in 0..panel.blocks {
-            let start = tile::start(format).map_or(0, |start| input.starts[start][block]);
-            let products = dot(start, &panel.codes[block], &input.codes[8 * block..]);
+            let compensation = tile::compensation(format).map_or(0, |index| input.compensation[index][block]);
+            let products = dot(compensation, &panel.quants[block], &input.quants[8 * block..]);
             for lane in 0..LANES {
                 let scale = panel.scales[block][lane] * input.scales[block];
                 sums[lane] = (products[lane] as f32).mul_add(scale, sums[lane]);
-                if tile::has_minima(format) {
-                    sums[lane] = panel.floors[block][lane].mul_add(input.sums[block], sums[lane]);
+                if tile::has_mins(format) {
+                    sums[lane] = panel.dmins[block][lane].mul_add(input.sums[block], sums[lane]);
                 }
             }
         }
@@ -57,13 +57,13 @@ pub(crate) fn accumulate_32(format: Format, panel: &Panel, inputs: &[Rounded32],
 }
 
 /// Multiplies groups of four unsigned bytes in each lane with groups of four signed ones.
-fn dot(start: i32, weights: &[Line], inputs: &[i32]) -> [i32; LANES] {
-    let mut sums = [start; LANES];
+fn dot(compensation: i32, weights: &[Line], inputs: &[i32]) -> [i32; LANES] {
+    let mut sums = [compensation; LANES];
     for (line, input) in weights.iter().zip(inputs) {
         let input = input.to_le_bytes().map(|byte| i32::from(byte as i8));
-        for (sum, codes) in sums.iter_mut().zip(line.0.as_chunks::<4>().0) {
-            for (&code, input) in codes.iter().zip(input) {
-                *sum += i32::from(code) * input;
+        for (sum, quants) in sums.iter_mut().zip(line.0.as_chunks::<4>().0) {
+            for (&quant, input) in quants.iter().zip(input) {
+                *sum += i32::from(quant) * input;
             }
         }
     }

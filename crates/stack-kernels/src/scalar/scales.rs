@@ -7,7 +7,7 @@ use crate::tile::LANES;
 
 /// Returns the scale of one row in a block, or in a half of a block where those have their own.
 ///
-/// `scales` are the bytes of the tile after its codes, `sub` counts blocks or halves.
+/// `scales` are the bytes of the tile after its quants, `sub` counts blocks or halves.
 #[inline]
 pub(super) fn scale(format: Format, scales: &[u8], sub: usize, lane: usize) -> f32 {
     match format {
@@ -20,9 +20,9 @@ pub(super) fn scale(format: Format, scales: &[u8], sub: usize, lane: usize) -> f
     }
 }
 
-/// Returns the integer minimum of one row in a block or half, for the formats that scale it by [`floor`].
+/// Returns the integer min of one row in a block or half, for the formats that scale it by [`dmin`].
 #[inline]
-pub(super) fn minimum(format: Format, scales: &[u8], sub: usize, lane: usize) -> u8 {
+pub(super) fn min(format: Format, scales: &[u8], sub: usize, lane: usize) -> u8 {
     match format {
         Format::Q4K | Format::Q5K => pair_at(scales, 128, sub, lane),
         Format::Q2K => pair_at(scales, 0, sub, lane) >> 4,
@@ -30,9 +30,9 @@ pub(super) fn minimum(format: Format, scales: &[u8], sub: usize, lane: usize) ->
     }
 }
 
-/// Returns what scales the minima of a tile, or what a block adds to each weight.
+/// Returns what scales the mins of a tile, or what a block adds to each weight.
 #[inline]
-pub(super) fn floor(format: Format, scales: &[u8], blocks: usize, block: usize, lane: usize) -> f32 {
+pub(super) fn dmin(format: Format, scales: &[u8], blocks: usize, block: usize, lane: usize) -> f32 {
     match format {
         Format::Q4K | Format::Q5K | Format::Q2K => half(scales, 288, lane),
         Format::Q4_1 | Format::Q5_1 => half(scales, 32 * (blocks + block), lane),

@@ -1,6 +1,6 @@
 //! From tiles to panels and to floats.
 
-use super::codes;
+use super::quants;
 use super::scales;
 use crate::buffer::Line;
 use crate::float;
@@ -12,58 +12,58 @@ use crate::tile::{self, BLOCK, LANES, TILE};
 pub(crate) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
     let (lines, scale_bytes) = split(format, tile, blocks);
     panel.blocks = blocks;
-    for (block, lines) in lines.chunks_exact(tile::code_lines(format)).enumerate() {
+    for (block, lines) in lines.chunks_exact(tile::quant_lines(format)).enumerate() {
         for lane in 0..LANES {
-            for (line, group) in panel.codes[block].iter_mut().zip(codes::of_lane(format, lines, lane)) {
+            for (line, group) in panel.quants[block].iter_mut().zip(quants::of_lane(format, lines, lane)) {
                 line.set_lane(lane, group);
             }
-            panel.floors[block][lane] = scales::floor(format, scale_bytes, blocks, block, lane);
+            panel.dmins[block][lane] = scales::dmin(format, scale_bytes, blocks, block, lane);
         }
     }
     for sub in 0..subs(format, blocks) {
         for lane in 0..LANES {
             panel.scales[sub][lane] = scales::scale(format, scale_bytes, sub, lane);
-            let minimum = i32::from(scales::minimum(format, scale_bytes, sub, lane));
-            let pair = &mut panel.minima[sub / 2][lane];
-            *pair = if sub % 2 == 0 { minimum } else { *pair | minimum << 16 };
+            let min = i32::from(scales::min(format, scale_bytes, sub, lane));
+            let pair = &mut panel.mins[sub / 2][lane];
+            *pair = if sub % 2 == 0 { min } else { *pair | min << 16 };
         }
     }
 }
 
 /// Writes one row of a group as floats.
 pub(crate) fn row(format: Format, group: &[Line], lane: usize, out: &mut [f32]) {
-    if tile::code_lines(format) == 0 {
+    if tile::quant_lines(format) == 0 {
         return float::pack::row(format, group, lane, out);
     }
     for (place, out) in tile::tiles(format, out.len()).zip(out.chunks_mut(TILE)) {
         let (lines, scale_bytes) = split(format, &group[place.lines.clone()], place.blocks);
-        let blocks = lines.chunks_exact(tile::code_lines(format)).zip(out.as_chunks_mut::<BLOCK>().0);
+        let blocks = lines.chunks_exact(tile::quant_lines(format)).zip(out.as_chunks_mut::<BLOCK>().0);
         for (block, (lines, out)) in blocks.enumerate() {
-            let groups = codes::of_lane(format, lines, lane);
-            let floor = scales::floor(format, scale_bytes, place.blocks, block, lane);
+            let groups = quants::of_lane(format, lines, lane);
+            let dmin = scales::dmin(format, scale_bytes, place.blocks, block, lane);
             let per_block = if tile::has_halves(format) { 2 } else { 1 };
             let subs = out.chunks_exact_mut(BLOCK / per_block).zip(groups.chunks_exact(8 / per_block));
             for (sub, (out, groups)) in subs.enumerate() {
                 let sub = block * per_block + sub;
                 let scale = scales::scale(format, scale_bytes, sub, lane);
-                let minimum = match format {
-                    Format::Q4_1 | Format::Q5_1 => -floor,
-                    _ => floor * f32::from(scales::minimum(format, scale_bytes, sub, lane)),
+                let min = match format {
+                    Format::Q4_1 | Format::Q5_1 => -dmin,
+                    _ => dmin * f32::from(scales::min(format, scale_bytes, sub, lane)),
                 };
                 for (out, group) in out.as_chunks_mut::<4>().0.iter_mut().zip(groups) {
                     *out = group
                         .to_le_bytes()
-                        .map(|code| scale * (i32::from(code) - tile::offset(format)) as f32 - minimum);
+                        .map(|quant| scale * (i32::from(quant) - tile::zero_point(format)) as f32 - min);
                 }
             }
         }
     }
 }
 
-/// Splits a tile into the lines of its codes and the bytes of its scales.
+/// Splits a tile into the lines of its quants and the bytes of its scales.
 fn split(format: Format, tile: &[Line], blocks: usize) -> (&[Line], &[u8]) {
-    let (codes, scales) = tile.split_at(blocks * tile::code_lines(format));
-    (codes, Line::bytes(scales))
+    let (quants, scales) = tile.split_at(blocks * tile::quant_lines(format));
+    (quants, Line::bytes(scales))
 }
 
 /// The scales of so many blocks.

@@ -1,16 +1,16 @@
 //! Products for few rows of activations, straight from the tiles.
 //!
 //! Few rows take as long as the weights need to come from memory, which is quickest in the order in which they lie: first
-//! all codes of a tile, then what scales them. So all products of a tile are computed before any is scaled.
+//! all quants of a tile, then what scales them. So all products of a tile are computed before any is scaled.
 
 use std::array;
 use std::hint::black_box;
 use std::mem::MaybeUninit;
 
-use super::codes::{Codes, FiveBits, Nibbles, SixBits, ThreeBits, TinyFloats, TwoBits, Uneven, Unpacked};
-use super::multiply::{finish_256, products_32, products_256, scaled_32, start};
+use super::multiply::{compensation, finish_q8_k, products_q8_0, products_q8_k, scaled_q8_0};
+use super::quants::{Codebook, FiveBits, Fp4E2M1, Nibbles, Quants, SixBits, ThreeBits, TwoBits, Unpacked};
 use super::{Ints, Vectors, scales};
-use crate::activations::{Held, Rounded32, Rounded256};
+use crate::activations::{BlockQ8_0, BlockQ8K, Storage};
 use crate::buffer::Line;
 use crate::float::floats::Floats;
 use crate::format::Format;
@@ -22,7 +22,7 @@ use crate::tile::{self, LANES};
 #[derive(Clone, Copy)]
 struct Tile<'a> {
     format: Format,
-    /// The codes, then what scales them.
+    /// The quants, then what scales them.
     lines: &'a [Line],
     blocks: usize,
     /// Whether memory is asked for ahead of time.
@@ -33,7 +33,7 @@ impl Tile<'_> {
     /// Returns the lines of one block.
     #[inline(always)]
     fn block<V: Vectors>(self, index: usize) -> *const Line {
-        let per_block = tile::code_lines(self.format);
+        let per_block = tile::quant_lines(self.format);
         let lines = &self.lines[index * per_block..(index + 1) * per_block];
         if self.prefetches {
             for line in lines {
@@ -43,14 +43,14 @@ impl Tile<'_> {
         lines.as_ptr()
     }
 
-    /// Unpacks what scales the codes.
+    /// Unpacks what scales the quants.
     ///
     /// # Safety
     ///
     /// The processor must have the instructions of `V`.
     #[inline(always)]
     unsafe fn unpack_scales<V: Vectors>(self, panel: &mut Panel) {
-        let scales = &self.lines[self.blocks * tile::code_lines(self.format)..];
+        let scales = &self.lines[self.blocks * tile::quant_lines(self.format)..];
         // SAFETY: the caller vouches for the instructions.
         unsafe { scales::unpack::<V>(self.format, Line::bytes(scales), self.blocks, panel) };
     }
@@ -78,10 +78,10 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
             let inputs = work.inputs(index);
             // SAFETY: the caller vouches for the instructions, and the tile is one of the format.
             unsafe {
-                match &work.input.held {
-                    Held::Block256(held) => packed_256::<V>(tile, panel, &held[inputs], sums),
-                    Held::Block32(held) => packed_32::<V>(tile, panel, &held[inputs], sums),
-                    Held::Float(_) => unreachable!("floats have no tiles"),
+                match &work.input.storage {
+                    Storage::Q8K(blocks) => packed_q8_k::<V>(tile, panel, &blocks[inputs], sums),
+                    Storage::Q8_0(blocks) => packed_q8_0::<V>(tile, panel, &blocks[inputs], sums),
+                    Storage::Float(_) => unreachable!("floats have no tiles"),
                 }
             }
         }
@@ -95,21 +95,21 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
 ///
 /// The processor must have the instructions of `V`, and the tile must be one of its format.
 #[inline(always)]
-unsafe fn packed_256<V: Vectors>(
+unsafe fn packed_q8_k<V: Vectors>(
     tile: Tile<'_>,
     panel: &mut Panel,
-    inputs: &[Rounded256],
+    inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
     // SAFETY: the caller vouches for all of it.
     unsafe {
         match tile.format {
-            Format::Q2K => rows_256::<V, TwoBits, true, true>(tile, panel, inputs, sums),
-            Format::Q3K => rows_256::<V, ThreeBits, true, false>(tile, panel, inputs, sums),
-            Format::Q4K => rows_256::<V, Nibbles, false, true>(tile, panel, inputs, sums),
-            Format::Q5K => rows_256::<V, FiveBits, false, true>(tile, panel, inputs, sums),
-            Format::Q6K => rows_256::<V, SixBits, true, false>(tile, panel, inputs, sums),
-            _ => rows_256::<V, Uneven, false, false>(tile, panel, inputs, sums),
+            Format::Q2K => rows_q8_k::<V, TwoBits, true, true>(tile, panel, inputs, sums),
+            Format::Q3K => rows_q8_k::<V, ThreeBits, true, false>(tile, panel, inputs, sums),
+            Format::Q4K => rows_q8_k::<V, Nibbles, false, true>(tile, panel, inputs, sums),
+            Format::Q5K => rows_q8_k::<V, FiveBits, false, true>(tile, panel, inputs, sums),
+            Format::Q6K => rows_q8_k::<V, SixBits, true, false>(tile, panel, inputs, sums),
+            _ => rows_q8_k::<V, Codebook, false, false>(tile, panel, inputs, sums),
         }
     }
 }
@@ -120,48 +120,54 @@ unsafe fn packed_256<V: Vectors>(
 ///
 /// The processor must have the instructions of `V`, and the tile must be one of its format.
 #[inline(always)]
-unsafe fn packed_32<V: Vectors>(
+unsafe fn packed_q8_0<V: Vectors>(
     tile: Tile<'_>,
     panel: &mut Panel,
-    inputs: &[Rounded32],
+    inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
     // SAFETY: the caller vouches for all of it.
     unsafe {
         match tile.format {
-            Format::Q4_0 => rows_32::<V, Nibbles, false>(tile, panel, inputs, sums),
-            Format::Q4_1 => rows_32::<V, Nibbles, true>(tile, panel, inputs, sums),
-            Format::Q5_0 => rows_32::<V, FiveBits, false>(tile, panel, inputs, sums),
-            Format::Q5_1 => rows_32::<V, FiveBits, true>(tile, panel, inputs, sums),
-            Format::Q8_0 => rows_32::<V, Unpacked<8>, false>(tile, panel, inputs, sums),
-            Format::Mxfp4 => rows_32::<V, TinyFloats, false>(tile, panel, inputs, sums),
-            _ => rows_32::<V, Uneven, false>(tile, panel, inputs, sums),
+            Format::Q4_0 => rows_q8_0::<V, Nibbles, false>(tile, panel, inputs, sums),
+            Format::Q4_1 => rows_q8_0::<V, Nibbles, true>(tile, panel, inputs, sums),
+            Format::Q5_0 => rows_q8_0::<V, FiveBits, false>(tile, panel, inputs, sums),
+            Format::Q5_1 => rows_q8_0::<V, FiveBits, true>(tile, panel, inputs, sums),
+            Format::Q8_0 => rows_q8_0::<V, Unpacked<8>, false>(tile, panel, inputs, sums),
+            Format::Mxfp4 => rows_q8_0::<V, Fp4E2M1, false>(tile, panel, inputs, sums),
+            _ => rows_q8_0::<V, Codebook, false>(tile, panel, inputs, sums),
         }
     }
 }
 
-/// Adds the products of a tile of `C` and some rows, one after the other.
+/// Adds the products of a tile of `Q` and some rows, one after the other.
 ///
 /// # Safety
 ///
-/// As for [`packed_256`], with codes of `C`.
+/// As for [`packed_q8_k`], with quants of `Q`.
 #[inline(always)]
-unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>(
+unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>(
     tile: Tile<'_>,
     panel: &mut Panel,
-    inputs: &[Rounded256],
+    inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
-    let (start, halves) = (start(tile.format), if HALVES { 2 } else { 1 });
+    let (compensation, halves) = (compensation(tile.format), if HALVES { 2 } else { 1 });
     let mut products = [MaybeUninit::<V::Ints>::uninit(); 16];
     for (row, (input, sums)) in inputs.iter().zip(sums).enumerate() {
         for (block, products) in products.chunks_exact_mut(halves).enumerate().take(tile.blocks) {
             let block = black_box(block);
             let lines = tile.block::<V>(block);
             for (half, product) in products.iter_mut().enumerate() {
-                // SAFETY: the caller vouches for the instructions and the codes.
+                // SAFETY: the caller vouches for the instructions and the quants.
                 let [computed] = unsafe {
-                    products_256::<V, C, HALVES, MINIMA, 1>(lines, block, half, start, array::from_ref(input))
+                    products_q8_k::<V, Q, HALVES, MINS, 1>(
+                        lines,
+                        block,
+                        half,
+                        compensation,
+                        array::from_ref(input),
+                    )
                 };
                 product.write(computed);
             }
@@ -177,32 +183,32 @@ unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>
                 let scale = V::Floats::load(scales.as_ptr());
                 tile_sums = tile_sums.plus_product(product.assume_init().to_floats(), scale);
             }
-            finish_256::<V, HALVES, MINIMA>(panel, input, tile_sums, sums);
+            finish_q8_k::<V, HALVES, MINS>(panel, input, tile_sums, sums);
         }
     }
 }
 
-/// Adds the products of a tile of `C` and some rows, one after the other.
+/// Adds the products of a tile of `Q` and some rows, one after the other.
 ///
 /// # Safety
 ///
-/// As for [`packed_32`], with codes of `C`.
+/// As for [`packed_q8_0`], with quants of `Q`.
 #[inline(always)]
-unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
+unsafe fn rows_q8_0<V: Vectors, Q: Quants, const MINS: bool>(
     tile: Tile<'_>,
     panel: &mut Panel,
-    inputs: &[Rounded32],
+    inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
-    let start = start(tile.format);
+    let compensation = compensation(tile.format);
     let mut products = [MaybeUninit::<V::Ints>::uninit(); 8];
     for (row, (input, sums)) in inputs.iter().zip(sums).enumerate() {
         for (block, product) in products.iter_mut().enumerate().take(tile.blocks) {
             let block = black_box(block);
             let lines = tile.block::<V>(block);
-            // SAFETY: the caller vouches for the instructions and the codes.
+            // SAFETY: the caller vouches for the instructions and the quants.
             let [computed] =
-                unsafe { products_32::<V, C, MINIMA, 1>(lines, block, start, array::from_ref(input)) };
+                unsafe { products_q8_0::<V, Q, MINS, 1>(lines, block, compensation, array::from_ref(input)) };
             product.write(computed);
         }
         if row == 0 {
@@ -214,7 +220,7 @@ unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
             let mut totals = V::Floats::load(sums.as_ptr());
             for (block, product) in products.iter().enumerate().take(tile.blocks) {
                 let product = product.assume_init();
-                totals = scaled_32::<V, MINIMA>(panel, block, input, product, totals);
+                totals = scaled_q8_0::<V, MINS>(panel, block, input, product, totals);
             }
             totals.store(sums.as_mut_ptr());
         }

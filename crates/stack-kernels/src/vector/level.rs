@@ -25,16 +25,16 @@ macro_rules! kernels {
                     blocks: usize,
                     panel: &mut $crate::panel::Panel,
                 ) -> ();
-                accumulate_256::<$vectors>(
+                accumulate_q8_k::<$vectors>(
                     format: $crate::format::Format,
                     panels: &[$crate::panel::Panel],
-                    inputs: &[$crate::activations::Rounded256],
+                    inputs: &[$crate::activations::BlockQ8K],
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> ();
-                accumulate_32::<$vectors>(
+                accumulate_q8_0::<$vectors>(
                     format: $crate::format::Format,
                     panels: &[$crate::panel::Panel],
-                    inputs: &[$crate::activations::Rounded32],
+                    inputs: &[$crate::activations::BlockQ8_0],
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> ();
                 few_rows::<$vectors>(
@@ -43,8 +43,8 @@ macro_rules! kernels {
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> bool;
                 floats::<$vectors>(task: &mut $crate::float::FloatTask<'_>,) -> ();
-                round_256::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::Rounded256,) -> ();
-                round_32::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::Rounded32,) -> ();
+                quantize_q8_k::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::BlockQ8K,) -> ();
+                quantize_q8_0::<$vectors>(x: &[f32; 256], out: &mut $crate::activations::BlockQ8_0,) -> ();
             }
         }
     };

@@ -10,16 +10,16 @@
     reason = "so that they become part of a function that is compiled for the instructions"
 )]
 
-pub(crate) mod codes;
 mod few_rows;
 mod level;
 mod multiply;
 mod quantize;
+pub(crate) mod quants;
 mod scales;
 mod unpack;
 
-pub(crate) use codes::Codes;
 pub(crate) use level::kernels;
+pub(crate) use quants::Quants;
 
 use crate::buffer::Line;
 use crate::float::FloatTask;
@@ -30,8 +30,8 @@ use crate::float::kernel::multiply_any;
 pub(crate) mod parts {
     pub(crate) use super::few_rows::few_rows;
     pub(crate) use super::floats;
-    pub(crate) use super::multiply::{accumulate_32, accumulate_256};
-    pub(crate) use super::quantize::{round_32, round_256};
+    pub(crate) use super::multiply::{accumulate_q8_0, accumulate_q8_k};
+    pub(crate) use super::quantize::{quantize_q8_0, quantize_q8_k};
     pub(crate) use super::unpack::unpack;
 }
 
@@ -45,20 +45,20 @@ pub(crate) trait Vectors: Copy {
     type Bytes: Bytes;
 
     /// Multiplies groups of four unsigned bytes in each lane with four signed ones of each of `ROWS` rows, and adds
-    /// the products to `starts`.
+    /// the products to `compensation`.
     ///
     /// `GROUPS` groups are taken from `group` on of a packed block; `x` points to the first word of each row that is
-    /// multiplied with them. Where the codes have eight bits, `starts` is −128 times the sum of those words' bytes.
+    /// multiplied with them. Where the quants have eight bits, `compensation` is −128 times the sum of those words' bytes.
     ///
     /// # Safety
     ///
-    /// The processor must have the instructions of this type; `block` must point to the lines of a block of `C`, and
+    /// The processor must have the instructions of this type; `block` must point to the lines of a block of `Q`, and
     /// each element of `x` to `GROUPS` words.
-    unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(
+    unsafe fn products<Q: Quants, const GROUPS: usize, const ROWS: usize>(
         block: *const Line,
         group: usize,
         x: [*const i32; ROWS],
-        starts: [i32; ROWS],
+        compensation: [i32; ROWS],
     ) -> [Self::Ints; ROWS];
 }
 

@@ -1,13 +1,13 @@
-//! Products of codes and rounded activations.
+//! Products of quants and rounded activations.
 //!
 //! Loops over blocks hide their counter from the compiler: one that sees that there are at most eight unrolls them all,
 //! runs out of registers and keeps sums in memory.
 
 use std::hint::black_box;
 
-use super::codes::{Codes, Unpacked};
+use super::quants::{Quants, Unpacked};
 use super::{Ints, Vectors};
-use crate::activations::{Rounded32, Rounded256};
+use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::floats::Floats;
 use crate::format::Format;
@@ -20,22 +20,22 @@ use crate::tile::{self, LANES};
 ///
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(crate) unsafe fn accumulate_256<V: Vectors>(
+pub(crate) unsafe fn accumulate_q8_k<V: Vectors>(
     format: Format,
     panels: &[Panel],
-    inputs: &[Rounded256],
+    inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
     for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
         // SAFETY: the caller vouches for the instructions, and panels hold bytes.
         unsafe {
             match format {
-                Format::Q2K => rows_256::<V, Unpacked<4>, true, true>(format, panel, inputs, sums),
-                Format::Q3K => rows_256::<V, Unpacked<4>, true, false>(format, panel, inputs, sums),
-                Format::Q4K => rows_256::<V, Unpacked<4>, false, true>(format, panel, inputs, sums),
-                Format::Q5K => rows_256::<V, Unpacked<5>, false, true>(format, panel, inputs, sums),
-                Format::Q6K => rows_256::<V, Unpacked<6>, true, false>(format, panel, inputs, sums),
-                _ => rows_256::<V, Unpacked<8>, false, false>(format, panel, inputs, sums),
+                Format::Q2K => rows_q8_k::<V, Unpacked<4>, true, true>(format, panel, inputs, sums),
+                Format::Q3K => rows_q8_k::<V, Unpacked<4>, true, false>(format, panel, inputs, sums),
+                Format::Q4K => rows_q8_k::<V, Unpacked<4>, false, true>(format, panel, inputs, sums),
+                Format::Q5K => rows_q8_k::<V, Unpacked<5>, false, true>(format, panel, inputs, sums),
+                Format::Q6K => rows_q8_k::<V, Unpacked<6>, true, false>(format, panel, inputs, sums),
+                _ => rows_q8_k::<V, Unpacked<8>, false, false>(format, panel, inputs, sums),
             }
         }
     }
@@ -47,21 +47,21 @@ pub(crate) unsafe fn accumulate_256<V: Vectors>(
 ///
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(crate) unsafe fn accumulate_32<V: Vectors>(
+pub(crate) unsafe fn accumulate_q8_0<V: Vectors>(
     format: Format,
     panels: &[Panel],
-    inputs: &[Rounded32],
+    inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
     for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
         // SAFETY: the caller vouches for the instructions, and panels hold bytes.
         unsafe {
             match format {
-                Format::Q4_0 => rows_32::<V, Unpacked<4>, false>(format, panel, inputs, sums),
-                Format::Q4_1 => rows_32::<V, Unpacked<4>, true>(format, panel, inputs, sums),
-                Format::Q5_0 => rows_32::<V, Unpacked<5>, false>(format, panel, inputs, sums),
-                Format::Q5_1 => rows_32::<V, Unpacked<5>, true>(format, panel, inputs, sums),
-                _ => rows_32::<V, Unpacked<8>, false>(format, panel, inputs, sums),
+                Format::Q4_0 => rows_q8_0::<V, Unpacked<4>, false>(format, panel, inputs, sums),
+                Format::Q4_1 => rows_q8_0::<V, Unpacked<4>, true>(format, panel, inputs, sums),
+                Format::Q5_0 => rows_q8_0::<V, Unpacked<5>, false>(format, panel, inputs, sums),
+                Format::Q5_1 => rows_q8_0::<V, Unpacked<5>, true>(format, panel, inputs, sums),
+                _ => rows_q8_0::<V, Unpacked<8>, false>(format, panel, inputs, sums),
             }
         }
     }
@@ -71,24 +71,24 @@ pub(crate) unsafe fn accumulate_32<V: Vectors>(
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
 #[inline(always)]
-unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>(
+unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>(
     format: Format,
     panel: &Panel,
-    inputs: &[Rounded256],
+    inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
-    let start = start(format);
+    let compensation = compensation(format);
     let (fours, rest) = inputs.as_chunks::<4>();
     let (sums_of_fours, sums_of_rest) = sums.as_chunks_mut::<4>();
     for (inputs, sums) in fours.iter().zip(sums_of_fours) {
         // SAFETY: the caller vouches for all of it.
-        unsafe { tile_256::<V, C, HALVES, MINIMA, 4>(start, panel, inputs, sums) };
+        unsafe { tile_q8_k::<V, Q, HALVES, MINS, 4>(compensation, panel, inputs, sums) };
     }
     for (input, sums) in rest.as_chunks().0.iter().zip(sums_of_rest.as_chunks_mut().0) {
         // SAFETY: as above.
-        unsafe { tile_256::<V, C, HALVES, MINIMA, 1>(start, panel, input, sums) };
+        unsafe { tile_q8_k::<V, Q, HALVES, MINS, 1>(compensation, panel, input, sums) };
     }
 }
 
@@ -96,54 +96,55 @@ unsafe fn rows_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool>
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
 #[inline(always)]
-unsafe fn rows_32<V: Vectors, C: Codes, const MINIMA: bool>(
+unsafe fn rows_q8_0<V: Vectors, Q: Quants, const MINS: bool>(
     format: Format,
     panel: &Panel,
-    inputs: &[Rounded32],
+    inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
-    let start = start(format);
+    let compensation = compensation(format);
     let (fours, rest) = inputs.as_chunks::<4>();
     let (sums_of_fours, sums_of_rest) = sums.as_chunks_mut::<4>();
     for (inputs, sums) in fours.iter().zip(sums_of_fours) {
         // SAFETY: the caller vouches for all of it.
-        unsafe { tile_32::<V, C, MINIMA, 4>(start, panel, inputs, sums) };
+        unsafe { tile_q8_0::<V, Q, MINS, 4>(compensation, panel, inputs, sums) };
     }
     for (input, sums) in rest.as_chunks().0.iter().zip(sums_of_rest.as_chunks_mut().0) {
         // SAFETY: as above.
-        unsafe { tile_32::<V, C, MINIMA, 1>(start, panel, input, sums) };
+        unsafe { tile_q8_0::<V, Q, MINS, 1>(compensation, panel, input, sums) };
     }
 }
 
-/// Which start of the activations fits a format. Formats with minima have no offset, and start at zero anyway.
-pub(super) fn start(format: Format) -> usize {
-    tile::start(format).unwrap_or(0)
+/// The index of the activations' compensation for a format. Formats with mins have no zero point and do not use it.
+pub(super) fn compensation(format: Format) -> usize {
+    tile::compensation(format).unwrap_or(0)
 }
 
 /// Adds the products of a tile and `ROWS` rows.
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
 #[inline(always)]
-unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool, const ROWS: usize>(
-    start: usize,
+unsafe fn tile_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool, const ROWS: usize>(
+    compensation: usize,
     panel: &Panel,
-    inputs: &[Rounded256; ROWS],
+    inputs: &[BlockQ8K; ROWS],
     sums: &mut [[f32; LANES]; ROWS],
 ) {
     // SAFETY: the caller vouches for the instructions.
     let mut tile_sums = [unsafe { V::Floats::zero() }; ROWS];
     for block in 0..panel.blocks {
         let block = black_box(block);
-        let lines = panel.codes[block].as_ptr();
+        let lines = panel.quants[block].as_ptr();
         for half in 0..if HALVES { 2 } else { 1 } {
             let sub = if HALVES { 2 * block + half } else { block };
-            // SAFETY: the caller vouches for the instructions and the codes.
+            // SAFETY: the caller vouches for the instructions and the quants.
             unsafe {
-                let products = products_256::<V, C, HALVES, MINIMA, ROWS>(lines, block, half, start, inputs);
+                let products =
+                    products_q8_k::<V, Q, HALVES, MINS, ROWS>(lines, block, half, compensation, inputs);
                 let scale = V::Floats::load(panel.scales[sub].as_ptr());
                 for row in 0..ROWS {
                     tile_sums[row] = tile_sums[row].plus_product(products[row].to_floats(), scale);
@@ -154,7 +155,7 @@ unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool,
     for row in 0..ROWS {
         // SAFETY: the caller vouches for the instructions.
         unsafe {
-            finish_256::<V, HALVES, MINIMA>(panel, &inputs[row], tile_sums[row], &mut sums[row]);
+            finish_q8_k::<V, HALVES, MINS>(panel, &inputs[row], tile_sums[row], &mut sums[row]);
         }
     }
 }
@@ -163,63 +164,63 @@ unsafe fn tile_256<V: Vectors, C: Codes, const HALVES: bool, const MINIMA: bool,
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `lines` must be those of a block of `C`.
+/// The processor must have the instructions of `V`, and `lines` must be those of a block of `Q`.
 #[inline(always)]
-pub(super) unsafe fn products_256<
+pub(super) unsafe fn products_q8_k<
     V: Vectors,
-    C: Codes,
+    Q: Quants,
     const HALVES: bool,
-    const MINIMA: bool,
+    const MINS: bool,
     const ROWS: usize,
 >(
     lines: *const Line,
     block: usize,
     half: usize,
-    start: usize,
-    inputs: &[Rounded256; ROWS],
+    compensation: usize,
+    inputs: &[BlockQ8K; ROWS],
 ) -> [V::Ints; ROWS] {
     let (sub, group) = if HALVES { (2 * block + half, 4 * half) } else { (block, 0) };
     let mut x = [std::ptr::null(); ROWS];
-    let mut starts = [0; ROWS];
+    let mut begin = [0; ROWS];
     for row in 0..ROWS {
-        x[row] = inputs[row].codes[8 * block + group..].as_ptr();
-        starts[row] = if MINIMA { 0 } else { inputs[row].starts[start][sub] };
+        x[row] = inputs[row].quants[8 * block + group..].as_ptr();
+        begin[row] = if MINS { 0 } else { inputs[row].compensation[compensation][sub] };
     }
     // SAFETY: the caller vouches for the instructions and the lines; `x` points to at least as many words as there are
     // groups from `group` on.
     unsafe {
         if HALVES {
-            V::products::<C, 4, ROWS>(lines, group, x, starts)
+            V::products::<Q, 4, ROWS>(lines, group, x, begin)
         } else {
-            V::products::<C, 8, ROWS>(lines, group, x, starts)
+            V::products::<Q, 8, ROWS>(lines, group, x, begin)
         }
     }
 }
 
-/// Takes the minima from the sums of a tile, scales them, and adds them to those of the row.
+/// Takes the mins from the sums of a tile, scales them, and adds them to those of the row.
 ///
 /// # Safety
 ///
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(super) unsafe fn finish_256<V: Vectors, const HALVES: bool, const MINIMA: bool>(
+pub(super) unsafe fn finish_q8_k<V: Vectors, const HALVES: bool, const MINS: bool>(
     panel: &Panel,
-    input: &Rounded256,
+    input: &BlockQ8K,
     mut tile_sums: V::Floats,
     sums: &mut [f32; LANES],
 ) {
-    if MINIMA {
+    if MINS {
         let pairs: &[i32] = if HALVES { &input.sums_of_16 } else { &input.sums_of_32 };
         // SAFETY: the caller vouches for the instructions.
-        let mut minimum = unsafe { V::Ints::splat(0) };
-        for (&pair, minima) in pairs.iter().zip(&panel.minima) {
+        let mut sum = unsafe { V::Ints::splat(0) };
+        for (&pair, mins) in pairs.iter().zip(&panel.mins) {
             // SAFETY: as above.
-            let (pair, minima) = unsafe { (V::Ints::splat(pair), V::Ints::load(minima.as_ptr())) };
-            minimum = minimum.plus_pair_products(pair, minima);
+            let (pair, mins) = unsafe { (V::Ints::splat(pair), V::Ints::load(mins.as_ptr())) };
+            sum = sum.plus_pair_products(pair, mins);
         }
         // SAFETY: as above.
-        let floor = unsafe { V::Floats::load(panel.floors[0].as_ptr()) };
-        tile_sums = tile_sums.minus_product(minimum.to_floats(), floor);
+        let dmin = unsafe { V::Floats::load(panel.dmins[0].as_ptr()) };
+        tile_sums = tile_sums.minus_product(sum.to_floats(), dmin);
     }
     // SAFETY: as above; sums have sixteen floats.
     unsafe {
@@ -232,12 +233,12 @@ pub(super) unsafe fn finish_256<V: Vectors, const HALVES: bool, const MINIMA: bo
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold codes of `C`.
+/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
 #[inline(always)]
-unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
-    start: usize,
+unsafe fn tile_q8_0<V: Vectors, Q: Quants, const MINS: bool, const ROWS: usize>(
+    compensation: usize,
     panel: &Panel,
-    inputs: &[Rounded32; ROWS],
+    inputs: &[BlockQ8_0; ROWS],
     sums: &mut [[f32; LANES]; ROWS],
 ) {
     // SAFETY: the caller vouches for the instructions.
@@ -248,12 +249,12 @@ unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
     }
     for block in 0..panel.blocks {
         let block = black_box(block);
-        // SAFETY: the caller vouches for the instructions and the codes.
+        // SAFETY: the caller vouches for the instructions and the quants.
         unsafe {
-            let lines = panel.codes[block].as_ptr();
-            let products = products_32::<V, C, MINIMA, ROWS>(lines, block, start, inputs);
+            let lines = panel.quants[block].as_ptr();
+            let products = products_q8_0::<V, Q, MINS, ROWS>(lines, block, compensation, inputs);
             for row in 0..ROWS {
-                totals[row] = scaled_32::<V, MINIMA>(panel, block, &inputs[row], products[row], totals[row]);
+                totals[row] = scaled_q8_0::<V, MINS>(panel, block, &inputs[row], products[row], totals[row]);
             }
         }
     }
@@ -267,22 +268,22 @@ unsafe fn tile_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and `lines` must be those of a block of `C`.
+/// The processor must have the instructions of `V`, and `lines` must be those of a block of `Q`.
 #[inline(always)]
-pub(super) unsafe fn products_32<V: Vectors, C: Codes, const MINIMA: bool, const ROWS: usize>(
+pub(super) unsafe fn products_q8_0<V: Vectors, Q: Quants, const MINS: bool, const ROWS: usize>(
     lines: *const Line,
     block: usize,
-    start: usize,
-    inputs: &[Rounded32; ROWS],
+    compensation: usize,
+    inputs: &[BlockQ8_0; ROWS],
 ) -> [V::Ints; ROWS] {
     let mut x = [std::ptr::null(); ROWS];
-    let mut starts = [0; ROWS];
+    let mut begin = [0; ROWS];
     for row in 0..ROWS {
-        x[row] = inputs[row].codes[8 * block..].as_ptr();
-        starts[row] = if MINIMA { 0 } else { inputs[row].starts[start][block] };
+        x[row] = inputs[row].quants[8 * block..].as_ptr();
+        begin[row] = if MINS { 0 } else { inputs[row].compensation[compensation][block] };
     }
     // SAFETY: the caller vouches for the instructions and the lines; `x` points to the eight words of a block.
-    unsafe { V::products::<C, 8, ROWS>(lines, 0, x, starts) }
+    unsafe { V::products::<Q, 8, ROWS>(lines, 0, x, begin) }
 }
 
 /// Adds the products of a block, scaled, to the totals of a row.
@@ -291,10 +292,10 @@ pub(super) unsafe fn products_32<V: Vectors, C: Codes, const MINIMA: bool, const
 ///
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(super) unsafe fn scaled_32<V: Vectors, const MINIMA: bool>(
+pub(super) unsafe fn scaled_q8_0<V: Vectors, const MINS: bool>(
     panel: &Panel,
     block: usize,
-    input: &Rounded32,
+    input: &BlockQ8_0,
     products: V::Ints,
     totals: V::Floats,
 ) -> V::Floats {
@@ -303,10 +304,10 @@ pub(super) unsafe fn scaled_32<V: Vectors, const MINIMA: bool>(
         let scale = V::Floats::load(panel.scales[block].as_ptr());
         let scale = scale.times(V::Floats::splat(&raw const input.scales[block]));
         let totals = totals.plus_product(products.to_floats(), scale);
-        if !MINIMA {
+        if !MINS {
             return totals;
         }
-        let floor = V::Floats::load(panel.floors[block].as_ptr());
-        totals.plus_product(floor, V::Floats::splat(&raw const input.sums[block]))
+        let dmin = V::Floats::load(panel.dmins[block].as_ptr());
+        totals.plus_product(dmin, V::Floats::splat(&raw const input.sums[block]))
     }
 }

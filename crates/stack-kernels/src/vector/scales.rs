@@ -1,4 +1,4 @@
-//! Scales and minima of a tile as floats and integers, one for each row.
+//! Scales and mins of a tile as floats and integers, one for each row.
 
 use super::{Ints, Vectors};
 use crate::float::floats::Floats;
@@ -6,7 +6,7 @@ use crate::format::Format;
 use crate::panel::Panel;
 use crate::tile::LANES;
 
-/// Writes the scales and minima of a tile of so many blocks to a panel; `bytes` are those after its codes.
+/// Writes the scales and mins of a tile of so many blocks to a panel; `bytes` are those after its quants.
 ///
 /// # Safety
 ///
@@ -23,12 +23,12 @@ pub(super) unsafe fn unpack<V: Vectors>(format: Format, bytes: &[u8], blocks: us
         match format {
             Format::Q4K | Format::Q5K => {
                 bytes_times_half::<V>(at(bytes, 0, 128), at(bytes, 256, 32), 8, panel);
-                for (pair, minima) in panel.minima.iter_mut().enumerate().take(4) {
+                for (pair, mins) in panel.mins.iter_mut().enumerate().take(4) {
                     let pairs = V::Ints::load_halves(at(bytes, 128 + 32 * pair, 32).cast());
                     let low = pairs.and(V::Ints::splat(0xFF));
-                    low.or(pairs.right::<8>().left::<16>()).store(minima.as_mut_ptr());
+                    low.or(pairs.right::<8>().left::<16>()).store(mins.as_mut_ptr());
                 }
-                V::Floats::load_half(at(bytes, 288, 32).cast()).store(panel.floors[0].as_mut_ptr());
+                V::Floats::load_half(at(bytes, 288, 32).cast()).store(panel.dmins[0].as_mut_ptr());
             }
             Format::Q2K => {
                 let scale = V::Floats::load_half(at(bytes, 256, 32).cast());
@@ -39,9 +39,9 @@ pub(super) unsafe fn unpack<V: Vectors>(format: Format, bytes: &[u8], blocks: us
                     scale.times(even.to_floats()).store(panel.scales[2 * pair].as_mut_ptr());
                     scale.times(odd.to_floats()).store(panel.scales[2 * pair + 1].as_mut_ptr());
                     let low = pairs.right::<4>().and(nibble);
-                    low.or(pairs.right::<12>().left::<16>()).store(panel.minima[pair].as_mut_ptr());
+                    low.or(pairs.right::<12>().left::<16>()).store(panel.mins[pair].as_mut_ptr());
                 }
-                V::Floats::load_half(at(bytes, 288, 32).cast()).store(panel.floors[0].as_mut_ptr());
+                V::Floats::load_half(at(bytes, 288, 32).cast()).store(panel.dmins[0].as_mut_ptr());
             }
             Format::Q6K | Format::Q3K => {
                 signed_bytes_times_half::<V>(at(bytes, 0, 256), at(bytes, 256, 32), 16, panel);
@@ -58,9 +58,9 @@ pub(super) unsafe fn unpack<V: Vectors>(format: Format, bytes: &[u8], blocks: us
                     V::Floats::load_half(at(bytes, 32 * block, 32).cast()).store(scales.as_mut_ptr());
                 }
                 if matches!(format, Format::Q4_1 | Format::Q5_1) {
-                    for (block, floors) in panel.floors.iter_mut().enumerate().take(blocks) {
-                        let floor = at(bytes, 32 * (blocks + block), 32);
-                        V::Floats::load_half(floor.cast()).store(floors.as_mut_ptr());
+                    for (block, dmins) in panel.dmins.iter_mut().enumerate().take(blocks) {
+                        let dmin = at(bytes, 32 * (blocks + block), 32);
+                        V::Floats::load_half(dmin.cast()).store(dmins.as_mut_ptr());
                     }
                 }
             }

@@ -32,18 +32,18 @@ impl Numbers {
     }
 }
 
-/// Formats whose weights are codes and scales.
+/// Formats whose weights are quants and scales.
 pub(crate) fn quantized() -> impl Iterator<Item = Format> {
     Format::ALL.into_iter().filter(|format| format.block() > 1)
 }
 
-/// Blocks as a file has them: any codes, and floats that are finite and small.
+/// Blocks as a file has them: any quants, and floats that are finite and small.
 pub(crate) fn native(format: Format, rows: usize, cols: usize, seed: u64) -> Vec<u8> {
     let mut numbers = Numbers::new(seed);
     native_of(format, rows, cols, seed, || numbers.byte())
 }
 
-/// As [`native`], with codes from `byte`.
+/// As [`native`], with quants from `byte`.
 pub(crate) fn native_of(
     format: Format,
     rows: usize,

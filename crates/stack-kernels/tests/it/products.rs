@@ -42,13 +42,13 @@ fn rounded(input: Input, x: &[f32]) -> Vec<f64> {
     let block = match input {
         Input::Float => return x.iter().map(|&x| f64::from(x)).collect(),
         Input::Bf16 => return x.iter().map(|&x| half::bf16::from_f32(x).to_f64()).collect(),
-        Input::Block32 => 32,
-        Input::Block256 => 256,
+        Input::Q8_0 => 32,
+        Input::Q8K => 256,
     };
     let round = |x: &[f32]| {
         let extreme = x.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).expect("not empty");
         let (forward, back) = match input {
-            Input::Block32 => (127.0 / extreme.abs(), extreme.abs() / 127.0),
+            Input::Q8_0 => (127.0 / extreme.abs(), extreme.abs() / 127.0),
             _ => (-127.0 / extreme, 1.0 / (-127.0 / extreme)),
         };
         let worth = |x: &f32| f64::from(back) * f64::from((forward * x).round_ties_even().min(127.0));
@@ -202,7 +202,7 @@ fn several_products_share_a_region_and_may_add() {
     });
     let x = Numbers::new(31).floats(3 * cols);
     let mut input = Activations::new();
-    cpu.quantize(Input::Block256, &x, cols, &mut input);
+    cpu.quantize(Input::Q8K, &x, cols, &mut input);
     let mut outputs = [0, 1, 2].map(|index: usize| vec![1.0; 3 * matrices[index].rows()]);
     let mut products: Vec<_> = matrices
         .iter()

@@ -11,7 +11,7 @@ use std::marker::PhantomData;
 use super::float::Floats;
 use super::integer::{Bytes, Ints};
 use crate::buffer::Line;
-use crate::vector::{Codes, Ints as _, Vectors};
+use crate::vector::{Ints as _, Quants, Vectors};
 
 /// AVX2: pairs of products are summed in 16 bits, as many groups as fit, and then in 32.
 #[derive(Clone, Copy)]
@@ -23,55 +23,55 @@ impl Vectors for MultiplyAdd {
     type Bytes = Bytes;
 
     #[inline(always)]
-    unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(
+    unsafe fn products<Q: Quants, const GROUPS: usize, const ROWS: usize>(
         block: *const Line,
         group: usize,
         x: [*const i32; ROWS],
-        starts: [i32; ROWS],
+        compensation: [i32; ROWS],
     ) -> [Ints; ROWS] {
         // SAFETY: the caller vouches for all of it.
         unsafe {
-            match C::BITS {
-                4 => unsigned::<C, GROUPS, ROWS, 8>(block, group, x, starts),
-                5 => unsigned::<C, GROUPS, ROWS, 4>(block, group, x, starts),
-                6 => unsigned::<C, GROUPS, ROWS, 2>(block, group, x, starts),
-                _ => signed::<C, GROUPS, ROWS>(block, group, x),
+            match Q::BITS {
+                4 => unsigned::<Q, GROUPS, ROWS, 8>(block, group, x, compensation),
+                5 => unsigned::<Q, GROUPS, ROWS, 4>(block, group, x, compensation),
+                6 => unsigned::<Q, GROUPS, ROWS, 2>(block, group, x, compensation),
+                _ => signed::<Q, GROUPS, ROWS>(block, group, x),
             }
         }
     }
 }
 
-/// Multiplies codes so small that the products of `TOGETHER` groups fit 16 bits: of two columns each, 8 times
+/// Multiplies quants so small that the products of `TOGETHER` groups fit 16 bits: of two columns each, 8 times
 /// 2 · 15 · 127, 4 times 2 · 31 · 127 and 2 times 2 · 63 · 127 are all below 32768.
 ///
 /// # Safety
 ///
 /// As for [`Vectors::products`].
 #[inline(always)]
-unsafe fn unsigned<C: Codes, const GROUPS: usize, const ROWS: usize, const TOGETHER: usize>(
+unsafe fn unsigned<Q: Quants, const GROUPS: usize, const ROWS: usize, const TOGETHER: usize>(
     block: *const Line,
     group: usize,
     x: [*const i32; ROWS],
-    starts: [i32; ROWS],
+    compensation: [i32; ROWS],
 ) -> [Ints; ROWS] {
     // SAFETY: the caller vouches for AVX2, for the lines of the block and for `GROUPS` words of each row.
     unsafe {
         let mut sums = [Ints::splat(0); ROWS];
         for row in 0..ROWS {
-            sums[row] = Ints::splat(starts[row]);
+            sums[row] = Ints::splat(compensation[row]);
         }
         let ones = _mm256_set1_epi16(1);
         for first in (0..GROUPS).step_by(TOGETHER) {
             let mut shorts = [(_mm256_setzero_si256(), _mm256_setzero_si256()); ROWS];
             let pairs = GROUPS.min(TOGETHER) / 2;
             // Unrolled further, sums would be reordered until they no longer fit the registers.
-            for pair in 0..if C::IS_UNIFORM && pairs > 1 { black_box(pairs) } else { pairs } {
+            for pair in 0..if Q::IS_UNIFORM && pairs > 1 { black_box(pairs) } else { pairs } {
                 for step in [first + 2 * pair, first + 2 * pair + 1] {
-                    let codes = C::group::<Bytes>(block, group + step);
+                    let quants = Q::group::<Bytes>(block, group + step);
                     for row in 0..ROWS {
                         let x = _mm256_set1_epi32(x[row].add(step).read());
-                        shorts[row].0 = _mm256_add_epi16(shorts[row].0, _mm256_maddubs_epi16(codes.0, x));
-                        shorts[row].1 = _mm256_add_epi16(shorts[row].1, _mm256_maddubs_epi16(codes.1, x));
+                        shorts[row].0 = _mm256_add_epi16(shorts[row].0, _mm256_maddubs_epi16(quants.0, x));
+                        shorts[row].1 = _mm256_add_epi16(shorts[row].1, _mm256_maddubs_epi16(quants.1, x));
                     }
                 }
             }
@@ -84,14 +84,14 @@ unsafe fn unsigned<C: Codes, const GROUPS: usize, const ROWS: usize, const TOGET
     }
 }
 
-/// Multiplies codes of eight bits, of which even two products overflow 16 bits: 128 is subtracted, which leaves
+/// Multiplies quants of eight bits, of which even two products overflow 16 bits: 128 is subtracted, which leaves
 /// 2 · 128 · 127, and signs move to the activations. Sums begin at zero then.
 ///
 /// # Safety
 ///
 /// As for [`Vectors::products`].
 #[inline(always)]
-unsafe fn signed<C: Codes, const GROUPS: usize, const ROWS: usize>(
+unsafe fn signed<Q: Quants, const GROUPS: usize, const ROWS: usize>(
     block: *const Line,
     group: usize,
     x: [*const i32; ROWS],
@@ -101,13 +101,13 @@ unsafe fn signed<C: Codes, const GROUPS: usize, const ROWS: usize>(
         let mut sums = [Ints::splat(0); ROWS];
         let (ones, top) = (_mm256_set1_epi16(1), _mm256_set1_epi8(i8::MIN));
         for step in 0..GROUPS {
-            let codes = C::group::<Bytes>(block, group + step);
-            let codes = (_mm256_xor_si256(codes.0, top), _mm256_xor_si256(codes.1, top));
-            let sizes = (_mm256_abs_epi8(codes.0), _mm256_abs_epi8(codes.1));
+            let quants = Q::group::<Bytes>(block, group + step);
+            let quants = (_mm256_xor_si256(quants.0, top), _mm256_xor_si256(quants.1, top));
+            let sizes = (_mm256_abs_epi8(quants.0), _mm256_abs_epi8(quants.1));
             for row in 0..ROWS {
                 let x = _mm256_set1_epi32(x[row].add(step).read());
-                let low = _mm256_maddubs_epi16(sizes.0, _mm256_sign_epi8(x, codes.0));
-                let high = _mm256_maddubs_epi16(sizes.1, _mm256_sign_epi8(x, codes.1));
+                let low = _mm256_maddubs_epi16(sizes.0, _mm256_sign_epi8(x, quants.0));
+                let high = _mm256_maddubs_epi16(sizes.1, _mm256_sign_epi8(x, quants.1));
                 sums[row].0 = _mm256_add_epi32(sums[row].0, _mm256_madd_epi16(low, ones));
                 sums[row].1 = _mm256_add_epi32(sums[row].1, _mm256_madd_epi16(high, ones));
             }
@@ -126,7 +126,7 @@ pub(crate) trait Dot: Copy {
     /// # Safety
     ///
     /// The processor must have the instruction.
-    unsafe fn dot(sums: __m256i, codes: __m256i, x: __m256i) -> __m256i;
+    unsafe fn dot(sums: __m256i, quants: __m256i, x: __m256i) -> __m256i;
 }
 
 /// Its encoding in AVX-VNNI.
@@ -135,9 +135,9 @@ pub(crate) struct Vex;
 
 impl Dot for Vex {
     #[inline(always)]
-    unsafe fn dot(sums: __m256i, codes: __m256i, x: __m256i) -> __m256i {
+    unsafe fn dot(sums: __m256i, quants: __m256i, x: __m256i) -> __m256i {
         // SAFETY: the caller vouches for AVX-VNNI.
-        unsafe { _mm256_dpbusd_avx_epi32(sums, codes, x) }
+        unsafe { _mm256_dpbusd_avx_epi32(sums, quants, x) }
     }
 }
 
@@ -151,24 +151,24 @@ impl<D: Dot> Vectors for DotProducts<D> {
     type Bytes = Bytes;
 
     #[inline(always)]
-    unsafe fn products<C: Codes, const GROUPS: usize, const ROWS: usize>(
+    unsafe fn products<Q: Quants, const GROUPS: usize, const ROWS: usize>(
         block: *const Line,
         group: usize,
         x: [*const i32; ROWS],
-        starts: [i32; ROWS],
+        compensation: [i32; ROWS],
     ) -> [Ints; ROWS] {
         // SAFETY: the caller vouches for the instruction, for the lines of the block and for `GROUPS` words of each row.
         unsafe {
             let mut sums = [Ints::splat(0); ROWS];
             for row in 0..ROWS {
-                sums[row] = Ints::splat(starts[row]);
+                sums[row] = Ints::splat(compensation[row]);
             }
             for step in 0..GROUPS {
-                let codes = C::group::<Bytes>(block, group + step);
+                let quants = Q::group::<Bytes>(block, group + step);
                 for row in 0..ROWS {
                     let x = _mm256_set1_epi32(x[row].add(step).read());
-                    sums[row].0 = D::dot(sums[row].0, codes.0, x);
-                    sums[row].1 = D::dot(sums[row].1, codes.1, x);
+                    sums[row].0 = D::dot(sums[row].0, quants.0, x);
+                    sums[row].1 = D::dot(sums[row].1, quants.1, x);
                 }
             }
             sums
@@ -181,7 +181,7 @@ mod tests {
     use std::arch::x86_64::_mm256_dpbusd_epi32;
 
     use super::*;
-    use crate::vector::codes::Unpacked;
+    use crate::vector::quants::Unpacked;
 
     /// The encoding in AVX-512, of the same meaning: more machines have it.
     #[derive(Clone, Copy)]
@@ -189,25 +189,30 @@ mod tests {
 
     impl Dot for Evex {
         #[inline(always)]
-        unsafe fn dot(sums: __m256i, codes: __m256i, x: __m256i) -> __m256i {
+        unsafe fn dot(sums: __m256i, quants: __m256i, x: __m256i) -> __m256i {
             // SAFETY: the caller vouches for AVX-512 VL and VNNI.
-            unsafe { _mm256_dpbusd_epi32(sums, codes, x) }
+            unsafe { _mm256_dpbusd_epi32(sums, quants, x) }
         }
     }
 
-    /// Both ways, for the codes of a number of bits.
+    /// Both ways, for the quants of a number of bits.
     #[target_feature(enable = "avx2,fma,f16c,avx512vl,avx512vnni")]
     fn both<const BITS: u32>(block: &[Line; 8], x: &[[i32; 8]; 4]) -> [[[i32; 16]; 4]; 2] {
         let pointers = x.each_ref().map(|x| x.as_ptr());
-        let starts = x.map(|words| {
+        let compensation = x.map(|words| {
             let bytes = words.into_iter().flat_map(i32::to_le_bytes);
             -128 * bytes.map(|byte| i32::from(byte.cast_signed())).sum::<i32>()
         });
         // SAFETY: this function has the features; eight lines are a block of bytes, and rows have eight words.
         let sums = unsafe {
             [
-                MultiplyAdd::products::<Unpacked<BITS>, 8, 4>(block.as_ptr(), 0, pointers, starts),
-                DotProducts::<Evex>::products::<Unpacked<BITS>, 8, 4>(block.as_ptr(), 0, pointers, starts),
+                MultiplyAdd::products::<Unpacked<BITS>, 8, 4>(block.as_ptr(), 0, pointers, compensation),
+                DotProducts::<Evex>::products::<Unpacked<BITS>, 8, 4>(
+                    block.as_ptr(),
+                    0,
+                    pointers,
+                    compensation,
+                ),
             ]
         };
         sums.map(|rows| {
@@ -245,7 +250,7 @@ mod tests {
                             _ => both::<8>(&block, &x),
                         }
                     };
-                    assert_eq!(added, dotted, "codes up to {mask}");
+                    assert_eq!(added, dotted, "quants up to {mask}");
                 }
             }
         }

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! for each block or half of a block
-//!   i[n][m] = start[m]                            # takes the offset of the codes away
+//!   i[n][m] = compensation[m]                     # for the zero point of the quants
 //!   for each group of four columns
 //!     for each m: for each n: i[n][m] = dot(i[n][m], weights[n], broadcast activations[m])
 //!   for each m: f[n][m] = i[n][m] · scale[n] + f[n][m]
-//! for each m: f[n][m] = f[n][m] − floor[n] · Σ minima[n]·sums[m];  sums[n][m] = f[n][m] · scale[m] + sums[n][m]
+//! for each m: f[n][m] = f[n][m] − dmin[n] · Σ mins[n]·sums[m];  sums[n][m] = f[n][m] · scale[m] + sums[n][m]
 //! ```
 //!
 //! `N` and `M` are known to the compiler, so that `i` and `f` are registers, and a few are left for everything else. Where
@@ -14,7 +14,7 @@
 
 #![expect(
     clippy::needless_range_loop,
-    reason = "loops with constant bounds become straight code, iterators over arrays of registers become calls"
+    reason = "loops with constant bounds become straight-line code, iterators over arrays of registers become calls"
 )]
 
 use std::arch::x86_64::{
@@ -24,7 +24,7 @@ use std::arch::x86_64::{
 };
 
 use super::load;
-use crate::activations::{Rounded32, Rounded256};
+use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::tile::LANES;
 
 /// `N` times sixteen rows of weights, whether they are unpacked already or on the way.
@@ -36,17 +36,17 @@ use crate::tile::LANES;
 pub(super) trait Source<const N: usize> {
     /// Whether each half of a block has its own scale.
     const HALVES: bool;
-    /// Whether scales come with minima. Sums begin at zero then, otherwise at `start`.
-    const MINIMA: bool;
+    /// Whether scales come with mins. Sums begin at zero then, otherwise at the compensation.
+    const MINS: bool;
 
-    /// The codes of a block of all rows.
+    /// The quants of a block of all rows.
     type Block;
 
     /// Number of blocks.
     fn blocks(&self) -> usize;
 
-    /// Which of the activations' starts fits the codes' offset.
-    fn start(&self) -> usize;
+    /// The index of the activations' compensation for the zero point of the quants.
+    fn compensation(&self) -> usize;
 
     /// # Safety
     ///
@@ -66,20 +66,20 @@ pub(super) trait Source<const N: usize> {
     /// # Safety
     ///
     /// As the trait says.
-    unsafe fn minima(&self, n: usize, pair: usize) -> __m512i;
+    unsafe fn mins(&self, n: usize, pair: usize) -> __m512i;
 
     /// # Safety
     ///
     /// As the trait says.
-    unsafe fn floor(&self, n: usize, block: usize) -> __m512;
+    unsafe fn dmin(&self, n: usize, block: usize) -> __m512;
 }
 
 /// Adds the products with activations that have a scale per 256.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn scale_per_256<S: Source<N>, const N: usize, const M: usize>(
+pub(super) fn accumulate_q8_k<S: Source<N>, const N: usize, const M: usize>(
     source: &S,
-    inputs: &[Rounded256; M],
+    inputs: &[BlockQ8K; M],
     sums: [&mut [[f32; LANES]; M]; N],
 ) {
     assert_eq!(source.blocks(), 8, "tiles with a scale per 256 are whole");
@@ -87,15 +87,15 @@ pub(super) fn scale_per_256<S: Source<N>, const N: usize, const M: usize>(
     let mut tile_sums = [[_mm512_setzero_ps(); M]; N];
     for block in 0..8 {
         // SAFETY: this function has the features of this module, and there are so many blocks.
-        let codes = unsafe { source.block(block) };
+        let quants = unsafe { source.block(block) };
         for half in 0..subs {
             let sub = block * subs + half;
             let mut products = [[_mm512_setzero_si512(); M]; N];
-            if !S::MINIMA {
+            if !S::MINS {
                 for m in 0..M {
-                    let start = _mm512_set1_epi32(inputs[m].starts[source.start()][sub]);
+                    let compensation = _mm512_set1_epi32(inputs[m].compensation[source.compensation()][sub]);
                     for n in 0..N {
-                        products[n][m] = start;
+                        products[n][m] = compensation;
                     }
                 }
             }
@@ -103,10 +103,10 @@ pub(super) fn scale_per_256<S: Source<N>, const N: usize, const M: usize>(
                 let mut weights = [_mm512_setzero_si512(); N];
                 for n in 0..N {
                     // SAFETY: as above.
-                    weights[n] = unsafe { S::group(&codes, n, group) };
+                    weights[n] = unsafe { S::group(&quants, n, group) };
                 }
                 for m in 0..M {
-                    let x = _mm512_set1_epi32(inputs[m].codes[8 * block + group]);
+                    let x = _mm512_set1_epi32(inputs[m].quants[8 * block + group]);
                     for n in 0..N {
                         products[n][m] = _mm512_dpbusd_epi32(products[n][m], weights[n], x);
                     }
@@ -122,28 +122,28 @@ pub(super) fn scale_per_256<S: Source<N>, const N: usize, const M: usize>(
             }
         }
     }
-    if S::MINIMA {
+    if S::MINS {
         let mut products = [[_mm512_setzero_si512(); M]; N];
         for pair in 0..4 * subs {
-            let mut minima = [_mm512_setzero_si512(); N];
+            let mut mins = [_mm512_setzero_si512(); N];
             for n in 0..N {
                 // SAFETY: as above.
-                minima[n] = unsafe { source.minima(n, pair) };
+                mins[n] = unsafe { source.mins(n, pair) };
             }
             for m in 0..M {
                 let x = if S::HALVES { inputs[m].sums_of_16[pair] } else { inputs[m].sums_of_32[pair] };
                 let x = _mm512_set1_epi32(x);
                 for n in 0..N {
-                    products[n][m] = _mm512_dpwssd_epi32(products[n][m], minima[n], x);
+                    products[n][m] = _mm512_dpwssd_epi32(products[n][m], mins[n], x);
                 }
             }
         }
         for n in 0..N {
             // SAFETY: as above.
-            let floor = unsafe { source.floor(n, 0) };
+            let dmin = unsafe { source.dmin(n, 0) };
             for m in 0..M {
                 let products = _mm512_cvtepi32_ps(products[n][m]);
-                tile_sums[n][m] = _mm512_fnmadd_ps(products, floor, tile_sums[n][m]);
+                tile_sums[n][m] = _mm512_fnmadd_ps(products, dmin, tile_sums[n][m]);
             }
         }
     }
@@ -159,9 +159,9 @@ pub(super) fn scale_per_256<S: Source<N>, const N: usize, const M: usize>(
 /// Adds the products with activations that have a scale per 32.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn scale_per_32<S: Source<N>, const N: usize, const M: usize>(
+pub(super) fn accumulate_q8_0<S: Source<N>, const N: usize, const M: usize>(
     source: &S,
-    inputs: &[Rounded32; M],
+    inputs: &[BlockQ8_0; M],
     sums: [&mut [[f32; LANES]; M]; N],
 ) {
     let mut totals = [[_mm512_setzero_ps(); M]; N];
@@ -172,13 +172,13 @@ pub(super) fn scale_per_32<S: Source<N>, const N: usize, const M: usize>(
     }
     for block in 0..source.blocks().min(8) {
         // SAFETY: this function has the features of this module, and there are so many blocks.
-        let codes = unsafe { source.block(block) };
+        let quants = unsafe { source.block(block) };
         let mut products = [[_mm512_setzero_si512(); M]; N];
-        if !S::MINIMA {
+        if !S::MINS {
             for m in 0..M {
-                let start = _mm512_set1_epi32(inputs[m].starts[source.start()][block]);
+                let compensation = _mm512_set1_epi32(inputs[m].compensation[source.compensation()][block]);
                 for n in 0..N {
-                    products[n][m] = start;
+                    products[n][m] = compensation;
                 }
             }
         }
@@ -186,10 +186,10 @@ pub(super) fn scale_per_32<S: Source<N>, const N: usize, const M: usize>(
             let mut weights = [_mm512_setzero_si512(); N];
             for n in 0..N {
                 // SAFETY: as above.
-                weights[n] = unsafe { S::group(&codes, n, group) };
+                weights[n] = unsafe { S::group(&quants, n, group) };
             }
             for m in 0..M {
-                let x = _mm512_set1_epi32(inputs[m].codes[8 * block + group]);
+                let x = _mm512_set1_epi32(inputs[m].quants[8 * block + group]);
                 for n in 0..N {
                     products[n][m] = _mm512_dpbusd_epi32(products[n][m], weights[n], x);
                 }
@@ -202,12 +202,11 @@ pub(super) fn scale_per_32<S: Source<N>, const N: usize, const M: usize>(
                 let scale = _mm512_mul_ps(scale, _mm512_set1_ps(inputs[m].scales[block]));
                 totals[n][m] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[n][m]), scale, totals[n][m]);
             }
-            if S::MINIMA {
+            if S::MINS {
                 // SAFETY: as above.
-                let floor = unsafe { source.floor(n, block) };
+                let dmin = unsafe { source.dmin(n, block) };
                 for m in 0..M {
-                    totals[n][m] =
-                        _mm512_fmadd_ps(floor, _mm512_set1_ps(inputs[m].sums[block]), totals[n][m]);
+                    totals[n][m] = _mm512_fmadd_ps(dmin, _mm512_set1_ps(inputs[m].sums[block]), totals[n][m]);
                 }
             }
         }

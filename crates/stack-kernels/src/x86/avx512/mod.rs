@@ -4,17 +4,17 @@
 //! that they inline into one another; [`Avx512`] is where the features are known to be there.
 
 mod accumulate;
-mod codes;
+mod block_format;
 mod few_rows;
 pub(crate) mod float;
 mod load;
 mod quantize;
+mod quants;
 mod scales;
-mod scheme;
 mod strips;
 mod unpack;
 
-use crate::activations::{Rounded32, Rounded256};
+use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::FloatTask;
 use crate::format::Format;
@@ -40,39 +40,39 @@ impl Kernels for Avx512 {
         unsafe { unpack::unpack(format, tile, blocks, panel) }
     }
 
-    fn accumulate_256(
+    fn accumulate_q8_k(
         self,
         format: Format,
         panels: &[Panel],
-        inputs: &[Rounded256],
+        inputs: &[BlockQ8K],
         sums: &mut [[f32; LANES]],
     ) {
-        let start = tile::start(format).unwrap_or(0);
+        let compensation = tile::compensation(format).unwrap_or(0);
         // SAFETY: `self` proves that the machine has the features.
         unsafe {
-            match (tile::has_halves(format), tile::has_minima(format)) {
-                (false, false) => unpack::accumulate_256::<false, false>(panels, start, inputs, sums),
-                (false, true) => unpack::accumulate_256::<false, true>(panels, start, inputs, sums),
-                (true, false) => unpack::accumulate_256::<true, false>(panels, start, inputs, sums),
-                (true, true) => unpack::accumulate_256::<true, true>(panels, start, inputs, sums),
+            match (tile::has_halves(format), tile::has_mins(format)) {
+                (false, false) => unpack::accumulate_q8_k::<false, false>(panels, compensation, inputs, sums),
+                (false, true) => unpack::accumulate_q8_k::<false, true>(panels, compensation, inputs, sums),
+                (true, false) => unpack::accumulate_q8_k::<true, false>(panels, compensation, inputs, sums),
+                (true, true) => unpack::accumulate_q8_k::<true, true>(panels, compensation, inputs, sums),
             }
         }
     }
 
-    fn accumulate_32(
+    fn accumulate_q8_0(
         self,
         format: Format,
         panels: &[Panel],
-        inputs: &[Rounded32],
+        inputs: &[BlockQ8_0],
         sums: &mut [[f32; LANES]],
     ) {
-        let start = tile::start(format).unwrap_or(0);
+        let compensation = tile::compensation(format).unwrap_or(0);
         // SAFETY: `self` proves that the machine has the features.
         unsafe {
-            if tile::has_minima(format) {
-                unpack::accumulate_32::<true>(panels, start, inputs, sums);
+            if tile::has_mins(format) {
+                unpack::accumulate_q8_0::<true>(panels, compensation, inputs, sums);
             } else {
-                unpack::accumulate_32::<false>(panels, start, inputs, sums);
+                unpack::accumulate_q8_0::<false>(panels, compensation, inputs, sums);
             }
         }
     }
@@ -91,13 +91,13 @@ impl Kernels for Avx512 {
         unsafe { few_rows::multiply(work, sums) }
     }
 
-    fn round_256(self, x: &[f32; 256], out: &mut Rounded256) {
+    fn quantize_q8_k(self, x: &[f32; 256], out: &mut BlockQ8K) {
         // SAFETY: `self` proves that the machine has the features.
-        unsafe { quantize::round_256(x, out) }
+        unsafe { quantize::quantize_q8_k(x, out) }
     }
 
-    fn round_32(self, x: &[f32; 256], out: &mut Rounded32) {
+    fn quantize_q8_0(self, x: &[f32; 256], out: &mut BlockQ8_0) {
         // SAFETY: `self` proves that the machine has the features.
-        unsafe { quantize::round_32(x, out) }
+        unsafe { quantize::quantize_q8_0(x, out) }
     }
 }

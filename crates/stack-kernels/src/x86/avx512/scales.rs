@@ -1,4 +1,4 @@
-//! The scales of sixteen rows, from the lines that follow a tile's codes.
+//! The scales of sixteen rows, from the lines that follow a tile's quants.
 //!
 //! All functions are unsafe for the same reason: the caller promises that the lines have what is asked for.
 

@@ -25,65 +25,65 @@ macro_rules! in_strips {
     }};
 }
 
-/// Chooses the scheme of a format and evaluates an expression with it.
-macro_rules! with_scheme {
-    ($format:expr, $scheme:ident => $body:expr, else $none:expr) => {{
-        use $crate::x86::avx512::scheme;
+/// Chooses the block format of a format and evaluates an expression with it.
+macro_rules! with_block_format {
+    ($format:expr, $block_format:ident => $body:expr, else $none:expr) => {{
+        use $crate::x86::avx512::block_format;
         match $format {
             $crate::format::Format::Q4_0 => {
-                type $scheme = scheme::Q4_0;
+                type $block_format = block_format::Q4_0;
                 $body
             }
             $crate::format::Format::Q4_1 => {
-                type $scheme = scheme::Q4_1;
+                type $block_format = block_format::Q4_1;
                 $body
             }
             $crate::format::Format::Q5_0 => {
-                type $scheme = scheme::Q5_0;
+                type $block_format = block_format::Q5_0;
                 $body
             }
             $crate::format::Format::Q5_1 => {
-                type $scheme = scheme::Q5_1;
+                type $block_format = block_format::Q5_1;
                 $body
             }
             $crate::format::Format::Q8_0 => {
-                type $scheme = scheme::Q8_0;
+                type $block_format = block_format::Q8_0;
                 $body
             }
             $crate::format::Format::Iq4Nl => {
-                type $scheme = scheme::Iq4Nl;
+                type $block_format = block_format::Iq4Nl;
                 $body
             }
             $crate::format::Format::Mxfp4 => {
-                type $scheme = scheme::Mxfp4;
+                type $block_format = block_format::Mxfp4;
                 $body
             }
             $crate::format::Format::Q2K => {
-                type $scheme = scheme::Q2K;
+                type $block_format = block_format::Q2K;
                 $body
             }
             $crate::format::Format::Q3K => {
-                type $scheme = scheme::Q3K;
+                type $block_format = block_format::Q3K;
                 $body
             }
             $crate::format::Format::Q4K => {
-                type $scheme = scheme::Q4K;
+                type $block_format = block_format::Q4K;
                 $body
             }
             $crate::format::Format::Q5K => {
-                type $scheme = scheme::Q5K;
+                type $block_format = block_format::Q5K;
                 $body
             }
             $crate::format::Format::Q6K => {
-                type $scheme = scheme::Q6K;
+                type $block_format = block_format::Q6K;
                 $body
             }
             $crate::format::Format::Iq4Xs => {
-                type $scheme = scheme::Iq4Xs;
+                type $block_format = block_format::Iq4Xs;
                 $body
             }
             $crate::format::Format::F32 | $crate::format::Format::F16 | $crate::format::Format::Bf16 => $none,
         }
     }};
 }
-pub(super) use {in_strips, with_scheme};
+pub(super) use {in_strips, with_block_format};

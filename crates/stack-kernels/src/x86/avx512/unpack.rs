@@ -3,10 +3,10 @@
 use std::arch::x86_64::{__m512, __m512i};
 
 use super::accumulate::{self, Source};
+use super::block_format::BlockFormat;
 use super::load;
-use super::scheme::Scheme;
-use super::strips::{in_strips, with_scheme};
-use crate::activations::{Rounded32, Rounded256};
+use super::strips::{in_strips, with_block_format};
+use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::format::Format;
 use crate::panel::Panel;
@@ -16,79 +16,79 @@ use crate::x86::prefetch;
 /// Unpacks a tile of so many blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 pub(super) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
-    with_scheme!(format, F => unpack_as::<F>(tile, blocks, panel), else unreachable!("floats have no tiles"));
+    with_block_format!(format, F => unpack_as::<F>(tile, blocks, panel), else unreachable!("floats have no tiles"));
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-fn unpack_as<F: Scheme>(tile: &[Line], blocks: usize, panel: &mut Panel) {
+fn unpack_as<F: BlockFormat>(tile: &[Line], blocks: usize, panel: &mut Panel) {
     assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
     for line in tile {
         // The tile that follows, which is needed once all rows were multiplied with this one.
         prefetch::<false, Line>(std::ptr::from_ref(line).wrapping_add(tile.len()));
     }
-    let (codes, scales) = tile.split_at(blocks * F::LINES);
+    let (quants, scales) = tile.split_at(blocks * F::LINES);
     panel.blocks = blocks;
-    for (lines, groups) in codes.chunks_exact(F::LINES).zip(&mut panel.codes) {
+    for (lines, groups) in quants.chunks_exact(F::LINES).zip(&mut panel.quants) {
         // SAFETY: this function has the features of this module, and the tile was just seen to be whole.
-        let codes = unsafe { F::codes(lines) };
-        for (line, group) in groups.iter_mut().zip(codes) {
+        let quants = unsafe { F::quants(lines) };
+        for (line, group) in groups.iter_mut().zip(quants) {
             load::store_line(line, group);
         }
     }
     // SAFETY: as above.
-    let head = unsafe { F::head(scales) };
+    let d = unsafe { F::d(scales) };
     let subs = if F::HALVES { 2 * blocks } else { blocks };
     for (sub, out) in panel.scales.iter_mut().enumerate().take(subs) {
         // SAFETY: as above.
-        load::store_floats(out, unsafe { F::scale(scales, head, sub) });
+        load::store_floats(out, unsafe { F::scale(scales, d, sub) });
     }
-    if F::MINIMA {
-        for (pair, out) in panel.minima.iter_mut().enumerate().take(subs / 2) {
+    if F::MINS {
+        for (pair, out) in panel.mins.iter_mut().enumerate().take(subs / 2) {
             // SAFETY: as above.
-            load::store_integers(out, unsafe { F::minima(scales, pair) });
+            load::store_integers(out, unsafe { F::mins(scales, pair) });
         }
-        let floors = if F::PER_32 { blocks } else { 1 };
-        for (block, out) in panel.floors.iter_mut().enumerate().take(floors) {
+        let dmins = if F::PER_32 { blocks } else { 1 };
+        for (block, out) in panel.dmins.iter_mut().enumerate().take(dmins) {
             // SAFETY: as above.
-            load::store_floats(out, unsafe { F::floor(scales, blocks, block) });
+            load::store_floats(out, unsafe { F::dmin(scales, blocks, block) });
         }
     }
 }
 
 /// Adds the products of panels and rows with a scale per 256.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn accumulate_256<const HALVES: bool, const MINIMA: bool>(
+pub(super) fn accumulate_q8_k<const HALVES: bool, const MINS: bool>(
     panels: &[Panel],
-    start: usize,
-    inputs: &[Rounded256],
+    compensation: usize,
+    inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
     if let Some(panels) = panels.as_array::<2>() {
-        let source = Unpacked::<2, HALVES, MINIMA> { panels, start: start.min(2) };
+        let source = Unpacked::<2, HALVES, MINS> { panels, compensation: compensation.min(2) };
         let sums: [_; 2] = sums.split_at_mut(inputs.len()).into();
-        in_strips!([1 2 3 4 5 6], accumulate::scale_per_256, &source, inputs, sums);
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_k, &source, inputs, sums);
     } else {
-        let source = Unpacked::<1, HALVES, MINIMA> { panels: one(panels), start: start.min(2) };
-        in_strips!([1 2 3 4 5 6], accumulate::scale_per_256, &source, inputs, [sums]);
+        let source = Unpacked::<1, HALVES, MINS> { panels: one(panels), compensation: compensation.min(2) };
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_k, &source, inputs, [sums]);
     }
 }
 
 /// Adds the products of panels and rows with a scale per 32.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn accumulate_32<const MINIMA: bool>(
+pub(super) fn accumulate_q8_0<const MINS: bool>(
     panels: &[Panel],
-    start: usize,
-    inputs: &[Rounded32],
+    compensation: usize,
+    inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
     if let Some(panels) = panels.as_array::<2>() {
-        let source = Unpacked::<2, false, MINIMA> { panels, start: start.min(2) };
+        let source = Unpacked::<2, false, MINS> { panels, compensation: compensation.min(2) };
         let sums: [_; 2] = sums.split_at_mut(inputs.len()).into();
-        in_strips!([1 2 3 4 5 6], accumulate::scale_per_32, &source, inputs, sums);
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_0, &source, inputs, sums);
     } else {
-        let source = Unpacked::<1, false, MINIMA> { panels: one(panels), start: start.min(2) };
-        in_strips!([1 2 3 4 5 6], accumulate::scale_per_32, &source, inputs, [sums]);
+        let source = Unpacked::<1, false, MINS> { panels: one(panels), compensation: compensation.min(2) };
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_0, &source, inputs, [sums]);
     }
 }
 
@@ -97,16 +97,14 @@ fn one(panels: &[Panel]) -> &[Panel; 1] {
 }
 
 /// Panels as a source of weights.
-struct Unpacked<'a, const N: usize, const HALVES: bool, const MINIMA: bool> {
+struct Unpacked<'a, const N: usize, const HALVES: bool, const MINS: bool> {
     panels: &'a [Panel; N],
-    start: usize,
+    compensation: usize,
 }
 
-impl<'a, const N: usize, const HALVES: bool, const MINIMA: bool> Source<N>
-    for Unpacked<'a, N, HALVES, MINIMA>
-{
+impl<'a, const N: usize, const HALVES: bool, const MINS: bool> Source<N> for Unpacked<'a, N, HALVES, MINS> {
     const HALVES: bool = HALVES;
-    const MINIMA: bool = MINIMA;
+    const MINS: bool = MINS;
 
     type Block = [&'a [Line; 8]; N];
 
@@ -116,14 +114,14 @@ impl<'a, const N: usize, const HALVES: bool, const MINIMA: bool> Source<N>
     }
 
     #[inline]
-    fn start(&self) -> usize {
-        self.start
+    fn compensation(&self) -> usize {
+        self.compensation
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn block(&self, block: usize) -> Self::Block {
-        self.panels.each_ref().map(|panel| &panel.codes[block])
+        self.panels.each_ref().map(|panel| &panel.quants[block])
     }
 
     #[inline]
@@ -140,13 +138,13 @@ impl<'a, const N: usize, const HALVES: bool, const MINIMA: bool> Source<N>
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn minima(&self, n: usize, pair: usize) -> __m512i {
-        load::integers(&self.panels[n].minima[pair])
+    unsafe fn mins(&self, n: usize, pair: usize) -> __m512i {
+        load::integers(&self.panels[n].mins[pair])
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn floor(&self, n: usize, block: usize) -> __m512 {
-        load::floats(&self.panels[n].floors[block])
+    unsafe fn dmin(&self, n: usize, block: usize) -> __m512 {
+        load::floats(&self.panels[n].dmins[block])
     }
 }

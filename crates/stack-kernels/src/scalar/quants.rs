@@ -1,9 +1,9 @@
-//! The codes of packed blocks, one row at a time.
+//! The quants of packed blocks, one row at a time.
 
 use crate::buffer::Line;
 use crate::format::Format;
 
-/// Returns the codes of one row in a block as eight groups of four bytes.
+/// Returns the quants of one row in a block as eight groups of four bytes.
 #[inline]
 pub(super) fn of_lane(format: Format, lines: &[Line], lane: usize) -> [u32; 8] {
     match format {
@@ -32,11 +32,11 @@ pub(super) fn of_lane(format: Format, lines: &[Line], lane: usize) -> [u32; 8] {
             std::array::from_fn(|group| nibble(lines, lane, group) | (high >> group & LOW_1) << 4)
         }
         Format::Iq4Nl | Format::Iq4Xs => {
-            std::array::from_fn(|group| look_up(&UNEVEN, nibble(lines, lane, group)))
+            std::array::from_fn(|group| look_up(&IQ4_NL_CODEBOOK, nibble(lines, lane, group)))
         }
-        Format::Mxfp4 => std::array::from_fn(|group| look_up(&FLOATS, nibble(lines, lane, group))),
+        Format::Mxfp4 => std::array::from_fn(|group| look_up(&FP4_E2M1, nibble(lines, lane, group))),
         Format::Q4_0 | Format::Q4_1 | Format::Q4K => std::array::from_fn(|group| nibble(lines, lane, group)),
-        Format::F32 | Format::F16 | Format::Bf16 => unreachable!("floats have no codes"),
+        Format::F32 | Format::F16 | Format::Bf16 => unreachable!("floats have no quants"),
     }
 }
 
@@ -46,8 +46,8 @@ fn nibble(lines: &[Line], lane: usize, group: usize) -> u32 {
 }
 
 #[inline]
-fn look_up(table: &[u8; 16], codes: u32) -> u32 {
-    u32::from_le_bytes(codes.to_le_bytes().map(|code| table[usize::from(code & 15)]))
+fn look_up(table: &[u8; 16], quants: u32) -> u32 {
+    u32::from_le_bytes(quants.to_le_bytes().map(|quant| table[usize::from(quant & 15)]))
 }
 
 /// The lowest bits of four bytes.
@@ -57,8 +57,9 @@ const LOW_4: u32 = 0x0F0F_0F0F;
 const LOW_6: u32 = 0x3F3F_3F3F;
 
 /// The values of `IQ4_NL` and `IQ4_XS`, 128 added.
-pub(crate) const UNEVEN: [u8; 16] = [1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241];
+pub(crate) const IQ4_NL_CODEBOOK: [u8; 16] =
+    [1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241];
 
 /// Twice the values of four-bit floats, 128 added.
-pub(crate) const FLOATS: [u8; 16] =
+pub(crate) const FP4_E2M1: [u8; 16] =
     [128, 129, 130, 131, 132, 134, 136, 140, 128, 127, 126, 125, 124, 122, 120, 116];

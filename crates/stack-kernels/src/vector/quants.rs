@@ -1,12 +1,12 @@
-//! How the codes of each format are taken out of their lines.
+//! How the quants of each format are taken out of their lines.
 
 use super::Bytes;
 use crate::buffer::Line;
-use crate::scalar::{FLOATS, UNEVEN};
+use crate::scalar::{FP4_E2M1, IQ4_NL_CODEBOOK};
 
-/// The codes of a block of 32 columns.
-pub(crate) trait Codes {
-    /// Bits of the largest code, where four stands for fewer, too.
+/// The quants of a block of 32 columns.
+pub(crate) trait Quants {
+    /// Bits of the largest quant, where four stands for fewer, too.
     const BITS: u32;
 
     /// Whether all groups are taken alike, so that a loop over them need not be unrolled.
@@ -22,7 +22,7 @@ pub(crate) trait Codes {
     unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B;
 }
 
-/// Codes that were unpacked to bytes.
+/// Quants that were unpacked to bytes.
 pub(crate) struct Unpacked<const BITS: u32>;
 
 /// `Q4_0`, `Q4_1`, `Q4_K`.
@@ -41,12 +41,12 @@ pub(crate) struct TwoBits;
 pub(crate) struct ThreeBits;
 
 /// `IQ4_NL`, `IQ4_XS`.
-pub(crate) struct Uneven;
+pub(crate) struct Codebook;
 
 /// MXFP4.
-pub(crate) struct TinyFloats;
+pub(crate) struct Fp4E2M1;
 
-impl<const BITS: u32> Codes for Unpacked<BITS> {
+impl<const BITS: u32> Quants for Unpacked<BITS> {
     const BITS: u32 = BITS;
     const IS_UNIFORM: bool = true;
 
@@ -57,7 +57,7 @@ impl<const BITS: u32> Codes for Unpacked<BITS> {
     }
 }
 
-impl Codes for Nibbles {
+impl Quants for Nibbles {
     const BITS: u32 = 4;
 
     #[inline(always)]
@@ -68,7 +68,7 @@ impl Codes for Nibbles {
     }
 }
 
-impl Codes for FiveBits {
+impl Quants for FiveBits {
     const BITS: u32 = 5;
 
     #[inline(always)]
@@ -89,7 +89,7 @@ impl Codes for FiveBits {
     }
 }
 
-impl Codes for SixBits {
+impl Quants for SixBits {
     const BITS: u32 = 6;
 
     #[inline(always)]
@@ -108,7 +108,7 @@ impl Codes for SixBits {
     }
 }
 
-impl Codes for TwoBits {
+impl Quants for TwoBits {
     const BITS: u32 = 4;
 
     #[inline(always)]
@@ -125,7 +125,7 @@ impl Codes for TwoBits {
     }
 }
 
-impl Codes for ThreeBits {
+impl Quants for ThreeBits {
     const BITS: u32 = 4;
 
     #[inline(always)]
@@ -146,66 +146,66 @@ impl Codes for ThreeBits {
     }
 }
 
-impl Codes for Uneven {
+impl Quants for Codebook {
     const BITS: u32 = 8;
 
     #[inline(always)]
     unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
         // SAFETY: the caller vouches for four lines, which are those of nibbles.
-        unsafe { Nibbles::group::<B>(block, group) }.look_up(&UNEVEN)
+        unsafe { Nibbles::group::<B>(block, group) }.look_up(&IQ4_NL_CODEBOOK)
     }
 }
 
-impl Codes for TinyFloats {
+impl Quants for Fp4E2M1 {
     const BITS: u32 = 8;
 
     #[inline(always)]
     unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
         // SAFETY: the caller vouches for four lines, which are those of nibbles.
-        unsafe { Nibbles::group::<B>(block, group) }.look_up(&FLOATS)
+        unsafe { Nibbles::group::<B>(block, group) }.look_up(&FP4_E2M1)
     }
 }
 
-/// Evaluates an expression with the codes of a quantized format, and those that its unpacked bytes are.
-macro_rules! with_codes {
-    ($format:expr, $codes:ident => $body:expr) => {{
+/// Evaluates an expression with the quants of a quantized format, and those that its unpacked bytes are.
+macro_rules! with_quants {
+    ($format:expr, $quants:ident => $body:expr) => {{
         use $crate::format::Format;
-        use $crate::vector::codes;
+        use $crate::vector::quants;
         match $format {
             Format::Q4_0 | Format::Q4_1 | Format::Q4K => {
-                type $codes = codes::Nibbles;
+                type $quants = quants::Nibbles;
                 $body
             }
             Format::Q5_0 | Format::Q5_1 | Format::Q5K => {
-                type $codes = codes::FiveBits;
+                type $quants = quants::FiveBits;
                 $body
             }
             Format::Q6K => {
-                type $codes = codes::SixBits;
+                type $quants = quants::SixBits;
                 $body
             }
             Format::Q2K => {
-                type $codes = codes::TwoBits;
+                type $quants = quants::TwoBits;
                 $body
             }
             Format::Q3K => {
-                type $codes = codes::ThreeBits;
+                type $quants = quants::ThreeBits;
                 $body
             }
             Format::Q8_0 => {
-                type $codes = codes::Unpacked<8>;
+                type $quants = quants::Unpacked<8>;
                 $body
             }
             Format::Iq4Nl | Format::Iq4Xs => {
-                type $codes = codes::Uneven;
+                type $quants = quants::Codebook;
                 $body
             }
             Format::Mxfp4 => {
-                type $codes = codes::TinyFloats;
+                type $quants = quants::Fp4E2M1;
                 $body
             }
-            Format::F32 | Format::F16 | Format::Bf16 => unreachable!("floats have no codes"),
+            Format::F32 | Format::F16 | Format::Bf16 => unreachable!("floats have no quants"),
         }
     }};
 }
-pub(super) use with_codes;
+pub(super) use with_quants;

@@ -1,8 +1,8 @@
-//! What differs from format to format: how codes and scales are read from a tile.
+//! What differs from format to format: how quants and scales are read from a tile.
 
 use std::arch::x86_64::{__m512, __m512i, _mm512_setzero_ps, _mm512_setzero_si512};
 
-use super::{codes, load, scales};
+use super::{load, quants, scales};
 use crate::buffer::Line;
 use crate::format::Format;
 use crate::scalar;
@@ -13,21 +13,21 @@ use crate::scalar;
 ///
 /// Its functions may be called where the machine has the features of this module, with all the lines of a tile's
 /// scales, for the blocks that the tile has.
-pub(super) trait Scheme {
+pub(super) trait BlockFormat {
     /// The format.
     const FORMAT: Format;
-    /// Lines of the codes of a block.
+    /// Lines of the quants of a block.
     const LINES: usize;
     /// Whether each half of a block has its own scale.
     const HALVES: bool = false;
-    /// Whether scales come with minima.
-    const MINIMA: bool = false;
+    /// Whether scales come with mins.
+    const MINS: bool = false;
     /// Whether activations have a scale per 32.
     const PER_32: bool = false;
-    /// Where sums begin, of formats with an offset.
-    const START: usize = 0;
+    /// The index of the activations' compensation, of formats with a zero point.
+    const COMPENSATION: usize = 0;
 
-    /// Unpacks the codes of a block.
+    /// Unpacks the quants of a block.
     ///
     /// # Safety
     ///
@@ -36,7 +36,7 @@ pub(super) trait Scheme {
     /// # Panics
     ///
     /// When there are not `LINES` lines.
-    unsafe fn codes(lines: &[Line]) -> [__m512i; 8];
+    unsafe fn quants(lines: &[Line]) -> [__m512i; 8];
 
     /// Returns what scales all scales of a tile.
     ///
@@ -45,7 +45,7 @@ pub(super) trait Scheme {
     /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn head(_scales: &[Line]) -> __m512 {
+    unsafe fn d(_scales: &[Line]) -> __m512 {
         _mm512_setzero_ps()
     }
 
@@ -54,190 +54,190 @@ pub(super) trait Scheme {
     /// # Safety
     ///
     /// As the trait says.
-    unsafe fn scale(scales: &[Line], head: __m512, sub: usize) -> __m512;
+    unsafe fn scale(scales: &[Line], d: __m512, sub: usize) -> __m512;
 
-    /// Returns a pair of minima.
+    /// Returns a pair of mins.
     ///
     /// # Safety
     ///
     /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn minima(_scales: &[Line], _pair: usize) -> __m512i {
+    unsafe fn mins(_scales: &[Line], _pair: usize) -> __m512i {
         _mm512_setzero_si512()
     }
 
-    /// Returns what scales the minima, or what a block adds.
+    /// Returns what scales the mins, or what a block adds.
     ///
     /// # Safety
     ///
     /// As the trait says.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-    unsafe fn floor(_scales: &[Line], _blocks: usize, _block: usize) -> __m512 {
+    unsafe fn dmin(_scales: &[Line], _blocks: usize, _block: usize) -> __m512 {
         _mm512_setzero_ps()
     }
 }
 
-/// Writes the schemes as a table, since they differ in little.
-macro_rules! schemes {
+/// Writes the block formats as a table, since they differ in little.
+macro_rules! block_formats {
     ($($name:ident {
         lines: $lines:literal,
-        codes: |$l:ident| $codes:expr,
+        quants: |$l:ident| $quants:expr,
         $(halves: $halves:literal,)?
         $(per_32: $per_32:literal,)?
-        $(start: $start:literal,)?
-        $(head: |$hs:ident| $head:expr,)?
-        scale: |$ss:tt, $sh:tt, $si:ident| $scale:expr,
-        $(minima: |$ms:ident, $mi:ident| $minima:expr,)?
-        $(floor: |$fs:ident, $fn:tt, $fi:tt| $floor:expr,)?
+        $(compensation: $compensation:literal,)?
+        $(d: |$ds:ident| $d:expr,)?
+        scale: |$ss:tt, $sd:tt, $si:ident| $scale:expr,
+        $(mins: |$ms:ident, $mi:ident| $mins:expr,)?
+        $(dmin: |$fs:ident, $fn:tt, $fi:tt| $dmin:expr,)?
     })+) => {$(
         #[doc = concat!("The tile of ", stringify!($name), ".")]
         pub(super) struct $name;
 
-        impl Scheme for $name {
+        impl BlockFormat for $name {
             const FORMAT: Format = Format::$name;
             const LINES: usize = $lines;
             $(const HALVES: bool = $halves;)?
             $(const PER_32: bool = $per_32;)?
-            $(const START: usize = $start;)?
-            // A format that says how its floor is read has minima.
-            $(const MINIMA: bool = { let _ = stringify!($fs); true };)?
+            $(const COMPENSATION: usize = $compensation;)?
+            // A format that says how its dmin is read has mins.
+            $(const MINS: bool = { let _ = stringify!($fs); true };)?
 
             #[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-            unsafe fn codes($l: &[Line]) -> [__m512i; 8] {
+            unsafe fn quants($l: &[Line]) -> [__m512i; 8] {
                 let $l: &[Line; $lines] = $l.try_into().expect("the caller gives one block");
-                $codes
+                $quants
             }
 
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-            unsafe fn head($hs: &[Line]) -> __m512 {
+            unsafe fn d($ds: &[Line]) -> __m512 {
                 // SAFETY: the caller promises that the lines are those of a tile.
-                unsafe { $head }
+                unsafe { $d }
             })?
 
             #[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-            unsafe fn scale($ss: &[Line], $sh: __m512, $si: usize) -> __m512 {
+            unsafe fn scale($ss: &[Line], $sd: __m512, $si: usize) -> __m512 {
                 // SAFETY: the caller promises that the lines are those of a tile that has it.
                 unsafe { $scale }
             }
 
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-            unsafe fn minima($ms: &[Line], $mi: usize) -> __m512i {
+            unsafe fn mins($ms: &[Line], $mi: usize) -> __m512i {
                 // SAFETY: the caller promises that the lines are those of a tile that has it.
-                unsafe { $minima }
+                unsafe { $mins }
             })?
 
             $(#[inline]
             #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-            unsafe fn floor($fs: &[Line], $fn: usize, $fi: usize) -> __m512 {
+            unsafe fn dmin($fs: &[Line], $fn: usize, $fi: usize) -> __m512 {
                 // SAFETY: the caller promises that the lines are those of a tile that has it.
-                unsafe { $floor }
+                unsafe { $dmin }
             })?
         }
     )+};
 }
 
-schemes! {
+block_formats! {
     Q4_0 {
         lines: 4,
-        codes: |lines| codes::nibbles(lines),
+        quants: |lines| quants::nibbles(lines),
         per_32: true,
-        start: 0,
+        compensation: 0,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Q4_1 {
         lines: 4,
-        codes: |lines| codes::nibbles(lines),
+        quants: |lines| quants::nibbles(lines),
         per_32: true,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
-        floor: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
+        dmin: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
     }
     Q5_0 {
         lines: 5,
-        codes: |lines| codes::five_bits(lines),
+        quants: |lines| quants::five_bits(lines),
         per_32: true,
-        start: 1,
+        compensation: 1,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Q5_1 {
         lines: 5,
-        codes: |lines| codes::five_bits(lines),
+        quants: |lines| quants::five_bits(lines),
         per_32: true,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
-        floor: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
+        dmin: |scales, blocks, block| load::halves(scales, 32 * (blocks + block)),
     }
     Q8_0 {
         lines: 8,
-        codes: |lines| codes::bytes(lines),
+        quants: |lines| quants::bytes(lines),
         per_32: true,
-        start: 2,
+        compensation: 2,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Iq4Nl {
         lines: 4,
-        codes: |lines| codes::looked_up(lines, &scalar::UNEVEN),
+        quants: |lines| quants::looked_up(lines, &scalar::IQ4_NL_CODEBOOK),
         per_32: true,
-        start: 2,
+        compensation: 2,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Mxfp4 {
         lines: 4,
-        codes: |lines| codes::looked_up(lines, &scalar::FLOATS),
+        quants: |lines| quants::looked_up(lines, &scalar::FP4_E2M1),
         per_32: true,
-        start: 2,
+        compensation: 2,
         scale: |scales, _, sub| scales::halves_of_powers(scales, sub),
     }
     Q2K {
         lines: 2,
-        codes: |lines| codes::two_bits(lines),
+        quants: |lines| quants::two_bits(lines),
         halves: true,
-        head: |scales| load::halves(scales, 256),
-        scale: |scales, head, sub| scales::low_nibbles(scales, head, sub),
-        minima: |scales, pair| scales::high_nibbles(scales, pair),
-        floor: |scales, _, _| load::halves(scales, 288),
+        d: |scales| load::halves(scales, 256),
+        scale: |scales, d, sub| scales::low_nibbles(scales, d, sub),
+        mins: |scales, pair| scales::high_nibbles(scales, pair),
+        dmin: |scales, _, _| load::halves(scales, 288),
     }
     Q3K {
         lines: 3,
-        codes: |lines| codes::three_bits(lines),
+        quants: |lines| quants::three_bits(lines),
         halves: true,
-        start: 0,
-        head: |scales| load::halves(scales, 256),
-        scale: |scales, head, sub| scales::signed(scales, head, sub),
+        compensation: 0,
+        d: |scales| load::halves(scales, 256),
+        scale: |scales, d, sub| scales::signed(scales, d, sub),
     }
     Q4K {
         lines: 4,
-        codes: |lines| codes::nibbles(lines),
-        head: |scales| load::halves(scales, 256),
-        scale: |scales, head, sub| scales::unsigned(scales, head, sub),
-        minima: |scales, pair| scales::pairs(scales, 128, pair),
-        floor: |scales, _, _| load::halves(scales, 288),
+        quants: |lines| quants::nibbles(lines),
+        d: |scales| load::halves(scales, 256),
+        scale: |scales, d, sub| scales::unsigned(scales, d, sub),
+        mins: |scales, pair| scales::pairs(scales, 128, pair),
+        dmin: |scales, _, _| load::halves(scales, 288),
     }
     Q5K {
         lines: 5,
-        codes: |lines| codes::five_bits(lines),
-        head: |scales| load::halves(scales, 256),
-        scale: |scales, head, sub| scales::unsigned(scales, head, sub),
-        minima: |scales, pair| scales::pairs(scales, 128, pair),
-        floor: |scales, _, _| load::halves(scales, 288),
+        quants: |lines| quants::five_bits(lines),
+        d: |scales| load::halves(scales, 256),
+        scale: |scales, d, sub| scales::unsigned(scales, d, sub),
+        mins: |scales, pair| scales::pairs(scales, 128, pair),
+        dmin: |scales, _, _| load::halves(scales, 288),
     }
     Q6K {
         lines: 6,
-        codes: |lines| codes::six_bits(lines),
+        quants: |lines| quants::six_bits(lines),
         halves: true,
-        start: 1,
-        head: |scales| load::halves(scales, 256),
-        scale: |scales, head, sub| scales::signed(scales, head, sub),
+        compensation: 1,
+        d: |scales| load::halves(scales, 256),
+        scale: |scales, d, sub| scales::signed(scales, d, sub),
     }
     Iq4Xs {
         lines: 4,
-        codes: |lines| codes::looked_up(lines, &scalar::UNEVEN),
-        start: 2,
-        head: |scales| load::halves(scales, 128),
-        scale: |scales, head, sub| scales::signed(scales, head, sub),
+        quants: |lines| quants::looked_up(lines, &scalar::IQ4_NL_CODEBOOK),
+        compensation: 2,
+        d: |scales| load::halves(scales, 128),
+        scale: |scales, d, sub| scales::signed(scales, d, sub),
     }
 }

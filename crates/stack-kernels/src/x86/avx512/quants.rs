@@ -1,4 +1,4 @@
-//! Unpacks the codes of a block into eight groups of bytes.
+//! Unpacks the quants of a block into eight groups of bytes.
 
 use std::arch::x86_64::{
     __m512i, _mm512_and_si512, _mm512_set1_epi8, _mm512_shuffle_epi8, _mm512_slli_epi16, _mm512_srli_epi16,
