@@ -47,10 +47,10 @@ mod format;
 mod matrix;
 mod multiply;
 mod pack;
-mod panel;
 mod prefetch;
 mod quantize;
 mod tile;
+mod unpacked_tile;
 
 mod attention;
 mod ballast;

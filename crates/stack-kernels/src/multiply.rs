@@ -28,9 +28,9 @@ use crate::format::Format;
 use crate::lanes;
 use crate::level::Level;
 use crate::matrix::Matrix;
-use crate::panel::Panel;
 use crate::prefetch::PrefetchPolicy;
 use crate::tile::{self, LANES};
+use crate::unpacked_tile::UnpackedTile;
 
 /// One product: each row of the input times each row of the weights.
 #[derive(Debug)]
@@ -75,22 +75,22 @@ impl Cpu {
 /// What a level does with tiles.
 pub(crate) trait Kernels: Copy {
     /// Unpacks a tile of so many blocks.
-    fn unpack(self, format: Format, tile: &[Line], blocks: usize, panel: &mut Panel);
+    fn unpack(self, format: Format, tile: &[Line], blocks: usize, unpacked: &mut UnpackedTile);
 
-    /// Adds the products of one or two panels and each row's activations to those sums: \[panel]\[row].
+    /// Adds the products of one or two unpacked tiles and each row's activations to those sums: \[tile]\[row].
     fn accumulate_q8_k(
         self,
         format: Format,
-        panels: &[Panel],
+        tiles: &[UnpackedTile],
         inputs: &[BlockQ8K],
         sums: &mut [[f32; LANES]],
     );
 
-    /// Adds the products of one or two panels and each row's activations to those sums: \[panel]\[row].
+    /// Adds the products of one or two unpacked tiles and each row's activations to those sums: \[tile]\[row].
     fn accumulate_q8_0(
         self,
         format: Format,
-        panels: &[Panel],
+        tiles: &[UnpackedTile],
         inputs: &[BlockQ8_0],
         sums: &mut [[f32; LANES]],
     );
@@ -98,9 +98,9 @@ pub(crate) trait Kernels: Copy {
     /// Adds the products of float weights to their sums.
     fn floats(self, task: &mut FloatTask<'_>);
 
-    /// Computes the sums of quantized weights for few rows, straight from the tiles, and says whether it did. The panel
-    /// is there to be used.
-    fn few_rows(self, work: &Work<'_>, panel: &mut Panel, sums: &mut [[f32; LANES]]) -> bool;
+    /// Computes the sums of quantized weights for a batch so small that unpacking does not pay, straight from the packed
+    /// tiles, and says whether it did. What `unpacked` holds is overwritten.
+    fn gemv(self, operands: &Operands<'_>, unpacked: &mut UnpackedTile, sums: &mut [[f32; LANES]]) -> bool;
 
     /// Rounds 256 columns of activations with one scale.
     fn quantize_q8_k(self, x: &[f32; 256], out: &mut BlockQ8K);
@@ -112,13 +112,14 @@ pub(crate) trait Kernels: Copy {
 /// What a thread multiplies in, kept because clearing it takes longer than a short task.
 #[derive(Default)]
 pub(crate) struct Workspace {
-    panels: [Panel; PANELS],
+    tiles: [UnpackedTile; TILES],
     sums: Vec<[f32; LANES]>,
     gates: Vec<[f32; LANES]>,
 }
 
-/// Some groups of weights, one for each panel, and some rows of activations.
-pub(crate) struct Work<'a> {
+/// The operands of one product: some groups of weights, at most as many as tiles are unpacked together, and some rows of
+/// activations.
+pub(crate) struct Operands<'a> {
     pub(crate) weights: &'a Matrix,
     pub(crate) groups: Range<usize>,
     pub(crate) input: &'a Activations,
@@ -178,7 +179,7 @@ impl<'a> Job<'a> {
 
     /// Runs a task.
     fn run<K: Kernels>(&self, kernels: K, level: Level, groups: Range<usize>, workspace: &mut Workspace) {
-        let Workspace { panels, sums, gates } = workspace;
+        let Workspace { tiles, sums, gates } = workspace;
         let (order, rows_at_once, sums_at_once) = match &self.input.storage {
             Storage::Float(_) => (Order::ByRow, float::ROWS, FLOAT_SUMS),
             // Blocks of one size, so that none is much shorter than the others.
@@ -189,7 +190,7 @@ impl<'a> Job<'a> {
                 let mut sum = |weights, sums: &mut Vec<[f32; LANES]>| {
                     sums.resize(rows.len() * groups.len(), [0.0; LANES]);
                     sums.as_flattened_mut().fill(0.0);
-                    self.sum(kernels, weights, &rows, &groups, panels, sums);
+                    self.sum(kernels, weights, &rows, &groups, tiles, sums);
                 };
                 sum(self.weights, sums);
                 if let Some(weights) = self.store.gate() {
@@ -219,17 +220,17 @@ impl<'a> Job<'a> {
         weights: &Matrix,
         rows: &Range<usize>,
         groups: &Range<usize>,
-        panels: &mut [Panel; PANELS],
+        tiles: &mut [UnpackedTile; TILES],
         sums: &mut [[f32; LANES]],
     ) {
         if let Storage::Float(input) = &self.input.storage {
             let (format, weights) = (weights.format(), weights.groups_lines(groups.clone()));
             return kernels.floats(&mut FloatTask { format, weights, input, rows: rows.clone(), sums });
         }
-        for (groups, sums) in steps(groups.clone(), PANELS).zip(sums.chunks_mut(PANELS * rows.len())) {
-            let work =
-                Work { weights, groups, input: self.input, rows: rows.clone(), prefetch: self.prefetch };
-            work.run(kernels, panels, sums);
+        for (groups, sums) in steps(groups.clone(), TILES).zip(sums.chunks_mut(TILES * rows.len())) {
+            let operands =
+                Operands { weights, groups, input: self.input, rows: rows.clone(), prefetch: self.prefetch };
+            operands.run(kernels, tiles, sums);
         }
     }
 }
@@ -239,24 +240,24 @@ fn steps(range: Range<usize>, length: usize) -> impl Iterator<Item = Range<usize
     range.clone().step_by(length).map(move |start| start..(start + length).min(range.end))
 }
 
-impl Work<'_> {
+impl Operands<'_> {
     /// Computes the sums of each group and row, which are zero before.
-    fn run<K: Kernels>(&self, kernels: K, panels: &mut [Panel; PANELS], sums: &mut [[f32; LANES]]) {
+    fn run<K: Kernels>(&self, kernels: K, tiles: &mut [UnpackedTile; TILES], sums: &mut [[f32; LANES]]) {
         let (format, cols) = (self.weights.format(), self.weights.cols());
-        if kernels.few_rows(self, &mut panels[0], sums) {
+        if kernels.gemv(self, &mut tiles[0], sums) {
             return;
         }
-        let panels = &mut panels[..self.groups.len()];
-        for (index, place) in tile::tiles(format, cols).enumerate() {
-            for (group, panel) in self.groups.clone().zip(&mut *panels) {
-                kernels.unpack(format, &self.weights.group(group)[place.lines.clone()], place.blocks, panel);
+        let tiles = &mut tiles[..self.groups.len()];
+        for (index, tile) in tile::tiles(format, cols).enumerate() {
+            for (group, unpacked) in self.groups.clone().zip(&mut *tiles) {
+                kernels.unpack(format, &self.weights.group(group)[tile.lines.clone()], tile.blocks, unpacked);
             }
             match &self.input.storage {
                 Storage::Q8_0(blocks) => {
-                    kernels.accumulate_q8_0(format, panels, &blocks[self.inputs(index)], sums)
+                    kernels.accumulate_q8_0(format, tiles, &blocks[self.inputs(index)], sums)
                 }
                 Storage::Q8K(blocks) => {
-                    kernels.accumulate_q8_k(format, panels, &blocks[self.inputs(index)], sums);
+                    kernels.accumulate_q8_k(format, tiles, &blocks[self.inputs(index)], sums);
                 }
                 Storage::Float(_) => unreachable!("floats have no tiles"),
             }
@@ -284,8 +285,8 @@ impl Work<'_> {
     }
 }
 
-/// Panels that are multiplied together, so that an activation that was read serves each of them.
-const PANELS: usize = 2;
+/// Unpacked tiles that are multiplied together, so that an activation that was read serves each of them.
+const TILES: usize = 2;
 
 /// Rows of activations at a time: all columns of them fit the second cache.
 const ROWS: usize = 128;

@@ -114,9 +114,9 @@ pub(crate) fn group_lines(format: Format, columns: usize) -> usize {
     }
 }
 
-/// A tile's place in the lines of its sixteen rows.
+/// One tile within the lines of its sixteen rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct TileLines {
     /// Its lines.
     pub(crate) lines: Range<usize>,
     /// Its blocks: eight, unless it is the last.
@@ -124,12 +124,12 @@ pub(crate) struct Place {
 }
 
 /// Iterates over the tiles of sixteen rows of so many columns.
-pub(crate) fn tiles(format: Format, columns: usize) -> impl DoubleEndedIterator<Item = Place> {
+pub(crate) fn tiles(format: Format, columns: usize) -> impl DoubleEndedIterator<Item = TileLines> {
     let full = tile_lines(format, TILE / BLOCK);
     (0..columns.div_ceil(TILE)).map(move |tile| {
         let blocks = (columns - tile * TILE).min(TILE) / BLOCK;
         let first = tile * full;
-        Place { lines: first..first + tile_lines(format, blocks), blocks }
+        TileLines { lines: first..first + tile_lines(format, blocks), blocks }
     })
 }
 
@@ -162,9 +162,9 @@ mod tests {
 
     #[test]
     fn last_tile_has_the_rest_of_the_blocks() {
-        let places: Vec<_> = tiles(Format::Q4_0, 256 + 96).collect();
-        assert_eq!(places[0], Place { lines: 0..36, blocks: 8 });
-        assert_eq!(places[1], Place { lines: 36..36 + 14, blocks: 3 });
+        let tiles: Vec<_> = tiles(Format::Q4_0, 256 + 96).collect();
+        assert_eq!(tiles[0], TileLines { lines: 0..36, blocks: 8 });
+        assert_eq!(tiles[1], TileLines { lines: 36..36 + 14, blocks: 3 });
         assert_eq!(group_lines(Format::Q4_0, 256 + 96), 50);
         assert_eq!(group_lines(Format::Q4_0, 512), 72);
     }

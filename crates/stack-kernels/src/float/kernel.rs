@@ -54,16 +54,16 @@ pub(crate) unsafe fn multiply_any<V: Floats>(task: &mut FloatTask<'_>) {
 #[inline(always)]
 pub(crate) unsafe fn multiply<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>) {
     let groups = task.checked_groups();
-    if task.rows.len() > F::FEW {
+    if task.rows.len() > F::STREAM_ROWS_MAX {
         // SAFETY: the lengths were checked just now; the caller vouches for the instructions.
-        unsafe { panels::<V, F>(task, groups) };
+        unsafe { blocked::<V, F>(task, groups) };
     } else if !task.rows.is_empty() {
         // SAFETY: as above.
         unsafe { stream::<V, F>(task, groups) };
     }
 }
 
-/// Multiplies few tiles of activations.
+/// Multiplies few tiles of activations: weights stream from memory once.
 ///
 /// # Safety
 ///
@@ -100,7 +100,7 @@ unsafe fn stream<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize
     }
 }
 
-/// Multiplies several tiles of activations.
+/// Multiplies several tiles of activations, a block of k at a time.
 ///
 /// # Safety
 ///
@@ -108,7 +108,7 @@ unsafe fn stream<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize
 /// groups.
 #[expect(clippy::large_stack_arrays, reason = "128 KiB of the 2 MiB that a thread has")]
 #[inline(always)]
-unsafe fn panels<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
+unsafe fn blocked<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize) {
     let weights = Line::bytes(task.weights);
     let group_bytes = weights.len() / groups;
     let block = BLOCK / F::WEIGHTS;
@@ -117,30 +117,30 @@ unsafe fn panels<V: Floats, F: Terms<V>>(task: &mut FloatTask<'_>, groups: usize
     let mut x_buffer = [0_u32; ROWS * BLOCK];
     for step in (0..task.input.steps()).step_by(block) {
         let steps = block.min(task.input.steps() - step);
-        let mut panel = [const { X { elements: &[], width: 0, rows: 0 } }; ROWS / TILE];
+        let mut widened = [const { X { elements: &[], width: 0, rows: 0 } }; ROWS / TILE];
         let buffers = x_buffer.chunks_exact_mut(TILE * BLOCK);
-        for ((first, tile), buffer) in task.rows.clone().step_by(TILE).zip(&mut panel).zip(buffers) {
+        for ((first, tile), buffer) in task.rows.clone().step_by(TILE).zip(&mut widened).zip(buffers) {
             let (x, width) = task.input.tile(first);
             let elements = &x[step * width..(step + steps) * width];
             let rows = TILE.min(task.rows.end - first);
-            *tile = X { elements: F::panel_activations(elements, width, buffer), width, rows };
+            *tile = X { elements: F::widened_activations(elements, width, buffer), width, rows };
         }
         for group in (0..groups).step_by(together) {
             let count = together.min(groups - group);
-            let mut lying = [std::ptr::null(); 2];
-            for (i, lying) in lying.iter_mut().enumerate().take(count) {
+            let mut pointers = [std::ptr::null(); 2];
+            for (i, pointer) in pointers.iter_mut().enumerate().take(count) {
                 let from = weights[(group + i) * group_bytes + step * F::BYTES..].as_ptr();
                 let buffer = weights_buffer[i * BLOCK..].as_mut_ptr().cast();
                 // SAFETY: the group holds these steps, and the buffer has room for a block of floats of each group.
-                *lying = unsafe { F::panel_weights(from, steps, buffer) };
+                *pointer = unsafe { F::widened_weights(from, steps, buffer) };
             }
-            let steps = steps * F::WEIGHTS / F::Panel::WEIGHTS;
-            let weights = Weights::<F::Panel> { groups: lying, count, steps, terms: PhantomData };
-            for (tile, x) in panel.iter().enumerate().filter(|(_, x)| x.rows > 0) {
+            let steps = steps * F::WEIGHTS / F::Widened::WEIGHTS;
+            let weights = Weights::<F::Widened> { groups: pointers, count, steps, terms: PhantomData };
+            for (tile, x) in widened.iter().enumerate().filter(|(_, x)| x.rows > 0) {
                 let sums = &mut task.sums[tile * TILE * groups + group..];
                 // SAFETY: the weights hold these steps, and each row of sums has room for the groups; the caller
                 // vouches for the instructions.
-                unsafe { tiles::<V, F::Panel, false>(&weights, x, sums, groups) };
+                unsafe { tiles::<V, F::Widened, false>(&weights, x, sums, groups) };
             }
         }
     }
@@ -168,7 +168,7 @@ unsafe fn tiles<V: Floats, F: Terms<V>, const AHEAD: bool>(
     let mut row = 0;
     while row < x.rows {
         let sums = sums[row * stride..].as_mut_ptr().cast();
-        let at = Place { x: x.elements[row..].as_ptr(), width: x.width, sums, stride: stride * LANES };
+        let at = TilePointers { x: x.elements[row..].as_ptr(), width: x.width, sums, stride: stride * LANES };
         let left = V::ROWS.min(x.rows - row);
         // SAFETY: the caller vouches for the instructions and for all rows, of which these are `rows` from `row` on.
         row += unsafe {
@@ -199,9 +199,9 @@ const fn groups_of_tile<V: Floats>(rows: usize) -> usize {
     if 2 * rows <= V::SUMS { 2 } else { 1 }
 }
 
-/// Where a tile finds its activations and sums.
+/// The activations and sums of a tile of registers.
 #[derive(Clone, Copy)]
-struct Place {
+struct TilePointers {
     x: *const u32,
     width: usize,
     sums: *mut f32,
@@ -216,7 +216,7 @@ struct Place {
 #[inline(always)]
 unsafe fn tile<V: Floats, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, const ROWS: usize>(
     weights: &Weights<F>,
-    at: Place,
+    at: TilePointers,
 ) -> usize {
     // SAFETY: the caller vouches for the instructions.
     let mut sums = [[unsafe { V::zero() }; GROUPS]; ROWS];

@@ -15,7 +15,7 @@ pub(crate) trait Terms<V> {
     /// Weights of one row in a step.
     const WEIGHTS: usize = 1;
     /// Rows of activations up to which weights are read once, as they come from memory, and prepared for each tile.
-    const FEW: usize = 4 * TILE;
+    const STREAM_ROWS_MAX: usize = 4 * TILE;
 
     /// Reads a step of weights.
     ///
@@ -34,24 +34,24 @@ pub(crate) trait Terms<V> {
     /// Adds one step to a sum.
     fn add(sum: V, weights: Self::Weights, activation: Self::Activation) -> V;
 
-    /// How many rows of activations are multiplied: by the same terms, or by wider ones.
-    type Panel: Terms<V>;
+    /// The terms by which many rows of activations are multiplied: the same, or wider ones.
+    type Widened: Terms<V>;
 
-    /// Returns some steps of weights of one group as the panel's terms read them, which may lie in `buffer`; as they lie
+    /// Returns some steps of weights of one group as the widened terms read them, which may lie in `buffer`; as they lie
     /// where those terms read the same.
     ///
     /// # Safety
     ///
     /// As for [`weights`](Self::weights), for all steps; `buffer` must have room for their weights as floats.
     #[inline(always)]
-    unsafe fn panel_weights(from: *const u8, _steps: usize, _buffer: *mut f32) -> *const u8 {
+    unsafe fn widened_weights(from: *const u8, _steps: usize, _buffer: *mut f32) -> *const u8 {
         from
     }
 
-    /// Returns some elements of `width` rows of activations as the panel's terms read them, which may lie in
+    /// Returns some elements of `width` rows of activations as the widened terms read them, which may lie in
     /// `buffer`; as they lie where those terms read the same. The buffer has room for two elements for each one.
     #[inline(always)]
-    fn panel_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
+    fn widened_activations<'a>(elements: &'a [u32], _width: usize, _buffer: &'a mut [u32]) -> &'a [u32] {
         elements
     }
 }
@@ -87,7 +87,7 @@ impl<V: Floats> Terms<V> for Single {
         sum.plus_product(weights, activation)
     }
 
-    type Panel = Self;
+    type Widened = Self;
 }
 
 impl<V: Floats> Terms<V> for Half {
@@ -112,10 +112,10 @@ impl<V: Floats> Terms<V> for Half {
         <Single as Terms<V>>::add(sum, weights, activation)
     }
 
-    type Panel = Single;
+    type Widened = Single;
 
     #[inline(always)]
-    unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
+    unsafe fn widened_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
         let halves: *const u16 = from.cast();
         for step in 0..steps {
             // SAFETY: the caller vouches for all steps of weights and for the buffer.
@@ -131,7 +131,7 @@ impl<V: Floats> Terms<V> for Pairs {
     const BYTES: usize = 4 * LANES;
     const WEIGHTS: usize = 2;
     /// Both sides are widened, which is worth doing once from the second tile on.
-    const FEW: usize = TILE;
+    const STREAM_ROWS_MAX: usize = TILE;
 
     #[inline(always)]
     unsafe fn weights(from: *const u8) -> (V, V) {
@@ -150,10 +150,10 @@ impl<V: Floats> Terms<V> for Pairs {
         sum.plus_product(weights.1, activation.1).plus_product(weights.0, activation.0)
     }
 
-    type Panel = Single;
+    type Widened = Single;
 
     #[inline(always)]
-    unsafe fn panel_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
+    unsafe fn widened_weights(from: *const u8, steps: usize, buffer: *mut f32) -> *const u8 {
         let pairs: *const u32 = from.cast();
         for step in 0..steps {
             // SAFETY: the caller vouches for all steps of weights and for the buffer.
@@ -167,7 +167,7 @@ impl<V: Floats> Terms<V> for Pairs {
     }
 
     #[inline(always)]
-    fn panel_activations<'a>(elements: &'a [u32], width: usize, buffer: &'a mut [u32]) -> &'a [u32] {
+    fn widened_activations<'a>(elements: &'a [u32], width: usize, buffer: &'a mut [u32]) -> &'a [u32] {
         for (pairs, floats) in elements.chunks_exact(width).zip(buffer.chunks_exact_mut(2 * width)) {
             let (second, first) = floats.split_at_mut(width);
             for ((pair, second), first) in pairs.iter().zip(second).zip(first) {

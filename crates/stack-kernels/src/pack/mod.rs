@@ -22,11 +22,11 @@ pub(crate) fn pack(format: Format, columns: usize, rows: &[u8], lines: &mut [Lin
         _ => {
             // A tile stays in the nearest cache while its sixteen rows are written.
             let tile_bytes = TILE / format.block() * format.block_bytes();
-            for (index, place) in tile::tiles(format, columns).enumerate() {
-                let bytes = place.blocks * BLOCK / format.block() * format.block_bytes();
+            for (index, tile) in tile::tiles(format, columns).enumerate() {
+                let bytes = tile.blocks * BLOCK / format.block() * format.block_bytes();
                 for (lane, row) in rows.chunks_exact(row_bytes).enumerate() {
                     let native = &row[index * tile_bytes..][..bytes];
-                    pack_tile(format, native, lane, place.blocks, &mut lines[place.lines.clone()]);
+                    pack_tile(format, native, lane, tile.blocks, &mut lines[tile.lines.clone()]);
                 }
             }
         }

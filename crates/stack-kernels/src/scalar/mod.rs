@@ -13,9 +13,9 @@ use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::{self, FloatTask};
 use crate::format::Format;
-use crate::multiply::{Kernels, Work};
-use crate::panel::Panel;
+use crate::multiply::{Kernels, Operands};
 use crate::tile::LANES;
+use crate::unpacked_tile::UnpackedTile;
 
 pub(crate) use quants::{FP4_E2M1, IQ4_NL_CODEBOOK};
 pub(crate) use unpack::row;
@@ -25,31 +25,31 @@ pub(crate) use unpack::row;
 pub(crate) struct Scalar;
 
 impl Kernels for Scalar {
-    fn unpack(self, format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
-        unpack::unpack(format, tile, blocks, panel);
+    fn unpack(self, format: Format, tile: &[Line], blocks: usize, unpacked: &mut UnpackedTile) {
+        unpack::unpack(format, tile, blocks, unpacked);
     }
 
     fn accumulate_q8_k(
         self,
         format: Format,
-        panels: &[Panel],
+        tiles: &[UnpackedTile],
         inputs: &[BlockQ8K],
         sums: &mut [[f32; LANES]],
     ) {
-        for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
-            multiply::accumulate_q8_k(format, panel, inputs, sums);
+        for (unpacked, sums) in tiles.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+            multiply::accumulate_q8_k(format, unpacked, inputs, sums);
         }
     }
 
     fn accumulate_q8_0(
         self,
         format: Format,
-        panels: &[Panel],
+        tiles: &[UnpackedTile],
         inputs: &[BlockQ8_0],
         sums: &mut [[f32; LANES]],
     ) {
-        for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
-            multiply::accumulate_q8_0(format, panel, inputs, sums);
+        for (unpacked, sums) in tiles.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+            multiply::accumulate_q8_0(format, unpacked, inputs, sums);
         }
     }
 
@@ -57,7 +57,7 @@ impl Kernels for Scalar {
         float::scalar::multiply(task);
     }
 
-    fn few_rows(self, _: &Work<'_>, _: &mut Panel, _: &mut [[f32; LANES]]) -> bool {
+    fn gemv(self, _: &Operands<'_>, _: &mut UnpackedTile, _: &mut [[f32; LANES]]) -> bool {
         false
     }
 

@@ -1,30 +1,30 @@
-//! From tiles to panels and to floats.
+//! From packed tiles to unpacked ones and to floats.
 
 use super::quants;
 use super::scales;
 use crate::buffer::Line;
 use crate::float;
 use crate::format::Format;
-use crate::panel::Panel;
 use crate::tile::{self, BLOCK, LANES, TILE};
+use crate::unpacked_tile::UnpackedTile;
 
 /// Unpacks a tile of so many blocks.
-pub(crate) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
+pub(crate) fn unpack(format: Format, tile: &[Line], blocks: usize, unpacked: &mut UnpackedTile) {
     let (lines, scale_bytes) = split(format, tile, blocks);
-    panel.blocks = blocks;
+    unpacked.blocks = blocks;
     for (block, lines) in lines.chunks_exact(tile::quant_lines(format)).enumerate() {
         for lane in 0..LANES {
-            for (line, group) in panel.quants[block].iter_mut().zip(quants::of_lane(format, lines, lane)) {
+            for (line, group) in unpacked.quants[block].iter_mut().zip(quants::of_lane(format, lines, lane)) {
                 line.set_lane(lane, group);
             }
-            panel.dmins[block][lane] = scales::dmin(format, scale_bytes, blocks, block, lane);
+            unpacked.dmins[block][lane] = scales::dmin(format, scale_bytes, blocks, block, lane);
         }
     }
     for sub in 0..subs(format, blocks) {
         for lane in 0..LANES {
-            panel.scales[sub][lane] = scales::scale(format, scale_bytes, sub, lane);
+            unpacked.scales[sub][lane] = scales::scale(format, scale_bytes, sub, lane);
             let min = i32::from(scales::min(format, scale_bytes, sub, lane));
-            let pair = &mut panel.mins[sub / 2][lane];
+            let pair = &mut unpacked.mins[sub / 2][lane];
             *pair = if sub % 2 == 0 { min } else { *pair | min << 16 };
         }
     }
@@ -35,12 +35,12 @@ pub(crate) fn row(format: Format, group: &[Line], lane: usize, out: &mut [f32]) 
     if tile::quant_lines(format) == 0 {
         return float::pack::row(format, group, lane, out);
     }
-    for (place, out) in tile::tiles(format, out.len()).zip(out.chunks_mut(TILE)) {
-        let (lines, scale_bytes) = split(format, &group[place.lines.clone()], place.blocks);
+    for (tile, out) in tile::tiles(format, out.len()).zip(out.chunks_mut(TILE)) {
+        let (lines, scale_bytes) = split(format, &group[tile.lines.clone()], tile.blocks);
         let blocks = lines.chunks_exact(tile::quant_lines(format)).zip(out.as_chunks_mut::<BLOCK>().0);
         for (block, (lines, out)) in blocks.enumerate() {
             let groups = quants::of_lane(format, lines, lane);
-            let dmin = scales::dmin(format, scale_bytes, place.blocks, block, lane);
+            let dmin = scales::dmin(format, scale_bytes, tile.blocks, block, lane);
             let per_block = if tile::has_halves(format) { 2 } else { 1 };
             let subs = out.chunks_exact_mut(BLOCK / per_block).zip(groups.chunks_exact(8 / per_block));
             for (sub, (out, groups)) in subs.enumerate() {

@@ -23,23 +23,23 @@ macro_rules! kernels {
                     format: $crate::format::Format,
                     tile: &[$crate::buffer::Line],
                     blocks: usize,
-                    panel: &mut $crate::panel::Panel,
+                    unpacked: &mut $crate::unpacked_tile::UnpackedTile,
                 ) -> ();
                 accumulate_q8_k::<$vectors>(
                     format: $crate::format::Format,
-                    panels: &[$crate::panel::Panel],
+                    tiles: &[$crate::unpacked_tile::UnpackedTile],
                     inputs: &[$crate::activations::BlockQ8K],
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> ();
                 accumulate_q8_0::<$vectors>(
                     format: $crate::format::Format,
-                    panels: &[$crate::panel::Panel],
+                    tiles: &[$crate::unpacked_tile::UnpackedTile],
                     inputs: &[$crate::activations::BlockQ8_0],
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> ();
-                few_rows::<$vectors>(
-                    work: &$crate::multiply::Work<'_>,
-                    panel: &mut $crate::panel::Panel,
+                gemv::<$vectors>(
+                    operands: &$crate::multiply::Operands<'_>,
+                    unpacked: &mut $crate::unpacked_tile::UnpackedTile,
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> bool;
                 floats::<$vectors>(task: &mut $crate::float::FloatTask<'_>,) -> ();

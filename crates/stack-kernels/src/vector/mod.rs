@@ -10,7 +10,7 @@
     reason = "so that they become part of a function that is compiled for the instructions"
 )]
 
-mod few_rows;
+mod gemv;
 mod level;
 mod multiply;
 mod quantize;
@@ -28,8 +28,8 @@ use crate::float::kernel::multiply_any;
 
 /// The parts of a level, for [`kernels`] to build its functions of.
 pub(crate) mod parts {
-    pub(crate) use super::few_rows::few_rows;
     pub(crate) use super::floats;
+    pub(crate) use super::gemv::gemv;
     pub(crate) use super::multiply::{accumulate_q8_0, accumulate_q8_k};
     pub(crate) use super::quantize::{quantize_q8_0, quantize_q8_k};
     pub(crate) use super::unpack::unpack;

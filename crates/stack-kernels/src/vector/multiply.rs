@@ -11,10 +11,10 @@ use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::floats::Floats;
 use crate::format::Format;
-use crate::panel::Panel;
 use crate::tile::{self, LANES};
+use crate::unpacked_tile::UnpackedTile;
 
-/// Adds the products of panels and 256 columns of some rows, rounded with a scale per 256, to those sums.
+/// Adds the products of unpacked tiles and 256 columns of some rows, rounded with a scale per 256, to those sums.
 ///
 /// # Safety
 ///
@@ -22,26 +22,26 @@ use crate::tile::{self, LANES};
 #[inline(always)]
 pub(crate) unsafe fn accumulate_q8_k<V: Vectors>(
     format: Format,
-    panels: &[Panel],
+    tiles: &[UnpackedTile],
     inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
-    for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
-        // SAFETY: the caller vouches for the instructions, and panels hold bytes.
+    for (unpacked, sums) in tiles.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+        // SAFETY: the caller vouches for the instructions, and unpacked tiles hold bytes.
         unsafe {
             match format {
-                Format::Q2K => rows_q8_k::<V, Unpacked<4>, true, true>(format, panel, inputs, sums),
-                Format::Q3K => rows_q8_k::<V, Unpacked<4>, true, false>(format, panel, inputs, sums),
-                Format::Q4K => rows_q8_k::<V, Unpacked<4>, false, true>(format, panel, inputs, sums),
-                Format::Q5K => rows_q8_k::<V, Unpacked<5>, false, true>(format, panel, inputs, sums),
-                Format::Q6K => rows_q8_k::<V, Unpacked<6>, true, false>(format, panel, inputs, sums),
-                _ => rows_q8_k::<V, Unpacked<8>, false, false>(format, panel, inputs, sums),
+                Format::Q2K => rows_q8_k::<V, Unpacked<4>, true, true>(format, unpacked, inputs, sums),
+                Format::Q3K => rows_q8_k::<V, Unpacked<4>, true, false>(format, unpacked, inputs, sums),
+                Format::Q4K => rows_q8_k::<V, Unpacked<4>, false, true>(format, unpacked, inputs, sums),
+                Format::Q5K => rows_q8_k::<V, Unpacked<5>, false, true>(format, unpacked, inputs, sums),
+                Format::Q6K => rows_q8_k::<V, Unpacked<6>, true, false>(format, unpacked, inputs, sums),
+                _ => rows_q8_k::<V, Unpacked<8>, false, false>(format, unpacked, inputs, sums),
             }
         }
     }
 }
 
-/// Adds the products of panels and their columns of some rows, rounded with a scale per 32, to those sums.
+/// Adds the products of unpacked tiles and their columns of some rows, rounded with a scale per 32, to those sums.
 ///
 /// # Safety
 ///
@@ -49,19 +49,19 @@ pub(crate) unsafe fn accumulate_q8_k<V: Vectors>(
 #[inline(always)]
 pub(crate) unsafe fn accumulate_q8_0<V: Vectors>(
     format: Format,
-    panels: &[Panel],
+    tiles: &[UnpackedTile],
     inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
-    for (panel, sums) in panels.iter().zip(sums.chunks_exact_mut(inputs.len())) {
-        // SAFETY: the caller vouches for the instructions, and panels hold bytes.
+    for (unpacked, sums) in tiles.iter().zip(sums.chunks_exact_mut(inputs.len())) {
+        // SAFETY: the caller vouches for the instructions, and unpacked tiles hold bytes.
         unsafe {
             match format {
-                Format::Q4_0 => rows_q8_0::<V, Unpacked<4>, false>(format, panel, inputs, sums),
-                Format::Q4_1 => rows_q8_0::<V, Unpacked<4>, true>(format, panel, inputs, sums),
-                Format::Q5_0 => rows_q8_0::<V, Unpacked<5>, false>(format, panel, inputs, sums),
-                Format::Q5_1 => rows_q8_0::<V, Unpacked<5>, true>(format, panel, inputs, sums),
-                _ => rows_q8_0::<V, Unpacked<8>, false>(format, panel, inputs, sums),
+                Format::Q4_0 => rows_q8_0::<V, Unpacked<4>, false>(format, unpacked, inputs, sums),
+                Format::Q4_1 => rows_q8_0::<V, Unpacked<4>, true>(format, unpacked, inputs, sums),
+                Format::Q5_0 => rows_q8_0::<V, Unpacked<5>, false>(format, unpacked, inputs, sums),
+                Format::Q5_1 => rows_q8_0::<V, Unpacked<5>, true>(format, unpacked, inputs, sums),
+                _ => rows_q8_0::<V, Unpacked<8>, false>(format, unpacked, inputs, sums),
             }
         }
     }
@@ -71,11 +71,11 @@ pub(crate) unsafe fn accumulate_q8_0<V: Vectors>(
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
+/// The processor must have the instructions of `V`, and the tile must hold quants of `Q`.
 #[inline(always)]
 unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>(
     format: Format,
-    panel: &Panel,
+    unpacked: &UnpackedTile,
     inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
@@ -84,11 +84,11 @@ unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>
     let (sums_of_fours, sums_of_rest) = sums.as_chunks_mut::<4>();
     for (inputs, sums) in fours.iter().zip(sums_of_fours) {
         // SAFETY: the caller vouches for all of it.
-        unsafe { tile_q8_k::<V, Q, HALVES, MINS, 4>(compensation, panel, inputs, sums) };
+        unsafe { tile_q8_k::<V, Q, HALVES, MINS, 4>(compensation, unpacked, inputs, sums) };
     }
     for (input, sums) in rest.as_chunks().0.iter().zip(sums_of_rest.as_chunks_mut().0) {
         // SAFETY: as above.
-        unsafe { tile_q8_k::<V, Q, HALVES, MINS, 1>(compensation, panel, input, sums) };
+        unsafe { tile_q8_k::<V, Q, HALVES, MINS, 1>(compensation, unpacked, input, sums) };
     }
 }
 
@@ -96,11 +96,11 @@ unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
+/// The processor must have the instructions of `V`, and the tile must hold quants of `Q`.
 #[inline(always)]
 unsafe fn rows_q8_0<V: Vectors, Q: Quants, const MINS: bool>(
     format: Format,
-    panel: &Panel,
+    unpacked: &UnpackedTile,
     inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
@@ -109,11 +109,11 @@ unsafe fn rows_q8_0<V: Vectors, Q: Quants, const MINS: bool>(
     let (sums_of_fours, sums_of_rest) = sums.as_chunks_mut::<4>();
     for (inputs, sums) in fours.iter().zip(sums_of_fours) {
         // SAFETY: the caller vouches for all of it.
-        unsafe { tile_q8_0::<V, Q, MINS, 4>(compensation, panel, inputs, sums) };
+        unsafe { tile_q8_0::<V, Q, MINS, 4>(compensation, unpacked, inputs, sums) };
     }
     for (input, sums) in rest.as_chunks().0.iter().zip(sums_of_rest.as_chunks_mut().0) {
         // SAFETY: as above.
-        unsafe { tile_q8_0::<V, Q, MINS, 1>(compensation, panel, input, sums) };
+        unsafe { tile_q8_0::<V, Q, MINS, 1>(compensation, unpacked, input, sums) };
     }
 }
 
@@ -126,26 +126,26 @@ pub(super) fn compensation(format: Format) -> usize {
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
+/// The processor must have the instructions of `V`, and the tile must hold quants of `Q`.
 #[inline(always)]
 unsafe fn tile_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool, const ROWS: usize>(
     compensation: usize,
-    panel: &Panel,
+    unpacked: &UnpackedTile,
     inputs: &[BlockQ8K; ROWS],
     sums: &mut [[f32; LANES]; ROWS],
 ) {
     // SAFETY: the caller vouches for the instructions.
     let mut tile_sums = [unsafe { V::Floats::zero() }; ROWS];
-    for block in 0..panel.blocks {
+    for block in 0..unpacked.blocks {
         let block = black_box(block);
-        let lines = panel.quants[block].as_ptr();
+        let lines = unpacked.quants[block].as_ptr();
         for half in 0..if HALVES { 2 } else { 1 } {
             let sub = if HALVES { 2 * block + half } else { block };
             // SAFETY: the caller vouches for the instructions and the quants.
             unsafe {
                 let products =
                     products_q8_k::<V, Q, HALVES, MINS, ROWS>(lines, block, half, compensation, inputs);
-                let scale = V::Floats::load(panel.scales[sub].as_ptr());
+                let scale = V::Floats::load(unpacked.scales[sub].as_ptr());
                 for row in 0..ROWS {
                     tile_sums[row] = tile_sums[row].plus_product(products[row].to_floats(), scale);
                 }
@@ -155,7 +155,7 @@ unsafe fn tile_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool,
     for row in 0..ROWS {
         // SAFETY: the caller vouches for the instructions.
         unsafe {
-            finish_q8_k::<V, HALVES, MINS>(panel, &inputs[row], tile_sums[row], &mut sums[row]);
+            finish_q8_k::<V, HALVES, MINS>(unpacked, &inputs[row], tile_sums[row], &mut sums[row]);
         }
     }
 }
@@ -204,7 +204,7 @@ pub(super) unsafe fn products_q8_k<
 /// The processor must have the instructions of `V`.
 #[inline(always)]
 pub(super) unsafe fn finish_q8_k<V: Vectors, const HALVES: bool, const MINS: bool>(
-    panel: &Panel,
+    unpacked: &UnpackedTile,
     input: &BlockQ8K,
     mut tile_sums: V::Floats,
     sums: &mut [f32; LANES],
@@ -213,13 +213,13 @@ pub(super) unsafe fn finish_q8_k<V: Vectors, const HALVES: bool, const MINS: boo
         let pairs: &[i32] = if HALVES { &input.sums_of_16 } else { &input.sums_of_32 };
         // SAFETY: the caller vouches for the instructions.
         let mut sum = unsafe { V::Ints::splat(0) };
-        for (&pair, mins) in pairs.iter().zip(&panel.mins) {
+        for (&pair, mins) in pairs.iter().zip(&unpacked.mins) {
             // SAFETY: as above.
             let (pair, mins) = unsafe { (V::Ints::splat(pair), V::Ints::load(mins.as_ptr())) };
             sum = sum.plus_pair_products(pair, mins);
         }
         // SAFETY: as above.
-        let dmin = unsafe { V::Floats::load(panel.dmins[0].as_ptr()) };
+        let dmin = unsafe { V::Floats::load(unpacked.dmins[0].as_ptr()) };
         tile_sums = tile_sums.minus_product(sum.to_floats(), dmin);
     }
     // SAFETY: as above; sums have sixteen floats.
@@ -233,11 +233,11 @@ pub(super) unsafe fn finish_q8_k<V: Vectors, const HALVES: bool, const MINS: boo
 ///
 /// # Safety
 ///
-/// The processor must have the instructions of `V`, and the panel must hold quants of `Q`.
+/// The processor must have the instructions of `V`, and the tile must hold quants of `Q`.
 #[inline(always)]
 unsafe fn tile_q8_0<V: Vectors, Q: Quants, const MINS: bool, const ROWS: usize>(
     compensation: usize,
-    panel: &Panel,
+    unpacked: &UnpackedTile,
     inputs: &[BlockQ8_0; ROWS],
     sums: &mut [[f32; LANES]; ROWS],
 ) {
@@ -247,14 +247,15 @@ unsafe fn tile_q8_0<V: Vectors, Q: Quants, const MINS: bool, const ROWS: usize>(
         // SAFETY: as above; sums have sixteen floats.
         totals[row] = unsafe { V::Floats::load(sums[row].as_ptr()) };
     }
-    for block in 0..panel.blocks {
+    for block in 0..unpacked.blocks {
         let block = black_box(block);
         // SAFETY: the caller vouches for the instructions and the quants.
         unsafe {
-            let lines = panel.quants[block].as_ptr();
+            let lines = unpacked.quants[block].as_ptr();
             let products = products_q8_0::<V, Q, MINS, ROWS>(lines, block, compensation, inputs);
             for row in 0..ROWS {
-                totals[row] = scaled_q8_0::<V, MINS>(panel, block, &inputs[row], products[row], totals[row]);
+                totals[row] =
+                    scaled_q8_0::<V, MINS>(unpacked, block, &inputs[row], products[row], totals[row]);
             }
         }
     }
@@ -293,7 +294,7 @@ pub(super) unsafe fn products_q8_0<V: Vectors, Q: Quants, const MINS: bool, cons
 /// The processor must have the instructions of `V`.
 #[inline(always)]
 pub(super) unsafe fn scaled_q8_0<V: Vectors, const MINS: bool>(
-    panel: &Panel,
+    unpacked: &UnpackedTile,
     block: usize,
     input: &BlockQ8_0,
     products: V::Ints,
@@ -301,13 +302,13 @@ pub(super) unsafe fn scaled_q8_0<V: Vectors, const MINS: bool>(
 ) -> V::Floats {
     // SAFETY: the caller vouches for the instructions.
     unsafe {
-        let scale = V::Floats::load(panel.scales[block].as_ptr());
+        let scale = V::Floats::load(unpacked.scales[block].as_ptr());
         let scale = scale.times(V::Floats::splat(&raw const input.scales[block]));
         let totals = totals.plus_product(products.to_floats(), scale);
         if !MINS {
             return totals;
         }
-        let dmin = V::Floats::load(panel.dmins[block].as_ptr());
+        let dmin = V::Floats::load(unpacked.dmins[block].as_ptr());
         totals.plus_product(dmin, V::Floats::splat(&raw const input.sums[block]))
     }
 }

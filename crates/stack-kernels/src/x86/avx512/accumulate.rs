@@ -33,7 +33,7 @@ use crate::tile::LANES;
 ///
 /// Its functions may be called where the machine has the features of this module, for the blocks that there are and `n`
 /// below `N`.
-pub(super) trait Source<const N: usize> {
+pub(super) trait Tiles<const N: usize> {
     /// Whether each half of a block has its own scale.
     const HALVES: bool;
     /// Whether scales come with mins. Sums begin at zero then, otherwise at the compensation.
@@ -77,23 +77,23 @@ pub(super) trait Source<const N: usize> {
 /// Adds the products with activations that have a scale per 256.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn accumulate_q8_k<S: Source<N>, const N: usize, const M: usize>(
-    source: &S,
+pub(super) fn accumulate_q8_k<T: Tiles<N>, const N: usize, const M: usize>(
+    tiles: &T,
     inputs: &[BlockQ8K; M],
     sums: [&mut [[f32; LANES]; M]; N],
 ) {
-    assert_eq!(source.blocks(), 8, "tiles with a scale per 256 are whole");
-    let subs = if S::HALVES { 2 } else { 1 };
+    assert_eq!(tiles.blocks(), 8, "tiles with a scale per 256 are whole");
+    let subs = if T::HALVES { 2 } else { 1 };
     let mut tile_sums = [[_mm512_setzero_ps(); M]; N];
     for block in 0..8 {
         // SAFETY: this function has the features of this module, and there are so many blocks.
-        let quants = unsafe { source.block(block) };
+        let quants = unsafe { tiles.block(block) };
         for half in 0..subs {
             let sub = block * subs + half;
             let mut products = [[_mm512_setzero_si512(); M]; N];
-            if !S::MINS {
+            if !T::MINS {
                 for m in 0..M {
-                    let compensation = _mm512_set1_epi32(inputs[m].compensation[source.compensation()][sub]);
+                    let compensation = _mm512_set1_epi32(inputs[m].compensation[tiles.compensation()][sub]);
                     for n in 0..N {
                         products[n][m] = compensation;
                     }
@@ -103,7 +103,7 @@ pub(super) fn accumulate_q8_k<S: Source<N>, const N: usize, const M: usize>(
                 let mut weights = [_mm512_setzero_si512(); N];
                 for n in 0..N {
                     // SAFETY: as above.
-                    weights[n] = unsafe { S::group(&quants, n, group) };
+                    weights[n] = unsafe { T::group(&quants, n, group) };
                 }
                 for m in 0..M {
                     let x = _mm512_set1_epi32(inputs[m].quants[8 * block + group]);
@@ -114,7 +114,7 @@ pub(super) fn accumulate_q8_k<S: Source<N>, const N: usize, const M: usize>(
             }
             for n in 0..N {
                 // SAFETY: as above.
-                let scale = unsafe { source.scale(n, sub) };
+                let scale = unsafe { tiles.scale(n, sub) };
                 for m in 0..M {
                     let products = _mm512_cvtepi32_ps(products[n][m]);
                     tile_sums[n][m] = _mm512_fmadd_ps(products, scale, tile_sums[n][m]);
@@ -122,16 +122,16 @@ pub(super) fn accumulate_q8_k<S: Source<N>, const N: usize, const M: usize>(
             }
         }
     }
-    if S::MINS {
+    if T::MINS {
         let mut products = [[_mm512_setzero_si512(); M]; N];
         for pair in 0..4 * subs {
             let mut mins = [_mm512_setzero_si512(); N];
             for n in 0..N {
                 // SAFETY: as above.
-                mins[n] = unsafe { source.mins(n, pair) };
+                mins[n] = unsafe { tiles.mins(n, pair) };
             }
             for m in 0..M {
-                let x = if S::HALVES { inputs[m].sums_of_16[pair] } else { inputs[m].sums_of_32[pair] };
+                let x = if T::HALVES { inputs[m].sums_of_16[pair] } else { inputs[m].sums_of_32[pair] };
                 let x = _mm512_set1_epi32(x);
                 for n in 0..N {
                     products[n][m] = _mm512_dpwssd_epi32(products[n][m], mins[n], x);
@@ -140,7 +140,7 @@ pub(super) fn accumulate_q8_k<S: Source<N>, const N: usize, const M: usize>(
         }
         for n in 0..N {
             // SAFETY: as above.
-            let dmin = unsafe { source.dmin(n, 0) };
+            let dmin = unsafe { tiles.dmin(n, 0) };
             for m in 0..M {
                 let products = _mm512_cvtepi32_ps(products[n][m]);
                 tile_sums[n][m] = _mm512_fnmadd_ps(products, dmin, tile_sums[n][m]);
@@ -159,8 +159,8 @@ pub(super) fn accumulate_q8_k<S: Source<N>, const N: usize, const M: usize>(
 /// Adds the products with activations that have a scale per 32.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn accumulate_q8_0<S: Source<N>, const N: usize, const M: usize>(
-    source: &S,
+pub(super) fn accumulate_q8_0<T: Tiles<N>, const N: usize, const M: usize>(
+    tiles: &T,
     inputs: &[BlockQ8_0; M],
     sums: [&mut [[f32; LANES]; M]; N],
 ) {
@@ -170,13 +170,13 @@ pub(super) fn accumulate_q8_0<S: Source<N>, const N: usize, const M: usize>(
             totals[n][m] = load::floats(&sums[n][m]);
         }
     }
-    for block in 0..source.blocks().min(8) {
+    for block in 0..tiles.blocks().min(8) {
         // SAFETY: this function has the features of this module, and there are so many blocks.
-        let quants = unsafe { source.block(block) };
+        let quants = unsafe { tiles.block(block) };
         let mut products = [[_mm512_setzero_si512(); M]; N];
-        if !S::MINS {
+        if !T::MINS {
             for m in 0..M {
-                let compensation = _mm512_set1_epi32(inputs[m].compensation[source.compensation()][block]);
+                let compensation = _mm512_set1_epi32(inputs[m].compensation[tiles.compensation()][block]);
                 for n in 0..N {
                     products[n][m] = compensation;
                 }
@@ -186,7 +186,7 @@ pub(super) fn accumulate_q8_0<S: Source<N>, const N: usize, const M: usize>(
             let mut weights = [_mm512_setzero_si512(); N];
             for n in 0..N {
                 // SAFETY: as above.
-                weights[n] = unsafe { S::group(&quants, n, group) };
+                weights[n] = unsafe { T::group(&quants, n, group) };
             }
             for m in 0..M {
                 let x = _mm512_set1_epi32(inputs[m].quants[8 * block + group]);
@@ -197,14 +197,14 @@ pub(super) fn accumulate_q8_0<S: Source<N>, const N: usize, const M: usize>(
         }
         for n in 0..N {
             // SAFETY: as above.
-            let scale = unsafe { source.scale(n, block) };
+            let scale = unsafe { tiles.scale(n, block) };
             for m in 0..M {
                 let scale = _mm512_mul_ps(scale, _mm512_set1_ps(inputs[m].scales[block]));
                 totals[n][m] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(products[n][m]), scale, totals[n][m]);
             }
-            if S::MINS {
+            if T::MINS {
                 // SAFETY: as above.
-                let dmin = unsafe { source.dmin(n, block) };
+                let dmin = unsafe { tiles.dmin(n, block) };
                 for m in 0..M {
                     totals[n][m] = _mm512_fmadd_ps(dmin, _mm512_set1_ps(inputs[m].sums[block]), totals[n][m]);
                 }

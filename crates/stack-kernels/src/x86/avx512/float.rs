@@ -161,5 +161,5 @@ impl Terms<Zmm> for Dots {
         Zmm(unsafe { _mm512_dpbf16_ps(sum.0, weights, activation) })
     }
 
-    type Panel = Self;
+    type Widened = Self;
 }

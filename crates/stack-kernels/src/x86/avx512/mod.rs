@@ -5,8 +5,8 @@
 
 mod accumulate;
 mod block_format;
-mod few_rows;
 pub(crate) mod float;
+mod gemv;
 mod load;
 mod quantize;
 mod quants;
@@ -19,9 +19,9 @@ use crate::buffer::Line;
 use crate::float::FloatTask;
 use crate::format::Format;
 use crate::level::{Level, Tier};
-use crate::multiply::{Kernels, Work};
-use crate::panel::Panel;
+use crate::multiply::{Kernels, Operands};
 use crate::tile::{self, LANES};
+use crate::unpacked_tile::UnpackedTile;
 
 /// The proof that this machine has the features of this module.
 #[derive(Clone, Copy)]
@@ -35,15 +35,15 @@ impl Avx512 {
 }
 
 impl Kernels for Avx512 {
-    fn unpack(self, format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
+    fn unpack(self, format: Format, tile: &[Line], blocks: usize, unpacked: &mut UnpackedTile) {
         // SAFETY: `self` proves that the machine has the features.
-        unsafe { unpack::unpack(format, tile, blocks, panel) }
+        unsafe { unpack::unpack(format, tile, blocks, unpacked) }
     }
 
     fn accumulate_q8_k(
         self,
         format: Format,
-        panels: &[Panel],
+        tiles: &[UnpackedTile],
         inputs: &[BlockQ8K],
         sums: &mut [[f32; LANES]],
     ) {
@@ -51,10 +51,10 @@ impl Kernels for Avx512 {
         // SAFETY: `self` proves that the machine has the features.
         unsafe {
             match (tile::has_halves(format), tile::has_mins(format)) {
-                (false, false) => unpack::accumulate_q8_k::<false, false>(panels, compensation, inputs, sums),
-                (false, true) => unpack::accumulate_q8_k::<false, true>(panels, compensation, inputs, sums),
-                (true, false) => unpack::accumulate_q8_k::<true, false>(panels, compensation, inputs, sums),
-                (true, true) => unpack::accumulate_q8_k::<true, true>(panels, compensation, inputs, sums),
+                (false, false) => unpack::accumulate_q8_k::<false, false>(tiles, compensation, inputs, sums),
+                (false, true) => unpack::accumulate_q8_k::<false, true>(tiles, compensation, inputs, sums),
+                (true, false) => unpack::accumulate_q8_k::<true, false>(tiles, compensation, inputs, sums),
+                (true, true) => unpack::accumulate_q8_k::<true, true>(tiles, compensation, inputs, sums),
             }
         }
     }
@@ -62,7 +62,7 @@ impl Kernels for Avx512 {
     fn accumulate_q8_0(
         self,
         format: Format,
-        panels: &[Panel],
+        tiles: &[UnpackedTile],
         inputs: &[BlockQ8_0],
         sums: &mut [[f32; LANES]],
     ) {
@@ -70,9 +70,9 @@ impl Kernels for Avx512 {
         // SAFETY: `self` proves that the machine has the features.
         unsafe {
             if tile::has_mins(format) {
-                unpack::accumulate_q8_0::<true>(panels, compensation, inputs, sums);
+                unpack::accumulate_q8_0::<true>(tiles, compensation, inputs, sums);
             } else {
-                unpack::accumulate_q8_0::<false>(panels, compensation, inputs, sums);
+                unpack::accumulate_q8_0::<false>(tiles, compensation, inputs, sums);
             }
         }
     }
@@ -86,9 +86,9 @@ impl Kernels for Avx512 {
         unsafe { float::multiply_floats(task) }
     }
 
-    fn few_rows(self, work: &Work<'_>, _: &mut Panel, sums: &mut [[f32; LANES]]) -> bool {
+    fn gemv(self, operands: &Operands<'_>, _: &mut UnpackedTile, sums: &mut [[f32; LANES]]) -> bool {
         // SAFETY: `self` proves that the machine has the features.
-        unsafe { few_rows::multiply(work, sums) }
+        unsafe { gemv::multiply(operands, sums) }
     }
 
     fn quantize_q8_k(self, x: &[f32; 256], out: &mut BlockQ8K) {

@@ -1,35 +1,35 @@
-//! Panels: tiles that are unpacked once for many rows of activations.
+//! Tiles that are unpacked once for many rows of activations.
 
 use std::arch::x86_64::{__m512, __m512i};
 
-use super::accumulate::{self, Source};
+use super::accumulate::{self, Tiles};
 use super::block_format::BlockFormat;
 use super::load;
 use super::strips::{in_strips, with_block_format};
 use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::format::Format;
-use crate::panel::Panel;
 use crate::tile::{self, LANES};
+use crate::unpacked_tile::UnpackedTile;
 use crate::x86::prefetch;
 
 /// Unpacks a tile of so many blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn unpack(format: Format, tile: &[Line], blocks: usize, panel: &mut Panel) {
-    with_block_format!(format, F => unpack_as::<F>(tile, blocks, panel), else unreachable!("floats have no tiles"));
+pub(super) fn unpack(format: Format, tile: &[Line], blocks: usize, unpacked: &mut UnpackedTile) {
+    with_block_format!(format, F => unpack_as::<F>(tile, blocks, unpacked), else unreachable!("floats have no tiles"));
 }
 
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-fn unpack_as<F: BlockFormat>(tile: &[Line], blocks: usize, panel: &mut Panel) {
+fn unpack_as<F: BlockFormat>(tile: &[Line], blocks: usize, unpacked: &mut UnpackedTile) {
     assert_eq!(tile.len(), tile::tile_lines(F::FORMAT, blocks), "lines of {blocks} blocks");
     for line in tile {
         // The tile that follows, which is needed once all rows were multiplied with this one.
         prefetch::<false, Line>(std::ptr::from_ref(line).wrapping_add(tile.len()));
     }
     let (quants, scales) = tile.split_at(blocks * F::LINES);
-    panel.blocks = blocks;
-    for (lines, groups) in quants.chunks_exact(F::LINES).zip(&mut panel.quants) {
+    unpacked.blocks = blocks;
+    for (lines, groups) in quants.chunks_exact(F::LINES).zip(&mut unpacked.quants) {
         // SAFETY: this function has the features of this module, and the tile was just seen to be whole.
         let quants = unsafe { F::quants(lines) };
         for (line, group) in groups.iter_mut().zip(quants) {
@@ -39,70 +39,70 @@ fn unpack_as<F: BlockFormat>(tile: &[Line], blocks: usize, panel: &mut Panel) {
     // SAFETY: as above.
     let d = unsafe { F::d(scales) };
     let subs = if F::HALVES { 2 * blocks } else { blocks };
-    for (sub, out) in panel.scales.iter_mut().enumerate().take(subs) {
+    for (sub, out) in unpacked.scales.iter_mut().enumerate().take(subs) {
         // SAFETY: as above.
         load::store_floats(out, unsafe { F::scale(scales, d, sub) });
     }
     if F::MINS {
-        for (pair, out) in panel.mins.iter_mut().enumerate().take(subs / 2) {
+        for (pair, out) in unpacked.mins.iter_mut().enumerate().take(subs / 2) {
             // SAFETY: as above.
             load::store_integers(out, unsafe { F::mins(scales, pair) });
         }
         let dmins = if F::PER_32 { blocks } else { 1 };
-        for (block, out) in panel.dmins.iter_mut().enumerate().take(dmins) {
+        for (block, out) in unpacked.dmins.iter_mut().enumerate().take(dmins) {
             // SAFETY: as above.
             load::store_floats(out, unsafe { F::dmin(scales, blocks, block) });
         }
     }
 }
 
-/// Adds the products of panels and rows with a scale per 256.
+/// Adds the products of unpacked tiles and rows with a scale per 256.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 pub(super) fn accumulate_q8_k<const HALVES: bool, const MINS: bool>(
-    panels: &[Panel],
+    tiles: &[UnpackedTile],
     compensation: usize,
     inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
-    if let Some(panels) = panels.as_array::<2>() {
-        let source = Unpacked::<2, HALVES, MINS> { panels, compensation: compensation.min(2) };
+    if let Some(tiles) = tiles.as_array::<2>() {
+        let tiles = Unpacked::<2, HALVES, MINS> { tiles, compensation: compensation.min(2) };
         let sums: [_; 2] = sums.split_at_mut(inputs.len()).into();
-        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_k, &source, inputs, sums);
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_k, &tiles, inputs, sums);
     } else {
-        let source = Unpacked::<1, HALVES, MINS> { panels: one(panels), compensation: compensation.min(2) };
-        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_k, &source, inputs, [sums]);
+        let tiles = Unpacked::<1, HALVES, MINS> { tiles: one(tiles), compensation: compensation.min(2) };
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_k, &tiles, inputs, [sums]);
     }
 }
 
-/// Adds the products of panels and rows with a scale per 32.
+/// Adds the products of unpacked tiles and rows with a scale per 32.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
 pub(super) fn accumulate_q8_0<const MINS: bool>(
-    panels: &[Panel],
+    tiles: &[UnpackedTile],
     compensation: usize,
     inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
-    if let Some(panels) = panels.as_array::<2>() {
-        let source = Unpacked::<2, false, MINS> { panels, compensation: compensation.min(2) };
+    if let Some(tiles) = tiles.as_array::<2>() {
+        let tiles = Unpacked::<2, false, MINS> { tiles, compensation: compensation.min(2) };
         let sums: [_; 2] = sums.split_at_mut(inputs.len()).into();
-        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_0, &source, inputs, sums);
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_0, &tiles, inputs, sums);
     } else {
-        let source = Unpacked::<1, false, MINS> { panels: one(panels), compensation: compensation.min(2) };
-        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_0, &source, inputs, [sums]);
+        let tiles = Unpacked::<1, false, MINS> { tiles: one(tiles), compensation: compensation.min(2) };
+        in_strips!([1 2 3 4 5 6], accumulate::accumulate_q8_0, &tiles, inputs, [sums]);
     }
 }
 
-fn one(panels: &[Panel]) -> &[Panel; 1] {
-    panels.as_array().expect("there are one or two panels")
+fn one(tiles: &[UnpackedTile]) -> &[UnpackedTile; 1] {
+    tiles.as_array().expect("there are one or two tiles")
 }
 
-/// Panels as a source of weights.
+/// Unpacked tiles of neighbouring groups.
 struct Unpacked<'a, const N: usize, const HALVES: bool, const MINS: bool> {
-    panels: &'a [Panel; N],
+    tiles: &'a [UnpackedTile; N],
     compensation: usize,
 }
 
-impl<'a, const N: usize, const HALVES: bool, const MINS: bool> Source<N> for Unpacked<'a, N, HALVES, MINS> {
+impl<'a, const N: usize, const HALVES: bool, const MINS: bool> Tiles<N> for Unpacked<'a, N, HALVES, MINS> {
     const HALVES: bool = HALVES;
     const MINS: bool = MINS;
 
@@ -110,7 +110,7 @@ impl<'a, const N: usize, const HALVES: bool, const MINS: bool> Source<N> for Unp
 
     #[inline]
     fn blocks(&self) -> usize {
-        self.panels[0].blocks
+        self.tiles[0].blocks
     }
 
     #[inline]
@@ -121,7 +121,7 @@ impl<'a, const N: usize, const HALVES: bool, const MINS: bool> Source<N> for Unp
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn block(&self, block: usize) -> Self::Block {
-        self.panels.each_ref().map(|panel| &panel.quants[block])
+        self.tiles.each_ref().map(|unpacked| &unpacked.quants[block])
     }
 
     #[inline]
@@ -133,18 +133,18 @@ impl<'a, const N: usize, const HALVES: bool, const MINS: bool> Source<N> for Unp
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn scale(&self, n: usize, sub: usize) -> __m512 {
-        load::floats(&self.panels[n].scales[sub])
+        load::floats(&self.tiles[n].scales[sub])
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn mins(&self, n: usize, pair: usize) -> __m512i {
-        load::integers(&self.panels[n].mins[pair])
+        load::integers(&self.tiles[n].mins[pair])
     }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     unsafe fn dmin(&self, n: usize, block: usize) -> __m512 {
-        load::floats(&self.panels[n].dmins[block])
+        load::floats(&self.tiles[n].dmins[block])
     }
 }

@@ -1,6 +1,6 @@
-//! Products for few rows of activations, straight from the tiles.
+//! GEMV: products for a small batch, straight from the packed tiles.
 //!
-//! Few rows take as long as the weights need to come from memory, which is quickest in the order in which they lie: first
+//! They take as long as the weights need to come from memory, which is quickest in the order in which they lie: first
 //! all quants of a tile, then what scales them. So all products of a tile are computed before any is scaled.
 
 use std::array;
@@ -14,13 +14,13 @@ use crate::activations::{BlockQ8_0, BlockQ8K, Storage};
 use crate::buffer::Line;
 use crate::float::floats::Floats;
 use crate::format::Format;
-use crate::multiply::Work;
-use crate::panel::Panel;
+use crate::multiply::Operands;
 use crate::tile::{self, LANES};
+use crate::unpacked_tile::UnpackedTile;
 
 /// A packed tile.
 #[derive(Clone, Copy)]
-struct Tile<'a> {
+struct PackedTile<'a> {
     format: Format,
     /// The quants, then what scales them.
     lines: &'a [Line],
@@ -29,7 +29,7 @@ struct Tile<'a> {
     prefetches: bool,
 }
 
-impl Tile<'_> {
+impl PackedTile<'_> {
     /// Returns the lines of one block.
     #[inline(always)]
     fn block<V: Vectors>(self, index: usize) -> *const Line {
@@ -49,38 +49,38 @@ impl Tile<'_> {
     ///
     /// The processor must have the instructions of `V`.
     #[inline(always)]
-    unsafe fn unpack_scales<V: Vectors>(self, panel: &mut Panel) {
+    unsafe fn unpack_scales<V: Vectors>(self, unpacked: &mut UnpackedTile) {
         let scales = &self.lines[self.blocks * tile::quant_lines(self.format)..];
         // SAFETY: the caller vouches for the instructions.
-        unsafe { scales::unpack::<V>(self.format, Line::bytes(scales), self.blocks, panel) };
+        unsafe { scales::unpack::<V>(self.format, Line::bytes(scales), self.blocks, unpacked) };
     }
 }
 
-/// Adds the products to the rows' sums, if rows are few, and says whether they were.
+/// Adds the products to the rows' sums, if the batch is small, and says whether it was.
 ///
 /// # Safety
 ///
 /// The processor must have the instructions of `V`.
 #[inline(always)]
-pub(crate) unsafe fn few_rows<V: Vectors>(
-    work: &Work<'_>,
-    panel: &mut Panel,
+pub(crate) unsafe fn gemv<V: Vectors>(
+    operands: &Operands<'_>,
+    unpacked: &mut UnpackedTile,
     sums: &mut [[f32; LANES]],
 ) -> bool {
-    if work.rows.len() > ROWS || work.rows.is_empty() {
+    if operands.rows.len() > BATCH_MAX || operands.rows.is_empty() {
         return false;
     }
-    let format = work.weights.format();
-    let prefetches = work.prefetches();
-    for (lines, sums) in work.lines_and_sums(sums) {
-        for (index, place) in tile::tiles(format, work.weights.cols()).enumerate() {
-            let tile = Tile { format, lines: &lines[place.lines], blocks: place.blocks, prefetches };
-            let inputs = work.inputs(index);
+    let format = operands.weights.format();
+    let prefetches = operands.prefetches();
+    for (lines, sums) in operands.lines_and_sums(sums) {
+        for (index, tile) in tile::tiles(format, operands.weights.cols()).enumerate() {
+            let tile = PackedTile { format, lines: &lines[tile.lines], blocks: tile.blocks, prefetches };
+            let inputs = operands.inputs(index);
             // SAFETY: the caller vouches for the instructions, and the tile is one of the format.
             unsafe {
-                match &work.input.storage {
-                    Storage::Q8K(blocks) => packed_q8_k::<V>(tile, panel, &blocks[inputs], sums),
-                    Storage::Q8_0(blocks) => packed_q8_0::<V>(tile, panel, &blocks[inputs], sums),
+                match &operands.input.storage {
+                    Storage::Q8K(blocks) => packed_q8_k::<V>(tile, unpacked, &blocks[inputs], sums),
+                    Storage::Q8_0(blocks) => packed_q8_0::<V>(tile, unpacked, &blocks[inputs], sums),
                     Storage::Float(_) => unreachable!("floats have no tiles"),
                 }
             }
@@ -96,20 +96,20 @@ pub(crate) unsafe fn few_rows<V: Vectors>(
 /// The processor must have the instructions of `V`, and the tile must be one of its format.
 #[inline(always)]
 unsafe fn packed_q8_k<V: Vectors>(
-    tile: Tile<'_>,
-    panel: &mut Panel,
+    tile: PackedTile<'_>,
+    unpacked: &mut UnpackedTile,
     inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
     // SAFETY: the caller vouches for all of it.
     unsafe {
         match tile.format {
-            Format::Q2K => rows_q8_k::<V, TwoBits, true, true>(tile, panel, inputs, sums),
-            Format::Q3K => rows_q8_k::<V, ThreeBits, true, false>(tile, panel, inputs, sums),
-            Format::Q4K => rows_q8_k::<V, Nibbles, false, true>(tile, panel, inputs, sums),
-            Format::Q5K => rows_q8_k::<V, FiveBits, false, true>(tile, panel, inputs, sums),
-            Format::Q6K => rows_q8_k::<V, SixBits, true, false>(tile, panel, inputs, sums),
-            _ => rows_q8_k::<V, Codebook, false, false>(tile, panel, inputs, sums),
+            Format::Q2K => rows_q8_k::<V, TwoBits, true, true>(tile, unpacked, inputs, sums),
+            Format::Q3K => rows_q8_k::<V, ThreeBits, true, false>(tile, unpacked, inputs, sums),
+            Format::Q4K => rows_q8_k::<V, Nibbles, false, true>(tile, unpacked, inputs, sums),
+            Format::Q5K => rows_q8_k::<V, FiveBits, false, true>(tile, unpacked, inputs, sums),
+            Format::Q6K => rows_q8_k::<V, SixBits, true, false>(tile, unpacked, inputs, sums),
+            _ => rows_q8_k::<V, Codebook, false, false>(tile, unpacked, inputs, sums),
         }
     }
 }
@@ -121,21 +121,21 @@ unsafe fn packed_q8_k<V: Vectors>(
 /// The processor must have the instructions of `V`, and the tile must be one of its format.
 #[inline(always)]
 unsafe fn packed_q8_0<V: Vectors>(
-    tile: Tile<'_>,
-    panel: &mut Panel,
+    tile: PackedTile<'_>,
+    unpacked: &mut UnpackedTile,
     inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
     // SAFETY: the caller vouches for all of it.
     unsafe {
         match tile.format {
-            Format::Q4_0 => rows_q8_0::<V, Nibbles, false>(tile, panel, inputs, sums),
-            Format::Q4_1 => rows_q8_0::<V, Nibbles, true>(tile, panel, inputs, sums),
-            Format::Q5_0 => rows_q8_0::<V, FiveBits, false>(tile, panel, inputs, sums),
-            Format::Q5_1 => rows_q8_0::<V, FiveBits, true>(tile, panel, inputs, sums),
-            Format::Q8_0 => rows_q8_0::<V, Unpacked<8>, false>(tile, panel, inputs, sums),
-            Format::Mxfp4 => rows_q8_0::<V, Fp4E2M1, false>(tile, panel, inputs, sums),
-            _ => rows_q8_0::<V, Codebook, false>(tile, panel, inputs, sums),
+            Format::Q4_0 => rows_q8_0::<V, Nibbles, false>(tile, unpacked, inputs, sums),
+            Format::Q4_1 => rows_q8_0::<V, Nibbles, true>(tile, unpacked, inputs, sums),
+            Format::Q5_0 => rows_q8_0::<V, FiveBits, false>(tile, unpacked, inputs, sums),
+            Format::Q5_1 => rows_q8_0::<V, FiveBits, true>(tile, unpacked, inputs, sums),
+            Format::Q8_0 => rows_q8_0::<V, Unpacked<8>, false>(tile, unpacked, inputs, sums),
+            Format::Mxfp4 => rows_q8_0::<V, Fp4E2M1, false>(tile, unpacked, inputs, sums),
+            _ => rows_q8_0::<V, Codebook, false>(tile, unpacked, inputs, sums),
         }
     }
 }
@@ -147,8 +147,8 @@ unsafe fn packed_q8_0<V: Vectors>(
 /// As for [`packed_q8_k`], with quants of `Q`.
 #[inline(always)]
 unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>(
-    tile: Tile<'_>,
-    panel: &mut Panel,
+    tile: PackedTile<'_>,
+    unpacked: &mut UnpackedTile,
     inputs: &[BlockQ8K],
     sums: &mut [[f32; LANES]],
 ) {
@@ -174,16 +174,16 @@ unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>
         }
         if row == 0 {
             // SAFETY: the caller vouches for the instructions.
-            unsafe { tile.unpack_scales::<V>(panel) };
+            unsafe { tile.unpack_scales::<V>(unpacked) };
         }
         // SAFETY: the caller vouches for the instructions, and the products of all blocks were written.
         unsafe {
             let mut tile_sums = V::Floats::zero();
-            for (product, scales) in products.iter().zip(&panel.scales).take(halves * tile.blocks) {
+            for (product, scales) in products.iter().zip(&unpacked.scales).take(halves * tile.blocks) {
                 let scale = V::Floats::load(scales.as_ptr());
                 tile_sums = tile_sums.plus_product(product.assume_init().to_floats(), scale);
             }
-            finish_q8_k::<V, HALVES, MINS>(panel, input, tile_sums, sums);
+            finish_q8_k::<V, HALVES, MINS>(unpacked, input, tile_sums, sums);
         }
     }
 }
@@ -195,8 +195,8 @@ unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>
 /// As for [`packed_q8_0`], with quants of `Q`.
 #[inline(always)]
 unsafe fn rows_q8_0<V: Vectors, Q: Quants, const MINS: bool>(
-    tile: Tile<'_>,
-    panel: &mut Panel,
+    tile: PackedTile<'_>,
+    unpacked: &mut UnpackedTile,
     inputs: &[BlockQ8_0],
     sums: &mut [[f32; LANES]],
 ) {
@@ -213,22 +213,22 @@ unsafe fn rows_q8_0<V: Vectors, Q: Quants, const MINS: bool>(
         }
         if row == 0 {
             // SAFETY: the caller vouches for the instructions.
-            unsafe { tile.unpack_scales::<V>(panel) };
+            unsafe { tile.unpack_scales::<V>(unpacked) };
         }
         // SAFETY: the caller vouches for the instructions, and the products of all blocks were written.
         unsafe {
             let mut totals = V::Floats::load(sums.as_ptr());
             for (block, product) in products.iter().enumerate().take(tile.blocks) {
                 let product = product.assume_init();
-                totals = scaled_q8_0::<V, MINS>(panel, block, input, product, totals);
+                totals = scaled_q8_0::<V, MINS>(unpacked, block, input, product, totals);
             }
             totals.store(sums.as_mut_ptr());
         }
     }
 }
 
-/// The most rows for which unpacking a tile once does not pay.
-const ROWS: usize = 3;
+/// The largest batch for which unpacking a tile once does not pay.
+const BATCH_MAX: usize = 3;
 
 /// How far ahead of their use weights are asked for, in lines: about two tiles.
 const LINES_AHEAD: usize = 80;

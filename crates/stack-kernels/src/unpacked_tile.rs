@@ -8,7 +8,7 @@ use crate::tile::LANES;
 /// With `q` the quant, `d` the scale and `z` the format's zero point, a weight is `d·(q − z)`, less its min.
 #[repr(C, align(64))]
 #[derive(Clone, Debug)]
-pub(crate) struct Panel {
+pub(crate) struct UnpackedTile {
     /// The quants: \[block]\[group], a line each.
     pub(crate) quants: [[Line; 8]; 8],
     /// The scales: one per block, or one per half.
@@ -21,8 +21,8 @@ pub(crate) struct Panel {
     pub(crate) blocks: usize,
 }
 
-impl Default for Panel {
-    /// Makes a panel without blocks.
+impl Default for UnpackedTile {
+    /// Makes a tile without blocks.
     fn default() -> Self {
         Self {
             quants: [[Line::ZERO; 8]; 8],

@@ -1,36 +1,36 @@
-//! Few rows of activations: tiles are unpacked in registers, as they come from memory.
+//! GEMV: products for a small batch, whose tiles are unpacked in registers as they come from memory.
 
 use std::arch::x86_64::{__m512, __m512i};
 
-use super::accumulate::{self, Source};
+use super::accumulate::{self, Tiles};
 use super::block_format::BlockFormat;
 use super::strips::{in_strips, with_block_format};
 use crate::activations::Storage;
 use crate::buffer::Line;
-use crate::multiply::Work;
+use crate::multiply::Operands;
 use crate::tile::{self, LANES};
 use crate::x86::prefetch;
 
-/// Computes sums if the rows are few and the weights quantized, and says whether it did.
+/// Computes sums if the batch is small and the weights are quantized, and says whether it did.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-pub(super) fn multiply(work: &Work<'_>, sums: &mut [[f32; LANES]]) -> bool {
-    if work.rows.len() > FEW {
+pub(super) fn multiply(operands: &Operands<'_>, sums: &mut [[f32; LANES]]) -> bool {
+    if operands.rows.len() > BATCH_MAX {
         return false;
     }
-    for (lines, sums) in work.lines_and_sums(sums) {
-        with_block_format!(work.weights.format(), F => rows::<F>(work, lines, sums), else return false);
+    for (lines, sums) in operands.lines_and_sums(sums) {
+        with_block_format!(operands.weights.format(), F => rows::<F>(operands, lines, sums), else return false);
     }
     true
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
-fn rows<F: BlockFormat>(work: &Work<'_>, lines: &[Line], sums: &mut [[f32; LANES]]) {
-    let prefetches = work.prefetches();
-    let places = tile::tiles(F::FORMAT, work.weights.cols());
-    for (index, place) in places.enumerate() {
-        let tile = Tile::<F>::open(&lines[place.lines], place.blocks, prefetches);
-        let inputs = work.inputs(index);
-        match &work.input.storage {
+fn rows<F: BlockFormat>(operands: &Operands<'_>, lines: &[Line], sums: &mut [[f32; LANES]]) {
+    let prefetches = operands.prefetches();
+    let tiles = tile::tiles(F::FORMAT, operands.weights.cols());
+    for (index, tile) in tiles.enumerate() {
+        let tile = PackedTile::<F>::open(&lines[tile.lines], tile.blocks, prefetches);
+        let inputs = operands.inputs(index);
+        match &operands.input.storage {
             Storage::Q8K(blocks) => {
                 in_strips!([1 2 3 4 5 6 7 8], accumulate::accumulate_q8_k, &tile, &blocks[inputs], [&mut *sums]);
             }
@@ -42,8 +42,8 @@ fn rows<F: BlockFormat>(work: &Work<'_>, lines: &[Line], sums: &mut [[f32; LANES
     }
 }
 
-/// A packed tile as a source of weights.
-struct Tile<'a, F> {
+/// A packed tile, unpacked block by block.
+struct PackedTile<'a, F> {
     quants: &'a [Line],
     scales: &'a [Line],
     d: __m512,
@@ -52,7 +52,7 @@ struct Tile<'a, F> {
     format: std::marker::PhantomData<F>,
 }
 
-impl<'a, F: BlockFormat> Tile<'a, F> {
+impl<'a, F: BlockFormat> PackedTile<'a, F> {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]
     fn open(tile: &'a [Line], blocks: usize, prefetches: bool) -> Self {
@@ -64,7 +64,7 @@ impl<'a, F: BlockFormat> Tile<'a, F> {
     }
 }
 
-impl<F: BlockFormat> Source<1> for Tile<'_, F> {
+impl<F: BlockFormat> Tiles<1> for PackedTile<'_, F> {
     const HALVES: bool = F::HALVES;
     const MINS: bool = F::MINS;
 
@@ -128,5 +128,5 @@ impl<F: BlockFormat> Source<1> for Tile<'_, F> {
 /// Two streams of weights at once gain a twentieth on Intel's processors and lose half on AMD's (Zen 4), so there is one.
 const PREFETCH_LINES: usize = 64;
 
-/// Rows from which on it pays to unpack a tile once for all of them.
-const FEW: usize = 24;
+/// The largest batch for which unpacking a tile once for all rows does not pay.
+const BATCH_MAX: usize = 24;
