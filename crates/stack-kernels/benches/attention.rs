@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use criterion::Throughput;
 use stack_kernels::{
-    AttendSpan, AttentionRules, Cpu, KvLayout, KvSequence, KvSpan, KvType, LayerKv, Level, PAGE_TOKENS,
+    AttendSpan, AttentionParams, Cpu, KvLayout, KvSequence, KvSpan, KvType, LayerKv, Level, PAGE_TOKENS,
 };
 
 fn main() {
@@ -144,7 +144,7 @@ impl<'a> Attention<'a> {
         let layer = self.layer;
         self.layer = (self.layer + 1) % self.cache.shape.layers;
         let Shape { heads, kv_heads, length, .. } = self.cache.shape;
-        let rules = AttentionRules {
+        let params = AttentionParams {
             heads,
             kv_heads,
             key_length: length,
@@ -157,7 +157,7 @@ impl<'a> Attention<'a> {
         };
         let spans =
             [AttendSpan { sequence: &self.cache.sequence, position: self.position, rows: 0..self.rows }];
-        self.cpu.attend(&rules, layer, &spans, black_box(&self.q), &mut self.out);
+        self.cpu.attend(&params, layer, &spans, black_box(&self.q), &mut self.out);
     }
 }
 

@@ -70,7 +70,7 @@ mod vector;
 mod x86;
 
 pub use activations::Activations;
-pub use attention::{AttendSpan, AttentionRules};
+pub use attention::{AttendSpan, AttentionParams};
 pub use ballast::Ballast;
 pub use cpu::Cpu;
 pub use elementwise::Nonlinearity;

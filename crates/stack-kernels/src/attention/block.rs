@@ -2,27 +2,27 @@
 
 use std::ops::Range;
 
-use super::panel::{Keys, Source, Tokens, Unpack, Values};
-use super::plan::Unit;
+use super::online_softmax::OnlineSoftmax;
+use super::pairs::{Keys, PairSource, Tokens, Unpack, Values};
 use super::query::{round_query, round_weights};
-use super::softmax::{Bend, Cap, View, soften};
-use super::tile::{self, Mix, Score};
-use super::totals::Totals;
-use super::work::{Memory, Vectors, Work};
-use super::{AttendSpan, AttentionRules, CHUNK, TILE};
+use super::schedule::Unit;
+use super::softmax::{self, ScoreModifiers, Softcap, View};
+use super::tile::{self, Accumulate, Score};
+use super::workspace::{TileBuffers, Vectors, Workspace};
+use super::{AttendSpan, AttentionParams, CHUNK, TILE};
 use crate::disjoint::Disjoint;
 use crate::kv::{Element, Half, KvType, Line, PAGE_TOKENS, Scaled};
 use crate::lanes::{Kernel, LANES, Lanes, is_far};
 
-/// The work of one unit.
+/// The kernel of one unit.
 #[derive(Clone, Copy)]
 pub(super) struct Attend<'a> {
-    pub(super) rules: &'a AttentionRules<'a>,
+    pub(super) params: &'a AttentionParams<'a>,
     pub(super) layer: usize,
     pub(super) spans: &'a [AttendSpan<'a>],
     pub(super) q: &'a [f32],
     pub(super) unit: &'a Unit,
-    /// Where chunks leave their results if they are spread over several units.
+    /// The results of chunks, if they are spread over several units.
     pub(super) partials: &'a Disjoint<'a, Line>,
     pub(super) out: &'a Disjoint<'a, f32>,
 }
@@ -30,7 +30,7 @@ pub(super) struct Attend<'a> {
 /// Joins the chunks of one block and writes its rows.
 #[derive(Clone, Copy)]
 pub(super) struct Finish<'a> {
-    pub(super) rules: &'a AttentionRules<'a>,
+    pub(super) params: &'a AttentionParams<'a>,
     pub(super) spans: &'a [AttendSpan<'a>],
     /// One for each chunk, in order.
     pub(super) units: &'a [Unit],
@@ -38,35 +38,35 @@ pub(super) struct Finish<'a> {
     pub(super) out: &'a Disjoint<'a, f32>,
 }
 
-/// Work with memory to do it in.
-pub(super) struct With<'a, T> {
-    work: T,
-    memory: &'a mut [Line],
+/// A kernel with scratch memory to run in.
+pub(super) struct WithScratch<'a, T> {
+    kernel: T,
+    scratch: &'a mut [Line],
 }
 
 impl<'a> Attend<'a> {
     /// Lines of scratch memory that it needs.
     pub(super) fn scratch_lines(&self) -> usize {
-        Memory::lines(self.rules, self.unit)
+        Workspace::lines(self.params, self.unit)
     }
 
-    pub(super) fn with(self, memory: &'a mut [Line]) -> With<'a, Self> {
-        With { work: self, memory }
+    pub(super) fn with_scratch(self, scratch: &'a mut [Line]) -> WithScratch<'a, Self> {
+        WithScratch { kernel: self, scratch }
     }
 
     /// Rounds the queries of its vectors.
     #[inline(always)]
     fn pack_queries<L: Lanes>(&self, lanes: L, vectors: &mut Vectors<'_>) {
-        let length = self.rules.key_length;
+        let length = self.params.key_length;
         let pairs = length.div_ceil(2);
-        for block in tile::blocks::<L>(self.unit.vectors(self.rules)) {
+        for block in tile::blocks::<L>(self.unit.vectors(self.params)) {
             let size = block.len();
             let packed = &mut vectors.queries[block.start * pairs..][..size * pairs];
             for (index, vector) in block.enumerate() {
                 let query = self.query(vector);
                 self.query(vector + QUERIES_AHEAD).iter().step_by(LANES).for_each(|x| lanes.prefetch(x));
-                let unit = round_query(lanes, query, &mut packed[index..], size);
-                vectors.units[vector] = self.rules.scale * unit;
+                let scale = round_query(lanes, query, &mut packed[index..], size);
+                vectors.query_scales[vector] = self.params.scale * scale;
             }
         }
     }
@@ -74,28 +74,28 @@ impl<'a> Attend<'a> {
     /// The query of a vector, or nothing beyond the last one of the batch.
     #[inline(always)]
     fn query(&self, vector: usize) -> &'a [f32] {
-        let length = self.rules.key_length;
-        let start = head_index(self.rules, self.spans, self.unit, vector) * length;
+        let length = self.params.key_length;
+        let start = head_index(self.params, self.spans, self.unit, vector) * length;
         self.q.get(start..start + length).unwrap_or_default()
     }
 
     #[inline(always)]
-    fn run<L: Lanes, E: Element>(self, lanes: L, memory: &mut [Line]) {
-        let Self { rules, unit, .. } = self;
-        let Memory { mut work, mut chunk, mut all } = Memory::view(memory, rules, unit);
-        self.pack_queries(lanes, &mut work.vectors);
+    fn run<L: Lanes, E: Element>(self, lanes: L, scratch: &mut [Line]) {
+        let Self { params, unit, .. } = self;
+        let Workspace { mut tile, mut chunk, mut all } = Workspace::view(scratch, params, unit);
+        self.pack_queries(lanes, &mut tile.vectors);
         if let Some(start) = unit.partial {
-            // SAFETY: the plan gave these lines to this unit alone.
-            let lines = unsafe { self.partials.part(start..start + unit.totals_lines(rules)) };
-            let mut partial = Totals::view(lines, unit.vectors(rules));
-            return self.chunk::<L, E>(lanes, unit.chunks.start, &mut work, &mut partial);
+            // SAFETY: the schedule gave these lines to this unit alone.
+            let lines = unsafe { self.partials.part(start..start + unit.softmax_lines(params)) };
+            let mut partial = OnlineSoftmax::view(lines, unit.vectors(params));
+            return self.chunk::<L, E>(lanes, unit.chunks.start, &mut tile, &mut partial);
         }
         all.reset();
         for index in unit.chunks.clone() {
-            self.chunk::<L, E>(lanes, index, &mut work, &mut chunk);
+            self.chunk::<L, E>(lanes, index, &mut tile, &mut chunk);
             all.merge(lanes, &chunk);
         }
-        write(lanes, rules, self.spans, unit, &mut all, self.out);
+        write(lanes, params, self.spans, unit, &mut all, self.out);
     }
 
     /// Attends to one chunk of positions.
@@ -104,25 +104,25 @@ impl<'a> Attend<'a> {
         &self,
         lanes: L,
         index: usize,
-        work: &mut Work<'_>,
-        totals: &mut Totals<'_>,
+        buffers: &mut TileBuffers<'_>,
+        softmax: &mut OnlineSoftmax<'_>,
     ) {
-        let Self { rules, unit, .. } = *self;
-        totals.reset();
-        work.vectors.weights.as_flattened_mut().fill(0.0);
+        let Self { params, unit, .. } = *self;
+        softmax.reset();
+        buffers.vectors.denominators.as_flattened_mut().fill(0.0);
         let position = self.spans[unit.span].position;
-        let first = unit.rows.clone().map(|row| rules.seen(position + row).start).min().unwrap_or(0);
+        let first = unit.rows.clone().map(|row| params.seen(position + row).start).min().unwrap_or(0);
         let seen = first.max(index * CHUNK)..(position + unit.rows.end).min((index + 1) * CHUNK);
         let mut start = seen.start / TILE * TILE;
         let mut tokens = self.tokens::<E>(start);
         while start < seen.end {
             let live = seen.start.max(start) - start..(seen.end - start).min(TILE);
             let following = self.tokens::<E>(start + TILE);
-            self.tile(lanes, start, &live, [&tokens.0, &tokens.1, &following.0], work, totals);
+            self.tile(lanes, start, &live, [&tokens.0, &tokens.1, &following.0], buffers, softmax);
             tokens = following;
             start += TILE;
         }
-        for (sum, by_lane) in totals.weight.iter_mut().zip(&*work.vectors.weights) {
+        for (sum, by_lane) in softmax.denominator.iter_mut().zip(&*buffers.vectors.denominators) {
             *sum = lanes.sum(lanes.load(by_lane));
         }
     }
@@ -151,55 +151,55 @@ impl<'a> Attend<'a> {
         start: usize,
         live: &Range<usize>,
         [keys, values, following]: [&Tokens<'a, E>; 3],
-        work: &mut Work<'_>,
-        totals: &mut Totals<'_>,
+        buffers: &mut TileBuffers<'_>,
+        softmax: &mut OnlineSoftmax<'_>,
     ) {
-        let rules = self.rules;
-        let Work { vectors, panel } = work;
+        let params = self.params;
+        let TileBuffers { vectors, unpacked } = buffers;
         let pages = live.start / LANES..live.end.div_ceil(LANES);
         let rounding = keys.rounding(lanes, pages.clone(), values);
-        let source = Keys { rounding, length: rules.key_length };
+        let source = Keys { rounding, length: params.key_length };
         if self.takes_from_pages() {
-            self.score(lanes, &source, &keys.units, &pages, vectors);
+            self.score(lanes, &source, &keys.scales, &pages, vectors);
         } else {
-            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: panel };
-            self.score(lanes, &lanes.enter(unpack), &keys.units, &pages, vectors);
+            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: unpacked };
+            self.score(lanes, &lanes.enter(unpack), &keys.scales, &pages, vectors);
         }
-        self.soften_all(lanes, start, &values.units, vectors, totals);
-        let groups = rules.value_length.div_ceil(LANES);
+        self.update_softmax(lanes, start, &values.scales, vectors, softmax);
+        let groups = params.value_length.div_ceil(LANES);
         let rounding = values.rounding(lanes, pages.clone(), following);
         let source = Values { rounding, groups };
         if self.takes_from_pages() {
-            self.mix(lanes, &source, &pages, vectors, totals);
+            self.accumulate(lanes, &source, &pages, vectors, softmax);
         } else {
-            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: panel };
-            self.mix(lanes, &lanes.enter(unpack), &pages, vectors, totals);
+            let unpack = Unpack { source: &source, pages: pages.clone(), pairs: unpacked };
+            self.accumulate(lanes, &lanes.enter(unpack), &pages, vectors, softmax);
         }
     }
 
     /// Whether vectors are so few that each number is read once.
     fn takes_from_pages(&self) -> bool {
-        self.unit.vectors(self.rules) <= DIRECT_MAX
+        self.unit.vectors(self.params) <= DIRECT_MAX
     }
 
     /// Computes the scores of all vectors.
     #[inline(always)]
-    fn score<L: Lanes, S: Source>(
+    fn score<L: Lanes, S: PairSource>(
         &self,
         lanes: L,
         keys: &S,
-        key_units: &[&[f32; LANES]; TILE / LANES],
+        key_scales: &[&[f32; LANES]; TILE / LANES],
         pages: &Range<usize>,
         vectors: &mut Vectors<'_>,
     ) {
-        let pairs = self.rules.key_length.div_ceil(2);
-        for block in tile::blocks::<L>(self.unit.vectors(self.rules)) {
+        let pairs = self.params.key_length.div_ceil(2);
+        for block in tile::blocks::<L>(self.unit.vectors(self.params)) {
             lanes.enter(Score {
                 queries: &vectors.queries[block.start * pairs..block.end * pairs],
                 vectors: block.len(),
-                units: &vectors.units[block.clone()],
+                query_scales: &vectors.query_scales[block.clone()],
                 keys,
-                key_units,
+                key_scales,
                 pages: pages.clone(),
                 scores: &mut vectors.scores[block],
             });
@@ -208,74 +208,74 @@ impl<'a> Attend<'a> {
 
     /// Adds the weighted values of all vectors.
     #[inline(always)]
-    fn mix<L: Lanes, S: Source>(
+    fn accumulate<L: Lanes, S: PairSource>(
         &self,
         lanes: L,
         values: &S,
         pages: &Range<usize>,
         vectors: &Vectors<'_>,
-        totals: &mut Totals<'_>,
+        softmax: &mut OnlineSoftmax<'_>,
     ) {
-        let groups = self.rules.value_length.div_ceil(LANES);
-        for block in tile::blocks::<L>(self.unit.vectors(self.rules)) {
-            lanes.enter(Mix {
+        let groups = self.params.value_length.div_ceil(LANES);
+        for block in tile::blocks::<L>(self.unit.vectors(self.params)) {
+            lanes.enter(Accumulate {
                 weights: &vectors.pairs[block.clone()],
                 vectors: block.len(),
-                units: &vectors.weight_units[block.clone()],
+                weight_scales: &vectors.weight_scales[block.clone()],
                 factors: &vectors.factors[block.clone()],
                 values,
                 pages: pages.clone(),
-                mixed: &mut totals.mixed[block.start * groups..block.end * groups],
+                accumulator: &mut softmax.accumulator[block.start * groups..block.end * groups],
             });
         }
     }
 
     /// Turns the scores of a tile into weights.
     #[inline(always)]
-    fn soften_all<L: Lanes>(
+    fn update_softmax<L: Lanes>(
         &self,
         lanes: L,
         start: usize,
-        value_units: &[&[f32; LANES]; TILE / LANES],
+        value_scales: &[&[f32; LANES]; TILE / LANES],
         vectors: &mut Vectors<'_>,
-        totals: &mut Totals<'_>,
+        softmax: &mut OnlineSoftmax<'_>,
     ) {
-        let Self { rules, unit, .. } = *self;
-        let group = rules.group();
-        let softcap = rules.softcap.map(Cap::new);
+        let Self { params, unit, .. } = *self;
+        let group = params.group();
+        let softcap = params.softcap.map(Softcap::new);
         for row in unit.rows.clone() {
             let position = self.spans[unit.span].position + row;
-            let seen = rules.seen(position);
+            let seen = params.seen(position);
             let end = seen.end.saturating_sub(start).min(TILE);
             let seen = seen.start.saturating_sub(start).min(end)..end;
             let view = View { start, seen };
             for head in 0..group {
                 let vector = (row - unit.rows.start) * group + head;
-                let slope = rules.slopes.map(|slopes| slopes[unit.kv_head * group + head]);
+                let slope = params.slopes.map(|slopes| slopes[unit.kv_head * group + head]);
                 let scores = &mut vectors.scores[vector];
-                vectors.factors[vector] = soften(
+                vectors.factors[vector] = softmax::update(
                     lanes,
                     scores,
                     &view,
-                    Bend { softcap, slope, position },
-                    &mut totals.largest[vector],
-                    &mut vectors.weights[vector],
+                    ScoreModifiers { softcap, slope, position },
+                    &mut softmax.max[vector],
+                    &mut vectors.denominators[vector],
                 );
-                vectors.weight_units[vector] =
-                    round_weights(lanes, scores, value_units, &mut vectors.pairs[vector]);
+                vectors.weight_scales[vector] =
+                    round_weights(lanes, scores, value_scales, &mut vectors.pairs[vector]);
             }
         }
     }
 }
 
-impl Kernel for With<'_, Attend<'_>> {
+impl Kernel for WithScratch<'_, Attend<'_>> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        match self.work.spans[self.work.unit.span].sequence.layout().kind() {
-            KvType::F16 => self.work.run::<L, Half>(lanes, self.memory),
-            KvType::Q8 => self.work.run::<L, Scaled>(lanes, self.memory),
+        match self.kernel.spans[self.kernel.unit.span].sequence.layout().kind() {
+            KvType::F16 => self.kernel.run::<L, Half>(lanes, self.scratch),
+            KvType::Q8 => self.kernel.run::<L, Scaled>(lanes, self.scratch),
         }
     }
 }
@@ -283,30 +283,30 @@ impl Kernel for With<'_, Attend<'_>> {
 impl<'a> Finish<'a> {
     /// Lines of scratch memory that it needs.
     pub(super) fn scratch_lines(&self) -> usize {
-        self.units[0].totals_lines(self.rules)
+        self.units[0].softmax_lines(self.params)
     }
 
-    pub(super) fn with(self, memory: &'a mut [Line]) -> With<'a, Self> {
-        With { work: self, memory }
+    pub(super) fn with_scratch(self, scratch: &'a mut [Line]) -> WithScratch<'a, Self> {
+        WithScratch { kernel: self, scratch }
     }
 }
 
-impl Kernel for With<'_, Finish<'_>> {
+impl Kernel for WithScratch<'_, Finish<'_>> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
-        let Finish { rules, spans, units, partials, out } = self.work;
-        let count = units[0].vectors(rules);
-        let mut all = Totals::view(self.memory, count);
+        let Finish { params, spans, units, partials, out } = self.kernel;
+        let count = units[0].vectors(params);
+        let mut all = OnlineSoftmax::view(self.scratch, count);
         all.reset();
         for unit in units {
             let start = unit.partial.expect("the unit of a spread block leaves a partial result");
             // SAFETY: the region that wrote partial results has ended, and each block's are read by one task.
-            let lines = unsafe { partials.part(start..start + unit.totals_lines(rules)) };
-            all.merge(lanes, &Totals::view(lines, count));
+            let lines = unsafe { partials.part(start..start + unit.softmax_lines(params)) };
+            all.merge(lanes, &OnlineSoftmax::view(lines, count));
         }
-        write(lanes, rules, spans, &units[0], &mut all, out);
+        write(lanes, params, spans, &units[0], &mut all, out);
     }
 }
 
@@ -314,22 +314,22 @@ impl Kernel for With<'_, Finish<'_>> {
 #[inline(always)]
 fn write<L: Lanes>(
     lanes: L,
-    rules: &AttentionRules<'_>,
+    params: &AttentionParams<'_>,
     spans: &[AttendSpan<'_>],
     unit: &Unit,
-    all: &mut Totals<'_>,
+    all: &mut OnlineSoftmax<'_>,
     out: &Disjoint<'_, f32>,
 ) {
     let is_far = is_far(out.len());
-    for vector in 0..unit.vectors(rules) {
-        let head = head_index(rules, spans, unit, vector);
-        if let Some(sinks) = rules.sinks {
-            all.sink(lanes, vector, sinks[head % rules.heads]);
+    for vector in 0..unit.vectors(params) {
+        let head = head_index(params, spans, unit, vector);
+        if let Some(sinks) = params.sinks {
+            all.sink(lanes, vector, sinks[head % params.heads]);
         }
-        let start = head * rules.value_length;
-        // SAFETY: spans do not share rows, and the plan gives each row and head to one block.
-        let out = unsafe { out.part(start..start + rules.value_length) };
-        // SAFETY: `settle` follows, and nobody comes back to these rows before.
+        let start = head * params.value_length;
+        // SAFETY: spans do not share rows, and the schedule gives each row and head to one block.
+        let out = unsafe { out.part(start..start + params.value_length) };
+        // SAFETY: `settle` follows, and these rows are not used before that.
         unsafe { all.mean(lanes, vector, out, is_far) };
     }
     if is_far {
@@ -337,15 +337,15 @@ fn write<L: Lanes>(
     }
 }
 
-/// Where the head of a vector lies in the batch, counted in heads.
+/// The index of the head of a vector in the batch.
 #[inline(always)]
-fn head_index(rules: &AttentionRules<'_>, spans: &[AttendSpan<'_>], unit: &Unit, vector: usize) -> usize {
-    let group = rules.group();
+fn head_index(params: &AttentionParams<'_>, spans: &[AttendSpan<'_>], unit: &Unit, vector: usize) -> usize {
+    let group = params.group();
     let row = spans[unit.span].rows.start + unit.rows.start + vector / group;
-    row * rules.heads + unit.kv_head * group + vector % group
+    row * params.heads + unit.kv_head * group + vector % group
 }
 
-/// How many vectors ahead queries are asked for.
+/// How far ahead queries are prefetched, in vectors.
 const QUERIES_AHEAD: usize = 4;
 
 /// Up to so many vectors, numbers are unpacked on their way to the products.

@@ -6,11 +6,11 @@
 //!     for each tile of 64 positions in it:
 //!       unpack the keys as whole numbers                                       # once for all vectors
 //!       scores = query vectors × keys;  scale, cap, bias, hide
-//!       raise the chunk's largest score; weights = exp(score − largest), rounded to whole numbers
+//!       raise the chunk's max; weights = exp(score − max), rounded to whole numbers
 //!       unpack the values as whole numbers
-//!       mixed = mixed · exp(old largest − largest) + weights × values
-//!     merge (largest, sum of weights, mixed) into the block's totals
-//!   output = mixed / sum of weights
+//!       accumulator = accumulator · exp(old max − max) + weights × values
+//!     merge (max, denominator, accumulator) into those of the block
+//!   output = accumulator / denominator
 //! ```
 //!
 //! Products are of whole numbers: keys and values have 12 bits, relative to the largest number of a token's vector, queries
@@ -22,13 +22,13 @@
 //! (the decoding of one sequence), chunks become tasks of their own, and their results are merged in the same order.
 
 mod block;
-mod panel;
-mod plan;
+mod online_softmax;
+mod pairs;
 mod query;
+mod schedule;
 mod softmax;
 mod tile;
-mod totals;
-mod work;
+mod workspace;
 
 #[cfg(test)]
 mod tests;
@@ -37,15 +37,15 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use self::block::{Attend, Finish};
-use self::plan::Plan;
+use self::schedule::Schedule;
 use crate::cpu::{Cpu, PerWorker};
 use crate::disjoint::Disjoint;
 use crate::kv::{KvSequence, Line};
 use crate::lanes;
 
-/// How one layer attends.
+/// The parameters by which one layer attends.
 #[derive(Clone, Copy)]
-pub struct AttentionRules<'a> {
+pub struct AttentionParams<'a> {
     /// Query heads.
     pub heads: usize,
     /// Key and value heads, each shared by `heads / kv_heads` query heads.
@@ -77,17 +77,17 @@ pub struct AttendSpan<'a> {
     pub rows: Range<usize>,
 }
 
-/// Memory that outlives one call, so that a token allocates nothing.
+/// Workspace that outlives one call, so that a token allocates nothing.
 pub(crate) struct Scratch {
-    /// What a task computes in.
+    /// Scratch of each worker.
     workers: PerWorker<Vec<Line>>,
-    /// What is shared by the tasks of one call.
+    /// State that the tasks of one call share.
     shared: Mutex<Shared>,
 }
 
 #[derive(Default)]
 struct Shared {
-    plan: Plan,
+    schedule: Schedule,
     partials: Vec<Line>,
 }
 
@@ -116,39 +116,39 @@ impl Cpu {
     /// When shapes disagree, spans share rows, or a sequence does not hold what its span attends to.
     pub fn attend(
         &self,
-        rules: &AttentionRules<'_>,
+        params: &AttentionParams<'_>,
         layer: usize,
         spans: &[AttendSpan<'_>],
         q: &[f32],
         out: &mut [f32],
     ) {
-        rules.check(layer, spans, q.len(), out.len());
+        params.check(layer, spans, q.len(), out.len());
         let mut shared = self.attending().shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let Shared { plan, partials } = &mut *shared;
-        plan.make(rules, spans, self.threads());
-        if partials.len() < plan.partial_lines() {
-            partials.resize(plan.partial_lines(), Line::ZERO);
+        let Shared { schedule, partials } = &mut *shared;
+        schedule.make(params, spans, self.threads());
+        if partials.len() < schedule.partial_lines() {
+            partials.resize(schedule.partial_lines(), Line::ZERO);
         }
         let partials = Disjoint::new(partials.as_mut_slice());
         let out = Disjoint::new(out);
-        self.pool().run_on_workers(plan.units().len(), &|worker, unit| {
-            let unit = &plan.units()[unit];
-            let kernel = Attend { rules, layer, spans, q, unit, partials: &partials, out: &out };
+        self.pool().run_on_workers(schedule.units().len(), &|worker, unit| {
+            let unit = &schedule.units()[unit];
+            let kernel = Attend { params, layer, spans, q, unit, partials: &partials, out: &out };
             self.attending().with_worker(worker, kernel.scratch_lines(), |memory| {
-                lanes::run(self.level(), kernel.with(memory));
+                lanes::run(self.level(), kernel.with_scratch(memory));
             });
         });
-        self.pool().run_on_workers(plan.split().len(), &|worker, block| {
-            let units = &plan.units()[plan.split()[block].clone()];
-            let kernel = Finish { rules, spans, units, partials: &partials, out: &out };
+        self.pool().run_on_workers(schedule.split().len(), &|worker, block| {
+            let units = &schedule.units()[schedule.split()[block].clone()];
+            let kernel = Finish { params, spans, units, partials: &partials, out: &out };
             self.attending().with_worker(worker, kernel.scratch_lines(), |memory| {
-                lanes::run(self.level(), kernel.with(memory));
+                lanes::run(self.level(), kernel.with_scratch(memory));
             });
         });
     }
 }
 
-impl AttentionRules<'_> {
+impl AttentionParams<'_> {
     /// Query heads that share a key head.
     fn group(&self) -> usize {
         self.heads / self.kv_heads

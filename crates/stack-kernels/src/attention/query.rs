@@ -11,12 +11,12 @@ fn largest(length: usize) -> f32 {
     largest.min(i16::MAX as usize) as f32
 }
 
-/// Rounds a query to whole numbers, pairs of dimensions in every `stride`th element of `to`, and returns what 1 stands
-/// for.
+/// Rounds a query to whole numbers, pairs of dimensions in every `stride`th element of `to`, and returns their
+/// scale.
 #[inline(always)]
 pub(super) fn round_query<L: Lanes>(lanes: L, query: &[f32], to: &mut [i32], stride: usize) -> f32 {
-    let unit = largest_magnitude(lanes, query) / largest(query.len());
-    let inverse = lanes.splat(inverse(unit));
+    let scale = largest_magnitude(lanes, query) / largest(query.len());
+    let inverse = lanes.splat(inverse(scale));
     let mut places = to.iter_mut().step_by(stride);
     for x in query.chunks(LANES) {
         let mut pairs = [0; LANES / 2];
@@ -25,38 +25,38 @@ pub(super) fn round_query<L: Lanes>(lanes: L, query: &[f32], to: &mut [i32], str
             *place = pair;
         }
     }
-    unit
+    scale
 }
 
 /// The weights of one query vector in one tile, as pairs of positions.
-pub(super) type Pairs = [[i32; LANES / 2]; TILE / LANES];
+pub(super) type WeightPairs = [[i32; LANES / 2]; TILE / LANES];
 
-/// Rounds weights, times the units of the values that they weight, to whole numbers and returns what 1 stands for.
+/// Rounds weights, times the scales of the values that they weight, to whole numbers and returns their scale.
 #[inline(always)]
 pub(super) fn round_weights<L: Lanes>(
     lanes: L,
     weights: &Tile,
-    units: &[&[f32; LANES]; TILE / LANES],
-    pairs: &mut Pairs,
+    scales: &[&[f32; LANES]; TILE / LANES],
+    pairs: &mut WeightPairs,
 ) -> f32 {
     let zero = lanes.splat(0.0);
     let mut scaled = [zero; TILE / LANES];
     let mut top = zero;
-    for ((scaled, weights), units) in scaled.iter_mut().zip(weights).zip(units) {
-        *scaled = lanes.mul(lanes.load(weights), lanes.load(units));
+    for ((scaled, weights), scales) in scaled.iter_mut().zip(weights).zip(scales) {
+        *scaled = lanes.mul(lanes.load(weights), lanes.load(scales));
         top = lanes.max(*scaled, top);
     }
-    let unit = lanes.largest(top) / WEIGHT_MAX;
-    let inverse = lanes.splat(inverse(unit));
+    let scale = lanes.largest(top) / WEIGHT_MAX;
+    let inverse = lanes.splat(inverse(scale));
     for (scaled, pairs) in scaled.into_iter().zip(pairs) {
         lanes.store_neighbours(lanes.round(lanes.mul(scaled, inverse)), pairs);
     }
-    unit
+    scale
 }
 
-/// What numbers are multiplied by to become whole ones: nothing if they are next to nothing.
-fn inverse(unit: f32) -> f32 {
-    if unit >= f32::MIN_POSITIVE { 1.0 / unit } else { 0.0 }
+/// The factor that makes whole numbers of numbers: zero if they are next to nothing.
+fn inverse(scale: f32) -> f32 {
+    if scale >= f32::MIN_POSITIVE { 1.0 / scale } else { 0.0 }
 }
 
 /// The largest whole number of a key or value, and one more from rounding twice.

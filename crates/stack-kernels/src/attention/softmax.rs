@@ -1,27 +1,27 @@
-//! From the scores of a tile to weights.
+//! The update of an online softmax: from the scores of a tile to weights.
 
 use std::ops::Range;
 
 use super::TILE;
-use super::totals::larger;
+use super::online_softmax::larger;
 use crate::lanes::{LANES, Lanes, exp};
 
 /// The scores of one query vector in one tile, then their weights: sixteen positions at a time.
 pub(super) type Tile = [[f32; LANES]; TILE / LANES];
 
-/// Where a tile lies and what is seen of it.
+/// The positions of a tile and those of them that are seen.
 #[derive(Clone)]
 pub(super) struct View {
     /// The position of its first token.
     pub(super) start: usize,
-    /// What the query vector sees, counted from the first token: other scores may be anything.
+    /// The tokens that the query vector sees, counted from the first one: other scores may be anything.
     pub(super) seen: Range<usize>,
 }
 
-/// What happens to the scores of one query vector.
+/// The modifiers of the scores of one query vector, in the order in which they apply.
 #[derive(Clone, Copy)]
-pub(super) struct Bend {
-    pub(super) softcap: Option<Cap>,
+pub(super) struct ScoreModifiers {
+    pub(super) softcap: Option<Softcap>,
     /// Multiplies the distance, negated.
     pub(super) slope: Option<f32>,
     /// The position of the query.
@@ -30,13 +30,13 @@ pub(super) struct Bend {
 
 /// A bound of scores: c · tanh(x / c).
 #[derive(Clone, Copy)]
-pub(super) struct Cap {
+pub(super) struct Softcap {
     cap: f32,
     /// 2 / c.
     steepness: f32,
 }
 
-impl Cap {
+impl Softcap {
     pub(super) fn new(cap: f32) -> Self {
         Self { cap, steepness: 2.0 / cap }
     }
@@ -50,46 +50,48 @@ impl Cap {
     }
 }
 
-/// Turns the scores of one query vector into weights relative to the largest score so far, adds them to `weights`, and
-/// returns what sums over earlier tiles are to be multiplied by.
+/// Turns the scores of one query vector into weights relative to the largest score so far, adds them to `denominator`,
+/// and returns the factor that rescales the sums of earlier tiles.
 #[inline(always)]
-pub(super) fn soften<L: Lanes>(
+pub(super) fn update<L: Lanes>(
     lanes: L,
     tile: &mut Tile,
     view: &View,
-    bend: Bend,
-    largest: &mut f32,
-    weights: &mut [f32; LANES],
+    modifiers: ScoreModifiers,
+    max: &mut f32,
+    denominator: &mut [f32; LANES],
 ) -> f32 {
     let View { start, seen } = view;
     let hidden = lanes.splat(f32::NEG_INFINITY);
     let mut top = hidden;
     for (page, kept) in tile.iter_mut().enumerate() {
         let mut scores = lanes.load(kept);
-        if let Some(cap) = bend.softcap {
+        if let Some(cap) = modifiers.softcap {
             scores = cap.apply(lanes, scores);
         }
-        if let Some(slope) = bend.slope {
-            let distances = lanes
-                .add(lanes.load(&COUNT), lanes.splat((*start + page * LANES) as f32 - bend.position as f32));
+        if let Some(slope) = modifiers.slope {
+            let distances = lanes.add(
+                lanes.load(&COUNT),
+                lanes.splat((*start + page * LANES) as f32 - modifiers.position as f32),
+            );
             scores = lanes.fma(lanes.splat(slope), distances, scores);
         }
         let (first, end) = (page * LANES, page * LANES + LANES);
         if seen.start > first || seen.end < end {
-            let places = lanes.add(lanes.load(&COUNT), lanes.splat(first as f32));
-            scores = lanes.select_less(places, lanes.splat(seen.start as f32), hidden, scores);
-            scores = lanes.select_less(places, lanes.splat(seen.end as f32), scores, hidden);
+            let positions = lanes.add(lanes.load(&COUNT), lanes.splat(first as f32));
+            scores = lanes.select_less(positions, lanes.splat(seen.start as f32), hidden, scores);
+            scores = lanes.select_less(positions, lanes.splat(seen.end as f32), scores, hidden);
         }
         lanes.store(scores, kept);
         top = lanes.max(top, scores);
     }
-    let before = *largest;
-    *largest = larger(lanes.largest(top), before);
+    let before = *max;
+    *max = larger(lanes.largest(top), before);
     // Finite, so that the difference of two minus infinities is one.
-    let finite = larger(*largest, f32::MIN);
-    let mut sum = lanes.load(weights);
+    let finite = larger(*max, f32::MIN);
+    let mut sum = lanes.load(denominator);
     let mut factor = 1.0;
-    if *largest > before {
+    if *max > before {
         let change = exp(lanes, lanes.splat(before - finite));
         sum = lanes.mul(sum, change);
         let mut all = [0.0; LANES];
@@ -101,7 +103,7 @@ pub(super) fn soften<L: Lanes>(
         lanes.store(weight, kept);
         sum = lanes.add(sum, weight);
     }
-    lanes.store(sum, weights);
+    lanes.store(sum, denominator);
     factor
 }
 

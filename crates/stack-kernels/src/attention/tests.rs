@@ -141,7 +141,7 @@ impl Case {
         let layout = Arc::new(KvLayout::new(&[LayerKv::default(), self.shape], self.kind));
         let (q, k, v) = (self.queries(), self.keys(), self.values());
         let first_seen = |position| self.window.first_seen(position);
-        let rules = AttentionRules {
+        let params = AttentionParams {
             heads: self.heads(),
             kv_heads,
             key_length,
@@ -181,7 +181,7 @@ impl Case {
                 AttendSpan { sequence: &neighbour, position: others, rows: 0..crowd_rows },
                 AttendSpan { sequence: &sequence, position: start, rows },
             ];
-            cpu.attend(&rules, 1, &spans, &q, &mut step);
+            cpu.attend(&params, 1, &spans, &q, &mut step);
             out.extend_from_slice(&step[crowd_rows * self.heads() * value_length..]);
             start = end;
         }
@@ -328,7 +328,7 @@ fn large_scores_do_not_overflow() {
     let cpu = Cpu::new(Level::detect(), 1);
     let (k, v) = (case.keys(), case.values());
     cpu.store_kv(0, &mut [KvSpan { sequence: &mut sequence, position: 0, rows: 0..90, k: &k, v: &v }]);
-    let rules = AttentionRules {
+    let params = AttentionParams {
         heads: 1,
         kv_heads: 1,
         key_length: 8,
@@ -341,7 +341,7 @@ fn large_scores_do_not_overflow() {
     };
     let q = case.queries();
     let mut out = vec![0.0; 90 * 8];
-    cpu.attend(&rules, 0, &[AttendSpan { sequence: &sequence, position: 0, rows: 0..90 }], &q, &mut out);
+    cpu.attend(&params, 0, &[AttendSpan { sequence: &sequence, position: 0, rows: 0..90 }], &q, &mut out);
     assert!(out.iter().all(|x| x.is_finite()));
 }
 
@@ -351,7 +351,7 @@ fn attending_to_what_is_not_stored_is_refused() {
     let case = Case::plain(LayerKv { kv_heads: 1, key_length: 8, value_length: 8 }, 1, 1);
     let layout = Arc::new(KvLayout::new(&[case.shape], case.kind));
     let sequence = KvSequence::new(&layout);
-    let rules = AttentionRules {
+    let params = AttentionParams {
         heads: 1,
         kv_heads: 1,
         key_length: 8,
@@ -363,5 +363,5 @@ fn attending_to_what_is_not_stored_is_refused() {
         first_seen: None,
     };
     let spans = [AttendSpan { sequence: &sequence, position: 0, rows: 0..1 }];
-    Cpu::new(Level::detect(), 1).attend(&rules, 0, &spans, &[0.0; 8], &mut [0.0; 8]);
+    Cpu::new(Level::detect(), 1).attend(&params, 0, &spans, &[0.0; 8], &mut [0.0; 8]);
 }

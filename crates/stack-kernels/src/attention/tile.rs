@@ -13,8 +13,8 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use super::TILE;
-use super::panel::Source;
-use super::query::Pairs;
+use super::pairs::PairSource;
+use super::query::WeightPairs;
 use super::softmax::Tile;
 use crate::kv::PAGE_TOKENS;
 use crate::lanes::{Kernel, LANES, Lanes};
@@ -46,22 +46,22 @@ macro_rules! for_vectors {
 }
 
 /// Query vectors × keys.
-pub(super) struct Score<'a, S: Source> {
+pub(super) struct Score<'a, S: PairSource> {
     /// `[pair of dimensions][vector]`, `vectors` of them.
     pub(super) queries: &'a [i32],
     pub(super) vectors: usize,
-    /// What 1 stands for in each vector.
-    pub(super) units: &'a [f32],
+    /// The scale of each vector.
+    pub(super) query_scales: &'a [f32],
     pub(super) keys: &'a S,
-    /// What 1 stands for in each token's key.
-    pub(super) key_units: &'a [&'a [f32; LANES]; TILE / LANES],
+    /// The scale of each token's key.
+    pub(super) key_scales: &'a [&'a [f32; LANES]; TILE / LANES],
     /// Those that are looked at.
     pub(super) pages: Range<usize>,
     /// One for each vector.
     pub(super) scores: &'a mut [Tile],
 }
 
-impl<S: Source> Kernel for Score<'_, S> {
+impl<S: PairSource> Kernel for Score<'_, S> {
     type Output = ();
 
     #[inline(always)]
@@ -70,7 +70,7 @@ impl<S: Source> Kernel for Score<'_, S> {
     }
 }
 
-impl<S: Source> Score<'_, S> {
+impl<S: PairSource> Score<'_, S> {
     #[inline(always)]
     fn all_pages<L: Lanes, const V: usize>(&mut self, lanes: L) {
         let mut page = self.pages.start;
@@ -90,7 +90,7 @@ impl<S: Source> Score<'_, S> {
         for (pair, queries) in queries.iter().enumerate() {
             let mut keys = [lanes.no_sums(); P];
             for p in 0..P {
-                self.keys.ask(lanes, first + p, pair, 0);
+                self.keys.prefetch(lanes, first + p, pair, 0);
                 keys[p] = self.keys.pairs(lanes, first + p, pair, 0);
             }
             for v in 0..V {
@@ -100,12 +100,12 @@ impl<S: Source> Score<'_, S> {
             }
         }
         let scores = self.scores.first_chunk_mut::<V>().expect("a tile for each vector");
-        let units = self.units.first_chunk::<V>().expect("a unit for each vector");
+        let query_scales = self.query_scales.first_chunk::<V>().expect("a scale for each vector");
         for p in 0..P {
-            let key_units = lanes.load(self.key_units[first + p]);
+            let key_scales = lanes.load(self.key_scales[first + p]);
             for v in 0..V {
-                let in_key_units = lanes.mul(lanes.to_floats(sums[v][p]), key_units);
-                lanes.store(lanes.mul(in_key_units, lanes.splat(units[v])), &mut scores[v][first + p]);
+                let scaled = lanes.mul(lanes.to_floats(sums[v][p]), key_scales);
+                lanes.store(lanes.mul(scaled, lanes.splat(query_scales[v])), &mut scores[v][first + p]);
             }
         }
         P
@@ -127,22 +127,22 @@ fn at_once<L: Lanes, const V: usize>(left: usize) -> usize {
 }
 
 /// Weights × values, added to what is there.
-pub(super) struct Mix<'a, S: Source> {
+pub(super) struct Accumulate<'a, S: PairSource> {
     /// One for each vector.
-    pub(super) weights: &'a [Pairs],
+    pub(super) weights: &'a [WeightPairs],
     pub(super) vectors: usize,
-    /// What 1 stands for in each vector's weights.
-    pub(super) units: &'a [f32],
+    /// The scale of each vector's weights.
+    pub(super) weight_scales: &'a [f32],
     /// What the sums so far are multiplied by, one for each vector.
     pub(super) factors: &'a [f32],
     pub(super) values: &'a S,
     /// Those that are looked at.
     pub(super) pages: Range<usize>,
     /// `[vector][sixteen dimensions]`.
-    pub(super) mixed: &'a mut [[f32; LANES]],
+    pub(super) accumulator: &'a mut [[f32; LANES]],
 }
 
-impl<S: Source> Kernel for Mix<'_, S> {
+impl<S: PairSource> Kernel for Accumulate<'_, S> {
     type Output = ();
 
     #[inline(always)]
@@ -151,10 +151,10 @@ impl<S: Source> Kernel for Mix<'_, S> {
     }
 }
 
-impl<S: Source> Mix<'_, S> {
+impl<S: PairSource> Accumulate<'_, S> {
     #[inline(always)]
     fn all_groups<L: Lanes, const V: usize>(&mut self, lanes: L) {
-        let groups = self.mixed.len() / V;
+        let groups = self.accumulator.len() / V;
         let mut group = 0;
         while group < groups {
             group += match at_once::<L, V>(groups - group) {
@@ -178,7 +178,7 @@ impl<S: Source> Mix<'_, S> {
             for pair in 0..PAGE_TOKENS / 2 {
                 let mut values = [lanes.no_sums(); G];
                 for g in 0..G {
-                    self.values.ask(lanes, page, pair, first + g);
+                    self.values.prefetch(lanes, page, pair, first + g);
                     values[g] = self.values.pairs(lanes, page, pair, first + g);
                 }
                 for v in 0..V {
@@ -191,10 +191,10 @@ impl<S: Source> Mix<'_, S> {
         // What the compiler sees indexed by a variable it keeps in memory. This copy is, and the sums above are not.
         let sums = black_box(sums);
         for v in 0..V {
-            let (unit, factor) = (lanes.splat(self.units[v]), lanes.splat(self.factors[v]));
-            for (g, mixed) in self.mixed[v * groups + first..][..G].iter_mut().enumerate() {
-                let before = lanes.mul(lanes.load(mixed), factor);
-                lanes.store(lanes.fma(lanes.to_floats(sums[v][g]), unit, before), mixed);
+            let (scale, factor) = (lanes.splat(self.weight_scales[v]), lanes.splat(self.factors[v]));
+            for (g, accumulator) in self.accumulator[v * groups + first..][..G].iter_mut().enumerate() {
+                let before = lanes.mul(lanes.load(accumulator), factor);
+                lanes.store(lanes.fma(lanes.to_floats(sums[v][g]), scale, before), accumulator);
             }
         }
         G

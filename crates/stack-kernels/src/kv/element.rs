@@ -191,12 +191,12 @@ impl Element for Scaled {
     }
 }
 
-/// What 1 stands for when a key or a value is held as whole numbers of at most [`WHOLE_MAX`]; 0 if it is too small for
+/// The scale by which a key or a value becomes whole numbers of at most [`WHOLE_MAX`]; 0 if it is too small for
 /// that or not finite.
 #[inline(always)]
-pub(super) fn unit<L: Lanes>(lanes: L, vector: &[f32]) -> f32 {
-    let unit = largest_magnitude(lanes, vector).min(F16_MAX) / f32::from(WHOLE_MAX);
-    if unit >= UNIT_MIN { unit } else { 0.0 }
+pub(super) fn token_scale<L: Lanes>(lanes: L, vector: &[f32]) -> f32 {
+    let scale = largest_magnitude(lanes, vector).min(F16_MAX) / f32::from(WHOLE_MAX);
+    if scale >= SCALE_MIN { scale } else { 0.0 }
 }
 
 /// Rounds a block to whole numbers from −127 to 127 and returns them and their scale. What is not finite becomes zero.
@@ -229,7 +229,7 @@ fn round_block<L: Lanes>(lanes: L, block: &[f32]) -> ([i8; BLOCK], f32) {
 /// The largest whole number that attention computes with. Rounding to half precision may add one.
 pub(crate) const WHOLE_MAX: u16 = 2047;
 /// Less is nothing: half precision itself ends at 6e-8.
-const UNIT_MIN: f32 = 1e-30;
+const SCALE_MIN: f32 = 1e-30;
 /// Dimensions in a block.
 pub(super) const BLOCK: usize = 32;
 const BYTES_PER_LINE: usize = size_of::<Line>() / LANES;

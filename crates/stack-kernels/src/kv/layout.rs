@@ -41,11 +41,11 @@ pub(crate) struct Slices {
     pub(crate) shape: LayerKv,
     /// Line of the first head's keys.
     keys: usize,
-    /// Lines of a head's keys, of which the last one holds their units.
+    /// Lines of a head's keys, of which the last one holds their scales.
     key_lines: usize,
     /// Line of the first head's values.
     values: usize,
-    /// Lines of a head's values, of which the last one holds their units.
+    /// Lines of a head's values, of which the last one holds their scales.
     value_lines: usize,
 }
 
@@ -144,7 +144,7 @@ mod tests {
     fn a_token_takes_its_numbers_and_little_more() {
         let layer = LayerKv { kv_heads: 8, key_length: 128, value_length: 128 };
         let layout = KvLayout::new(&[layer; 28], KvType::F16);
-        // Two lines of units beside 128 of keys and of values together.
+        // Two lines of scales beside 128 of keys and of values together.
         assert_eq!(layout.page_bytes(), 28 * 8 * (256 * 2 + 8) * PAGE_TOKENS);
         assert_eq!(layout.bytes(17), 2 * layout.page_bytes() as u64);
     }

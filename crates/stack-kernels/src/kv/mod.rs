@@ -5,7 +5,7 @@
 //!
 //! Keys lie as `[dimension][token]`, so that sixteen scores come from one register without adding across it, and values
 //! as `[token][dimension]`, so that sixteen dimensions of an output do. With each token's key and value of a head lies its
-//! *unit*: attention computes with whole numbers, of which 1 stands for the unit.
+//! *scale*: attention computes with whole numbers, of which 1 stands for that much.
 
 mod element;
 mod layout;

@@ -30,18 +30,18 @@ impl Line {
         unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), lines.len()) }
     }
 
-    /// The lines of one head in a page: numbers, and the unit of each token.
+    /// The lines of one head in a page: numbers, and the scale of each token.
     #[inline(always)]
-    pub(crate) fn split_units(lines: &[Self]) -> (&[Self], &[f32; LANES]) {
-        let (units, numbers) = lines.split_last().expect("a head has a line of units");
-        (numbers, &Self::floats(std::slice::from_ref(units))[0])
+    pub(crate) fn split_token_scales(lines: &[Self]) -> (&[Self], &[f32; LANES]) {
+        let (scales, numbers) = lines.split_last().expect("a head has a line of scales");
+        (numbers, &Self::floats(std::slice::from_ref(scales))[0])
     }
 
     /// The same, to be written.
     #[inline(always)]
-    pub(crate) fn split_units_mut(lines: &mut [Self]) -> (&mut [Self], &mut [f32; LANES]) {
-        let (units, numbers) = lines.split_last_mut().expect("a head has a line of units");
-        (numbers, &mut Self::floats_mut(std::slice::from_mut(units))[0])
+    pub(crate) fn split_token_scales_mut(lines: &mut [Self]) -> (&mut [Self], &mut [f32; LANES]) {
+        let (scales, numbers) = lines.split_last_mut().expect("a head has a line of scales");
+        (numbers, &mut Self::floats_mut(std::slice::from_mut(scales))[0])
     }
 
     #[inline(always)]

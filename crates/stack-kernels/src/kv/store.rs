@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::element::{BLOCK, Element, Half, Scaled, unit};
+use super::element::{BLOCK, Element, Half, Scaled, token_scale};
 use super::layout::{KvType, LayerKv, Slices};
 use super::{KvSequence, Line, PAGE_TOKENS};
 use crate::cpu::Cpu;
@@ -31,16 +31,16 @@ impl Cpu {
     /// When shapes disagree or a span does not follow what its sequence holds.
     pub fn store_kv(&self, layer: usize, spans: &mut [KvSpan<'_>]) {
         let numbers: usize = spans.iter().map(|span| span.numbers(layer)).sum();
-        let parts = spans.iter_mut().flat_map(|span| span.parts(layer));
+        let pages = spans.iter_mut().flat_map(|span| span.pages(layer));
         if numbers <= GRAIN {
-            parts.for_each(|mut part| lanes::run(self.level(), &mut part));
+            pages.for_each(|mut page| lanes::run(self.level(), &mut page));
             return;
         }
-        let mut parts: Vec<_> = parts.collect();
-        let per_task = (parts.len() * GRAIN).div_ceil(numbers).max(1);
-        self.pool().for_chunks(&mut parts, per_task, &|_, parts| {
-            for part in parts {
-                lanes::run(self.level(), part);
+        let mut pages: Vec<_> = pages.collect();
+        let per_task = (pages.len() * GRAIN).div_ceil(numbers).max(1);
+        self.pool().for_chunks(&mut pages, per_task, &|_, pages| {
+            for page in pages {
+                lanes::run(self.level(), page);
             }
         });
     }
@@ -54,7 +54,7 @@ impl KvSpan<'_> {
     }
 
     /// Cuts it at the borders of pages.
-    fn parts(&mut self, layer: usize) -> impl Iterator<Item = Part<'_>> {
+    fn pages(&mut self, layer: usize) -> impl Iterator<Item = PageSpan<'_>> {
         let layout = Arc::clone(self.sequence.layout());
         let (kind, slices) = (layout.kind(), *layout.layer(layer));
         let LayerKv { kv_heads, key_length, value_length } = slices.shape;
@@ -65,26 +65,26 @@ impl KvSpan<'_> {
         let mut slot = start % PAGE_TOKENS;
         self.sequence.pages_mut(start, start + left).map(move |page| {
             let count = left.min(PAGE_TOKENS - slot);
-            let (key_part, value_part);
-            (key_part, keys) = keys.split_at(count * key_row);
-            (value_part, values) = values.split_at(count * value_row);
-            let part = Part {
+            let (page_keys, page_values);
+            (page_keys, keys) = keys.split_at(count * key_row);
+            (page_values, values) = values.split_at(count * value_row);
+            let page = PageSpan {
                 lines: page.lines_mut(),
                 kind,
                 slices,
                 slot,
                 count,
-                keys: key_part,
-                values: value_part,
+                keys: page_keys,
+                values: page_values,
             };
             (slot, left) = (0, left - count);
-            part
+            page
         })
     }
 }
 
 /// The new keys and values in one page.
-struct Part<'a> {
+struct PageSpan<'a> {
     lines: &'a mut [Line],
     kind: KvType,
     slices: Slices,
@@ -96,7 +96,7 @@ struct Part<'a> {
     values: &'a [f32],
 }
 
-impl Kernel for &mut Part<'_> {
+impl Kernel for &mut PageSpan<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -108,13 +108,13 @@ impl Kernel for &mut Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl PageSpan<'_> {
     #[inline(always)]
     fn store<L: Lanes, E: Element>(&mut self, lanes: L) {
         let shape = self.slices.shape;
         let groups = self.slices.value_groups();
         for head in 0..shape.kv_heads {
-            let (to, units) = Line::split_units_mut(&mut self.lines[self.slices.keys(head)]);
+            let (to, scales) = Line::split_token_scales_mut(&mut self.lines[self.slices.keys(head)]);
             // A block of dimensions at a time, so that the lines of a page are written while they are near.
             for block in 0..shape.key_length.div_ceil(BLOCK) {
                 let (first, end) = (block * BLOCK, shape.key_length.min((block + 1) * BLOCK));
@@ -126,13 +126,13 @@ impl Part<'_> {
             }
             for token in 0..self.count {
                 let start = (token * shape.kv_heads + head) * shape.key_length;
-                units[self.slot + token] = unit(lanes, &self.keys[start..start + shape.key_length]);
+                scales[self.slot + token] = token_scale(lanes, &self.keys[start..start + shape.key_length]);
             }
-            let (to, units) = Line::split_units_mut(&mut self.lines[self.slices.values(head)]);
+            let (to, scales) = Line::split_token_scales_mut(&mut self.lines[self.slices.values(head)]);
             for token in 0..self.count {
                 let start = (token * shape.kv_heads + head) * shape.value_length;
                 let value = &self.values[start..start + shape.value_length];
-                units[self.slot + token] = unit(lanes, value);
+                scales[self.slot + token] = token_scale(lanes, value);
                 for (block, value) in value.chunks(BLOCK).enumerate() {
                     E::put_value(lanes, to, groups, self.slot + token, block, value);
                 }

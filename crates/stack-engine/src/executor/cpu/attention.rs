@@ -1,6 +1,6 @@
 //! Attention over the keys and values of each sequence.
 
-use stack_kernels::{AttendSpan, AttentionRules, HeadNorm, Heads, KvSpan, Rope, RopeStyle};
+use stack_kernels::{AttendSpan, AttentionParams, HeadNorm, Heads, KvSpan, Rope, RopeStyle};
 
 use super::Pass;
 use super::arena::{Scratch, grain};
@@ -62,7 +62,7 @@ impl Attention {
         }
         pass.store(self.cache, (key, key_width), (value, value_width));
         let first_seen = spec.window.map(|window| move |position| window.first_seen(position));
-        let rules = AttentionRules {
+        let params = AttentionParams {
             heads: spec.heads,
             kv_heads: spec.kv_heads,
             key_length: spec.key_length,
@@ -74,7 +74,7 @@ impl Attention {
             first_seen: first_seen.as_ref().map(|seen| seen as _),
         };
         let mixed = heads.take(rows * spec.heads * spec.value_length);
-        pass.attend(&rules, self.cache, query, mixed);
+        pass.attend(&params, self.cache, query, mixed);
         if let Some(norm) = &self.inner_norm {
             norm.apply_in_place(cpu, mixed);
         }
@@ -138,7 +138,7 @@ impl Pass<'_> {
     }
 
     /// Attends with every row to all of its sequence.
-    pub(super) fn attend(&self, rules: &AttentionRules<'_>, layer: usize, query: &[f32], out: &mut [f32]) {
+    pub(super) fn attend(&self, params: &AttentionParams<'_>, layer: usize, query: &[f32], out: &mut [f32]) {
         let spans: Vec<AttendSpan<'_>> = self
             .spans
             .iter()
@@ -148,7 +148,7 @@ impl Pass<'_> {
                 rows: span.start..span.start + span.len,
             })
             .collect();
-        self.cpu.attend(rules, layer, &spans, query, out);
+        self.cpu.attend(params, layer, &spans, query, out);
     }
 }
 

@@ -7,7 +7,7 @@
 //! Files put the rotated part of a query last. Here it stands first, as in every other kind of attention; scores do not
 //! change when queries and keys are permuted alike.
 
-use stack_kernels::{Activations, AttentionRules, Cpu, Heads, Matrix, Product, Store};
+use stack_kernels::{Activations, AttentionParams, Cpu, Heads, Matrix, Product, Store};
 
 use super::Pass;
 use super::arena::{Scratch, grain};
@@ -81,7 +81,7 @@ impl Latent {
         }
 
         pass.store(self.cache, (key.get(rows * width), width), (value.get(rows * rank), rank));
-        let rules = AttentionRules {
+        let params = AttentionParams {
             heads: count,
             kv_heads: 1,
             key_length: width,
@@ -93,7 +93,7 @@ impl Latent {
             first_seen: None,
         };
         let mixed = query.take(rows * count * rank);
-        pass.attend(&rules, self.cache, placed, mixed);
+        pass.attend(&params, self.cache, placed, mixed);
         let turned = up.take(count * rows * rank);
         transpose(pass.cpu, mixed, rank, rows, turned, rank);
         let values = gate.take(count * rows * value_length);

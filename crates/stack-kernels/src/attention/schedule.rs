@@ -1,8 +1,8 @@
-//! How the work of one call is cut into units.
+//! The schedule of one call: its work, cut into units.
 
 use std::ops::Range;
 
-use super::{AttendSpan, AttentionRules, CHUNK};
+use super::{AttendSpan, AttentionParams, CHUNK};
 use crate::lanes::LANES;
 
 /// A piece of work: some query rows of one span, with the query heads of one key head.
@@ -14,28 +14,28 @@ pub(super) struct Unit {
     pub(super) rows: Range<usize>,
     /// Chunks of positions.
     pub(super) chunks: Range<usize>,
-    /// Where the result of the only chunk goes, if the chunks of these rows are spread over several units.
+    /// The lines for the result of the only chunk, if the chunks of these rows are spread over several units.
     pub(super) partial: Option<usize>,
 }
 
 /// The units of one call.
 #[derive(Default)]
-pub(super) struct Plan {
+pub(super) struct Schedule {
     units: Vec<Unit>,
     /// The units of each block of rows whose chunks are spread.
     split: Vec<Range<usize>>,
     partial_lines: usize,
 }
 
-impl Plan {
-    /// Plans a call, forgetting the one before.
-    pub(super) fn make(&mut self, rules: &AttentionRules<'_>, spans: &[AttendSpan<'_>], threads: usize) {
+impl Schedule {
+    /// Schedules a call, forgetting the one before.
+    pub(super) fn make(&mut self, params: &AttentionParams<'_>, spans: &[AttendSpan<'_>], threads: usize) {
         self.units.clear();
         self.split.clear();
         self.partial_lines = 0;
-        let rows_max = (VECTORS_MAX / rules.group()).max(1);
+        let rows_max = (VECTORS_MAX / params.group()).max(1);
         let blocks: usize =
-            spans.iter().map(|span| span.rows.len().div_ceil(rows_max) * rules.kv_heads).sum();
+            spans.iter().map(|span| span.rows.len().div_ceil(rows_max) * params.kv_heads).sum();
         let spread = threads > 1 && blocks < threads * BLOCKS_PER_THREAD;
         for (index, span) in spans.iter().enumerate() {
             // Later rows see more: the longest units first, so that none is left over at the end.
@@ -43,11 +43,11 @@ impl Plan {
                 let rows = block * rows_max..(block * rows_max + rows_max).min(span.rows.len());
                 let first = rows
                     .clone()
-                    .map(|row| rules.seen(span.position + row).start)
+                    .map(|row| params.seen(span.position + row).start)
                     .min()
                     .expect("a block has a row");
                 let chunks = first / CHUNK..(span.position + rows.end).div_ceil(CHUNK);
-                for kv_head in 0..rules.kv_heads {
+                for kv_head in 0..params.kv_heads {
                     let unit = Unit {
                         span: index,
                         kv_head,
@@ -56,7 +56,7 @@ impl Plan {
                         partial: None,
                     };
                     if spread && chunks.len() > 1 {
-                        self.spread(rules, &unit);
+                        self.spread(params, &unit);
                     } else {
                         self.units.push(unit);
                     }
@@ -66,7 +66,7 @@ impl Plan {
     }
 
     /// Adds one unit for each chunk.
-    fn spread(&mut self, rules: &AttentionRules<'_>, whole: &Unit) {
+    fn spread(&mut self, params: &AttentionParams<'_>, whole: &Unit) {
         let start = self.units.len();
         for chunk in whole.chunks.clone() {
             self.units.push(Unit {
@@ -74,7 +74,7 @@ impl Plan {
                 partial: Some(self.partial_lines),
                 ..whole.clone()
             });
-            self.partial_lines += whole.totals_lines(rules);
+            self.partial_lines += whole.softmax_lines(params);
         }
         self.split.push(start..self.units.len());
     }
@@ -93,15 +93,15 @@ impl Plan {
 }
 
 impl Unit {
-    /// How many query vectors it has.
-    pub(super) fn vectors(&self, rules: &AttentionRules<'_>) -> usize {
-        self.rows.len() * rules.group()
+    /// The number of its query vectors.
+    pub(super) fn vectors(&self, params: &AttentionParams<'_>) -> usize {
+        self.rows.len() * params.group()
     }
 
-    /// Lines that the totals of its vectors take.
-    pub(super) fn totals_lines(&self, rules: &AttentionRules<'_>) -> usize {
-        let vectors = self.vectors(rules);
-        2 * vectors.div_ceil(LANES) + vectors * rules.value_length.div_ceil(LANES)
+    /// Lines that the state of its softmax takes.
+    pub(super) fn softmax_lines(&self, params: &AttentionParams<'_>) -> usize {
+        let vectors = self.vectors(params);
+        2 * vectors.div_ceil(LANES) + vectors * params.value_length.div_ceil(LANES)
     }
 }
 

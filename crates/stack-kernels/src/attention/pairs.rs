@@ -1,7 +1,7 @@
 //! Keys and values of one tile as pairs of whole numbers.
 //!
 //! Two numbers of 16 bits are a pair, as the integer dot product reads them: two dimensions of a key, or one dimension of
-//! two tokens' values. What 1 stands for is each token's unit. Many query vectors read a panel that was unpacked for all
+//! two tokens' values. Each token has its scale. Many query vectors read pairs that were unpacked for all
 //! of them, few take the numbers from their pages.
 
 use std::ops::Range;
@@ -13,25 +13,25 @@ use crate::lanes::{Kernel, LANES, Lanes};
 /// The keys or the values of one head in a tile, page by page.
 pub(super) struct Tokens<'a, E: Element> {
     numbers: [E::Slice<'a>; TILE / LANES],
-    /// What 1 stands for, for each token of a page.
-    pub(super) units: [&'a [f32; LANES]; TILE / LANES],
+    /// The scale of each token of a page.
+    pub(super) scales: [&'a [f32; LANES]; TILE / LANES],
 }
 
 impl<'a, E: Element> Tokens<'a, E> {
     /// No tokens at all.
     pub(super) fn none() -> Self {
-        Self { numbers: [E::empty(); TILE / LANES], units: [&[0.0; LANES]; TILE / LANES] }
+        Self { numbers: [E::empty(); TILE / LANES], scales: [&[0.0; LANES]; TILE / LANES] }
     }
 
     /// Views the lines of a head in one page of the tile.
     #[inline(always)]
     pub(super) fn set_page(&mut self, page: usize, lines: &'a [Line], groups: usize) {
-        let (numbers, units) = Line::split_units(lines);
+        let (numbers, scales) = Line::split_token_scales(lines);
         self.numbers[page] = E::view(numbers, groups);
-        self.units[page] = units;
+        self.scales[page] = scales;
     }
 
-    /// Makes ready to round the numbers of some pages, and to ask for those of `ahead` meanwhile.
+    /// Makes ready to round the numbers of some pages, and to prefetch those of `ahead` meanwhile.
     #[inline(always)]
     pub(super) fn rounding<'t, L: Lanes>(
         &'t self,
@@ -41,9 +41,9 @@ impl<'a, E: Element> Tokens<'a, E> {
     ) -> Rounding<'t, 'a, E> {
         let (zero, mut inverses) = (lanes.splat(0.0), [[0.0; LANES]; TILE / LANES]);
         for page in pages {
-            let units = lanes.load(self.units[page]);
-            let inverse = lanes.div(lanes.splat(1.0), units);
-            lanes.store(lanes.select_less(zero, units, inverse, zero), &mut inverses[page]);
+            let scales = lanes.load(self.scales[page]);
+            let inverse = lanes.div(lanes.splat(1.0), scales);
+            lanes.store(lanes.select_less(zero, scales, inverse, zero), &mut inverses[page]);
         }
         Rounding { tokens: self, inverses, ahead }
     }
@@ -52,27 +52,27 @@ impl<'a, E: Element> Tokens<'a, E> {
 /// Tokens whose numbers are rounded to whole ones.
 pub(super) struct Rounding<'a, 'p, E: Element> {
     tokens: &'a Tokens<'p, E>,
-    /// What the numbers of each page's tokens are multiplied by: nothing where they are nothing.
+    /// The factors that make whole numbers of each page's: zero where those are nothing.
     inverses: [[f32; LANES]; TILE / LANES],
-    /// What is needed next.
+    /// The tokens that are needed next.
     ahead: &'a Tokens<'p, E>,
 }
 
 impl<E: Element> Rounding<'_, '_, E> {
-    /// Asks for what is needed next, two groups at a time.
+    /// Prefetches what is needed next, two groups at a time.
     #[inline(always)]
-    fn ask<L: Lanes>(&self, lanes: L, page: usize, index: usize) {
+    fn prefetch<L: Lanes>(&self, lanes: L, page: usize, index: usize) {
         E::prefetch(lanes, self.ahead.numbers[page], 2 * index);
     }
 }
 
-/// Where pairs come from.
-pub(super) trait Source {
+/// A source of pairs.
+pub(super) trait PairSource {
     /// Sixteen pairs of a page.
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32;
 
-    /// Asks for what is needed after all of these, and lies about as far.
-    fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize);
+    /// Prefetches what is needed after all of these, and lies about as far.
+    fn prefetch<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize);
 
     /// Rows and columns of a page.
     fn shape(&self) -> (usize, usize);
@@ -80,12 +80,12 @@ pub(super) trait Source {
 
 /// Keys: a row is a pair of dimensions, of which an odd last one is followed by zeros, and has one column.
 pub(super) struct Keys<'a, 'p, E: Element> {
-    /// What is needed next are the values of the same tokens.
+    /// Next come the values of the same tokens.
     pub(super) rounding: Rounding<'a, 'p, E>,
     pub(super) length: usize,
 }
 
-impl<E: Element> Source for Keys<'_, '_, E> {
+impl<E: Element> PairSource for Keys<'_, '_, E> {
     #[inline(always)]
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) -> L::I32 {
         let Rounding { tokens, inverses, .. } = &self.rounding;
@@ -99,8 +99,8 @@ impl<E: Element> Source for Keys<'_, '_, E> {
     }
 
     #[inline(always)]
-    fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) {
-        self.rounding.ask(lanes, page, row);
+    fn prefetch<L: Lanes>(&self, lanes: L, page: usize, row: usize, _: usize) {
+        self.rounding.prefetch(lanes, page, row);
     }
 
     #[inline(always)]
@@ -111,12 +111,12 @@ impl<E: Element> Source for Keys<'_, '_, E> {
 
 /// Values: a row is a pair of tokens, a column sixteen dimensions.
 pub(super) struct Values<'a, 'p, E: Element> {
-    /// What is needed next are the keys of the tile that follows.
+    /// Next come the keys of the tile that follows.
     pub(super) rounding: Rounding<'a, 'p, E>,
     pub(super) groups: usize,
 }
 
-impl<E: Element> Source for Values<'_, '_, E> {
+impl<E: Element> PairSource for Values<'_, '_, E> {
     #[inline(always)]
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32 {
         let Rounding { tokens, inverses, .. } = &self.rounding;
@@ -131,8 +131,8 @@ impl<E: Element> Source for Values<'_, '_, E> {
     }
 
     #[inline(always)]
-    fn ask<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) {
-        self.rounding.ask(lanes, page, row * self.groups + column);
+    fn prefetch<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) {
+        self.rounding.prefetch(lanes, page, row * self.groups + column);
     }
 
     #[inline(always)]
@@ -141,13 +141,13 @@ impl<E: Element> Source for Values<'_, '_, E> {
     }
 }
 
-/// Pairs that were unpacked before.
-pub(super) struct Panel<'a> {
+/// WeightPairs that were unpacked before.
+pub(super) struct UnpackedPairs<'a> {
     pub(super) pairs: &'a [[i32; LANES]],
     pub(super) shape: (usize, usize),
 }
 
-impl Source for Panel<'_> {
+impl PairSource for UnpackedPairs<'_> {
     #[inline(always)]
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32 {
         let (rows, columns) = self.shape;
@@ -155,7 +155,7 @@ impl Source for Panel<'_> {
     }
 
     #[inline(always)]
-    fn ask<L: Lanes>(&self, _: L, _: usize, _: usize, _: usize) {}
+    fn prefetch<L: Lanes>(&self, _: L, _: usize, _: usize, _: usize) {}
 
     #[inline(always)]
     fn shape(&self) -> (usize, usize) {
@@ -163,29 +163,29 @@ impl Source for Panel<'_> {
     }
 }
 
-/// Unpacks pairs and returns them as a [`Panel`].
-pub(super) struct Unpack<'a, S: Source> {
+/// Unpacks pairs and returns them as a [`UnpackedPairs`].
+pub(super) struct Unpack<'a, S: PairSource> {
     pub(super) source: &'a S,
     pub(super) pages: Range<usize>,
     pub(super) pairs: &'a mut [[i32; LANES]],
 }
 
-impl<'a, S: Source> Kernel for Unpack<'a, S> {
-    type Output = Panel<'a>;
+impl<'a, S: PairSource> Kernel for Unpack<'a, S> {
+    type Output = UnpackedPairs<'a>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Panel<'a> {
+    fn run<L: Lanes>(self, lanes: L) -> UnpackedPairs<'a> {
         let shape = self.source.shape();
         let (rows, columns) = shape;
         for page in self.pages {
             let pairs = &mut self.pairs[page * rows * columns..][..rows * columns];
             for (row, pairs) in pairs.chunks_exact_mut(columns).enumerate() {
                 for (column, to) in pairs.iter_mut().enumerate() {
-                    self.source.ask(lanes, page, row, column);
+                    self.source.prefetch(lanes, page, row, column);
                     lanes.store_pairs(self.source.pairs(lanes, page, row, column), to);
                 }
             }
         }
-        Panel { pairs: self.pairs, shape }
+        UnpackedPairs { pairs: self.pairs, shape }
     }
 }
