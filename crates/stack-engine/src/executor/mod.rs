@@ -23,7 +23,7 @@ pub use candle::{CandleExecutor, DeviceKind};
 pub use cpu::CpuExecutor;
 pub use placement::Placement;
 pub(crate) use placement::usable_threads;
-pub use stack_kernels::{Ballast, Cpu, Level, PrefetchPolicy, UnknownLevel};
+pub use stack_kernels::{BandwidthProbe, Cpu, Level, PrefetchPolicy, UnknownLevel};
 
 /// Called with bytes loaded and bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -6,7 +6,7 @@
 //! one region: their down matrices → each row sums what its experts returned
 //! ```
 
-use stack_kernels::{Activations, Cpu, Product, Store, WeightedRows};
+use stack_kernels::{Activations, Cpu, ExpertRows, Product, Store};
 
 use super::arena::{Buffer, Scratch, grain};
 use super::assignment::Assignment;
@@ -50,7 +50,7 @@ impl Experts {
             assignment.weights.fill(1.0);
         }
         let Assignment { weights, places, .. } = &assignment;
-        cpu.weighted_sums(WeightedRows { rows: returned, weights, places }, out, width);
+        cpu.moe_combine(ExpertRows { rows: returned, weights, indices: places }, out, width);
         if let Some(shared) = &self.shared {
             self.add_shared(cpu, scratch, shared, x, out);
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use stack_engine::executor::{Ballast, Cpu, Placement};
+use stack_engine::executor::{BandwidthProbe, Cpu, Placement};
 
 use super::spread::Spread;
 
@@ -21,11 +21,11 @@ impl Memory {
     /// Reads memory that no cache holds, over and over, with the threads that computed.
     pub(super) fn measure(placement: &Placement, bytes_per_token: Option<u64>) -> Option<Self> {
         let cpu = Cpu::new(placement.level, placement.threads);
-        let ballast = Ballast::new(&cpu, BYTES);
-        let bytes = ballast.bytes();
+        let probe = BandwidthProbe::new(&cpu, BYTES);
+        let bytes = probe.bytes();
         let pass = || {
             let started = Instant::now();
-            std::hint::black_box(cpu.read(&ballast));
+            std::hint::black_box(probe.read(&cpu));
             bytes as f64 / 1e9 / started.elapsed().as_secs_f64()
         };
         let rates = Spread::of((0..PASSES).map(|_| pass()).collect());

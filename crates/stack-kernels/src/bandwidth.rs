@@ -1,15 +1,15 @@
-//! Memory that is only there to be read: how fast that goes bounds decoding, which reads all weights for every token.
+//! A probe of the bandwidth of memory, which bounds decoding: every token reads all weights.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::buffer::{Buffer, Line, Memory};
 use crate::cpu::Cpu;
 
-/// Memory on large pages, as that of weights.
+/// Memory on large pages, as that of weights, which is only there to be read.
 #[derive(Debug)]
-pub struct Ballast(Buffer);
+pub struct BandwidthProbe(Buffer);
 
-impl Ballast {
+impl BandwidthProbe {
     /// Takes so many bytes, rounded up to lines of 64, and touches them all. Line `i` begins with `i`, as 32 bits.
     ///
     /// # Panics
@@ -29,14 +29,11 @@ impl Ballast {
     pub fn bytes(&self) -> usize {
         size_of_val::<[Line]>(&self.0)
     }
-}
-
-impl Cpu {
     /// Reads a word of each line on all threads, in order, and returns their sum: memory moves whole lines.
-    pub fn read(&self, ballast: &Ballast) -> u64 {
+    pub fn read(&self, cpu: &Cpu) -> u64 {
         let sum = AtomicU64::new(0);
-        let tasks: Vec<&[Line]> = ballast.0.chunks(TASK_LINES).collect();
-        self.pool().run(tasks.len(), &|task| {
+        let tasks: Vec<&[Line]> = self.0.chunks(TASK_LINES).collect();
+        cpu.pool().run(tasks.len(), &|task| {
             let words = tasks[task].iter().map(|line| u64::from(line.lane(0)));
             sum.fetch_add(words.sum(), Ordering::Relaxed);
         });
@@ -56,9 +53,9 @@ mod tests {
     fn every_line_is_read() {
         let cpu = Cpu::new(Level::detect(), 2);
         for lines in [0, 1, TASK_LINES, 2 * TASK_LINES + 3] {
-            let ballast = Ballast::new(&cpu, 64 * lines);
-            assert_eq!(ballast.bytes(), 64 * lines);
-            assert_eq!(cpu.read(&ballast), (0..lines as u64).sum::<u64>());
+            let probe = BandwidthProbe::new(&cpu, 64 * lines);
+            assert_eq!(probe.bytes(), 64 * lines);
+            assert_eq!(probe.read(&cpu), (0..lines as u64).sum::<u64>());
         }
     }
 }
