@@ -6,32 +6,32 @@ macro_rules! with_kernels {
         let level: $crate::level::Level = $level;
         match level.0 {
             #[cfg(target_arch = "x86_64")]
-            $crate::level::Tier::Avx512 => {
+            $crate::level::InstructionSet::Avx512 => {
                 let $kernels = $crate::x86::avx512::Avx512::new(level).expect("the level is this one");
                 $body
             }
             #[cfg(target_arch = "x86_64")]
-            $crate::level::Tier::AvxVnni => {
+            $crate::level::InstructionSet::AvxVnni => {
                 let $kernels = $crate::x86::avx2::AvxVnni::new(level).expect("the level is this one");
                 $body
             }
             #[cfg(target_arch = "x86_64")]
-            $crate::level::Tier::Avx2 => {
+            $crate::level::InstructionSet::Avx2 => {
                 let $kernels = $crate::x86::avx2::Avx2::new(level).expect("the level is this one");
                 $body
             }
             #[cfg(target_arch = "aarch64")]
-            $crate::level::Tier::I8mm => {
+            $crate::level::InstructionSet::I8mm => {
                 let $kernels = $crate::aarch64::I8mm::new(level).expect("the level is this one");
                 $body
             }
             #[cfg(target_arch = "aarch64")]
-            $crate::level::Tier::DotProd => {
+            $crate::level::InstructionSet::DotProd => {
                 let $kernels = $crate::aarch64::DotProd::new(level).expect("the level is this one");
                 $body
             }
             #[cfg(target_arch = "aarch64")]
-            $crate::level::Tier::Neon => {
+            $crate::level::InstructionSet::Neon => {
                 let $kernels = $crate::aarch64::Neon::new(level).expect("the level is this one");
                 $body
             }

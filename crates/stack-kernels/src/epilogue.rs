@@ -43,8 +43,8 @@ pub(crate) struct Epilogue<'a> {
     /// Those of the gate, if there is one.
     pub(crate) gates: &'a [[f32; LANES]],
     pub(crate) order: Order,
-    /// Whether the output is so large that its first lines leave the caches before its last ones are written.
-    pub(crate) is_far: bool,
+    /// Whether results are stored past the caches, as the output is too large for them.
+    pub(crate) is_streamed: bool,
     /// Rows of `width` numbers, of which nobody else uses these columns of these rows.
     pub(crate) output: &'a Disjoint<'a, f32>,
     pub(crate) width: usize,
@@ -79,9 +79,9 @@ impl Kernel for Epilogue<'_> {
             let mut place = index * row_stride;
             for output in whole {
                 let result = self.result(lanes, place, output);
-                if self.is_far {
-                    // SAFETY: `settle` follows before this kernel returns, and it does not come back to the line.
-                    unsafe { lanes.store_far(result, output) };
+                if self.is_streamed {
+                    // SAFETY: `sfence` follows before this kernel returns, and it does not come back to the line.
+                    unsafe { lanes.store_streaming(result, output) };
                 } else {
                     lanes.store(result, output);
                 }
@@ -91,8 +91,8 @@ impl Kernel for Epilogue<'_> {
                 store_part(lanes, self.result(lanes, place, rest), rest);
             }
         }
-        if self.is_far {
-            lanes.settle();
+        if self.is_streamed {
+            lanes.sfence();
         }
     }
 }

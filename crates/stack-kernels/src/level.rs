@@ -5,24 +5,24 @@ use std::fmt;
 
 /// An instruction set that this machine was seen to have: the witness that every vector kernel asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Level(pub(crate) Tier);
+pub struct Level(pub(crate) InstructionSet);
 
 /// The instruction sets that kernels are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Tier {
+pub(crate) enum InstructionSet {
     /// Plain Rust: the definition of every kernel.
     Scalar,
     /// x86: AVX2, FMA and F16C.
     Avx2,
-    /// x86: as [`Tier::Avx2`], with the integer dot product.
+    /// x86: as [`InstructionSet::Avx2`], with the integer dot product.
     AvxVnni,
     /// x86: AVX-512 F, BW, VL, DQ and VNNI.
     Avx512,
     /// Arm: what every 64-bit processor has.
     Neon,
-    /// Arm: as [`Tier::Neon`], with the integer dot product.
+    /// Arm: as [`InstructionSet::Neon`], with the integer dot product.
     DotProd,
-    /// Arm: as [`Tier::DotProd`], with the integer matrix product.
+    /// Arm: as [`InstructionSet::DotProd`], with the integer matrix product.
     I8mm,
 }
 
@@ -34,7 +34,7 @@ impl Level {
 
     /// Returns the levels that this machine has, best first; the last one is scalar.
     pub fn available() -> Vec<Self> {
-        TIERS.into_iter().filter(|tier| tier.is_present()).map(Self).collect()
+        INSTRUCTION_SETS.into_iter().filter(|set| set.is_present()).map(Self).collect()
     }
 
     /// Returns the level with this name, if the machine has it.
@@ -52,13 +52,13 @@ impl Level {
     /// The name that [`Self::named`] takes.
     pub fn name(self) -> &'static str {
         match self.0 {
-            Tier::Scalar => "scalar",
-            Tier::Avx2 => "avx2",
-            Tier::AvxVnni => "avxvnni",
-            Tier::Avx512 => "avx512",
-            Tier::Neon => "neon",
-            Tier::DotProd => "dotprod",
-            Tier::I8mm => "i8mm",
+            InstructionSet::Scalar => "scalar",
+            InstructionSet::Avx2 => "avx2",
+            InstructionSet::AvxVnni => "avxvnni",
+            InstructionSet::Avx512 => "avx512",
+            InstructionSet::Neon => "neon",
+            InstructionSet::DotProd => "dotprod",
+            InstructionSet::I8mm => "i8mm",
         }
     }
 }
@@ -69,7 +69,7 @@ impl fmt::Display for Level {
     }
 }
 
-impl Tier {
+impl InstructionSet {
     #[cfg(target_arch = "x86_64")]
     fn is_present(self) -> bool {
         match self {
@@ -127,8 +127,15 @@ impl fmt::Display for UnknownLevel {
 impl Error for UnknownLevel {}
 
 /// Best first, of each processor family.
-const TIERS: [Tier; 7] =
-    [Tier::Avx512, Tier::AvxVnni, Tier::Avx2, Tier::I8mm, Tier::DotProd, Tier::Neon, Tier::Scalar];
+const INSTRUCTION_SETS: [InstructionSet; 7] = [
+    InstructionSet::Avx512,
+    InstructionSet::AvxVnni,
+    InstructionSet::Avx2,
+    InstructionSet::I8mm,
+    InstructionSet::DotProd,
+    InstructionSet::Neon,
+    InstructionSet::Scalar,
+];
 
 #[cfg(test)]
 mod tests {

@@ -148,9 +148,9 @@ impl<'a> Job<'a> {
         Self { weights, input, output: Disjoint::new(output), store: *store, prefetch }
     }
 
-    /// Whether results leave the caches before they are read: what is added to them was read just before.
-    fn is_far(&self) -> bool {
-        !matches!(self.store, Store::Add) && lanes::is_far(self.output.len())
+    /// Whether results are stored past the caches; those that are added to what is there were read just before.
+    fn is_streamed(&self) -> bool {
+        !matches!(self.store, Store::Add) && lanes::is_streamed(self.output.len())
     }
 
     /// What a group costs: its multiplications, where few rows take as long as four because memory is slower.
@@ -201,7 +201,7 @@ impl<'a> Job<'a> {
                     sums,
                     gates,
                     order,
-                    is_far: self.is_far(),
+                    is_streamed: self.is_streamed(),
                     // A task owns its groups, that is these columns of all rows.
                     output: &self.output,
                     width: self.weights.rows(),

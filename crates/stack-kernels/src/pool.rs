@@ -37,7 +37,7 @@ impl Pool {
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
             region: UnsafeCell::new(Region { body: &|_, _| {}, tasks: 0, lanes: None }),
-            cursor: Apart(AtomicUsize::new(0)),
+            cursor: CachePadded(AtomicUsize::new(0)),
             lanes_left: AtomicUsize::new(0),
             opener: Mutex::new(None),
             opener_sleeps: AtomicBool::new(false),
@@ -143,7 +143,7 @@ struct Shared {
     /// Written only while no region is open and no worker is in one.
     region: UnsafeCell<Region<'static>>,
     /// The next task that nobody has taken, where any worker may take any.
-    cursor: Apart<AtomicUsize>,
+    cursor: CachePadded<AtomicUsize>,
     /// How many workers have not run their share, where each has its own.
     lanes_left: AtomicUsize,
     /// The thread that opened the region.
@@ -166,7 +166,7 @@ unsafe impl Send for Shared {}
 
 /// Something on cache lines of its own: those who wait read the state all the time, those who work write the cursor.
 #[repr(align(128))]
-struct Apart<T>(T);
+struct CachePadded<T>(T);
 
 /// The tasks of one parallel region.
 #[derive(Clone, Copy)]

@@ -12,7 +12,7 @@
 use crate::activations::Activations;
 use crate::cpu::Cpu;
 use crate::format::{Format, Input};
-use crate::level::Tier;
+use crate::level::InstructionSet;
 use crate::matrix::Matrix;
 use crate::multiply::Product;
 use crate::{Store, tile};
@@ -58,7 +58,7 @@ impl PrefetchProbe {
     /// Returns `None` where there is nothing to choose: for floats, which are always asked for ahead of time, at the
     /// scalar level, which never asks, and where weights cannot be put out of the caches.
     pub fn new(cpu: &Cpu, format: Format, bytes: usize) -> Option<Self> {
-        let never_asks = cpu.level().0 == Tier::Scalar;
+        let never_asks = cpu.level().0 == InstructionSet::Scalar;
         if !CAN_EVICT || never_asks || matches!(format.input(), Input::Float | Input::Bf16) {
             return None;
         }

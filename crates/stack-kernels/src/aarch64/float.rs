@@ -76,7 +76,7 @@ impl floats::Floats for Floats {
     }
 
     #[inline(always)]
-    fn plus(mut self, other: Self) -> Self {
+    fn add(mut self, other: Self) -> Self {
         for quarter in 0..4 {
             // SAFETY: a value exists only where NEON does.
             self.0[quarter] = unsafe { vaddq_f32(self.0[quarter], other.0[quarter]) };
@@ -85,7 +85,7 @@ impl floats::Floats for Floats {
     }
 
     #[inline(always)]
-    fn plus_product(mut self, a: Self, b: Self) -> Self {
+    fn fma(mut self, a: Self, b: Self) -> Self {
         for quarter in 0..4 {
             // SAFETY: a value exists only where NEON does.
             self.0[quarter] = unsafe { vfmaq_f32(self.0[quarter], a.0[quarter], b.0[quarter]) };
@@ -94,7 +94,7 @@ impl floats::Floats for Floats {
     }
 
     #[inline(always)]
-    fn times(mut self, other: Self) -> Self {
+    fn mul(mut self, other: Self) -> Self {
         for quarter in 0..4 {
             // SAFETY: a value exists only where NEON does.
             self.0[quarter] = unsafe { vmulq_f32(self.0[quarter], other.0[quarter]) };
@@ -103,7 +103,7 @@ impl floats::Floats for Floats {
     }
 
     #[inline(always)]
-    fn minus_product(mut self, a: Self, b: Self) -> Self {
+    fn fnma(mut self, a: Self, b: Self) -> Self {
         for quarter in 0..4 {
             // SAFETY: a value exists only where NEON does.
             self.0[quarter] = unsafe { vfmsq_f32(self.0[quarter], a.0[quarter], b.0[quarter]) };

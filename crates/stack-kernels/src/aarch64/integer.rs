@@ -86,13 +86,13 @@ impl vector::Ints for Ints {
     }
 
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
+    fn add(self, other: Self) -> Self {
         // SAFETY: a value exists only where NEON does.
         self.zip(other, |a, b| unsafe { vaddq_s32(a, b) })
     }
 
     #[inline(always)]
-    fn greater(self, other: Self) -> Self {
+    fn max(self, other: Self) -> Self {
         // SAFETY: a value exists only where NEON does.
         self.zip(other, |a, b| unsafe { vmaxq_s32(a, b) })
     }
@@ -110,13 +110,13 @@ impl vector::Ints for Ints {
     }
 
     #[inline(always)]
-    fn left<const N: i32>(self) -> Self {
+    fn shl<const N: i32>(self) -> Self {
         // SAFETY: a value exists only where NEON does.
         Self(self.0.map(|values| unsafe { vshlq_n_s32::<N>(values) }))
     }
 
     #[inline(always)]
-    fn right<const N: i32>(self) -> Self {
+    fn shr<const N: i32>(self) -> Self {
         Self(self.0.map(|values| {
             // SAFETY: a value exists only where NEON does.
             unsafe { vreinterpretq_s32_u32(vshrq_n_u32::<N>(vreinterpretq_u32_s32(values))) }
@@ -124,7 +124,7 @@ impl vector::Ints for Ints {
     }
 
     #[inline(always)]
-    fn plus_pair_products(self, a: Self, b: Self) -> Self {
+    fn madd_pairs(self, a: Self, b: Self) -> Self {
         let products = a.zip(b, |a, b| {
             // SAFETY: a value exists only where NEON does.
             unsafe {
@@ -132,7 +132,7 @@ impl vector::Ints for Ints {
                 vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b))
             }
         });
-        self.plus(products)
+        self.add(products)
     }
 
     #[inline(always)]
@@ -186,13 +186,13 @@ impl vector::Bytes for Bytes {
     }
 
     #[inline(always)]
-    fn left<const N: i32>(self) -> Self {
+    fn shl<const N: i32>(self) -> Self {
         // SAFETY: a value exists only where NEON does.
         Self(self.0.map(|bytes| unsafe { vshlq_n_u8::<N>(bytes) }))
     }
 
     #[inline(always)]
-    fn right<const N: i32>(self) -> Self {
+    fn shr<const N: i32>(self) -> Self {
         // SAFETY: a value exists only where NEON does.
         Self(self.0.map(|bytes| unsafe { vshrq_n_u8::<N>(bytes) }))
     }

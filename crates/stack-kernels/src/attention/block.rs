@@ -12,7 +12,7 @@ use super::workspace::{TileBuffers, Vectors, Workspace};
 use super::{AttendSpan, AttentionParams, CHUNK, TILE};
 use crate::disjoint::Disjoint;
 use crate::kv::{Element, Half, KvType, Line, PAGE_TOKENS, Scaled};
-use crate::lanes::{Kernel, LANES, Lanes, is_far};
+use crate::lanes::{Kernel, LANES, Lanes, is_streamed};
 
 /// The kernel of one unit.
 #[derive(Clone, Copy)]
@@ -320,7 +320,7 @@ fn write<L: Lanes>(
     all: &mut OnlineSoftmax<'_>,
     out: &Disjoint<'_, f32>,
 ) {
-    let is_far = is_far(out.len());
+    let is_streamed = is_streamed(out.len());
     for vector in 0..unit.vectors(params) {
         let head = head_index(params, spans, unit, vector);
         if let Some(sinks) = params.sinks {
@@ -329,11 +329,11 @@ fn write<L: Lanes>(
         let start = head * params.value_length;
         // SAFETY: spans do not share rows, and the schedule gives each row and head to one block.
         let out = unsafe { out.part(start..start + params.value_length) };
-        // SAFETY: `settle` follows, and these rows are not used before that.
-        unsafe { all.mean(lanes, vector, out, is_far) };
+        // SAFETY: `sfence` follows, and these rows are not used before that.
+        unsafe { all.mean(lanes, vector, out, is_streamed) };
     }
-    if is_far {
-        lanes.settle();
+    if is_streamed {
+        lanes.sfence();
     }
 }
 

@@ -59,13 +59,13 @@ impl<'a> OnlineSoftmax<'a> {
     }
 
     /// The weighted mean of the values of one vector; zeros if it sees nothing. It is stored past the caches if it
-    /// `is_far`.
+    /// `is_streamed`.
     ///
     /// # Safety
     ///
-    /// [`Lanes::settle`] must be called before anybody reads or writes `out` again.
+    /// [`Lanes::sfence`] must be called before `out` is read or written again.
     #[inline(always)]
-    pub(super) unsafe fn mean<L: Lanes>(&self, lanes: L, vector: usize, out: &mut [f32], is_far: bool) {
+    pub(super) unsafe fn mean<L: Lanes>(&self, lanes: L, vector: usize, out: &mut [f32], is_streamed: bool) {
         let denominator = self.denominator[vector];
         let factor = if denominator > 0.0 { 1.0 / denominator } else { 0.0 };
         let groups = self.accumulator.len() / self.max.len();
@@ -75,8 +75,8 @@ impl<'a> OnlineSoftmax<'a> {
             // Adding 0 makes −0 into 0: the sign of a zero would tell how the positions were cut.
             let mean = lanes.fma(lanes.load(accumulator), lanes.splat(factor), lanes.splat(0.0));
             match out.as_mut_array() {
-                // SAFETY: the caller settles it.
-                Some(out) if is_far => unsafe { lanes.store_far(mean, out) },
+                // SAFETY: the caller fences.
+                Some(out) if is_streamed => unsafe { lanes.store_streaming(mean, out) },
                 _ => store_part(lanes, mean, out),
             }
         }

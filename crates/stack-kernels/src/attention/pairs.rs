@@ -91,7 +91,7 @@ impl<E: Element> PairSource for Keys<'_, '_, E> {
         let Rounding { tokens, inverses, .. } = &self.rounding;
         let (numbers, inverse) = (tokens.numbers[page], lanes.load(&inverses[page]));
         let lower = lanes.round(lanes.mul(E::key(lanes, numbers, 2 * row), inverse));
-        let mut higher = lanes.no_sums();
+        let mut higher = lanes.zeros();
         if 2 * row + 1 < self.length {
             higher = lanes.round(lanes.mul(E::key(lanes, numbers, 2 * row + 1), inverse));
         }
@@ -121,7 +121,7 @@ impl<E: Element> PairSource for Values<'_, '_, E> {
     fn pairs<L: Lanes>(&self, lanes: L, page: usize, row: usize, column: usize) -> L::I32 {
         let Rounding { tokens, inverses, .. } = &self.rounding;
         let (numbers, inverses) = (tokens.numbers[page], &inverses[page]);
-        let mut both = [lanes.no_sums(); 2];
+        let mut both = [lanes.zeros(); 2];
         for (token, whole) in both.iter_mut().enumerate() {
             let token = 2 * row + token;
             let value = E::value(lanes, numbers, token, column, self.groups);

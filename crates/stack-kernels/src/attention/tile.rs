@@ -86,9 +86,9 @@ impl<S: PairSource> Score<'_, S> {
     #[inline(always)]
     fn some_pages<L: Lanes, const V: usize, const P: usize>(&mut self, lanes: L, first: usize) -> usize {
         let (queries, _) = self.queries.as_chunks::<V>();
-        let mut sums = [[lanes.no_sums(); P]; V];
+        let mut sums = [[lanes.zeros(); P]; V];
         for (pair, queries) in queries.iter().enumerate() {
-            let mut keys = [lanes.no_sums(); P];
+            let mut keys = [lanes.zeros(); P];
             for p in 0..P {
                 self.keys.prefetch(lanes, first + p, pair, 0);
                 keys[p] = self.keys.pairs(lanes, first + p, pair, 0);
@@ -173,10 +173,10 @@ impl<S: PairSource> Accumulate<'_, S> {
         groups: usize,
     ) -> usize {
         let weights = self.weights.first_chunk::<V>().expect("weights of each vector");
-        let mut sums = [[lanes.no_sums(); G]; V];
+        let mut sums = [[lanes.zeros(); G]; V];
         for page in self.pages.clone() {
             for pair in 0..PAGE_TOKENS / 2 {
-                let mut values = [lanes.no_sums(); G];
+                let mut values = [lanes.zeros(); G];
                 for g in 0..G {
                     self.values.prefetch(lanes, page, pair, first + g);
                     values[g] = self.values.pairs(lanes, page, pair, first + g);

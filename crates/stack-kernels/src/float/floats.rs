@@ -62,16 +62,16 @@ pub(crate) trait Floats: Copy {
     unsafe fn store(self, to: *mut f32);
 
     /// Adds lane by lane.
-    fn plus(self, other: Self) -> Self;
+    fn add(self, other: Self) -> Self;
 
     /// Returns `self + a * b`, rounded once.
-    fn plus_product(self, a: Self, b: Self) -> Self;
+    fn fma(self, a: Self, b: Self) -> Self;
 
     /// Multiplies lane by lane.
-    fn times(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
 
     /// Returns `self - a * b`, rounded once.
-    fn minus_product(self, a: Self, b: Self) -> Self;
+    fn fnma(self, a: Self, b: Self) -> Self;
 
     /// Hints that a line will be read soon. The address may be anything.
     fn prefetch(address: *const u8);

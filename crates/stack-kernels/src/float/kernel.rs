@@ -248,7 +248,7 @@ unsafe fn tile<V: Floats, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, c
             // SAFETY: each row of sums has 16 floats for each group.
             unsafe {
                 let total = at.sums.add(row * at.stride + group * LANES);
-                V::load(total).plus(sum).store(total);
+                V::load(total).add(sum).store(total);
             }
         }
     }

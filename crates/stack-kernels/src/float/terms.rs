@@ -84,7 +84,7 @@ impl<V: Floats> Terms<V> for Single {
 
     #[inline(always)]
     fn add(sum: V, weights: V, activation: V) -> V {
-        sum.plus_product(weights, activation)
+        sum.fma(weights, activation)
     }
 
     type Widened = Self;
@@ -147,7 +147,7 @@ impl<V: Floats> Terms<V> for Pairs {
 
     #[inline(always)]
     fn add(sum: V, weights: (V, V), activation: (V, V)) -> V {
-        sum.plus_product(weights.1, activation.1).plus_product(weights.0, activation.0)
+        sum.fma(weights.1, activation.1).fma(weights.0, activation.0)
     }
 
     type Widened = Single;

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Kernel, LANES, Lanes};
-use crate::x86::{fence, prefetch};
+use crate::x86::{prefetch, sfence};
 
 /// A witness of AVX2, FMA and F16C: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    unsafe fn store_far(self, x: Pair, to: &mut [f32; LANES]) {
+    unsafe fn store_streaming(self, x: Pair, to: &mut [f32; LANES]) {
         if to.as_ptr().addr().is_multiple_of(64) {
             let (low, high) = to.split_at_mut(LANES / 2);
             // SAFETY: the halves are 32 writable bytes each and aligned to that; `self` is a witness of AVX2, and the
@@ -87,8 +87,8 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn settle(self) {
-        fence();
+    fn sfence(self) {
+        sfence();
     }
 
     #[inline(always)]
@@ -197,7 +197,7 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
-    fn no_sums(self) -> Self::I32 {
+    fn zeros(self) -> Self::I32 {
         [call!(_mm256_setzero_si256()); 2]
     }
 

@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Kernel, LANES, Lanes};
-use crate::x86::{fence, prefetch};
+use crate::x86::{prefetch, sfence};
 
 /// A witness of AVX-512: only [`enter`] makes one.
 #[derive(Clone, Copy)]
@@ -57,7 +57,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    unsafe fn store_far(self, x: __m512, to: &mut [f32; LANES]) {
+    unsafe fn store_streaming(self, x: __m512, to: &mut [f32; LANES]) {
         if to.as_ptr().addr().is_multiple_of(64) {
             // SAFETY: the array is 64 writable bytes and begins a line; `self` is a witness of AVX-512, and the caller
             // promises the fence.
@@ -68,8 +68,8 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn settle(self) {
-        fence();
+    fn sfence(self) {
+        sfence();
     }
 
     #[inline(always)]
@@ -153,7 +153,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn no_sums(self) -> __m512i {
+    fn zeros(self) -> __m512i {
         call!(_mm512_setzero_si512())
     }
 

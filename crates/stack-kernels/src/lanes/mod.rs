@@ -16,11 +16,11 @@ mod scalar;
 
 pub(crate) use exp::{exp, sigmoid_inverse};
 
-use crate::level::Level;
 #[cfg(target_arch = "x86_64")]
-use crate::level::Tier;
+use crate::level::InstructionSet;
+use crate::level::Level;
 
-/// How many numbers the lanes hold.
+/// The number of lanes.
 pub(crate) const LANES: usize = 16;
 
 /// Operations on sixteen numbers. Values of this type are witnesses that the processor has the instructions.
@@ -30,25 +30,25 @@ pub(crate) trait Lanes: Copy {
     /// Sixteen whole numbers of 32 bits.
     type I32: Copy;
 
-    /// How many times sixteen numbers fit the register file.
+    /// The number of registers, counted in sixteen numbers.
     const REGISTERS: usize;
 
     fn splat(self, x: f32) -> Self::F32;
     fn load(self, from: &[f32; LANES]) -> Self::F32;
     fn store(self, x: Self::F32, to: &mut [f32; LANES]);
-    /// Stores past the caches, if `to` begins a line: for what is read so much later that it would not be there any more.
-    /// No line is fetched only to be overwritten.
+    /// Stores past the caches, if `to` begins a line: for numbers that are read so much later that no cache would hold
+    /// them any more. No line is fetched only to be overwritten.
     ///
     /// # Safety
     ///
-    /// [`Self::settle`] must be called before anybody reads or writes `to` again.
+    /// [`Self::sfence`] must be called before `to` is read or written again.
     #[inline(always)]
-    unsafe fn store_far(self, x: Self::F32, to: &mut [f32; LANES]) {
+    unsafe fn store_streaming(self, x: Self::F32, to: &mut [f32; LANES]) {
         self.store(x, to);
     }
-    /// Makes what was stored past the caches visible.
+    /// Orders streaming stores before all stores that follow.
     #[inline(always)]
-    fn settle(self) {}
+    fn sfence(self) {}
     /// Loads sixteen half-precision numbers.
     fn load_f16(self, from: &[u16; LANES]) -> Self::F32;
     /// Loads sixteen whole numbers.
@@ -73,7 +73,7 @@ pub(crate) trait Lanes: Copy {
     fn power_of_two(self, x: Self::F32) -> Self::F32;
 
     /// Sixteen zeros.
-    fn no_sums(self) -> Self::I32;
+    fn zeros(self) -> Self::I32;
     /// Loads sixteen pairs of 16-bit integers.
     fn load_pairs(self, from: &[i32; LANES]) -> Self::I32;
     fn store_pairs(self, pairs: Self::I32, to: &mut [i32; LANES]);
@@ -87,7 +87,7 @@ pub(crate) trait Lanes: Copy {
     /// Stores neighbours, which fit 16 bits, as pairs, the first one lower.
     fn store_neighbours(self, x: Self::I32, to: &mut [i32; LANES / 2]);
 
-    /// Asks for the memory at `at` to be brought into the second cache. It changes no result.
+    /// Prefetches the line at `at` into the second cache. It changes no result.
     fn prefetch<T>(self, at: &T);
 
     /// Runs another kernel, compiled apart, at this level.
@@ -109,8 +109,9 @@ pub(crate) trait Lanes: Copy {
     }
 }
 
-/// Whether so many numbers that are written one after the other leave a second cache before they are read.
-pub(crate) fn is_far(numbers: usize) -> bool {
+/// Whether a result of so many numbers is stored past the caches: its first lines would leave the second one before
+/// they are read.
+pub(crate) fn is_streamed(numbers: usize) -> bool {
     size_of::<f32>() * numbers > 1 << 20
 }
 
@@ -126,12 +127,12 @@ pub(crate) trait Kernel {
 pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
     match level.0 {
         #[cfg(target_arch = "x86_64")]
-        Tier::Avx512 => {
+        InstructionSet::Avx512 => {
             // SAFETY: the level is a witness that the processor has these instructions.
             unsafe { avx512::enter(kernel) }
         }
         #[cfg(target_arch = "x86_64")]
-        Tier::Avx2 | Tier::AvxVnni => {
+        InstructionSet::Avx2 | InstructionSet::AvxVnni => {
             // SAFETY: the level is a witness that the processor has these instructions.
             unsafe { avx2::enter(kernel) }
         }

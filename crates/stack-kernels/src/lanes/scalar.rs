@@ -95,7 +95,7 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    fn no_sums(self) -> Self::I32 {
+    fn zeros(self) -> Self::I32 {
         [0; LANES]
     }
 

@@ -38,7 +38,7 @@ impl Kernel for Operations<'_> {
         lanes.store_pairs(lanes.pair_up(whole, other), &mut pairs);
         let narrow = lanes.max(lanes.splat(-9000.0), lanes.min(lanes.splat(9000.0), c));
         lanes.store_neighbours(lanes.round(narrow), &mut neighbours);
-        let sums = lanes.plus_products(lanes.no_sums(), lanes.load_pairs(&pairs), neighbours[0]);
+        let sums = lanes.plus_products(lanes.zeros(), lanes.load_pairs(&pairs), neighbours[0]);
         let sums = lanes.to_floats(lanes.plus_products(sums, lanes.load_pairs(&pairs), neighbours[7]));
         bits.extend(pairs.into_iter().chain(neighbours).map(i32::cast_unsigned));
         let results = results.into_iter().chain([sums, lanes.to_floats(whole)]);

@@ -181,7 +181,7 @@ unsafe fn rows_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool>
             let mut tile_sums = V::Floats::zero();
             for (product, scales) in products.iter().zip(&unpacked.scales).take(halves * tile.blocks) {
                 let scale = V::Floats::load(scales.as_ptr());
-                tile_sums = tile_sums.plus_product(product.assume_init().to_floats(), scale);
+                tile_sums = tile_sums.fma(product.assume_init().to_floats(), scale);
             }
             finish_q8_k::<V, HALVES, MINS>(unpacked, input, tile_sums, sums);
         }

@@ -1,6 +1,6 @@
 //! Makes the kernels of a level out of the generic ones.
 
-/// Defines a proof that a machine has some features, and the kernels that it opens. It is named like its tier.
+/// Defines a proof that a machine has some features, and the kernels that it opens. It is named like its instruction set.
 ///
 /// Each function that is compiled for the features calls one generic function, which becomes part of it.
 macro_rules! kernels {
@@ -12,7 +12,7 @@ macro_rules! kernels {
         impl $name {
             /// Makes the proof from a level that was detected, if it is this one.
             pub(crate) fn new(level: $crate::level::Level) -> Option<Self> {
-                (level.0 == $crate::level::Tier::$name).then_some(Self(()))
+                (level.0 == $crate::level::InstructionSet::$name).then_some(Self(()))
             }
         }
 

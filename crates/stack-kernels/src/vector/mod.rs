@@ -112,10 +112,10 @@ pub(crate) trait Ints: Copy {
     unsafe fn store(self, to: *mut i32);
 
     /// Adds lane by lane.
-    fn plus(self, other: Self) -> Self;
+    fn add(self, other: Self) -> Self;
 
     /// Returns the greater of each two.
-    fn greater(self, other: Self) -> Self;
+    fn max(self, other: Self) -> Self;
 
     /// Keeps the bits that both have.
     fn and(self, other: Self) -> Self;
@@ -124,13 +124,13 @@ pub(crate) trait Ints: Copy {
     fn or(self, other: Self) -> Self;
 
     /// Shifts zeros in from below.
-    fn left<const N: i32>(self) -> Self;
+    fn shl<const N: i32>(self) -> Self;
 
     /// Shifts zeros in from above.
-    fn right<const N: i32>(self) -> Self;
+    fn shr<const N: i32>(self) -> Self;
 
     /// Adds the products of the two signed 16-bit halves of `a` and `b`.
-    fn plus_pair_products(self, a: Self, b: Self) -> Self;
+    fn madd_pairs(self, a: Self, b: Self) -> Self;
 
     /// Rounds to floats.
     fn to_floats(self) -> Self::Floats;
@@ -162,10 +162,10 @@ pub(crate) trait Bytes: Copy {
     fn or(self, other: Self) -> Self;
 
     /// Shifts each byte up; what enters it from below is unspecified, so that [`and`](Self::and) must follow.
-    fn left<const N: i32>(self) -> Self;
+    fn shl<const N: i32>(self) -> Self;
 
     /// Shifts each byte down; what enters it from above is unspecified, so that [`and`](Self::and) must follow.
-    fn right<const N: i32>(self) -> Self;
+    fn shr<const N: i32>(self) -> Self;
 
     /// Replaces each byte, which must be below 16, by what the table has for it.
     fn look_up(self, table: &[u8; 16]) -> Self;

@@ -147,7 +147,7 @@ unsafe fn tile_q8_k<V: Vectors, Q: Quants, const HALVES: bool, const MINS: bool,
                     products_q8_k::<V, Q, HALVES, MINS, ROWS>(lines, block, half, compensation, inputs);
                 let scale = V::Floats::load(unpacked.scales[sub].as_ptr());
                 for row in 0..ROWS {
-                    tile_sums[row] = tile_sums[row].plus_product(products[row].to_floats(), scale);
+                    tile_sums[row] = tile_sums[row].fma(products[row].to_floats(), scale);
                 }
             }
         }
@@ -216,16 +216,16 @@ pub(super) unsafe fn finish_q8_k<V: Vectors, const HALVES: bool, const MINS: boo
         for (&pair, mins) in pairs.iter().zip(&unpacked.mins) {
             // SAFETY: as above.
             let (pair, mins) = unsafe { (V::Ints::splat(pair), V::Ints::load(mins.as_ptr())) };
-            sum = sum.plus_pair_products(pair, mins);
+            sum = sum.madd_pairs(pair, mins);
         }
         // SAFETY: as above.
         let dmin = unsafe { V::Floats::load(unpacked.dmins[0].as_ptr()) };
-        tile_sums = tile_sums.minus_product(sum.to_floats(), dmin);
+        tile_sums = tile_sums.fnma(sum.to_floats(), dmin);
     }
     // SAFETY: as above; sums have sixteen floats.
     unsafe {
         let scale = V::Floats::splat(&raw const input.scale);
-        V::Floats::load(sums.as_ptr()).plus_product(tile_sums, scale).store(sums.as_mut_ptr());
+        V::Floats::load(sums.as_ptr()).fma(tile_sums, scale).store(sums.as_mut_ptr());
     }
 }
 
@@ -303,12 +303,12 @@ pub(super) unsafe fn scaled_q8_0<V: Vectors, const MINS: bool>(
     // SAFETY: the caller vouches for the instructions.
     unsafe {
         let scale = V::Floats::load(unpacked.scales[block].as_ptr());
-        let scale = scale.times(V::Floats::splat(&raw const input.scales[block]));
-        let totals = totals.plus_product(products.to_floats(), scale);
+        let scale = scale.mul(V::Floats::splat(&raw const input.scales[block]));
+        let totals = totals.fma(products.to_floats(), scale);
         if !MINS {
             return totals;
         }
         let dmin = V::Floats::load(unpacked.dmins[block].as_ptr());
-        totals.plus_product(dmin, V::Floats::splat(&raw const input.sums[block]))
+        totals.fma(dmin, V::Floats::splat(&raw const input.sums[block]))
     }
 }

@@ -64,7 +64,7 @@ impl Quants for Nibbles {
     unsafe fn group<B: Bytes>(block: *const Line, group: usize) -> B {
         // SAFETY: the caller vouches for four lines.
         let line = unsafe { B::load(block.add(group / 2)) };
-        if group.is_multiple_of(2) { line.and(0x0F) } else { line.right::<4>().and(0x0F) }
+        if group.is_multiple_of(2) { line.and(0x0F) } else { line.shr::<4>().and(0x0F) }
     }
 }
 
@@ -76,14 +76,14 @@ impl Quants for FiveBits {
         // SAFETY: the caller vouches for five lines, four of which are those of nibbles.
         let (nibbles, high) = unsafe { (Nibbles::group::<B>(block, group), B::load(block.add(4))) };
         let high = match group {
-            0 => high.left::<4>(),
-            1 => high.left::<3>(),
-            2 => high.left::<2>(),
-            3 => high.left::<1>(),
+            0 => high.shl::<4>(),
+            1 => high.shl::<3>(),
+            2 => high.shl::<2>(),
+            3 => high.shl::<1>(),
             4 => high,
-            5 => high.right::<1>(),
-            6 => high.right::<2>(),
-            _ => high.right::<3>(),
+            5 => high.shr::<1>(),
+            6 => high.shr::<2>(),
+            _ => high.shr::<3>(),
         };
         nibbles.or(high.and(0x10))
     }
@@ -103,8 +103,8 @@ impl Quants for SixBits {
         let lines = unsafe {
             [B::load(block.add(first)), B::load(block.add(first + 1)), B::load(block.add(first + 2))]
         };
-        let low = lines[0].right::<6>().and(0x03).or(lines[1].right::<4>().and(0x0C));
-        low.or(lines[2].right::<2>().and(0x30))
+        let low = lines[0].shr::<6>().and(0x03).or(lines[1].shr::<4>().and(0x0C));
+        low.or(lines[2].shr::<2>().and(0x30))
     }
 }
 
@@ -117,9 +117,9 @@ impl Quants for TwoBits {
         let line = unsafe { B::load(block.add(group / 4)) };
         let line = match group % 4 {
             0 => line,
-            1 => line.right::<2>(),
-            2 => line.right::<4>(),
-            _ => line.right::<6>(),
+            1 => line.shr::<2>(),
+            2 => line.shr::<4>(),
+            _ => line.shr::<6>(),
         };
         line.and(0x03)
     }
@@ -133,14 +133,14 @@ impl Quants for ThreeBits {
         // SAFETY: the caller vouches for three lines, two of which are those of two bits.
         let (pairs, high) = unsafe { (TwoBits::group::<B>(block, group), B::load(block.add(2))) };
         let high = match group {
-            0 => high.left::<2>(),
-            1 => high.left::<1>(),
+            0 => high.shl::<2>(),
+            1 => high.shl::<1>(),
             2 => high,
-            3 => high.right::<1>(),
-            4 => high.right::<2>(),
-            5 => high.right::<3>(),
-            6 => high.right::<4>(),
-            _ => high.right::<5>(),
+            3 => high.shr::<1>(),
+            4 => high.shr::<2>(),
+            5 => high.shr::<3>(),
+            6 => high.shr::<4>(),
+            _ => high.shr::<5>(),
         };
         pairs.or(high.and(0x04))
     }

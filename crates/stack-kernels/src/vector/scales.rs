@@ -31,7 +31,7 @@ pub(super) unsafe fn unpack<V: Vectors>(
                 for (pair, mins) in unpacked.mins.iter_mut().enumerate().take(4) {
                     let pairs = V::Ints::load_halves(at(bytes, 128 + 32 * pair, 32).cast());
                     let low = pairs.and(V::Ints::splat(0xFF));
-                    low.or(pairs.right::<8>().left::<16>()).store(mins.as_mut_ptr());
+                    low.or(pairs.shr::<8>().shl::<16>()).store(mins.as_mut_ptr());
                 }
                 V::Floats::load_half(at(bytes, 288, 32).cast()).store(unpacked.dmins[0].as_mut_ptr());
             }
@@ -40,11 +40,11 @@ pub(super) unsafe fn unpack<V: Vectors>(
                 let nibble = V::Ints::splat(0x0F);
                 for pair in 0..8 {
                     let pairs = V::Ints::load_halves(at(bytes, 32 * pair, 32).cast());
-                    let (even, odd) = (pairs.and(nibble), pairs.right::<8>().and(nibble));
-                    scale.times(even.to_floats()).store(unpacked.scales[2 * pair].as_mut_ptr());
-                    scale.times(odd.to_floats()).store(unpacked.scales[2 * pair + 1].as_mut_ptr());
-                    let low = pairs.right::<4>().and(nibble);
-                    low.or(pairs.right::<12>().left::<16>()).store(unpacked.mins[pair].as_mut_ptr());
+                    let (even, odd) = (pairs.and(nibble), pairs.shr::<8>().and(nibble));
+                    scale.mul(even.to_floats()).store(unpacked.scales[2 * pair].as_mut_ptr());
+                    scale.mul(odd.to_floats()).store(unpacked.scales[2 * pair + 1].as_mut_ptr());
+                    let low = pairs.shr::<4>().and(nibble);
+                    low.or(pairs.shr::<12>().shl::<16>()).store(unpacked.mins[pair].as_mut_ptr());
                 }
                 V::Floats::load_half(at(bytes, 288, 32).cast()).store(unpacked.dmins[0].as_mut_ptr());
             }
@@ -97,7 +97,7 @@ unsafe fn bytes_times_half<V: Vectors>(
         // SAFETY: the caller vouches for `count` times sixteen bytes.
         unsafe {
             let factor = V::Ints::load_bytes(bytes.add(LANES * index)).to_floats();
-            scale.times(factor).store(scales.as_mut_ptr());
+            scale.mul(factor).store(scales.as_mut_ptr());
         }
     }
 }
@@ -120,7 +120,7 @@ unsafe fn signed_bytes_times_half<V: Vectors>(
         // SAFETY: the caller vouches for `count` times sixteen bytes.
         unsafe {
             let factor = V::Ints::load_signed_bytes(bytes.add(LANES * index).cast()).to_floats();
-            scale.times(factor).store(scales.as_mut_ptr());
+            scale.mul(factor).store(scales.as_mut_ptr());
         }
     }
 }
@@ -135,8 +135,8 @@ unsafe fn half_of_powers<V: Vectors>(exponents: V::Ints) -> V::Floats {
     // SAFETY: the caller vouches for the instructions.
     let (minus_one, one, first) =
         unsafe { (V::Ints::splat(-1), V::Ints::splat(1), V::Ints::splat(0x0020_0000)) };
-    let normal = exponents.plus(minus_one).left::<23>();
+    let normal = exponents.add(minus_one).shl::<23>();
     // Less than any normal number, and right for 0 and 1.
-    let subnormal = first.plus(exponents.and(one).left::<21>());
-    normal.greater(subnormal).as_floats()
+    let subnormal = first.add(exponents.and(one).shl::<21>());
+    normal.max(subnormal).as_floats()
 }

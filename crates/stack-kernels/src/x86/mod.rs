@@ -23,7 +23,7 @@ pub(crate) fn prefetch<const NEAREST: bool, T>(address: *const T) {
 }
 
 /// Orders what this thread stored past the caches before all that it stores later.
-pub(crate) fn fence() {
+pub(crate) fn sfence() {
     // SAFETY: the instruction is part of x86-64 and touches no memory by itself.
     unsafe { _mm_sfence() }
 }

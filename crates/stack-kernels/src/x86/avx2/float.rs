@@ -73,25 +73,25 @@ impl floats::Floats for Floats {
     }
 
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
+    fn add(self, other: Self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_add_ps(self.0, other.0), _mm256_add_ps(self.1, other.1)) }
     }
 
     #[inline(always)]
-    fn plus_product(self, a: Self, b: Self) -> Self {
+    fn fma(self, a: Self, b: Self) -> Self {
         // SAFETY: a value exists only where AVX2 and FMA do.
         unsafe { Self(_mm256_fmadd_ps(a.0, b.0, self.0), _mm256_fmadd_ps(a.1, b.1, self.1)) }
     }
 
     #[inline(always)]
-    fn times(self, other: Self) -> Self {
+    fn mul(self, other: Self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_mul_ps(self.0, other.0), _mm256_mul_ps(self.1, other.1)) }
     }
 
     #[inline(always)]
-    fn minus_product(self, a: Self, b: Self) -> Self {
+    fn fnma(self, a: Self, b: Self) -> Self {
         // SAFETY: a value exists only where AVX2 and FMA do.
         unsafe { Self(_mm256_fnmadd_ps(a.0, b.0, self.0), _mm256_fnmadd_ps(a.1, b.1, self.1)) }
     }

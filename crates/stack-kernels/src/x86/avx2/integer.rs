@@ -71,13 +71,13 @@ impl vector::Ints for Ints {
     }
 
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
+    fn add(self, other: Self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_add_epi32(self.0, other.0), _mm256_add_epi32(self.1, other.1)) }
     }
 
     #[inline(always)]
-    fn greater(self, other: Self) -> Self {
+    fn max(self, other: Self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_max_epi32(self.0, other.0), _mm256_max_epi32(self.1, other.1)) }
     }
@@ -95,22 +95,22 @@ impl vector::Ints for Ints {
     }
 
     #[inline(always)]
-    fn left<const N: i32>(self) -> Self {
+    fn shl<const N: i32>(self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_slli_epi32::<N>(self.0), _mm256_slli_epi32::<N>(self.1)) }
     }
 
     #[inline(always)]
-    fn right<const N: i32>(self) -> Self {
+    fn shr<const N: i32>(self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_srli_epi32::<N>(self.0), _mm256_srli_epi32::<N>(self.1)) }
     }
 
     #[inline(always)]
-    fn plus_pair_products(self, a: Self, b: Self) -> Self {
+    fn madd_pairs(self, a: Self, b: Self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         let products = unsafe { Self(_mm256_madd_epi16(a.0, b.0), _mm256_madd_epi16(a.1, b.1)) };
-        self.plus(products)
+        self.add(products)
     }
 
     #[inline(always)]
@@ -175,13 +175,13 @@ impl vector::Bytes for Bytes {
     }
 
     #[inline(always)]
-    fn left<const N: i32>(self) -> Self {
+    fn shl<const N: i32>(self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_slli_epi16::<N>(self.0), _mm256_slli_epi16::<N>(self.1)) }
     }
 
     #[inline(always)]
-    fn right<const N: i32>(self) -> Self {
+    fn shr<const N: i32>(self) -> Self {
         // SAFETY: a value exists only where AVX2 does.
         unsafe { Self(_mm256_srli_epi16::<N>(self.0), _mm256_srli_epi16::<N>(self.1)) }
     }

@@ -90,25 +90,25 @@ impl Floats for Zmm {
     }
 
     #[inline(always)]
-    fn plus(self, other: Self) -> Self {
+    fn add(self, other: Self) -> Self {
         // SAFETY: a value exists only where AVX-512 F does.
         Self(unsafe { _mm512_add_ps(self.0, other.0) })
     }
 
     #[inline(always)]
-    fn plus_product(self, a: Self, b: Self) -> Self {
+    fn fma(self, a: Self, b: Self) -> Self {
         // SAFETY: a value exists only where AVX-512 F does.
         Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
     }
 
     #[inline(always)]
-    fn times(self, other: Self) -> Self {
+    fn mul(self, other: Self) -> Self {
         // SAFETY: a value exists only where AVX-512 F does.
         Self(unsafe { _mm512_mul_ps(self.0, other.0) })
     }
 
     #[inline(always)]
-    fn minus_product(self, a: Self, b: Self) -> Self {
+    fn fnma(self, a: Self, b: Self) -> Self {
         // SAFETY: a value exists only where AVX-512 F does.
         Self(unsafe { _mm512_fnmadd_ps(a.0, b.0, self.0) })
     }

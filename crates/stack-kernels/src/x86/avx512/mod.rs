@@ -18,7 +18,7 @@ use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::FloatTask;
 use crate::format::Format;
-use crate::level::{Level, Tier};
+use crate::level::{InstructionSet, Level};
 use crate::multiply::{Kernels, Operands};
 use crate::tile::{self, LANES};
 use crate::unpacked_tile::UnpackedTile;
@@ -30,7 +30,7 @@ pub(crate) struct Avx512(());
 impl Avx512 {
     /// Makes the proof from a level that was detected, if it is this one.
     pub(crate) fn new(level: Level) -> Option<Self> {
-        (level.0 == Tier::Avx512).then_some(Self(()))
+        (level.0 == InstructionSet::Avx512).then_some(Self(()))
     }
 }
 
