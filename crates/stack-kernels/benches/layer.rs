@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::thread;
 
 use criterion::Throughput;
-use stack_kernels::{Activations, Cpu, Format, Level, Matrix, Product, Store};
+use stack_kernels::{Activations, Cpu, Epilogue, Format, Level, Matrix, Product};
 
 fn main() {
     let mut criterion = harness::criterion();
@@ -127,11 +127,11 @@ impl Forward {
 }
 
 fn set<'a>(weights: &'a Matrix, input: &'a Activations, output: &'a mut [f32]) -> Product<'a> {
-    Product { weights, input, output, store: Store::Set }
+    Product { weights, input, output, epilogue: Epilogue::Set }
 }
 
 fn add<'a>(weights: &'a Matrix, input: &'a Activations, output: &'a mut [f32]) -> Product<'a> {
-    Product { weights, input, output, store: Store::Add }
+    Product { weights, input, output, epilogue: Epilogue::Add }
 }
 
 fn layer_bytes(format: Format) -> usize {

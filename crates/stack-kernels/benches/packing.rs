@@ -10,7 +10,7 @@ mod weights;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
-use stack_kernels::{Activations, Cpu, Format, Level, Matrix, Product, Store};
+use stack_kernels::{Activations, Cpu, Epilogue, Format, Level, Matrix, Product};
 
 fn main() {
     let mut criterion = harness::criterion();
@@ -79,7 +79,7 @@ fn assert_rounded(cpu: &Cpu, format: Format, x: &[f32], rounded: &Activations) {
         weights: &weights,
         input: rounded,
         output: &mut output,
-        store: Store::Set,
+        epilogue: Epilogue::Set,
     }]);
     weights::assert_products(&output, &[(&weights, x)]);
 }

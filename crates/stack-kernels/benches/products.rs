@@ -16,7 +16,7 @@ use std::hint::black_box;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
-use stack_kernels::{Activations, Cpu, Format, Level, Matrix, Product, Store};
+use stack_kernels::{Activations, Cpu, Epilogue, Format, Level, Matrix, Product};
 
 fn main() {
     let mut criterion = harness::criterion();
@@ -100,7 +100,7 @@ impl Multiplication {
         let weights = &self.matrices[self.next];
         self.next = (self.next + 1) % self.matrices.len();
         let output = black_box(&mut self.output);
-        self.cpu.multiply(&mut [Product { weights, input: &self.input, output, store: Store::Set }]);
+        self.cpu.multiply(&mut [Product { weights, input: &self.input, output, epilogue: Epilogue::Set }]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What happens to the sums of a product on their way to its output.
+//! Epilogues: the last step of a product, from its sums to its output.
 
 use std::ops::Range;
 
@@ -8,16 +8,16 @@ use crate::lanes::{Kernel, Lanes, load_part, store_part};
 use crate::matrix::Matrix;
 use crate::tile::LANES;
 
-/// What becomes of results.
+/// The last step of a product, from its sums to its output.
 #[derive(Clone, Copy, Debug)]
-pub enum Store<'a> {
-    /// They replace what the output holds.
+pub enum Epilogue<'a> {
+    /// The sums replace what the output holds.
     Set,
-    /// They are added to what the output holds.
+    /// The sums are added to what the output holds.
     Add,
-    /// A function of each replaces what the output holds.
+    /// A function of each sum replaces what the output holds.
     Activate(Nonlinearity),
-    /// They replace what the output holds, multiplied by a function of what other weights make of the same input.
+    /// The sums replace what the output holds, multiplied by a function of the product of other weights and the same input.
     Gate {
         /// The other weights, of the same shape, whose format takes the same form of activations.
         weights: &'a Matrix,
@@ -26,7 +26,7 @@ pub enum Store<'a> {
     },
 }
 
-impl<'a> Store<'a> {
+impl<'a> Epilogue<'a> {
     /// The weights of the gate, if there is one.
     pub(crate) fn gate(self) -> Option<&'a Matrix> {
         if let Self::Gate { weights, .. } = self { Some(weights) } else { None }
@@ -37,15 +37,15 @@ impl<'a> Store<'a> {
 ///
 /// It is compiled for each level because whole lines that are written at once leave more requests to memory under way
 /// than quarters of lines do.
-pub(crate) struct Epilogue<'a> {
-    pub(crate) store: Store<'a>,
+pub(crate) struct StoreSums<'a> {
+    pub(crate) epilogue: Epilogue<'a>,
     pub(crate) sums: &'a [[f32; LANES]],
     /// Those of the gate, if there is one.
     pub(crate) gates: &'a [[f32; LANES]],
     pub(crate) order: Order,
     /// Whether results are stored past the caches, as the output is too large for them.
     pub(crate) is_streamed: bool,
-    /// Rows of `width` numbers, of which nobody else uses these columns of these rows.
+    /// Rows of `width` numbers, of which nothing else uses these columns of these rows.
     pub(crate) output: &'a Disjoint<'a, f32>,
     pub(crate) width: usize,
     pub(crate) rows: Range<usize>,
@@ -61,7 +61,7 @@ pub(crate) enum Order {
     ByGroup,
 }
 
-impl Kernel for Epilogue<'_> {
+impl Kernel for StoreSums<'_> {
     type Output = ();
 
     #[inline(always)]
@@ -73,7 +73,7 @@ impl Kernel for Epilogue<'_> {
         let columns = self.groups.start * LANES..(self.groups.end * LANES).min(self.width);
         for (index, row) in self.rows.clone().enumerate() {
             let start = row * self.width;
-            // SAFETY: nobody else uses these columns of these rows, and one part is used at a time.
+            // SAFETY: nothing else uses these columns of these rows, and one part is used at a time.
             let output = unsafe { self.output.part(start + columns.start..start + columns.end) };
             let (whole, rest) = output.as_chunks_mut::<LANES>();
             let mut place = index * row_stride;
@@ -97,16 +97,16 @@ impl Kernel for Epilogue<'_> {
     }
 }
 
-impl Epilogue<'_> {
-    /// What replaces `before`.
+impl StoreSums<'_> {
+    /// The numbers that replace `before`.
     #[inline(always)]
     fn result<L: Lanes>(&self, lanes: L, place: usize, before: &[f32]) -> L::F32 {
         let sums = lanes.load(&self.sums[place]);
-        match self.store {
-            Store::Set => sums,
-            Store::Add => lanes.add(load_part(lanes, before, 0.0), sums),
-            Store::Activate(function) => function.apply(lanes, sums),
-            Store::Gate { function, .. } => function.gate(lanes, lanes.load(&self.gates[place]), sums),
+        match self.epilogue {
+            Epilogue::Set => sums,
+            Epilogue::Add => lanes.add(load_part(lanes, before, 0.0), sums),
+            Epilogue::Activate(function) => function.apply(lanes, sums),
+            Epilogue::Gate { function, .. } => function.gate(lanes, lanes.load(&self.gates[place]), sums),
         }
     }
 }

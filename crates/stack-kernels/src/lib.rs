@@ -8,7 +8,7 @@
 //! neither the environment nor the clock; it opens no file.
 //!
 //! ```
-//! use stack_kernels::{Activations, Cpu, Format, Level, Matrix, Product, Store};
+//! use stack_kernels::{Activations, Cpu, Epilogue, Format, Level, Matrix, Product};
 //!
 //! let cpu = Cpu::new(Level::detect(), 1);
 //! // Two rows of 32 weights: a scale of one half (as a 16-bit float) and 32 quants each.
@@ -18,7 +18,7 @@
 //! let mut input = Activations::new();
 //! cpu.quantize(weights.format().input(), &[127.0; 32], 32, &mut input);
 //! let mut output = [0.0; 2];
-//! cpu.multiply(&mut [Product { weights: &weights, input: &input, output: &mut output, store: Store::Set }]);
+//! cpu.multiply(&mut [Product { weights: &weights, input: &input, output: &mut output, epilogue: Epilogue::Set }]);
 //! assert_eq!(output, [2032.0, 4064.0]);
 //! # Ok::<(), stack_kernels::ShapeError>(())
 //! ```
@@ -74,7 +74,7 @@ pub use attention::{AttendSpan, AttentionParams};
 pub use bandwidth::BandwidthProbe;
 pub use cpu::Cpu;
 pub use elementwise::Nonlinearity;
-pub use epilogue::Store;
+pub use epilogue::Epilogue;
 pub use format::{Format, Input};
 pub use kv::{KvLayout, KvSequence, KvSpan, KvType, LayerKv, PAGE_TOKENS};
 pub use level::{Level, UnknownLevel};

@@ -22,7 +22,7 @@ use crate::buffer::Line;
 use crate::cpu::Cpu;
 use crate::disjoint::Disjoint;
 use crate::dispatch::with_kernels;
-use crate::epilogue::{Epilogue, Order, Store};
+use crate::epilogue::{Epilogue, Order, StoreSums};
 use crate::float::{self, FloatTask};
 use crate::format::Format;
 use crate::lanes;
@@ -41,8 +41,8 @@ pub struct Product<'a> {
     pub input: &'a Activations,
     /// The results: as many rows as the input has, as many columns as the weights have rows.
     pub output: &'a mut [f32],
-    /// What becomes of them.
-    pub store: Store<'a>,
+    /// The last step between sums and results.
+    pub epilogue: Epilogue<'a>,
 }
 
 impl Cpu {
@@ -132,31 +132,31 @@ struct Job<'a> {
     weights: &'a Matrix,
     input: &'a Activations,
     output: Disjoint<'a, f32>,
-    store: Store<'a>,
+    epilogue: Epilogue<'a>,
     prefetch: PrefetchPolicy,
 }
 
 impl<'a> Job<'a> {
     fn new(product: &'a mut Product<'_>, prefetch: PrefetchPolicy) -> Self {
-        let Product { weights, input, output, store } = product;
-        for weights in std::iter::once(*weights).chain(store.gate()) {
+        let Product { weights, input, output, epilogue } = product;
+        for weights in std::iter::once(*weights).chain(epilogue.gate()) {
             let format = weights.format();
             assert_eq!(weights.cols(), input.cols(), "columns of weights and activations");
             assert_eq!(format.input(), input.input(), "the form of activations for {format}");
             assert_eq!(output.len(), input.rows() * weights.rows(), "the length of the output");
         }
-        Self { weights, input, output: Disjoint::new(output), store: *store, prefetch }
+        Self { weights, input, output: Disjoint::new(output), epilogue: *epilogue, prefetch }
     }
 
     /// Whether results are stored past the caches; those that are added to what is there were read just before.
     fn is_streamed(&self) -> bool {
-        !matches!(self.store, Store::Add) && lanes::is_streamed(self.output.len())
+        !matches!(self.epilogue, Epilogue::Add) && lanes::is_streamed(self.output.len())
     }
 
     /// What a group costs: its multiplications, where few rows take as long as four because memory is slower.
     fn group_cost(&self) -> usize {
         let rows = if self.input.rows() == 0 { 0 } else { self.input.rows().max(4) };
-        let matrices = if self.store.gate().is_some() { 2 } else { 1 };
+        let matrices = if self.epilogue.gate().is_some() { 2 } else { 1 };
         LANES * self.weights.cols() * rows * matrices
     }
 
@@ -193,11 +193,11 @@ impl<'a> Job<'a> {
                     self.sum(kernels, weights, &rows, &groups, tiles, sums);
                 };
                 sum(self.weights, sums);
-                if let Some(weights) = self.store.gate() {
+                if let Some(weights) = self.epilogue.gate() {
                     sum(weights, gates);
                 }
-                let epilogue = Epilogue {
-                    store: self.store,
+                let kernel = StoreSums {
+                    epilogue: self.epilogue,
                     sums,
                     gates,
                     order,
@@ -208,7 +208,7 @@ impl<'a> Job<'a> {
                     rows: rows.clone(),
                     groups: groups.clone(),
                 };
-                lanes::run(level, epilogue);
+                lanes::run(level, kernel);
             }
         }
     }

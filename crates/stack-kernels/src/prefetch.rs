@@ -15,7 +15,7 @@ use crate::format::{Format, Input};
 use crate::level::InstructionSet;
 use crate::matrix::Matrix;
 use crate::multiply::Product;
-use crate::{Store, tile};
+use crate::{Epilogue, tile};
 
 /// How the weights of a product with one row of activations get into the caches in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -79,7 +79,7 @@ impl PrefetchProbe {
     /// Multiplies the weights with one row of activations, under the policy of `cpu`.
     pub fn multiply(&mut self, cpu: &Cpu) {
         let Self { weights, input, output } = self;
-        cpu.multiply(&mut [Product { weights, input, output, store: Store::Set }]);
+        cpu.multiply(&mut [Product { weights, input, output, epilogue: Epilogue::Set }]);
     }
 }
 

@@ -2,21 +2,21 @@
 
 use proptest::prelude::*;
 use stack_kernels::{
-    Activations, Cpu, Format, Input, Level, Matrix, Nonlinearity, PrefetchPolicy, Product, Store,
+    Activations, Cpu, Epilogue, Format, Input, Level, Matrix, Nonlinearity, PrefetchPolicy, Product,
 };
 
 use crate::inputs::{self, Numbers};
 
 /// Multiplies as a user does.
 fn multiply(cpu: &Cpu, weights: &Matrix, x: &[f32]) -> Vec<f32> {
-    stored(cpu, weights, x, Store::Set)
+    stored(cpu, weights, x, Epilogue::Set)
 }
 
-fn stored(cpu: &Cpu, weights: &Matrix, x: &[f32], store: Store<'_>) -> Vec<f32> {
+fn stored(cpu: &Cpu, weights: &Matrix, x: &[f32], epilogue: Epilogue<'_>) -> Vec<f32> {
     let mut input = Activations::new();
     cpu.quantize(weights.format().input(), x, weights.cols(), &mut input);
     let mut output = vec![f32::NAN; input.rows() * weights.rows()];
-    cpu.multiply(&mut [Product { weights, input: &input, output: &mut output, store }]);
+    cpu.multiply(&mut [Product { weights, input: &input, output: &mut output, epilogue }]);
     output
 }
 
@@ -207,7 +207,7 @@ fn several_products_share_a_region_and_may_add() {
     let mut products: Vec<_> = matrices
         .iter()
         .zip(&mut outputs)
-        .map(|(weights, output)| Product { weights, input: &input, output, store: Store::Add })
+        .map(|(weights, output)| Product { weights, input: &input, output, epilogue: Epilogue::Add })
         .collect();
     cpu.multiply(&mut products);
     for (weights, output) in matrices.iter().zip(&outputs) {
@@ -232,10 +232,10 @@ fn functions_and_gates_are_applied_to_what_is_stored() {
                 let (mut activated, mut gated) = (plain.clone(), vec![0.0; plain.len()]);
                 cpu.activate(&mut activated, function);
                 cpu.gated(&gates, &plain, function, &mut gated);
-                let gate = Store::Gate { weights: &gate, function };
-                for (store, expected) in [(Store::Activate(function), activated), (gate, gated)] {
-                    let what = format!("{level} {format} {count} rows {store:?}");
-                    assert_same(&stored(&cpu, &weights, &x, store), &expected, &what);
+                let gate = Epilogue::Gate { weights: &gate, function };
+                for (epilogue, expected) in [(Epilogue::Activate(function), activated), (gate, gated)] {
+                    let what = format!("{level} {format} {count} rows {epilogue:?}");
+                    assert_same(&stored(&cpu, &weights, &x, epilogue), &expected, &what);
                 }
             }
         }
@@ -273,7 +273,7 @@ fn gathered_rows_are_the_rows() {
             weights: &weights,
             input: &some,
             output: &mut output,
-            store: Store::Set,
+            epilogue: Epilogue::Set,
         }]);
         let expected: Vec<f32> =
             [2, 0, 2].iter().flat_map(|row| all[row * 20..(row + 1) * 20].to_vec()).collect();

@@ -6,7 +6,7 @@
 //! one region: their down matrices → each row sums what its experts returned
 //! ```
 
-use stack_kernels::{Activations, Cpu, ExpertRows, Product, Store};
+use stack_kernels::{Activations, Cpu, Epilogue, ExpertRows, Product};
 
 use super::arena::{Buffer, Scratch, grain};
 use super::assignment::Assignment;
@@ -89,14 +89,14 @@ impl Experts {
         };
         let out = inner.take(length);
         let function = self.spec.activation.kernel();
-        let set = |_| Store::Set;
+        let set = |_| Epilogue::Set;
         match &self.gate {
             None => {
                 grouped.multiply(x, order, [(&self.up, &mut *out)], set);
                 cpu.activate(out, function);
             }
             Some(gates) if self.up.iter().zip(gates).all(|(up, gate)| up.takes_gate(gate)) => {
-                let gate = |expert: usize| Store::Gate { weights: &gates[expert].matrix, function };
+                let gate = |expert: usize| Epilogue::Gate { weights: &gates[expert].matrix, function };
                 grouped.multiply(x, order, [(&self.up, &mut *out)], gate);
             }
             Some(matrices) => {
@@ -160,13 +160,13 @@ struct Grouped<'a> {
 
 impl Grouped<'_> {
     /// Multiplies, for each place, row `order[place]` of `x` by the matrix of its expert, in one parallel region, and
-    /// does with the results what `store` says of the expert.
+    /// does with the results what `epilogue` says of the expert.
     fn multiply<'s, const N: usize>(
         &mut self,
         x: &[f32],
         order: &[u32],
         jobs: [(&Vec<Linear>, &mut [f32]); N],
-        store: impl Fn(usize) -> Store<'s>,
+        epilogue: impl Fn(usize) -> Epilogue<'s>,
     ) {
         let active = &self.assignment.active;
         // The matrices of all experts lie in one tensor, and so have one format.
@@ -196,8 +196,8 @@ impl Grouped<'_> {
                 let (output, later) = rest.split_at_mut(places.len() * linear.rows());
                 rest = later;
                 linears.push(linear);
-                let store = store(*expert);
-                products.push(Product { weights: &linear.matrix, input, output, store });
+                let epilogue = epilogue(*expert);
+                products.push(Product { weights: &linear.matrix, input, output, epilogue });
             }
         }
         self.cpu.multiply(&mut products);

@@ -1,6 +1,6 @@
 //! Feed-forward networks.
 
-use stack_kernels::{Cpu, Store};
+use stack_kernels::{Cpu, Epilogue};
 
 use super::arena::Scratch;
 use super::linear::{Linear, apply, project};
@@ -31,7 +31,7 @@ impl Network {
         match &self.gate {
             None => self.up.activated(cpu, inputs, x, function, out),
             Some(matrix) if self.up.takes_gate(matrix) => {
-                let gate = Store::Gate { weights: &matrix.matrix, function };
+                let gate = Epilogue::Gate { weights: &matrix.matrix, function };
                 project(cpu, inputs, &self.up.matrix, x, gate, out);
             }
             Some(matrix) => {

@@ -7,7 +7,7 @@
 //! Files put the rotated part of a query last. Here it stands first, as in every other kind of attention; scores do not
 //! change when queries and keys are permuted alike.
 
-use stack_kernels::{Activations, AttentionParams, Cpu, Heads, Matrix, Product, Store};
+use stack_kernels::{Activations, AttentionParams, Cpu, Epilogue, Heads, Matrix, Product};
 
 use super::Pass;
 use super::arena::{Scratch, grain};
@@ -181,7 +181,7 @@ fn multiply_each(cpu: &Cpu, matrices: &[Matrix], x: &[f32], out: &mut [f32], par
     }
     let heads = matrices.iter().zip(&*parts).zip(out.chunks_exact_mut(returned));
     let mut products: Vec<Product<'_>> = heads
-        .map(|((weights, input), output)| Product { weights, input, output, store: Store::Set })
+        .map(|((weights, input), output)| Product { weights, input, output, epilogue: Epilogue::Set })
         .collect();
     cpu.multiply(&mut products);
 }

@@ -1,6 +1,6 @@
 //! Matrices with what surrounds them, several at once.
 
-use stack_kernels::{Activations, Cpu, Input, Matrix, Nonlinearity, Product, Store};
+use stack_kernels::{Activations, Cpu, Epilogue, Input, Matrix, Nonlinearity, Product};
 
 use super::arena::grain;
 
@@ -61,7 +61,7 @@ impl Linear {
 
     /// Multiplies rows of `x` by the matrix and stores what comes out.
     pub(super) fn apply(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
-        project(cpu, inputs, &self.matrix, x, Store::Set, out);
+        project(cpu, inputs, &self.matrix, x, Epilogue::Set, out);
         self.finish(cpu, out);
     }
 
@@ -75,7 +75,7 @@ impl Linear {
         out: &mut [f32],
     ) {
         if self.is_plain() {
-            return project(cpu, inputs, &self.matrix, x, Store::Activate(function), out);
+            return project(cpu, inputs, &self.matrix, x, Epilogue::Activate(function), out);
         }
         self.apply(cpu, inputs, x, out);
         cpu.activate(out, function);
@@ -85,7 +85,7 @@ impl Linear {
     /// [`Self::adds_in_place`].
     pub(super) fn add(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
         debug_assert!(self.adds_in_place(), "a sum cannot be scaled in part");
-        project(cpu, inputs, &self.matrix, x, Store::Add, out);
+        project(cpu, inputs, &self.matrix, x, Epilogue::Add, out);
         self.finish(cpu, out);
     }
 
@@ -124,7 +124,7 @@ pub(super) fn apply<const N: usize>(
         weights: &linear.matrix,
         input: inputs.of(linear.input()),
         output,
-        store: Store::Set,
+        epilogue: Epilogue::Set,
     });
     cpu.multiply(&mut products);
     for (linear, product) in linears.into_iter().zip(products) {
@@ -138,12 +138,12 @@ pub(super) fn project(
     inputs: &mut Inputs,
     matrix: &Matrix,
     x: &[f32],
-    store: Store<'_>,
+    epilogue: Epilogue<'_>,
     out: &mut [f32],
 ) {
     let form = matrix.format().input();
     let input = inputs.read(cpu, x, matrix.cols(), [form]).of(form);
-    cpu.multiply(&mut [Product { weights: matrix, input, output: out, store }]);
+    cpu.multiply(&mut [Product { weights: matrix, input, output: out, epilogue }]);
 }
 
 /// Rows that matrices are multiplied with, in each form that one of them asks for.
@@ -151,8 +151,8 @@ pub(super) fn project(
 pub(super) struct Inputs {
     float: Activations,
     bf16: Activations,
-    block32: Activations,
-    block256: Activations,
+    q8_0: Activations,
+    q8_k: Activations,
 }
 
 impl Inputs {
@@ -169,8 +169,8 @@ impl Inputs {
             let place = match form {
                 Input::Float => 0,
                 Input::Bf16 => 1,
-                Input::Block32 => 2,
-                Input::Block256 => 3,
+                Input::Q8_0 => 2,
+                Input::Q8K => 3,
             };
             if !std::mem::replace(&mut done[place], true) {
                 cpu.quantize(form, x, width, self.of_mut(form));
@@ -184,8 +184,8 @@ impl Inputs {
         match form {
             Input::Float => &self.float,
             Input::Bf16 => &self.bf16,
-            Input::Block32 => &self.block32,
-            Input::Block256 => &self.block256,
+            Input::Q8_0 => &self.q8_0,
+            Input::Q8K => &self.q8_k,
         }
     }
 
@@ -193,8 +193,8 @@ impl Inputs {
         match form {
             Input::Float => &mut self.float,
             Input::Bf16 => &mut self.bf16,
-            Input::Block32 => &mut self.block32,
-            Input::Block256 => &mut self.block256,
+            Input::Q8_0 => &mut self.q8_0,
+            Input::Q8K => &mut self.q8_k,
         }
     }
 }

@@ -22,7 +22,7 @@ mod sequence;
 
 use std::sync::Arc;
 
-use stack_kernels::{Cpu, KvLayout, Matrix, Store};
+use stack_kernels::{Cpu, Epilogue, KvLayout, Matrix};
 
 use self::arena::{Scratch, Stream, grain};
 use self::layer::Layer;
@@ -204,7 +204,7 @@ impl CpuExecutor {
                 let inputs = &mut scratch.inputs;
                 match &self.output {
                     Some(output) => output.apply(cpu, inputs, normalized, &mut logits),
-                    None => project(cpu, inputs, &self.embedding, normalized, Store::Set, &mut logits),
+                    None => project(cpu, inputs, &self.embedding, normalized, Epilogue::Set, &mut logits),
                 }
                 bound(cpu, &self.spec, &mut logits);
                 Rows::new(vocabulary, logits)
