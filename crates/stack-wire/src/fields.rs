@@ -50,11 +50,7 @@ impl Fields {
 
     /// Takes a field that must be present.
     pub(crate) fn require(&mut self, name: &str) -> Result<Value, ChatError> {
-        self.take(name).ok_or_else(|| {
-            let path = self.path(name);
-            let message = format!("`{path}` is required");
-            ChatError::invalid(path, message)
-        })
+        self.take(name).ok_or_else(|| self.missing(name))
     }
 
     /// Takes `true` or `false`.
@@ -107,6 +103,11 @@ impl Fields {
         }
     }
 
+    /// Takes a string of at most `bytes_max` bytes that must be present.
+    pub(crate) fn require_text(&mut self, name: &str, bytes_max: usize) -> Result<String, ChatError> {
+        self.text(name, bytes_max)?.ok_or_else(|| self.missing(name))
+    }
+
     /// Takes a list of at most `len_max` values.
     pub(crate) fn list(&mut self, name: &str, len_max: usize) -> Result<Option<Vec<Value>>, ChatError> {
         match self.take(name) {
@@ -123,6 +124,13 @@ impl Fields {
     pub(crate) fn object(&mut self, name: &str) -> Result<Option<Self>, ChatError> {
         let path = self.path(name);
         self.take(name).map(|value| Self::open(path, value)).transpose()
+    }
+
+    /// Makes the error for a field that must be present.
+    fn missing(&self, name: &str) -> ChatError {
+        let path = self.path(name);
+        let message = format!("`{path}` is required");
+        ChatError::invalid(path, message)
     }
 
     /// Returns the remaining fields, in no particular order.

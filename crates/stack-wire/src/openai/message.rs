@@ -73,13 +73,7 @@ fn content(path: &str, value: Value, ignored: &mut Ignored) -> Result<String, Ch
         let mut part = Fields::open(format!("{path}[{index}]"), part)?;
         let kind_path = part.path("type");
         match part.require("type")? {
-            Value::String(kind) if kind == "text" => {
-                part.text("text", usize::MAX)?.map(|text| texts.push(text)).ok_or_else(|| {
-                    let path = part.path("text");
-                    let message = format!("`{path}` is required");
-                    ChatError::invalid(path, message)
-                })?;
-            }
+            Value::String(kind) if kind == "text" => texts.push(part.require_text("text", usize::MAX)?),
             Value::String(_) => {
                 let message = format!("`{path}[{index}]` is not text; this model only takes text");
                 return Err(ChatError::unsupported(format!("{path}[{index}]"), message));
@@ -106,11 +100,7 @@ fn tool_call(mut call: Fields, ignored: &mut Ignored) -> Result<ToolCall, ChatEr
     }
     let path = call.path("function");
     let mut function = Fields::open(path, call.require("function")?)?;
-    let name_path = function.path("name");
-    let Some(name) = function.text("name", NAME_BYTES_MAX)? else {
-        let message = format!("`{name_path}` is required");
-        return Err(ChatError::invalid(name_path, message));
-    };
+    let name = function.require_text("name", NAME_BYTES_MAX)?;
     let arguments = arguments(&mut function)?;
     function.ignore_rest("messages[].tool_calls[].function", ignored);
     let id = call.text("id", NAME_BYTES_MAX)?.unwrap_or_default();
