@@ -1,20 +1,17 @@
 //! From a parsed request to its response.
 
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use futures_core::Stream;
-use stack_chat::{ChatError, ChatEvent, ChatRequest, ErrorKind, Unused};
+use stack_chat::{ChatError, ChatEvent, ChatRequest, Unused};
 use stack_wire::Ignored;
-use stack_wire::openai::{Call, Chunks, Delivery, ErrorObject, Reply, Shape, Whole};
+use stack_wire::openai::{Call, Chunks, Delivery, Reply, Shape, Whole};
 
-use crate::error::{ApiError, json};
+use crate::error::{ApiError, broken, json};
 use crate::merge::merge;
-use crate::router::Server;
+use crate::server::Server;
 use crate::stopwatch::Stopwatch;
 use crate::stream;
 
@@ -32,7 +29,8 @@ pub(crate) async fn answer(
     let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
     let Some(model) = &served.chat else {
         let able = server.models.names_where(|served| served.chat.is_some());
-        return Err(not_supported(&served.id, "answers no prompts: it makes embeddings only", able));
+        let why = "answers no prompts: it makes embeddings only";
+        return Err(ApiError::UnableModel { id: served.id.clone(), why, able });
     };
     let choices = call.request.iter().map(|request| request.choices).sum();
     let reply = Reply {
@@ -62,11 +60,6 @@ pub(crate) async fn answer(
     Ok(report(response, &ignored))
 }
 
-/// Takes the next event of a stream; the end without a last event is an error like any other.
-pub(crate) async fn next(events: &mut Stopwatch) -> Result<ChatEvent, ChatError> {
-    poll_fn(|cx| Pin::new(&mut *events).poll_next(cx)).await.unwrap_or_else(|| Err(broken()))
-}
-
 /// Lists what had no effect in the response's header.
 pub(crate) fn report(mut response: Response, ignored: &Ignored) -> Response {
     if let Some(value) = ignored.header_value().and_then(|names| HeaderValue::try_from(names).ok()) {
@@ -75,28 +68,11 @@ pub(crate) fn report(mut response: Response, ignored: &Ignored) -> Response {
     response
 }
 
-/// Makes the error for a route that the model cannot answer, naming those that can. It is the caller's choice of a
-/// model that is wrong, so the status is not one that client libraries try again.
-pub(crate) fn not_supported(id: &str, why: &str, able: Option<String>) -> ApiError {
-    let able = able.map(|names| format!("; ask {names}")).unwrap_or_default();
-    let message = format!("the model {id:?} {why}{able}");
-    ErrorObject {
-        param: Some("model".to_owned()),
-        ..ErrorObject::new(400, "invalid_request_error", Some("model_not_supported"), message)
-    }
-    .into()
-}
-
-/// Makes the error for a stream that ends without its last event.
-pub(crate) fn broken() -> ChatError {
-    ChatError::new(ErrorKind::Internal, "the stream ended without its last event")
-}
-
 /// Collects a whole answer, and what the model's template did not look at.
 async fn collect(mut events: Stopwatch, mut whole: Whole) -> Result<(String, Vec<Unused>), ChatError> {
     let mut not_used = Vec::new();
     loop {
-        let event = next(&mut events).await?;
+        let event = events.next().await?;
         let last = matches!(event, ChatEvent::Done { .. });
         if let ChatEvent::Started { unused, .. } = &event {
             not_used.clone_from(unused);

@@ -9,10 +9,9 @@ use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use futures_core::Stream;
 use stack_chat::ChatError;
-use stack_wire::openai::ErrorObject;
 
 use crate::error::ApiError;
-use crate::router::Server;
+use crate::server::Server;
 
 /// A body that came in completely, in time, and is not too long. What it says of its type does not matter.
 pub(crate) struct WholeBody(Vec<u8>);
@@ -25,29 +24,19 @@ impl FromRequest<Arc<Server>> for WholeBody {
         if coding
             .is_some_and(|coding| !coding.is_empty() && !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
         {
-            let message = "the request body is compressed (Content-Encoding); send it uncompressed";
-            return Err(ErrorObject::new(
-                415,
-                "invalid_request_error",
-                Some("unsupported_encoding"),
-                message,
-            )
-            .into());
+            return Err(ApiError::CompressedBody);
         }
         let limit = server.options.body_bytes_max;
         let waits_for_leave = request.headers().contains_key(header::EXPECT);
         let declared = request.headers().get(header::CONTENT_LENGTH);
         let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if waits_for_leave && declared.is_some_and(|length| length > limit) {
-            return Err(too_long(limit));
+            return Err(ApiError::LongBody { limit });
         }
         let mut stream = request.into_body().into_data_stream();
         match tokio::time::timeout(server.options.body_timeout, read(&mut stream, limit)).await {
             Ok(body) => body.map(Self),
-            Err(_elapsed) => {
-                let message = "the request body did not arrive in time";
-                Err(ErrorObject::new(408, "invalid_request_error", Some("request_timeout"), message).into())
-            }
+            Err(_elapsed) => Err(ApiError::SlowBody),
         }
     }
 }
@@ -64,7 +53,7 @@ impl WholeBody {
         }
         match tokio::task::spawn_blocking(move || parser(&body)).await {
             Ok(parsed) => Ok(parsed?),
-            Err(_panicked) => Err(ErrorObject::internal().into()),
+            Err(_panicked) => Err(ApiError::Panic),
         }
     }
 }
@@ -74,10 +63,7 @@ impl WholeBody {
 async fn read(stream: &mut BodyDataStream, limit: usize) -> Result<Vec<u8>, ApiError> {
     let (mut body, mut length) = (Vec::new(), 0_usize);
     while let Some(chunk) = poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await {
-        let Ok(chunk) = chunk else {
-            let message = "the connection broke before the request body was complete";
-            return Err(ErrorObject::new(400, "invalid_request_error", None, message).into());
-        };
+        let Ok(chunk) = chunk else { return Err(ApiError::BrokenBody) };
         length += chunk.len();
         if length <= limit {
             body.extend_from_slice(&chunk);
@@ -88,12 +74,7 @@ async fn read(stream: &mut BodyDataStream, limit: usize) -> Result<Vec<u8>, ApiE
             break;
         }
     }
-    if length > limit { Err(too_long(limit)) } else { Ok(body) }
-}
-
-fn too_long(limit: usize) -> ApiError {
-    let message = format!("the request body is longer than {limit} bytes");
-    ErrorObject::new(413, "invalid_request_error", Some("request_too_large"), message).into()
+    if length > limit { Err(ApiError::LongBody { limit }) } else { Ok(body) }
 }
 
 /// A body of this length is parsed in well under a millisecond.

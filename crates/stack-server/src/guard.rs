@@ -16,12 +16,19 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodFilter;
-use stack_wire::openai::ErrorObject;
 
-use crate::cors;
 use crate::error::ApiError;
 use crate::origin::{is_page_of_this_machine, names_this_machine};
-use crate::router::{Options, Pages, Server, pages};
+use crate::route::{Pages, Route, pages};
+use crate::server::Server;
+use crate::{Options, cors};
+
+/// What the guard decides by.
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(crate) routes: &'static [Route],
+    pub(crate) server: Arc<Server>,
+}
 
 /// The address that a request came in through. [`crate::serve`] attaches it.
 #[derive(Clone, Copy)]
@@ -29,18 +36,20 @@ pub(crate) struct Bound(pub(crate) SocketAddr);
 
 /// Refuses whom [`caller`] refuses, keeps pages from routes that are not open to them, answers preflights, and lets
 /// pages see the answers.
-pub(crate) async fn guard(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let loopback =
         request.extensions().get::<Bound>().is_some_and(|Bound(address)| address.ip().is_loopback());
-    let caller = match caller(request.headers(), loopback, &server.options) {
+    let caller = match caller(request.headers(), loopback, &guard.server.options) {
         Ok(caller) => caller,
-        Err(message) => return forbidden(message),
+        Err(message) => return ApiError::ForbiddenPage(message).into_response(),
     };
     let preflight = cors::preflight_method(&request);
     let method = preflight.as_ref().unwrap_or(request.method()).clone();
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    match pages(server.routes, path, MethodFilter::try_from(method).ok()) {
-        Pages::Refused if !caller.is_own => forbidden("web pages of other origins cannot use this route"),
+    match pages(guard.routes, path, MethodFilter::try_from(method).ok()) {
+        Pages::Refused if !caller.is_own => {
+            ApiError::ForbiddenPage("web pages of other origins cannot use this route").into_response()
+        }
         Pages::Refused => next.run(request).await,
         Pages::MayUse => {
             if let (Some(_), Some(origin)) = (preflight, &caller.shared_with) {
@@ -84,11 +93,6 @@ fn caller(headers: &HeaderMap, loopback: bool, options: &Options) -> Result<Call
         return Ok(Caller { is_own, shared_with: Some(origin.clone()) });
     }
     if is_own || is_named(authority) { Ok(Caller { is_own, shared_with: None }) } else { Err(refused) }
-}
-
-fn forbidden(message: &'static str) -> Response {
-    let object = ErrorObject::new(403, "permission_error", Some("forbidden_origin"), message);
-    ApiError::from(object).into_response()
 }
 
 #[cfg(test)]

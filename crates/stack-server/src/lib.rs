@@ -30,27 +30,28 @@
 
 mod answer;
 mod body;
-mod catalog;
-mod completions;
 mod cors;
-mod embeddings;
 mod error;
 mod guard;
-mod health;
 mod histogram;
 mod ids;
 mod merge;
 mod metrics;
 mod models;
 mod observe;
+mod options;
 mod origin;
+mod route;
 mod router;
+mod routes;
 mod serve;
+mod server;
 mod stall;
 mod stopwatch;
 mod stream;
 
 pub use models::{Models, Served};
+pub use options::Options;
 pub use origin::{HostName, NameError, Origin};
-pub use router::{Options, router};
+pub use router::router;
 pub use serve::{Limits, serve};

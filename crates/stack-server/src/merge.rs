@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use stack_chat::{ChatError, ChatEvent, EventStream, Timings, Usage};
 
-use crate::answer::broken;
+use crate::error::broken;
 
 /// Joins the streams of several requests, given with their number of choices. The choices of the second request are
 /// counted on from those of the first, and so on; events come in the order in which they happen.

@@ -3,7 +3,9 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use stack_chat::{ChatError, ChatModel, Embedder, ErrorKind, ModelCard};
-use stack_wire::openai::{self, Availability, ErrorObject};
+use stack_wire::openai::{self, Availability};
+
+use crate::error::ApiError;
 
 /// The models by name, in the order in which they were announced. It may change while the server runs.
 #[derive(Default)]
@@ -72,13 +74,13 @@ impl Models {
 
     /// Finds the model that a request asks for. One that names none gets the only one there is, and with `any_model`
     /// one that names another gets it, too.
-    pub(crate) fn find(&self, asked: Option<&str>, any_model: bool) -> Result<Arc<Served>, ErrorObject> {
+    pub(crate) fn find(&self, asked: Option<&str>, any_model: bool) -> Result<Arc<Served>, ApiError> {
         self.read(|entries| match (asked, entries) {
             (Some(id), _) => entry(entries, id, any_model)?.served(),
             (None, [entry]) => entry.served(),
             (None, _) => {
                 let message = format!("`model` is required: {}", served_here(entries));
-                Err(ErrorObject::from(&ChatError::invalid("model", message)))
+                Err(ChatError::invalid("model", message).into())
             }
         })
     }
@@ -102,7 +104,7 @@ impl Models {
     }
 
     /// Renders one model.
-    pub(crate) fn describe(&self, id: &str, any_model: bool) -> Result<String, ErrorObject> {
+    pub(crate) fn describe(&self, id: &str, any_model: bool) -> Result<String, ApiError> {
         self.read(|entries| {
             let entry = entry(entries, id, any_model)?;
             Ok(openai::model_object(&entry.id, entry.availability()))
@@ -126,19 +128,14 @@ impl Models {
 }
 
 impl Entry {
-    fn served(&self) -> Result<Arc<Served>, ErrorObject> {
+    fn served(&self) -> Result<Arc<Served>, ApiError> {
         match &self.state {
             State::Ready(served) => Ok(Arc::clone(served)),
             State::Loading => {
                 let message = format!("the model {:?} is still loading", self.id);
-                Err(ErrorObject::from(&ChatError::new(ErrorKind::Loading, message)))
+                Err(ChatError::new(ErrorKind::Loading, message).into())
             }
-            State::Failed => Err(ErrorObject::new(
-                503,
-                "unavailable_error",
-                Some("model_failed"),
-                format!("the model {:?} failed to load; see the server's log", self.id),
-            )),
+            State::Failed => Err(ApiError::FailedModel { id: self.id.clone() }),
         }
     }
 
@@ -152,12 +149,12 @@ impl Entry {
 }
 
 /// Finds a model by name; with `any_model` the only one there is has every name.
-fn entry<'a>(entries: &'a [Entry], id: &str, any_model: bool) -> Result<&'a Entry, ErrorObject> {
+fn entry<'a>(entries: &'a [Entry], id: &str, any_model: bool) -> Result<&'a Entry, ApiError> {
     let named = entries.iter().find(|entry| entry.id == id);
     match (named, entries) {
         (Some(entry), _) => Ok(entry),
         (None, [only]) if any_model => Ok(only),
-        (None, _) => Err(ErrorObject::from(&unknown(id, entries))),
+        (None, _) => Err(unknown(id, entries).into()),
     }
 }
 
@@ -217,13 +214,13 @@ mod tests {
     #[test]
     fn an_unknown_name_is_told_what_there_is_and_what_helps() {
         let models = Models::starting((0..20).map(|number| format!("model-{number}")));
-        let error = models.find(Some("gpt-4"), true).err().unwrap();
+        let error = models.find(Some("gpt-4"), true).err().unwrap().object();
         assert_eq!((error.status, error.param.as_deref()), (404, Some("model")));
         for part in ["\"gpt-4\"", "\"model-0\"", "\"model-15\" and 4 more", "`--alias NAME`", "`--any-model`"]
         {
             assert!(error.message.contains(part), "{part}: {}", error.message);
         }
-        let error = Models::default().find(Some("gpt-4"), true).err().unwrap();
+        let error = Models::default().find(Some("gpt-4"), true).err().unwrap().object();
         assert!(error.message.contains("the server has no model."), "{}", error.message);
     }
 
@@ -235,7 +232,7 @@ mod tests {
         assert!(models.describe("gpt-4", true).unwrap().contains("\"id\":\"small\""));
         assert!(models.find(Some("gpt-4"), false).is_err());
         models.ready(served("large"));
-        assert_eq!(models.find(Some("gpt-4"), true).err().unwrap().status, 404);
+        assert_eq!(models.find(Some("gpt-4"), true).err().unwrap().object().status, 404);
         assert_eq!(models.find(Some("large"), true).unwrap().id, "large");
     }
 }

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use crate::metrics::Metrics;
-use crate::router::Server;
+use crate::server::Server;
 
 /// Counts the request, and names it in the response: by the caller's own `x-request-id`, else by a new one.
 pub(crate) async fn observe(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {

@@ -1,5 +1,6 @@
 //! What a stream tells the metrics while it passes.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,6 +9,7 @@ use std::time::Instant;
 use futures_core::Stream;
 use stack_chat::{ChatError, ChatEvent, Delta, EventStream};
 
+use crate::error::broken;
 use crate::metrics::Metrics;
 
 /// A stream of events under observation. It measures what clients feel, so it starts before the model is asked, and
@@ -40,6 +42,11 @@ impl Stopwatch {
     pub(crate) fn over(mut self, events: EventStream) -> Self {
         self.events = Some(events);
         self
+    }
+
+    /// Takes the next event; an end without a last event is an error like any other.
+    pub(crate) async fn next(&mut self) -> Result<ChatEvent, ChatError> {
+        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await.unwrap_or_else(|| Err(broken()))
     }
 
     fn see(&mut self, event: &ChatEvent) {

@@ -16,8 +16,7 @@ use stack_wire::openai::Chunks;
 use stack_wire::sse;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::answer::{broken, next};
-use crate::error::{ApiError, public};
+use crate::error::{ApiError, broken};
 use crate::stopwatch::Stopwatch;
 
 /// Starts the response when its first event is there, so that a request that cannot be answered gets a status of its
@@ -30,7 +29,7 @@ pub(crate) async fn respond(
 ) -> Result<(Response, Vec<Unused>), ApiError> {
     let mut opening = String::new();
     let mut not_used = Vec::new();
-    match timeout(ping_after, next(&mut events)).await {
+    match timeout(ping_after, events.next()).await {
         Ok(first) => {
             let first = first?;
             chunks.encode(&first, &mut opening);
@@ -91,7 +90,7 @@ impl Frames {
         );
         match event {
             Ok(event) => self.chunks.encode(&event, out),
-            Err(error) => Chunks::fail(&public(&error), out),
+            Err(error) => Chunks::fail(&ApiError::Chat(error).object(), out),
         }
         if last {
             self.events = None;

@@ -9,7 +9,7 @@ use stack_wire::openai::{self, Call, Shape};
 use crate::answer::answer;
 use crate::body::WholeBody;
 use crate::error::ApiError;
-use crate::router::Server;
+use crate::server::Server;
 
 /// Answers a conversation.
 pub(crate) async fn chat(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {

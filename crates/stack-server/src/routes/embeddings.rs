@@ -6,10 +6,10 @@ use axum::extract::State;
 use axum::response::Response;
 use stack_wire::openai;
 
-use crate::answer::{not_supported, report};
+use crate::answer::report;
 use crate::body::WholeBody;
 use crate::error::{ApiError, json};
-use crate::router::Server;
+use crate::server::Server;
 use crate::stopwatch::Stopwatch;
 
 /// Embeds one or more inputs.
@@ -18,7 +18,7 @@ pub(crate) async fn embed(State(server): State<Arc<Server>>, body: WholeBody) ->
     let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
     let Some(embedder) = &served.embedder else {
         let able = server.models.names_where(|served| served.embedder.is_some());
-        return Err(not_supported(&served.id, "makes no embeddings", able));
+        return Err(ApiError::UnableModel { id: served.id.clone(), why: "makes no embeddings", able });
     };
     let watch = Stopwatch::start(Arc::clone(&server.metrics));
     let embeddings = embedder.embed(call.request).await?;

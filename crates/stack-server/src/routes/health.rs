@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use stack_chat::{ChatError, ErrorKind};
 
 use crate::error::{ApiError, json};
-use crate::router::Server;
+use crate::server::Server;
 
 /// Says that the server listens, whatever its models do.
 pub(crate) async fn live() -> Response {

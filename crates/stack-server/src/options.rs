@@ -1,0 +1,36 @@
+//! What an operator may choose.
+
+use std::time::Duration;
+
+use crate::origin::{HostName, Origin};
+
+/// What an operator may choose about the handling of single requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The longest request body; a longer one is refused with 413.
+    pub body_bytes_max: usize,
+    /// How long a client may take to send its body.
+    pub body_timeout: Duration,
+    /// After how much silence a stream shows that it lives.
+    pub ping_after: Duration,
+    /// Names of this machine beside the loopback names, such as that of a reverse proxy: a loopback listener answers
+    /// to them, and web pages from them may ask.
+    pub host_names: Vec<HostName>,
+    /// Origins whose web pages may use the routes that read or infer, beside those of this machine.
+    pub origins: Vec<Origin>,
+    /// Whether the only model answers whatever name a request asks for.
+    pub any_model: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 16 << 20,
+            body_timeout: Duration::from_mins(1),
+            ping_after: Duration::from_secs(15),
+            host_names: Vec::new(),
+            origins: Vec::new(),
+            any_model: false,
+        }
+    }
+}

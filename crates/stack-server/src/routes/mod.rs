@@ -1,0 +1,8 @@
+//! The handlers, a file for each family of routes: a handler parses, calls and renders, nothing more.
+
+pub(crate) mod completions;
+pub(crate) mod embeddings;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod models;
+pub(crate) mod openapi;

@@ -1,0 +1,23 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use crate::Models;
+use crate::ids::Ids;
+use crate::metrics::Metrics;
+use crate::options::Options;
+
+/// The state behind every route of one router.
+pub(crate) struct Server {
+    pub(crate) models: Arc<Models>,
+    pub(crate) options: Options,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) ids: Ids,
+}
+
+impl Server {
+    /// Starts with every number at zero.
+    pub(crate) fn new(models: Arc<Models>, options: Options) -> Self {
+        Self { models, options, metrics: Arc::default(), ids: Ids::default() }
+    }
+}
