@@ -1,8 +1,8 @@
 //! The threads that kernels run on.
 //!
 //! A forward pass is a row of short parallel regions with next to nothing between them. Workers therefore spin for a
-//! moment after each region before they sleep, and a region does not wait for workers that sleep too long: whoever is
-//! awake takes tasks from a shared cursor, and a worker that arrives when the last task is taken finds the region
+//! moment after each region before they sleep, and a region does not wait for workers that sleep too long: those that
+//! are awake take tasks from a shared cursor, and a worker that arrives when the last task is taken finds the region
 //! closed and goes back to waiting.
 
 use std::any::Any;
@@ -36,9 +36,8 @@ impl Pool {
         let crowded = thread::available_parallelism().is_ok_and(|available| threads > available.get());
         let shared = Arc::new(Shared {
             state: AtomicU64::new(0),
-            region: UnsafeCell::new(Region { body: &|_, _| {}, tasks: 0, lanes: None }),
+            region: UnsafeCell::new(Region { body: &|_, _| {}, tasks: 0 }),
             cursor: CachePadded(AtomicUsize::new(0)),
-            lanes_left: AtomicUsize::new(0),
             opener: Mutex::new(None),
             opener_sleeps: AtomicBool::new(false),
             panic: Mutex::new(None),
@@ -72,18 +71,22 @@ impl Pool {
         self.run_on_workers(tasks, &|_, task| body(task));
     }
 
-    /// Runs `body` once for each task below `tasks`; task `i` goes to worker `i % threads`.
-    ///
-    /// # Panics
-    ///
-    /// As [`Self::run`] does.
-    pub fn run_static(&self, tasks: usize, body: &(dyn Fn(usize) + Sync)) {
-        self.open(tasks, Some(self.threads()), &|_, task| body(task));
-    }
-
     /// Runs `body` as [`Self::run`] does and tells it which worker runs it.
     pub(crate) fn run_on_workers(&self, tasks: usize, body: &(dyn Fn(usize, usize) + Sync)) {
-        self.open(tasks, None, body);
+        assert!(!IN_REGION.get(), "a task of a parallel region may not open another");
+        // A panic in an earlier region left nothing half done: the lock guards no data.
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let inside = Inside::enter();
+        if self.workers.is_empty() || tasks <= 1 {
+            (0..tasks).for_each(|task| body(0, task));
+            return;
+        }
+        let outcome = self.shared.open(Region { body, tasks });
+        drop(inside);
+        drop(turn);
+        if let Err(cause) = outcome {
+            panic::resume_unwind(cause);
+        }
     }
 
     /// Cuts `data` into chunks of `length`, the last one shorter, and runs `body` once for each with its number.
@@ -106,23 +109,6 @@ impl Pool {
             body(task, unsafe { data.part(start..(start + length).min(data.len())) });
         });
     }
-
-    fn open(&self, tasks: usize, lanes: Option<usize>, body: &(dyn Fn(usize, usize) + Sync)) {
-        assert!(!IN_REGION.get(), "a task of a parallel region may not open another");
-        // A panic in an earlier region left nothing half done: the lock guards no data.
-        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let inside = Inside::enter();
-        if self.workers.is_empty() || tasks <= 1 {
-            (0..tasks).for_each(|task| body(0, task));
-            return;
-        }
-        let outcome = self.shared.open(Region { body, tasks, lanes });
-        drop(inside);
-        drop(turn);
-        if let Err(cause) = outcome {
-            panic::resume_unwind(cause);
-        }
-    }
 }
 
 impl Drop for Pool {
@@ -136,24 +122,22 @@ impl Drop for Pool {
     }
 }
 
-/// What the threads of a pool share.
+/// The state that the threads of a pool share.
 struct Shared {
     /// The number of the latest region, whether it is open, and how many workers are in it.
     state: AtomicU64,
     /// Written only while no region is open and no worker is in one.
     region: UnsafeCell<Region<'static>>,
-    /// The next task that nobody has taken, where any worker may take any.
+    /// The next task that no worker has taken.
     cursor: CachePadded<AtomicUsize>,
-    /// How many workers have not run their share, where each has its own.
-    lanes_left: AtomicUsize,
     /// The thread that opened the region.
     opener: Mutex<Option<Thread>>,
     opener_sleeps: AtomicBool,
-    /// What the first task that panicked in this region panicked with.
+    /// The panic of the first task that panicked in this region.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     /// One for each worker but the first.
     sleepers: Vec<Sleeper>,
-    /// How long a thread spins before it sleeps.
+    /// The time that a thread spins before it sleeps.
     spin: Duration,
     stop: AtomicBool,
 }
@@ -164,7 +148,7 @@ unsafe impl Sync for Shared {}
 // SAFETY: as above; the reference inside points to a body that is `Sync`.
 unsafe impl Send for Shared {}
 
-/// Something on cache lines of its own: those who wait read the state all the time, those who work write the cursor.
+/// A value on cache lines of its own: threads that wait read the state all the time, those that work write the cursor.
 #[repr(align(128))]
 struct CachePadded<T>(T);
 
@@ -173,32 +157,24 @@ struct CachePadded<T>(T);
 struct Region<'a> {
     body: &'a (dyn Fn(usize, usize) + Sync),
     tasks: usize,
-    /// The number of workers, if each has its own share of the tasks.
-    lanes: Option<usize>,
 }
 
 impl Shared {
     /// Runs a region to its end as worker 0.
     fn open(&self, region: Region<'_>) -> Result<(), Box<dyn Any + Send>> {
         // SAFETY: only the lifetime changes. No worker is in the region when this function returns, and none enters a
-        // region that is closed, so nobody uses the body after its borrow ends.
+        // region that is closed, so the body is not used after its borrow ends.
         let region = unsafe { std::mem::transmute::<Region<'_>, Region<'static>>(region) };
         *self.opener.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current());
         self.cursor.0.store(0, Ordering::Relaxed);
-        self.lanes_left
-            .store(if region.lanes.is_some() { self.sleepers.len() } else { 0 }, Ordering::Relaxed);
         // SAFETY: the caller holds `Pool::turn` and the state is closed and empty, so no other thread reads or writes.
         unsafe { *self.region.get() = region };
         let number = (self.state.load(Ordering::Relaxed) >> NUMBER_SHIFT).wrapping_add(1);
         self.state.store(number << NUMBER_SHIFT | OPEN, Ordering::SeqCst);
         let helpers = region.tasks - 1;
-        self.sleepers
-            .iter()
-            .take(helpers.max(self.lanes_left.load(Ordering::Relaxed)))
-            .for_each(Sleeper::wake);
+        self.sleepers.iter().take(helpers).for_each(Sleeper::wake);
 
         self.take_part(0, region);
-        self.wait(|| self.lanes_left.load(Ordering::SeqCst) == 0);
         self.state.fetch_and(!OPEN, Ordering::SeqCst);
         self.wait(|| self.state.load(Ordering::SeqCst) & WORKERS == 0);
         match self.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -247,12 +223,9 @@ impl Shared {
                 state = now;
                 continue;
             }
-            // SAFETY: this worker is counted in an open region, so nobody writes the cell until it leaves.
+            // SAFETY: this worker is counted in an open region, so the cell is not written until it leaves.
             let region = unsafe { *self.region.get() };
             self.take_part(worker, region);
-            if region.lanes.is_some() {
-                self.lanes_left.fetch_sub(1, Ordering::SeqCst);
-            }
             self.leave();
             break;
         }
@@ -260,7 +233,7 @@ impl Shared {
     }
 
     fn leave(&self) {
-        // The opener may return and open another region right after the subtraction; a stray wake-up harms nobody.
+        // The opener may return and open another region right after the subtraction; a stray wake-up does no harm.
         self.state.fetch_sub(1, Ordering::SeqCst);
         if self.opener_sleeps.load(Ordering::SeqCst)
             && let Some(opener) = &*self.opener.lock().unwrap_or_else(PoisonError::into_inner)
@@ -269,17 +242,16 @@ impl Shared {
         }
     }
 
-    /// Runs tasks until none is left for this worker.
+    /// Runs tasks until none is left.
     fn take_part(&self, worker: usize, region: Region<'_>) {
-        let run = || match region.lanes {
-            Some(lanes) => (worker..region.tasks).step_by(lanes).for_each(|task| (region.body)(worker, task)),
-            None => loop {
+        let run = || {
+            loop {
                 let task = self.cursor.0.fetch_add(1, Ordering::Relaxed);
                 if task >= region.tasks {
                     break;
                 }
                 (region.body)(worker, task);
-            },
+            }
         };
         if let Err(cause) = panic::catch_unwind(AssertUnwindSafe(run)) {
             self.cursor.0.store(region.tasks, Ordering::Relaxed);
@@ -288,7 +260,7 @@ impl Shared {
     }
 }
 
-/// Where a worker sleeps. On a cache line of its own, since openers read it.
+/// The sleep of one worker, on a cache line of its own, since openers read it.
 #[derive(Default)]
 #[repr(align(128))]
 struct Sleeper {
@@ -297,7 +269,8 @@ struct Sleeper {
 }
 
 impl Sleeper {
-    /// Sleeps, as its thread, until `done`. Whoever makes `done` true must call [`Self::wake`] afterwards.
+    /// Sleeps, as its thread, until `done`. The thread that makes `done` true must call
+    /// [`Self::wake`] afterwards.
     fn sleep_until(&self, done: impl Fn() -> bool) {
         self.thread.get_or_init(thread::current);
         // Either this thread sees that it is done, or the other one sees that it sleeps: both orders are sequential.
@@ -364,6 +337,8 @@ const WORKERS: u64 = OPEN - 1;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
 
     fn counts(tasks: usize, run: impl Fn(&(dyn Fn(usize) + Sync))) -> Vec<usize> {
@@ -380,23 +355,22 @@ mod tests {
             let pool = Pool::new(threads);
             for tasks in [0, 1, 2, 3, 7, 64, 1000] {
                 assert_eq!(counts(tasks, |body| pool.run(tasks, body)), vec![1; tasks]);
-                assert_eq!(counts(tasks, |body| pool.run_static(tasks, body)), vec![1; tasks]);
             }
         }
     }
 
     #[test]
-    fn static_tasks_stay_with_their_worker() {
+    fn a_worker_is_one_thread() {
         let pool = Pool::new(3);
-        let seen = Mutex::new(vec![None; 12]);
+        let seen = Mutex::new([None; 3]);
         for _ in 0..50 {
-            pool.run_static(12, &|task| {
+            pool.run_on_workers(12, &|worker, _| {
                 let me = thread::current().id();
-                let mut seen = seen.lock().unwrap();
-                assert_eq!(*seen[task].get_or_insert(me), me);
-                assert_eq!(*seen[task % 3].get_or_insert(me), me);
+                assert_eq!(*seen.lock().unwrap()[worker].get_or_insert(me), me);
             });
         }
+        let opener = thread::current().id();
+        assert_eq!(seen.into_inner().unwrap()[0].unwrap_or(opener), opener);
     }
 
     #[test]
@@ -412,7 +386,7 @@ mod tests {
                         let body = |task: usize| {
                             total.fetch_add(task + 1, Ordering::Relaxed);
                         };
-                        if round % 3 == 0 { pool.run_static(tasks, &body) } else { pool.run(tasks, &body) }
+                        pool.run(tasks, &body);
                     }
                 });
             }
@@ -428,7 +402,11 @@ mod tests {
     fn workers_that_slept_wake_for_the_next_region() {
         let pool = Pool::new(3);
         for _ in 0..20 {
-            assert_eq!(counts(2, |body| pool.run_static(2, body)), [1, 1]);
+            // Both tasks have to run at once, so that the opener cannot run them alone.
+            let both = Barrier::new(2);
+            pool.run(2, &|_| {
+                both.wait();
+            });
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -439,7 +417,7 @@ mod tests {
             let pool = Pool::new(threads);
             for bad in 0..5 {
                 let caught = panic::catch_unwind(AssertUnwindSafe(|| {
-                    pool.run_static(5, &|task| assert!(task != bad, "task {task} fails"));
+                    pool.run(5, &|task| assert!(task != bad, "task {task} fails"));
                 }));
                 let message = *caught.unwrap_err().downcast::<String>().unwrap();
                 assert_eq!(message, format!("task {bad} fails"));
