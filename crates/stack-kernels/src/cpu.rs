@@ -1,13 +1,13 @@
 //! A processor: what every operation is a method of.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::attention;
+use crate::attention::Scratch;
 use crate::buffer::Memory;
 use crate::level::Level;
-use crate::multiply;
 use crate::pool::Pool;
 use crate::prefetch::PrefetchPolicy;
+use crate::workspace::{PerWorker, Workspace};
 
 /// A level, the threads that run it, and the prefetch policy.
 ///
@@ -18,8 +18,8 @@ pub struct Cpu {
     prefetch: PrefetchPolicy,
     pool: Pool,
     memory: Arc<Memory>,
-    attending: attention::Scratch,
-    multiplying: PerWorker<multiply::Workspace>,
+    attending: Scratch,
+    multiplying: PerWorker<Workspace>,
 }
 
 impl Cpu {
@@ -36,7 +36,7 @@ impl Cpu {
 
     fn with_memory(level: Level, prefetch: PrefetchPolicy, threads: usize, memory: Arc<Memory>) -> Self {
         let pool = Pool::new(threads);
-        let attending = attention::Scratch::new(pool.threads());
+        let attending = Scratch::new(pool.threads());
         let multiplying = PerWorker::new(pool.threads());
         Self { level, prefetch, pool, memory, attending, multiplying }
     }
@@ -72,12 +72,12 @@ impl Cpu {
     }
 
     /// Memory that attention computes in.
-    pub(crate) fn attending(&self) -> &attention::Scratch {
+    pub(crate) fn attending(&self) -> &Scratch {
         &self.attending
     }
 
     /// Memory that products are computed in.
-    pub(crate) fn multiplying(&self) -> &PerWorker<multiply::Workspace> {
+    pub(crate) fn multiplying(&self) -> &PerWorker<Workspace> {
         &self.multiplying
     }
 
@@ -104,22 +104,6 @@ impl Cpu {
     /// How many rows of `width` are worth a thread's while.
     pub(crate) fn grain(width: usize) -> usize {
         (GRAIN / width.max(1)).max(1)
-    }
-}
-
-/// Memory of each worker that outlives a task, so that a token allocates nothing.
-pub(crate) struct PerWorker<T>(Vec<Mutex<T>>);
-
-impl<T: Default> PerWorker<T> {
-    /// Makes one for each of so many threads.
-    pub(crate) fn new(threads: usize) -> Self {
-        Self((0..threads).map(|_| Mutex::default()).collect())
-    }
-
-    /// Lends a worker its memory.
-    pub(crate) fn with<R>(&self, worker: usize, body: impl FnOnce(&mut T) -> R) -> R {
-        // What a panic left behind is overwritten before it is read.
-        body(&mut self.0[worker].lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

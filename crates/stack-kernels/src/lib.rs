@@ -28,59 +28,82 @@
 //! - A result depends on neither the number of threads nor on what else is in the batch, bit for bit.
 //! - Vector kernels do what their scalar twins do, operation by operation; sums of integers are exact.
 //! - Only this crate of the workspace holds `unsafe`, and a kernel runs only with a [`Level`] that proves that it can.
+//! - A call allocates at most a list of its products or pages; the memory that it computes in is kept from one call to the
+//!   next.
+//!
+//! # Reading it
+//!
+//! The modules below form layers, from the ground up: a module uses those of layers above its own line only, and a test
+//! keeps it so. Begin with `tile`, the layout that everything about weights follows from, then `ops::multiply`, which
+//! walks it; with `lanes`, then any other operation; or with `attention`, whose head is its algorithm.
+//!
+//! # Three ways to write a kernel
+//!
+//! Kernels meet instructions on three levels of abstraction, since they ask for different things:
+//!
+//! | abstraction | for | why |
+//! | --- | --- | --- |
+//! | `lanes`: `Lanes`, `Kernel` | norms, rotations, activations, softmax, attention: all that is not a product with weights | safe to write, one text for all levels; values are witnesses; what a new operation should use |
+//! | `float`, `vector`: `Floats`, `Ints`, `Bytes`, `Vectors` | products with weights, on AVX2 and Arm; float weights everywhere | a level says how bytes are multiplied and how many sums its registers hold; pointers, because inner loops must not check bounds |
+//! | `x86::avx512` | products with quantized weights on AVX-512 | one register is one group of weights, and 32 of them let several rows and tiles share each load: other loops, not other instructions |
+//!
+//! `Lanes` has no NEON: the compiler makes it from the loops of its scalar twin. Each of the three has a scalar twin, which
+//! the tests compare it with at every level.
 #![expect(
     clippy::inline_always,
     reason = "instructions are switched on at the entry of a kernel, not in its parts"
 )]
 
-mod cpu;
-mod disjoint;
-mod dispatch;
-mod level;
-mod pool;
-
-mod activations;
 mod buffer;
-mod epilogue;
-mod float;
+mod disjoint;
 mod format;
-mod matrix;
-mod multiply;
-mod pack;
+mod level;
 mod prefetch;
-mod quantize;
+
+#[cfg(target_arch = "x86_64")]
+mod cache;
+mod pool;
 mod tile;
+
+mod float;
+mod lanes;
 mod unpacked_tile;
 
-mod attention;
-mod bandwidth;
-mod elementwise;
+mod activations;
 mod kv;
-mod moe;
-mod norm;
-mod rope;
-mod softmax;
+mod pack;
+mod workspace;
+
+mod attention;
+
+mod cpu;
+
+mod matrix;
+
+mod kernels;
+
+mod scalar;
+mod vector;
 
 #[cfg(target_arch = "aarch64")]
 mod aarch64;
-mod lanes;
-mod scalar;
-mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+mod dispatch;
+
+mod ops;
+
+mod probe;
+
 pub use activations::Activations;
 pub use attention::{AttendSpan, AttentionParams};
-pub use bandwidth::BandwidthProbe;
 pub use cpu::Cpu;
-pub use elementwise::Nonlinearity;
-pub use epilogue::Epilogue;
 pub use format::{Format, Input};
 pub use kv::{KvLayout, KvSequence, KvSpan, KvType, LayerKv, PAGE_TOKENS};
 pub use level::{Level, UnknownLevel};
 pub use matrix::{LoadError, Matrix, ShapeError};
-pub use moe::ExpertRows;
-pub use multiply::Product;
+pub use ops::{Epilogue, ExpertRows, HeadNorm, Heads, Nonlinearity, Product, Rope, RopeStyle};
 pub use pool::Pool;
-pub use prefetch::{PrefetchPolicy, PrefetchProbe};
-pub use rope::{HeadNorm, Heads, Rope, RopeStyle};
+pub use prefetch::PrefetchPolicy;
+pub use probe::{BandwidthProbe, PrefetchProbe};

@@ -9,7 +9,6 @@ use crate::buffer::{Buffer, Line, Memory};
 use crate::cpu::Cpu;
 use crate::format::Format;
 use crate::pack;
-use crate::scalar;
 use crate::tile::{self, LANES};
 
 /// A matrix of weights, packed for multiplication: rows are outputs, columns inputs.
@@ -144,7 +143,7 @@ impl Matrix {
     pub fn row(&self, index: usize, out: &mut [f32]) {
         assert!(index < self.rows, "row {index} of {}", self.rows);
         assert_eq!(out.len(), self.cols, "the length of a row");
-        scalar::row(self.format, self.group(index / LANES), index % LANES, out);
+        pack::row(self.format, self.group(index / LANES), index % LANES, out);
     }
 
     /// The lines of one group of sixteen rows.

@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::online_softmax::OnlineSoftmax;
 use super::pairs::{Keys, PairSource, Tokens, Unpack, Values};
+use super::params::{AttendSpan, AttentionParams, CHUNK, TILE};
 use super::query::{round_query, round_weights};
 use super::schedule::Unit;
 use super::softmax::{self, ScoreModifiers, Softcap, View};
 use super::tile::{self, Accumulate, Score};
 use super::workspace::{TileBuffers, Vectors, Workspace};
-use super::{AttendSpan, AttentionParams, CHUNK, TILE};
 use crate::disjoint::Disjoint;
 use crate::kv::{Element, Half, KvType, Line, PAGE_TOKENS, Scaled};
 use crate::lanes::{Kernel, LANES, Lanes, is_streamed};

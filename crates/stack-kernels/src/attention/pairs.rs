@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::TILE;
+use super::params::TILE;
 use crate::kv::{Element, Line, PAGE_TOKENS};
 use crate::lanes::{Kernel, LANES, Lanes};
 

@@ -1,6 +1,6 @@
 //! Queries and weights as whole numbers.
 
-use super::TILE;
+use super::params::TILE;
 use super::softmax::Tile;
 use crate::kv::WHOLE_MAX;
 use crate::lanes::{LANES, Lanes, largest_magnitude, load_part};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{AttendSpan, AttentionParams, CHUNK};
+use super::params::{AttendSpan, AttentionParams, CHUNK};
 use crate::lanes::LANES;
 
 /// A piece of work: some query rows of one span, with the query heads of one key head.

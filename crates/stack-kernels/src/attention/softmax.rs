@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::TILE;
 use super::online_softmax::larger;
+use super::params::TILE;
 use crate::lanes::{LANES, Lanes, exp};
 
 /// The scores of one query vector in one tile, then their weights: sixteen positions at a time.

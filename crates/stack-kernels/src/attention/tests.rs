@@ -5,8 +5,10 @@ use std::sync::Arc;
 use half::f16;
 use proptest::prelude::*;
 
-use super::*;
-use crate::kv::{KvLayout, KvSpan, KvType, LayerKv};
+use super::params::CHUNK;
+use super::{AttendSpan, AttentionParams};
+use crate::cpu::Cpu;
+use crate::kv::{KvLayout, KvSequence, KvSpan, KvType, LayerKv};
 use crate::level::Level;
 
 /// One sequence's queries, keys and values, and how to attend.

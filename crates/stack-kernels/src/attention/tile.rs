@@ -12,8 +12,8 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::TILE;
 use super::pairs::PairSource;
+use super::params::TILE;
 use super::query::WeightPairs;
 use super::softmax::Tile;
 use crate::kv::PAGE_TOKENS;

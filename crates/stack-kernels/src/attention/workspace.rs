@@ -1,10 +1,10 @@
 //! The memory that one unit of work computes in.
 
 use super::online_softmax::OnlineSoftmax;
+use super::params::{AttentionParams, TILE};
 use super::query::WeightPairs;
 use super::schedule::Unit;
 use super::softmax::Tile;
-use super::{AttentionParams, TILE};
 use crate::kv::Line;
 use crate::lanes::LANES;
 

@@ -4,8 +4,8 @@ use super::{FloatRows, FloatTask, ROWS, pack, scalar};
 use crate::buffer::Line;
 use crate::dispatch::with_kernels;
 use crate::format::Format;
+use crate::kernels::Kernels;
 use crate::level::Level;
-use crate::multiply::Kernels;
 use crate::pool::Pool;
 use crate::tile::{self, LANES};
 

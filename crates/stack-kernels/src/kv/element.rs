@@ -3,7 +3,7 @@
 //! The keys or values of one head in one page are groups of sixteen numbers: the keys of sixteen tokens in one dimension,
 //! or sixteen dimensions of one token's value. Thirty-two dimensions of a token are a block, which may have a scale.
 
-use super::{Line, PAGE_TOKENS};
+use super::page::{Line, PAGE_TOKENS};
 use crate::lanes::{LANES, Lanes, largest_magnitude, load_part};
 
 /// A way to hold numbers.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::element::{BLOCK, Element, Half, Scaled};
-use super::{Line, PAGE_TOKENS};
+use super::page::{Line, PAGE_TOKENS};
 use crate::lanes::LANES;
 
 /// How keys and values are held.

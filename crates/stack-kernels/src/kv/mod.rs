@@ -15,9 +15,8 @@ mod store;
 
 pub(crate) use element::{Element, Half, Scaled, WHOLE_MAX};
 pub use layout::{KvLayout, KvType, LayerKv};
-pub(crate) use page::{Line, Page};
+pub(crate) use page::Line;
+pub use page::PAGE_TOKENS;
 pub use sequence::KvSequence;
 pub use store::KvSpan;
-
-/// Tokens in a page.
-pub const PAGE_TOKENS: usize = crate::lanes::LANES;
+pub(crate) use store::store;

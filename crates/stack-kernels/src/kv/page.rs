@@ -91,3 +91,6 @@ impl Page {
         &mut self.0
     }
 }
+
+/// Tokens in a page.
+pub const PAGE_TOKENS: usize = LANES;

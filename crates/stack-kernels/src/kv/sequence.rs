@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{KvLayout, PAGE_TOKENS, Page};
+use super::layout::KvLayout;
+use super::page::{PAGE_TOKENS, Page};
 
 /// The keys and values of one sequence. A clone shares its pages.
 #[derive(Clone)]

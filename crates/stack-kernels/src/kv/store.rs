@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::element::{BLOCK, Element, Half, Scaled, token_scale};
 use super::layout::{KvType, LayerKv, Slices};
-use super::{KvSequence, Line, PAGE_TOKENS};
-use crate::cpu::Cpu;
+use super::page::{Line, PAGE_TOKENS};
+use super::sequence::KvSequence;
 use crate::lanes::{self, Kernel, Lanes};
+use crate::level::Level;
+use crate::pool::Pool;
 
 /// The new keys and values of one sequence in one layer.
 pub struct KvSpan<'a> {
@@ -23,27 +25,21 @@ pub struct KvSpan<'a> {
     pub v: &'a [f32],
 }
 
-impl Cpu {
-    /// Writes new keys and values of one layer; sequences grow as needed.
-    ///
-    /// # Panics
-    ///
-    /// When shapes disagree or a span does not follow what its sequence holds.
-    pub fn store_kv(&self, layer: usize, spans: &mut [KvSpan<'_>]) {
-        let numbers: usize = spans.iter().map(|span| span.numbers(layer)).sum();
-        let pages = spans.iter_mut().flat_map(|span| span.pages(layer));
-        if numbers <= GRAIN {
-            pages.for_each(|mut page| lanes::run(self.level(), &mut page));
-            return;
-        }
-        let mut pages: Vec<_> = pages.collect();
-        let per_task = (pages.len() * GRAIN).div_ceil(numbers).max(1);
-        self.pool().for_chunks(&mut pages, per_task, &|_, pages| {
-            for page in pages {
-                lanes::run(self.level(), page);
-            }
-        });
+/// Writes new keys and values of one layer.
+pub(crate) fn store(level: Level, pool: &Pool, layer: usize, spans: &mut [KvSpan<'_>]) {
+    let numbers: usize = spans.iter().map(|span| span.numbers(layer)).sum();
+    let pages = spans.iter_mut().flat_map(|span| span.pages(layer));
+    if numbers <= GRAIN {
+        pages.for_each(|mut page| lanes::run(level, &mut page));
+        return;
     }
+    let mut pages: Vec<_> = pages.collect();
+    let per_task = (pages.len() * GRAIN).div_ceil(numbers).max(1);
+    pool.for_chunks(&mut pages, per_task, &|_, pages| {
+        for page in pages {
+            lanes::run(level, page);
+        }
+    });
 }
 
 impl KvSpan<'_> {

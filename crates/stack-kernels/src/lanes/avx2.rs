@@ -12,7 +12,7 @@ use std::arch::x86_64::{
 };
 
 use super::{Kernel, LANES, Lanes};
-use crate::x86::{prefetch, sfence};
+use crate::cache::{prefetch, sfence};
 
 /// A witness of AVX2, FMA and F16C: only [`enter`] makes one.
 #[derive(Clone, Copy)]

@@ -12,13 +12,11 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod exp;
+mod run;
 mod scalar;
 
 pub(crate) use exp::{exp, sigmoid_inverse};
-
-#[cfg(target_arch = "x86_64")]
-use crate::level::InstructionSet;
-use crate::level::Level;
+pub(crate) use run::run;
 
 /// The number of lanes.
 pub(crate) const LANES: usize = 16;
@@ -121,24 +119,6 @@ pub(crate) trait Kernel {
 
     /// Computes. Implementations are `#[inline(always)]`.
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
-}
-
-/// Runs a kernel with the instructions of a level.
-pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    match level.0 {
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx512 => {
-            // SAFETY: the level is a witness that the processor has these instructions.
-            unsafe { avx512::enter(kernel) }
-        }
-        #[cfg(target_arch = "x86_64")]
-        InstructionSet::Avx2 | InstructionSet::AvxVnni => {
-            // SAFETY: the level is a witness that the processor has these instructions.
-            unsafe { avx2::enter(kernel) }
-        }
-        // The compiler turns the loops over sixteen numbers into NEON instructions by itself.
-        _ => kernel.run(scalar::Scalar),
-    }
 }
 
 /// Loads up to sixteen numbers and fills the rest.

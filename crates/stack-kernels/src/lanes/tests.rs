@@ -4,6 +4,7 @@ use half::f16;
 use proptest::prelude::*;
 
 use super::*;
+use crate::level::Level;
 
 /// Applies every operation to the same operands.
 struct Operations<'a>(&'a [f32; LANES], &'a [f32; LANES], &'a [f32; LANES]);

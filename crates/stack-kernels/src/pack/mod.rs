@@ -1,11 +1,15 @@
-//! Turns the blocks of a file into tiles.
+//! From the blocks of a file to tiles, and back to floats.
 
 mod native;
+mod row;
 mod scales;
+
+pub(crate) use row::row;
 
 use crate::buffer::Line;
 use crate::float;
 use crate::format::Format;
+use crate::tile::quants::{LOW_1, LOW_2, LOW_4};
 use crate::tile::{self, BLOCK, LANES, TILE};
 
 /// Packs up to sixteen whole rows into the lines of their group, which must be zero.
@@ -85,8 +89,3 @@ fn encode(format: Format, groups: [u32; 8], lane: usize, lines: &mut [Line]) {
 fn bit_of_each(groups: [u32; 8], bit: u32) -> u32 {
     groups.iter().enumerate().fold(0, |bits, (g, group)| bits | (group >> bit & LOW_1) << g)
 }
-
-/// The lowest bit, two bits and four bits of four bytes.
-const LOW_1: u32 = 0x0101_0101;
-const LOW_2: u32 = 0x0303_0303;
-const LOW_4: u32 = 0x0F0F_0F0F;

@@ -1,7 +1,7 @@
 //! The quants of blocks as files have them, four columns at a time.
 
-use super::{LOW_1, LOW_2, LOW_4};
 use crate::format::Format;
+use crate::tile::quants::{LOW_1, LOW_2, LOW_4};
 
 /// Returns the quants of 32 columns as eight groups of four bytes, offset so that none is negative.
 ///

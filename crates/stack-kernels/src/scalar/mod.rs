@@ -5,20 +5,15 @@
 
 mod multiply;
 mod quantize;
-mod quants;
-mod scales;
 mod unpack;
 
 use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::{self, FloatTask};
 use crate::format::Format;
-use crate::multiply::{Kernels, Operands};
+use crate::kernels::{Kernels, Operands};
 use crate::tile::LANES;
 use crate::unpacked_tile::UnpackedTile;
-
-pub(crate) use quants::{FP4_E2M1, IQ4_NL_CODEBOOK};
-pub(crate) use unpack::row;
 
 /// The kernels that every machine has.
 #[derive(Clone, Copy)]

@@ -9,12 +9,13 @@ use std::mem::MaybeUninit;
 
 use super::multiply::{compensation, finish_q8_k, products_q8_0, products_q8_k, scaled_q8_0};
 use super::quants::{Codebook, FiveBits, Fp4E2M1, Nibbles, Quants, SixBits, ThreeBits, TwoBits, Unpacked};
-use super::{Ints, Vectors, scales};
+use super::registers::Ints;
+use super::{Vectors, scales};
 use crate::activations::{BlockQ8_0, BlockQ8K, Storage};
 use crate::buffer::Line;
 use crate::float::floats::Floats;
 use crate::format::Format;
-use crate::multiply::Operands;
+use crate::kernels::Operands;
 use crate::tile::{self, LANES};
 use crate::unpacked_tile::UnpackedTile;
 

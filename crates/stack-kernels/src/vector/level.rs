@@ -16,7 +16,7 @@ macro_rules! kernels {
             }
         }
 
-        impl $crate::multiply::Kernels for $name {
+        impl $crate::kernels::Kernels for $name {
             $crate::vector::kernels! {
                 $features
                 unpack::<$vectors>(
@@ -38,7 +38,7 @@ macro_rules! kernels {
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> ();
                 gemv::<$vectors>(
-                    operands: &$crate::multiply::Operands<'_>,
+                    operands: &$crate::kernels::Operands<'_>,
                     unpacked: &mut $crate::unpacked_tile::UnpackedTile,
                     sums: &mut [[f32; $crate::tile::LANES]],
                 ) -> bool;

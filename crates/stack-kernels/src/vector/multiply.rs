@@ -5,8 +5,9 @@
 
 use std::hint::black_box;
 
+use super::Vectors;
 use super::quants::{Quants, Unpacked};
-use super::{Ints, Vectors};
+use super::registers::Ints;
 use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::floats::Floats;

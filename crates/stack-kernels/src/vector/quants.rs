@@ -1,8 +1,8 @@
 //! How the quants of each format are taken out of their lines.
 
-use super::Bytes;
+use super::registers::Bytes;
 use crate::buffer::Line;
-use crate::scalar::{FP4_E2M1, IQ4_NL_CODEBOOK};
+use crate::tile::quants::{FP4_E2M1, IQ4_NL_CODEBOOK};
 
 /// The quants of a block of 32 columns.
 pub(crate) trait Quants {

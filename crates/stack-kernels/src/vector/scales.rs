@@ -1,6 +1,7 @@
 //! Scales and mins of a tile as floats and integers, one for each row.
 
-use super::{Ints, Vectors};
+use super::Vectors;
+use super::registers::Ints;
 use crate::float::floats::Floats;
 use crate::format::Format;
 use crate::tile::LANES;

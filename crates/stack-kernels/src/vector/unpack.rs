@@ -1,7 +1,8 @@
 //! From packed tiles to unpacked ones.
 
 use super::quants::{Quants, with_quants};
-use super::{Bytes, Vectors, scales};
+use super::registers::Bytes;
+use super::{Vectors, scales};
 use crate::buffer::Line;
 use crate::format::Format;
 use crate::tile;

@@ -1,6 +1,7 @@
 //! Kernels as their users call them.
 
 mod inputs;
+mod layers;
 mod levels;
 mod packing;
 mod products;

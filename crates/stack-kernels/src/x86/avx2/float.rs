@@ -6,8 +6,8 @@ use std::arch::x86_64::{
     _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_storeu_ps,
 };
 
+use crate::cache::prefetch;
 use crate::float::floats;
-use crate::x86::prefetch;
 
 /// 16 floats in two registers.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use std::arch::x86_64::{__m512, __m512i, _mm512_setzero_ps, _mm512_setzero_si512
 use super::{load, quants, scales};
 use crate::buffer::Line;
 use crate::format::Format;
-use crate::scalar;
+use crate::tile::quants::{FP4_E2M1, IQ4_NL_CODEBOOK};
 
 /// A format's tile.
 ///
@@ -180,14 +180,14 @@ block_formats! {
     }
     Iq4Nl {
         lines: 4,
-        quants: |lines| quants::looked_up(lines, &scalar::IQ4_NL_CODEBOOK),
+        quants: |lines| quants::looked_up(lines, &IQ4_NL_CODEBOOK),
         per_32: true,
         compensation: 2,
         scale: |scales, _, sub| load::halves(scales, 32 * sub),
     }
     Mxfp4 {
         lines: 4,
-        quants: |lines| quants::looked_up(lines, &scalar::FP4_E2M1),
+        quants: |lines| quants::looked_up(lines, &FP4_E2M1),
         per_32: true,
         compensation: 2,
         scale: |scales, _, sub| scales::halves_of_powers(scales, sub),
@@ -235,7 +235,7 @@ block_formats! {
     }
     Iq4Xs {
         lines: 4,
-        quants: |lines| quants::looked_up(lines, &scalar::IQ4_NL_CODEBOOK),
+        quants: |lines| quants::looked_up(lines, &IQ4_NL_CODEBOOK),
         compensation: 2,
         d: |scales| load::halves(scales, 128),
         scale: |scales, d, sub| scales::signed(scales, d, sub),

@@ -12,13 +12,13 @@ use std::arch::x86_64::{
     _mm512_slli_epi32, _mm512_storeu_ps,
 };
 
+use crate::cache::prefetch;
 use crate::float::FloatTask;
 use crate::float::floats::Floats;
 use crate::float::kernel::{multiply, multiply_any};
 use crate::float::terms::Terms;
 use crate::format::Format;
 use crate::tile::LANES;
-use crate::x86::prefetch;
 
 /// Adds the products of a task to its sums.
 #[target_feature(enable = "avx512f,fma")]

@@ -7,9 +7,9 @@ use super::block_format::BlockFormat;
 use super::strips::{in_strips, with_block_format};
 use crate::activations::Storage;
 use crate::buffer::Line;
-use crate::multiply::Operands;
+use crate::cache::prefetch;
+use crate::kernels::Operands;
 use crate::tile::{self, LANES};
-use crate::x86::prefetch;
 
 /// Computes sums if the batch is small and the weights are quantized, and says whether it did.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]

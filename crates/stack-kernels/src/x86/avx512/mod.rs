@@ -18,8 +18,8 @@ use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
 use crate::float::FloatTask;
 use crate::format::Format;
+use crate::kernels::{Kernels, Operands};
 use crate::level::{InstructionSet, Level};
-use crate::multiply::{Kernels, Operands};
 use crate::tile::{self, LANES};
 use crate::unpacked_tile::UnpackedTile;
 

@@ -8,10 +8,10 @@ use super::load;
 use super::strips::{in_strips, with_block_format};
 use crate::activations::{BlockQ8_0, BlockQ8K};
 use crate::buffer::Line;
+use crate::cache::prefetch;
 use crate::format::Format;
 use crate::tile::{self, LANES};
 use crate::unpacked_tile::UnpackedTile;
-use crate::x86::prefetch;
 
 /// Unpacks a tile of so many blocks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,f16c,fma")]

@@ -9,7 +9,7 @@ use crate::tile::LANES;
 ///
 /// `scales` are the bytes of the tile after its quants, `sub` counts blocks or halves.
 #[inline]
-pub(super) fn scale(format: Format, scales: &[u8], sub: usize, lane: usize) -> f32 {
+pub(crate) fn scale(format: Format, scales: &[u8], sub: usize, lane: usize) -> f32 {
     match format {
         Format::Q4K | Format::Q5K => half(scales, 256, lane) * f32::from(scales[LANES * sub + lane]),
         Format::Q2K => half(scales, 256, lane) * f32::from(pair_at(scales, 0, sub, lane) & 15),
@@ -22,7 +22,7 @@ pub(super) fn scale(format: Format, scales: &[u8], sub: usize, lane: usize) -> f
 
 /// Returns the integer min of one row in a block or half, for the formats that scale it by [`dmin`].
 #[inline]
-pub(super) fn min(format: Format, scales: &[u8], sub: usize, lane: usize) -> u8 {
+pub(crate) fn min(format: Format, scales: &[u8], sub: usize, lane: usize) -> u8 {
     match format {
         Format::Q4K | Format::Q5K => pair_at(scales, 128, sub, lane),
         Format::Q2K => pair_at(scales, 0, sub, lane) >> 4,
@@ -32,7 +32,7 @@ pub(super) fn min(format: Format, scales: &[u8], sub: usize, lane: usize) -> u8 
 
 /// Returns what scales the mins of a tile, or what a block adds to each weight.
 #[inline]
-pub(super) fn dmin(format: Format, scales: &[u8], blocks: usize, block: usize, lane: usize) -> f32 {
+pub(crate) fn dmin(format: Format, scales: &[u8], blocks: usize, block: usize, lane: usize) -> f32 {
     match format {
         Format::Q4K | Format::Q5K | Format::Q2K => half(scales, 288, lane),
         Format::Q4_1 | Format::Q5_1 => half(scales, 32 * (blocks + block), lane),

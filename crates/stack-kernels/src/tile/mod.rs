@@ -1,4 +1,4 @@
-//! How packed weights lie in memory.
+//! The layout of packed weights.
 //!
 //! Sixteen output rows go together, so that one vector lane is one row and no sum ever crosses lanes. Along the
 //! columns, a *group* is four consecutive ones: 16 rows × 4 columns are 64 bytes, the operand of an integer dot
@@ -28,8 +28,12 @@
 //! Floats have no tiles: F32 and F16 are \[column]\[16], BF16 is \[pair of columns]\[16]\[2]. An odd last column of
 //! 16-bit floats is followed by zeros.
 
+pub(crate) mod quants;
+pub(crate) mod scales;
+
 use std::ops::Range;
 
+use crate::buffer::Line;
 use crate::format::Format;
 
 /// Output rows that lie side by side.
@@ -131,6 +135,12 @@ pub(crate) fn tiles(format: Format, columns: usize) -> impl DoubleEndedIterator<
         let first = tile * full;
         TileLines { lines: first..first + tile_lines(format, blocks), blocks }
     })
+}
+
+/// Splits a tile into the lines of its quants and the bytes of its scales.
+pub(crate) fn split(format: Format, tile: &[Line], blocks: usize) -> (&[Line], &[u8]) {
+    let (quants, scales) = tile.split_at(blocks * quant_lines(format));
+    (quants, Line::bytes(scales))
 }
 
 #[cfg(test)]

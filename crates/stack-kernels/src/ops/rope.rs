@@ -1,8 +1,8 @@
 //! Rotary position embeddings (`RoFormer`, arXiv:2104.09864).
 
+use super::norm::{Normalize, Rule};
 use crate::cpu::Cpu;
 use crate::lanes::{self, Kernel, LANES, Lanes, load_part, store_part};
-use crate::norm::{Normalize, Rule};
 
 /// Which dimensions form a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use super::elementwise::Nonlinearity;
 use crate::disjoint::Disjoint;
-use crate::elementwise::Nonlinearity;
 use crate::lanes::{Kernel, Lanes, load_part, store_part};
 use crate::matrix::Matrix;
 use crate::tile::LANES;

@@ -5,7 +5,7 @@ use crate::cpu::Cpu;
 use crate::disjoint::Disjoint;
 use crate::dispatch::with_kernels;
 use crate::format::Input;
-use crate::multiply::Kernels;
+use crate::kernels::Kernels;
 use crate::tile::TILE;
 
 impl Cpu {

@@ -5,7 +5,7 @@ use crate::format::Format;
 
 /// Returns the quants of one row in a block as eight groups of four bytes.
 #[inline]
-pub(super) fn of_lane(format: Format, lines: &[Line], lane: usize) -> [u32; 8] {
+pub(crate) fn of_lane(format: Format, lines: &[Line], lane: usize) -> [u32; 8] {
     match format {
         Format::Q8_0 => std::array::from_fn(|group| lines[group].lane(lane)),
         Format::Q6K => {
@@ -51,9 +51,9 @@ fn look_up(table: &[u8; 16], quants: u32) -> u32 {
 }
 
 /// The lowest bits of four bytes.
-const LOW_1: u32 = 0x0101_0101;
-const LOW_2: u32 = 0x0303_0303;
-const LOW_4: u32 = 0x0F0F_0F0F;
+pub(crate) const LOW_1: u32 = 0x0101_0101;
+pub(crate) const LOW_2: u32 = 0x0303_0303;
+pub(crate) const LOW_4: u32 = 0x0F0F_0F0F;
 const LOW_6: u32 = 0x3F3F_3F3F;
 
 /// The values of `IQ4_NL` and `IQ4_XS`, 128 added.
