@@ -4,7 +4,7 @@
 macro_rules! with_kernels {
     ($level:expr, $kernels:ident => $body:expr) => {{
         let level: $crate::level::Level = $level;
-        match level.0 {
+        match level.set() {
             #[cfg(target_arch = "x86_64")]
             $crate::level::InstructionSet::Avx512 => {
                 let $kernels = $crate::x86::avx512::Avx512::new(level).expect("the level is this one");

@@ -1,11 +1,16 @@
 //! The instruction sets that this machine has.
+//!
+//! They are detected here and nowhere else: a kernel takes a [`Level`], or a proof that is made of one, and asks no more.
 
 use std::error::Error;
 use std::fmt;
 
 /// An instruction set that this machine was seen to have: the witness that every vector kernel asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Level(pub(crate) InstructionSet);
+pub struct Level {
+    set: InstructionSet,
+    has_bf16: bool,
+}
 
 /// The instruction sets that kernels are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,7 +39,8 @@ impl Level {
 
     /// Returns the levels that this machine has, best first; the last one is scalar.
     pub fn available() -> Vec<Self> {
-        INSTRUCTION_SETS.into_iter().filter(|set| set.is_present()).map(Self).collect()
+        let present = INSTRUCTION_SETS.into_iter().filter(|set| set.is_present());
+        present.map(|set| Self { set, has_bf16: set.has_bf16() }).collect()
     }
 
     /// Returns the level with this name, if the machine has it.
@@ -51,7 +57,7 @@ impl Level {
 
     /// The name that [`Self::named`] takes.
     pub fn name(self) -> &'static str {
-        match self.0 {
+        match self.set {
             InstructionSet::Scalar => "scalar",
             InstructionSet::Avx2 => "avx2",
             InstructionSet::AvxVnni => "avxvnni",
@@ -60,6 +66,24 @@ impl Level {
             InstructionSet::DotProd => "dotprod",
             InstructionSet::I8mm => "i8mm",
         }
+    }
+
+    /// The instruction set.
+    #[inline]
+    pub(crate) fn set(self) -> InstructionSet {
+        self.set
+    }
+
+    /// Whether the machine multiplies pairs of BF16 values. It is no level of its own, since one format alone gains.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AVX-512 has such kernels"))]
+    pub(crate) fn has_bf16(self) -> bool {
+        self.has_bf16
+    }
+
+    /// The same level of a machine that does not, for tests of what takes the instruction's place.
+    #[cfg(test)]
+    pub(crate) fn without_bf16(self) -> Self {
+        Self { has_bf16: false, ..self }
     }
 }
 
@@ -70,6 +94,18 @@ impl fmt::Display for Level {
 }
 
 impl InstructionSet {
+    /// Whether an extension for BF16 comes with the set, which is present.
+    #[cfg(target_arch = "x86_64")]
+    fn has_bf16(self) -> bool {
+        self == Self::Avx512 && is_x86_feature_detected!("avx512bf16")
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[expect(clippy::unused_self, reason = "it matters on x86")]
+    fn has_bf16(self) -> bool {
+        false
+    }
+
     #[cfg(target_arch = "x86_64")]
     fn is_present(self) -> bool {
         match self {

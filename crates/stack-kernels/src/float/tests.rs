@@ -11,25 +11,14 @@ use crate::tile::{self, LANES};
 
 type Multiply = Box<dyn Fn(&mut FloatTask<'_>)>;
 
-/// Lists the kernels that this machine can run.
-#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, unused_mut, reason = "one more on x86"))]
-fn kernels(format: Format) -> Vec<(&'static str, Multiply)> {
+/// Lists the kernels that this machine can run. Where BF16 has an instruction, so does what takes its place elsewhere.
+fn kernels() -> Vec<(String, Multiply)> {
     let floats =
         |level| -> Multiply { with_kernels!(level, kernels => Box::new(move |task| kernels.floats(task))) };
-    let mut found: Vec<_> =
-        Level::available().into_iter().map(|level| (level.name(), floats(level))).collect();
-    // Where BF16 has an instruction, what takes its place elsewhere.
-    #[cfg(target_arch = "x86_64")]
-    if format == Format::Bf16 && std::is_x86_feature_detected!("avx512f") {
-        // SAFETY: the features were just detected; FMA is older than they are.
-        found.push((
-            "avx512 without bf16",
-            Box::new(|task| unsafe {
-                crate::x86::avx512::float::multiply_floats(task);
-            }),
-        ));
-    }
-    found
+    let mut levels = Level::available();
+    let fewer = levels.iter().map(|level| level.without_bf16()).filter(|level| !levels.contains(level));
+    levels.extend(fewer.collect::<Vec<_>>());
+    levels.into_iter().map(|level| (format!("{level:?}"), floats(level))).collect()
 }
 
 const FORMATS: [Format; 3] = [Format::F32, Format::F16, Format::Bf16];
@@ -138,7 +127,7 @@ fn every_level_computes_the_same_bits() {
             for rows in [1, 2, 3, 4, 5, 7, 11, 12, 13, 24, 25, 48, 49, 96, 97, 110] {
                 let input = input(format, cols, &noise(rows * cols, rows as u64));
                 let expected = sums(format, &scalar::multiply, &weights, &input);
-                for (name, kernel) in kernels(format) {
+                for (name, kernel) in kernels() {
                     let found = sums(format, &*kernel, &weights, &input);
                     assert!(bits(&found) == bits(&expected), "{name} {format} {rows} x {groups} x {cols}");
                 }
@@ -153,7 +142,7 @@ fn a_row_does_not_depend_on_its_neighbours() {
         let (groups, cols) = (3, 600);
         let weights = packed(format, cols, &noise(groups * LANES * cols, 1));
         let all = input(format, cols, &noise(33 * cols, 2));
-        for (name, kernel) in kernels(format) {
+        for (name, kernel) in kernels() {
             let together = sums(format, &*kernel, &weights, &all);
             for (row, expected) in together.chunks_exact(groups).enumerate() {
                 let mut one = FloatRows::default();
@@ -170,7 +159,7 @@ fn extremes_pass_through() {
     let x = [3e38, -3e38, f32::INFINITY, 1.0, -0.0, 65504.0];
     for format in FORMATS {
         let weights = packed(format, 6, &[1.0, 1.0, 0.0, 2.0, 3.0, 1.0, 0.0, 0.0, 0.5, 2.0, -3.0, 65504.0]);
-        for (name, kernel) in kernels(format) {
+        for (name, kernel) in kernels() {
             let sums = sums(format, &*kernel, &weights, &input(format, 6, &x));
             assert!(sums[0][0].is_nan(), "{name} {format}: infinity times zero");
             assert_eq!(sums[0][1], f32::INFINITY, "{name} {format}");

@@ -9,7 +9,7 @@ use crate::level::Level;
 
 /// Runs a kernel with the instructions of a level.
 pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
-    match level.0 {
+    match level.set() {
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx512 => {
             // SAFETY: the level is a witness that the processor has these instructions.

@@ -21,7 +21,7 @@ impl PrefetchProbe {
     /// Returns `None` where there is nothing to choose: for floats, which are always prefetched, at the
     /// scalar level, which never does, and where weights cannot be evicted from the caches.
     pub fn new(cpu: &Cpu, format: Format, bytes: usize) -> Option<Self> {
-        let never_prefetches = cpu.level().0 == InstructionSet::Scalar;
+        let never_prefetches = cpu.level().set() == InstructionSet::Scalar;
         if !CAN_EVICT || never_prefetches || matches!(format.input(), Input::Float | Input::Bf16) {
             return None;
         }

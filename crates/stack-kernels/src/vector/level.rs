@@ -12,7 +12,7 @@ macro_rules! kernels {
         impl $name {
             /// Makes the proof from a level that was detected, if it is this one.
             pub(crate) fn new(level: $crate::level::Level) -> Option<Self> {
-                (level.0 == $crate::level::InstructionSet::$name).then_some(Self(()))
+                (level.set() == $crate::level::InstructionSet::$name).then_some(Self(()))
             }
         }
 

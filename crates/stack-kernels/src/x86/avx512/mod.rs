@@ -5,7 +5,7 @@
 
 mod accumulate;
 mod block_format;
-pub(crate) mod float;
+mod float;
 mod gemv;
 mod load;
 mod quantize;
@@ -25,12 +25,15 @@ use crate::unpacked_tile::UnpackedTile;
 
 /// The proof that this machine has the features of this module.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512 {
+    /// Whether it has AVX512-BF16, too.
+    has_bf16: bool,
+}
 
 impl Avx512 {
     /// Makes the proof from a level that was detected, if it is this one.
     pub(crate) fn new(level: Level) -> Option<Self> {
-        (level.0 == InstructionSet::Avx512).then_some(Self(()))
+        (level.set() == InstructionSet::Avx512).then(|| Self { has_bf16: level.has_bf16() })
     }
 }
 
@@ -78,8 +81,8 @@ impl Kernels for Avx512 {
     }
 
     fn floats(self, task: &mut FloatTask<'_>) {
-        if task.format == Format::Bf16 && std::is_x86_feature_detected!("avx512bf16") {
-            // SAFETY: `self` proves that the machine has the features, but for BF16, which was just detected.
+        if task.format == Format::Bf16 && self.has_bf16 {
+            // SAFETY: `self` proves that the machine has the features, BF16 among them.
             return unsafe { float::multiply_pairs(task) };
         }
         // SAFETY: `self` proves that the machine has the features.
