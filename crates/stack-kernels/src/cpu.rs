@@ -101,14 +101,14 @@ impl Cpu {
         self.pool.for_chunks(out, width * grain_rows, &|chunk, rows| body(chunk * grain_rows, rows));
     }
 
-    /// How many rows of `width` are worth a thread's while.
+    /// The number of rows of `width` that are worth a thread's while.
     pub(crate) fn grain(width: usize) -> usize {
         (GRAIN / width.max(1)).max(1)
     }
 }
 
-/// Numbers that take a thread about as long as waking another one.
-const GRAIN: usize = 8192;
+/// Numbers that take a thread about as long to compute as to wake another one.
+pub(crate) const GRAIN: usize = 8192;
 
 #[cfg(test)]
 mod tests {

@@ -137,5 +137,6 @@ impl PageSpan<'_> {
     }
 }
 
-/// Numbers that are worth a thread's while.
+/// Numbers that are worth a thread's while: twice as many as where something is computed (`Cpu::grain`), since they are
+/// only rounded and moved.
 const GRAIN: usize = 16384;

@@ -1,6 +1,6 @@
 //! Operations that treat every number alike.
 
-use crate::cpu::Cpu;
+use crate::cpu::{Cpu, GRAIN};
 use crate::lanes::{self, Kernel, LANES, Lanes, exp, load_part, sigmoid_inverse, store_part};
 
 /// A function of one number.
@@ -179,9 +179,6 @@ impl Nonlinearity {
         }
     }
 }
-
-/// What is worth a thread's while.
-const GRAIN: usize = 8192;
 
 /// gpt-oss's slope of the logistic function and bound of its arguments.
 const ALPHA: f32 = 1.702;
