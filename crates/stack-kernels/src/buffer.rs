@@ -47,7 +47,7 @@ impl Line {
 pub(crate) struct Buffer {
     start: NonNull<Line>,
     lines: usize,
-    /// Where they lie.
+    /// The memory that they lie in.
     _block: Arc<Block>,
 }
 
@@ -79,17 +79,17 @@ unsafe impl Send for Buffer {}
 // SAFETY: shared references only read.
 unsafe impl Sync for Buffer {}
 
-/// What buffers are cut from.
+/// An arena that buffers are cut from.
 ///
 /// Weights that are read one after the other lie one after the other, on large pages that they share: decoding reads all
 /// of them for every token, and small pages cost it a tenth of the bandwidth.
 #[derive(Default)]
-pub(crate) struct Memory {
+pub(crate) struct Arena {
     /// The block that the next buffer is cut from, and how many of its lines are taken.
     current: Mutex<Option<(Arc<Block>, usize)>>,
 }
 
-impl Memory {
+impl Arena {
     /// Makes a buffer of zeros.
     ///
     /// # Panics
@@ -117,7 +117,7 @@ impl Memory {
 /// Memory for buffers, returned when the last of them goes.
 ///
 /// A `Vec` would write the zeros, and so would the allocator if it were asked for the alignment; fresh pages have them
-/// already. Hence the alignment is made here, inside of a larger allocation, and whoever packs the weights touches
+/// already. Hence the alignment is made here, inside of a larger allocation, and the packing of weights touches
 /// each page first. What is never touched takes no memory.
 struct Block {
     allocation: NonNull<u8>,
@@ -166,7 +166,7 @@ unsafe impl Send for Block {}
 // SAFETY: as above.
 unsafe impl Sync for Block {}
 
-/// Asks for large pages under the lines: fewer faults while they are filled, fewer misses while they are read.
+/// Advises large pages under the lines: fewer faults while they are filled, fewer misses while they are read.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages(start: NonNull<Line>, lines: usize) {
     let whole = lines * size_of::<Line>() / HUGE_PAGE * HUGE_PAGE;
@@ -194,22 +194,22 @@ mod tests {
 
     #[test]
     fn buffers_are_zero_and_writable() {
-        let memory = Memory::default();
+        let arena = Arena::default();
         for lines in [100, SMALL_LINES, SMALL_LINES + 1] {
-            let mut buffer = memory.zeroed(lines);
+            let mut buffer = arena.zeroed(lines);
             assert!(buffer.iter().all(|line| line.0 == [0; 64]));
             buffer[lines - 1].set_lane(15, 0x0403_0201);
             assert!(Line::bytes(&buffer).ends_with(&[0, 1, 2, 3, 4]));
             assert_eq!(buffer[lines - 1].lane(15), 0x0403_0201);
         }
-        assert!(memory.zeroed(0).is_empty());
+        assert!(arena.zeroed(0).is_empty());
     }
 
     #[test]
     fn buffers_share_a_block_but_no_line() {
-        let memory = Memory::default();
-        let mut first = memory.zeroed(SMALL_LINES + 3);
-        let second = memory.zeroed(SMALL_LINES);
+        let arena = Arena::default();
+        let mut first = arena.zeroed(SMALL_LINES + 3);
+        let second = arena.zeroed(SMALL_LINES);
         assert!(first.as_ptr().addr().is_multiple_of(HUGE_PAGE));
         assert_eq!(first.as_ptr_range().end, second.as_ptr());
         first.fill(Line([7; 64]));
@@ -218,13 +218,13 @@ mod tests {
 
     #[test]
     fn a_buffer_that_does_not_fit_has_a_block_of_its_own() {
-        let memory = Memory::default();
-        let small = memory.zeroed(SMALL_LINES);
-        let mut large = memory.zeroed(BLOCK_LINES + 1);
-        let rest = memory.zeroed(SMALL_LINES);
+        let arena = Arena::default();
+        let small = arena.zeroed(SMALL_LINES);
+        let mut large = arena.zeroed(BLOCK_LINES + 1);
+        let rest = arena.zeroed(SMALL_LINES);
         assert!(large.as_ptr().addr().is_multiple_of(HUGE_PAGE));
         large.last_mut().expect("there are lines").set_lane(0, 1);
-        drop((small, memory));
+        drop((small, arena));
         assert!(large[0].0 == [0; 64] && rest[0].0 == [0; 64]);
     }
 }

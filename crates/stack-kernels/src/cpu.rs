@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::attention::Scratch;
-use crate::buffer::Memory;
+use crate::buffer::Arena;
 use crate::level::Level;
 use crate::pool::Pool;
 use crate::prefetch::PrefetchPolicy;
@@ -17,7 +17,7 @@ pub struct Cpu {
     level: Level,
     prefetch: PrefetchPolicy,
     pool: Pool,
-    memory: Arc<Memory>,
+    arena: Arc<Arena>,
     attending: Scratch,
     multiplying: PerWorker<Workspace>,
 }
@@ -25,20 +25,20 @@ pub struct Cpu {
 impl Cpu {
     /// Starts the threads, the caller's included; at least one.
     pub fn new(level: Level, threads: usize) -> Self {
-        Self::with_memory(level, PrefetchPolicy::default(), threads, Arc::default())
+        Self::with_arena(level, PrefetchPolicy::default(), threads, Arc::default())
     }
 
     /// One thread, the caller's, whose weights come from the same memory: for work that is spread in some other way.
     #[must_use]
     pub fn alone(&self) -> Self {
-        Self::with_memory(self.level, self.prefetch, 1, Arc::clone(&self.memory))
+        Self::with_arena(self.level, self.prefetch, 1, Arc::clone(&self.arena))
     }
 
-    fn with_memory(level: Level, prefetch: PrefetchPolicy, threads: usize, memory: Arc<Memory>) -> Self {
+    fn with_arena(level: Level, prefetch: PrefetchPolicy, threads: usize, arena: Arc<Arena>) -> Self {
         let pool = Pool::new(threads);
         let attending = Scratch::new(pool.threads());
         let multiplying = PerWorker::new(pool.threads());
-        Self { level, prefetch, pool, memory, attending, multiplying }
+        Self { level, prefetch, pool, arena, attending, multiplying }
     }
 
     /// The level that kernels run at.
@@ -66,9 +66,9 @@ impl Cpu {
         &self.pool
     }
 
-    /// Memory for weights.
-    pub(crate) fn memory(&self) -> &Memory {
-        &self.memory
+    /// The arena of weights.
+    pub(crate) fn arena(&self) -> &Arena {
+        &self.arena
     }
 
     /// Memory that attention computes in.

@@ -42,7 +42,7 @@ impl<'a, T> Disjoint<'a, T> {
         assert!(range.start <= range.end && range.end <= self.len, "no part {range:?} in {}", self.len);
         // SAFETY: the range was just checked to lie in the slice, which is borrowed mutably for 'a.
         let start = unsafe { self.start.add(range.start) };
-        // SAFETY: the elements are initialized, and the caller promises that nobody else uses them.
+        // SAFETY: the elements are initialized, and the caller promises that nothing else uses them.
         unsafe { std::slice::from_raw_parts_mut(start, range.len()) }
     }
 }

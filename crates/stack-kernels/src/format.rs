@@ -39,7 +39,7 @@ pub enum Format {
     Mxfp4,
 }
 
-/// How activations are held for a format of weights.
+/// The form of activations that a format of weights takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
     /// As they are.
@@ -102,7 +102,7 @@ impl Format {
         }
     }
 
-    /// How activations are held to be multiplied with weights of this format.
+    /// The form of activations that weights of this format take.
     pub fn input(self) -> Input {
         match self.block() {
             1 if self == Self::Bf16 => Input::Bf16,

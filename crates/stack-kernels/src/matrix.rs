@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use crate::buffer::{Buffer, Line, Memory};
+use crate::buffer::{Arena, Buffer, Line};
 use crate::cpu::Cpu;
 use crate::format::Format;
 use crate::pack;
@@ -41,7 +41,7 @@ impl Matrix {
         read: Read<'_, E>,
     ) -> Result<Self, LoadError<E>> {
         let shape = Shape::new(format, rows, cols)?;
-        let mut lines = cpu.memory().zeroed(shape.groups * shape.group_lines);
+        let mut lines = cpu.arena().zeroed(shape.groups * shape.group_lines);
         let groups_per_task = (READ_BYTES / (LANES * shape.row_bytes)).max(1);
         let failure = Mutex::new(None);
         let buffers: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -81,7 +81,7 @@ impl Matrix {
         if native.len() != rows * shape.row_bytes {
             return Err(ShapeError { format, rows, cols, problem: Problem::Bytes(native.len()) });
         }
-        let mut lines = cpu.memory().zeroed(shape.groups * shape.group_lines);
+        let mut lines = cpu.arena().zeroed(shape.groups * shape.group_lines);
         let group_bytes = LANES * shape.row_bytes;
         let groups_per_task = (READ_BYTES / group_bytes).max(1);
         cpu.pool().for_chunks(&mut lines, groups_per_task * shape.group_lines, &|task, lines| {
@@ -99,8 +99,8 @@ impl Matrix {
     /// When the shape is not one of the format.
     pub(crate) fn zeros(cpu: &Cpu, format: Format, rows: usize, cols: usize) -> Self {
         let shape = Shape::new(format, rows, cols).expect("the caller knows the format");
-        let mut lines = Memory::default().zeroed(shape.groups * shape.group_lines);
-        // Pages that nobody has written to are all the same one, which never leaves the cache.
+        let mut lines = Arena::default().zeroed(shape.groups * shape.group_lines);
+        // Pages that were never written to are all the same one, which never leaves the cache.
         cpu.pool().for_chunks(&mut lines, shape.group_lines, &|_, lines| lines.fill(Line::ZERO));
         Self { format, rows, cols, lines }
     }
@@ -215,7 +215,7 @@ pub struct ShapeError {
     problem: Problem,
 }
 
-/// What is wrong with a shape.
+/// The fault of a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Problem {
     Empty,

@@ -1,4 +1,4 @@
-//! Whether products ask memory for weights ahead of their use.
+//! The prefetch policy: whether products ask memory for weights ahead of their use.
 //!
 //! To decode one sequence is to read every weight once: memory is all that a core waits for. Whether it helps to ask for
 //! lines some time before they are used depends on the processor's own prefetchers, and not even a vendor's behave alike:

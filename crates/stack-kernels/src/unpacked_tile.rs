@@ -15,7 +15,7 @@ pub(crate) struct UnpackedTile {
     pub(crate) scales: [[f32; LANES]; 16],
     /// Mins of blocks or halves as pairs of 16-bit integers, where they are scaled by `dmin`.
     pub(crate) mins: [[i32; LANES]; 8],
-    /// What scales `mins`; or, of formats with a scale per 32, what each block adds.
+    /// The scale of `mins`; or, of formats with a scale per 32, the number that each block adds.
     pub(crate) dmins: [[f32; LANES]; 8],
     /// The blocks that there are.
     pub(crate) blocks: usize,

@@ -13,7 +13,7 @@ use super::integer::{Bytes, Ints};
 use crate::buffer::Line;
 use crate::vector::{Ints as _, Quants, Vectors};
 
-/// What every 64-bit processor has: products of 16 bits, summed in pairs in 32.
+/// The instructions of every 64-bit processor: products of 16 bits, summed in pairs in 32.
 #[derive(Clone, Copy)]
 pub(crate) struct Widening;
 

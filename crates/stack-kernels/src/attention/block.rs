@@ -345,7 +345,7 @@ fn head_index(params: &AttentionParams<'_>, spans: &[AttendSpan<'_>], unit: &Uni
     row * params.heads + unit.kv_head * group + vector % group
 }
 
-/// How far ahead queries are prefetched, in vectors.
+/// The distance to the query that is prefetched, in vectors.
 const QUERIES_AHEAD: usize = 4;
 
 /// Up to so many vectors, numbers are unpacked on their way to the products.

@@ -17,9 +17,10 @@
 //! 12 to 16, fewer the longer they are (14 for 128 dimensions), and weights 15, relative to the largest of the tile. That is
 //! about as exact as half precision, ten times more than BF16, and each sum of products is exact.
 //!
-//! The order of what is not exact is fixed by positions alone: tile by tile in a chunk, chunk by chunk. Which vectors are computed together, and by whom,
-//! never changes a bit: tokens that a vector does not see add exactly nothing. Where blocks are too few for the threads
-//! (the decoding of one sequence), chunks become tasks of their own, and their results are merged in the same order.
+//! The order of what is not exact is fixed by positions alone: tile by tile in a chunk, chunk by chunk. Which vectors are
+//! computed together, and by which thread, never changes a bit: tokens that a vector does not see add exactly nothing.
+//! Where blocks are too few for the threads (the decoding of one sequence), chunks become tasks of their own, and their
+//! results are merged in the same order.
 
 mod block;
 mod online_softmax;

@@ -112,8 +112,8 @@ impl<S: PairSource> Score<'_, S> {
     }
 }
 
-/// How many of `left` groups of sixteen keep their sums in registers together with one group each of keys or values and
-/// one number of a vector.
+/// The number of groups of sixteen, `left` at most, that keep their sums in registers together with one group each of keys
+/// or values and one number of a vector.
 #[inline(always)]
 fn at_once<L: Lanes, const V: usize>(left: usize) -> usize {
     let fit = (L::REGISTERS - 1) / (V + 1);
@@ -133,7 +133,7 @@ pub(super) struct Accumulate<'a, S: PairSource> {
     pub(super) vectors: usize,
     /// The scale of each vector's weights.
     pub(super) weight_scales: &'a [f32],
-    /// What the sums so far are multiplied by, one for each vector.
+    /// The factors that rescale the sums so far, one for each vector.
     pub(super) factors: &'a [f32],
     pub(super) values: &'a S,
     /// Those that are looked at.
@@ -188,7 +188,7 @@ impl<S: PairSource> Accumulate<'_, S> {
                 }
             }
         }
-        // What the compiler sees indexed by a variable it keeps in memory. This copy is, and the sums above are not.
+        // The compiler keeps in memory what is indexed by a variable: this copy, so that the sums above are not.
         let sums = black_box(sums);
         for v in 0..V {
             let (scale, factor) = (lanes.splat(self.weight_scales[v]), lanes.splat(self.factors[v]));

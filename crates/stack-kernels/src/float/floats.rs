@@ -1,9 +1,9 @@
-//! What an instruction set must offer to the float kernels.
+//! The interface of an instruction set to the float kernels.
 
 /// One float for each of the 16 rows of a group.
 ///
-/// Whoever makes a value (all makers are unsafe) knows that the processor has the instructions of the implementing
-/// type; that is why the methods on values are safe. Implementations inline always, so that they end up in a function
+/// The makers of values are unsafe: their callers know that the processor has the instructions of the implementing
+/// type, which is why the methods on values are safe. Implementations inline always, so that they end up in a function
 /// that was compiled for those instructions.
 pub(crate) trait Floats: Copy {
     /// Sums of a tile that the registers hold beside its operands.

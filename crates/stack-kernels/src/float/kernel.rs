@@ -255,5 +255,5 @@ unsafe fn tile<V: Floats, F: Terms<V>, const AHEAD: bool, const GROUPS: usize, c
     ROWS
 }
 
-/// How far ahead of their use weights are asked for.
+/// The distance from weights in use to those that are prefetched.
 const PREFETCH_BYTES: usize = 4096;

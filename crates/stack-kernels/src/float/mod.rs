@@ -47,7 +47,7 @@ pub(crate) const ROWS: usize = 8 * rows::TILE;
 
 /// A product of some groups of weights with some rows of activations.
 pub(crate) struct FloatTask<'a> {
-    /// How the weights are stored.
+    /// The format of the weights.
     pub(crate) format: Format,
     /// Packed groups, one after the other.
     pub(crate) weights: &'a [Line],
@@ -55,7 +55,7 @@ pub(crate) struct FloatTask<'a> {
     pub(crate) input: &'a FloatRows,
     /// The rows of activations: at most [`ROWS`], beginning with a tile.
     pub(crate) rows: Range<usize>,
-    /// Where the results are added: \[row]\[group].
+    /// The sums that the results are added to: \[row]\[group].
     pub(crate) sums: &'a mut [[f32; LANES]],
 }
 

@@ -1,10 +1,10 @@
-//! How the formats of floats are multiplied.
+//! The terms of sums, for each format of floats.
 
 use super::floats::Floats;
 use super::rows::TILE;
 use crate::tile::LANES;
 
-/// How weights and activations of one format enter the sums.
+/// The way in which weights and activations of one format enter the sums.
 pub(crate) trait Terms<V> {
     /// A step of weights of one group, in registers.
     type Weights: Copy;

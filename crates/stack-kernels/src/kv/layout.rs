@@ -1,4 +1,4 @@
-//! Where keys and values lie in a page.
+//! The layout of keys and values in a page.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::element::{BLOCK, Element, Half, Scaled};
 use super::page::{Line, PAGE_TOKENS};
 use crate::lanes::LANES;
 
-/// How keys and values are held.
+/// The type that keys and values are held as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KvType {
     /// Half precision.
@@ -15,7 +15,7 @@ pub enum KvType {
     Q8,
 }
 
-/// What one layer remembers of a token. A layer without attention has no heads.
+/// The keys and values of a token in one layer. A layer without attention has no heads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LayerKv {
     /// Heads of keys and values.
@@ -26,7 +26,7 @@ pub struct LayerKv {
     pub value_length: usize,
 }
 
-/// Where each layer's keys and values lie in a page.
+/// The layout of each layer's keys and values in a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KvLayout {
     kind: KvType,
@@ -35,7 +35,7 @@ pub struct KvLayout {
     lines: usize,
 }
 
-/// Where one layer's keys and values lie.
+/// The lines of one layer's keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slices {
     pub(crate) shape: LayerKv,
@@ -85,7 +85,7 @@ impl KvLayout {
         Self { kind, layers, lines }
     }
 
-    /// How keys and values are held.
+    /// The type that keys and values are held as.
     pub fn kind(&self) -> KvType {
         self.kind
     }

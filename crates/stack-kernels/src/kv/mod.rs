@@ -1,7 +1,7 @@
 //! Keys and values of sequences, in pages of sixteen tokens.
 //!
-//! A [`Page`] holds what every layer remembers of sixteen consecutive tokens. A [`KvSequence`] is a list of shared
-//! pages: a fork shares them all, and a page is copied when one of those who share it writes to it.
+//! A [`Page`](page::Page) holds the keys and values of sixteen consecutive tokens in every layer. A [`KvSequence`] is a
+//! list of shared pages: a fork shares them all, and a page is copied when one of the sequences that share it writes to it.
 //!
 //! Keys lie as `[dimension][token]`, so that sixteen scores come from one register without adding across it, and values
 //! as `[token][dimension]`, so that sixteen dimensions of an output do. With each token's key and value of a head lies its

@@ -71,7 +71,7 @@ impl Line {
     }
 }
 
-/// What all layers remember of sixteen consecutive tokens.
+/// The keys and values of sixteen consecutive tokens in all layers.
 #[derive(Clone)]
 pub(crate) struct Page(Box<[Line]>);
 

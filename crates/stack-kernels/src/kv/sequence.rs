@@ -29,7 +29,7 @@ impl KvSequence {
         self.len == 0
     }
 
-    /// Where keys and values lie in its pages.
+    /// The layout of its pages.
     pub fn layout(&self) -> &Arc<KvLayout> {
         &self.layout
     }

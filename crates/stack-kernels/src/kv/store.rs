@@ -13,11 +13,11 @@ use crate::pool::Pool;
 
 /// The new keys and values of one sequence in one layer.
 pub struct KvSpan<'a> {
-    /// Where they go.
+    /// The sequence that they continue.
     pub sequence: &'a mut KvSequence,
     /// The position of the first one; at most the length of the sequence.
     pub position: usize,
-    /// Which rows of `k` and `v` they are.
+    /// Their rows in `k` and `v`.
     pub rows: Range<usize>,
     /// Rows of all heads' keys.
     pub k: &'a [f32],
@@ -43,7 +43,7 @@ pub(crate) fn store(level: Level, pool: &Pool, layer: usize, spans: &mut [KvSpan
 }
 
 impl KvSpan<'_> {
-    /// How many numbers it writes.
+    /// The numbers that it writes.
     fn numbers(&self, layer: usize) -> usize {
         let LayerKv { kv_heads, key_length, value_length } = self.sequence.layout().layer(layer).shape;
         self.rows.len() * kv_heads * (key_length + value_length)
@@ -86,7 +86,7 @@ struct PageSpan<'a> {
     slices: Slices,
     /// The first token's place in the page.
     slot: usize,
-    /// How many tokens.
+    /// The number of tokens.
     count: usize,
     keys: &'a [f32],
     values: &'a [f32],

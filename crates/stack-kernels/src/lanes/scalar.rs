@@ -130,7 +130,7 @@ impl Lanes for Scalar {
 
     #[inline(always)]
     fn round(self, x: Self::F32) -> Self::I32 {
-        // What a register cannot hold becomes its smallest number there.
+        // A register makes its smallest number of one that it cannot hold.
         x.map(|x| {
             if (-2f32.powi(31)..2f32.powi(31)).contains(&x) { x.round_ties_even() as i32 } else { i32::MIN }
         })

@@ -98,7 +98,7 @@ impl<'a> Job<'a> {
         !matches!(self.epilogue, Epilogue::Add) && lanes::is_streamed(self.output.len())
     }
 
-    /// What a group costs: its multiplications, where few rows take as long as four because memory is slower.
+    /// The cost of a group: its multiplications, where few rows take as long as four because memory is slower.
     fn group_cost(&self) -> usize {
         let rows = if self.input.rows() == 0 { 0 } else { self.input.rows().max(4) };
         let matrices = if self.epilogue.gate().is_some() { 2 } else { 1 };

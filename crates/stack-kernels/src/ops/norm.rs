@@ -74,7 +74,7 @@ impl Cpu {
     }
 }
 
-/// How rows are normalized.
+/// The parameters of a norm.
 #[derive(Clone, Copy)]
 pub(crate) struct Rule<'a> {
     /// Whether the mean is subtracted first.

@@ -4,7 +4,7 @@ use super::norm::{Normalize, Rule};
 use crate::cpu::Cpu;
 use crate::lanes::{self, Kernel, LANES, Lanes, load_part, store_part};
 
-/// Which dimensions form a pair.
+/// The dimensions that form a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RopeStyle {
     /// i and i + r/2.
@@ -13,25 +13,25 @@ pub enum RopeStyle {
     Norm,
 }
 
-/// Where the heads lie in a row.
+/// The columns of the heads in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
     /// The column where the rotated dimensions of the first head begin.
     pub first: usize,
-    /// How many there are.
+    /// The number of heads.
     pub count: usize,
     /// Columns from one head to the next.
     pub length: usize,
 }
 
-/// How heads are rotated.
+/// The rotation of heads.
 #[derive(Clone, Copy, Debug)]
 pub struct Rope<'a> {
-    /// Which heads.
+    /// The heads.
     pub heads: Heads,
-    /// How many of the first dimensions of each head: an even number.
+    /// The number of leading dimensions of each head that are rotated; it is even.
     pub dimensions: usize,
-    /// Which of them form pairs.
+    /// Those of them that form pairs.
     pub style: RopeStyle,
     /// `dimensions` numbers for each row: the cosine of each pair's angle, then the sines.
     pub table: &'a [f32],
@@ -42,7 +42,7 @@ pub struct Rope<'a> {
 pub struct HeadNorm<'a> {
     /// As long as a head, or as several that lie side by side.
     pub weight: Option<&'a [f32]>,
-    /// What is added to the mean square.
+    /// A small number that is added to the mean square.
     pub epsilon: f32,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::buffer::{Buffer, Line, Memory};
+use crate::buffer::{Arena, Buffer, Line};
 use crate::cpu::Cpu;
 
 /// Memory on large pages, as that of weights, which is only there to be read.
@@ -16,7 +16,7 @@ impl BandwidthProbe {
     ///
     /// When that many bytes exceed the address space.
     pub fn new(cpu: &Cpu, bytes: usize) -> Self {
-        let mut buffer = Memory::default().zeroed(bytes.div_ceil(size_of::<Line>()));
+        let mut buffer = Arena::default().zeroed(bytes.div_ceil(size_of::<Line>()));
         cpu.pool().for_chunks(&mut buffer, TASK_LINES, &|task, lines| {
             for (index, line) in lines.iter_mut().enumerate() {
                 line.set_lane(0, (task * TASK_LINES + index) as u32);

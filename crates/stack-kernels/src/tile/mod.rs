@@ -4,7 +4,7 @@
 //! columns, a *group* is four consecutive ones: 16 rows × 4 columns are 64 bytes, the operand of an integer dot
 //! product. A *block* is 32 columns, a *tile* 256: eight blocks, or fewer at the end of a row.
 //!
-//! A tile of a quantized format holds the quants of each block in turn, then what scales them:
+//! A tile of a quantized format holds the quants of each block in turn, then their scales:
 //!
 //! | quants of a block | lines | content, byte by byte |
 //! | --- | --: | --- |

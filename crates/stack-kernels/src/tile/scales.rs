@@ -30,7 +30,7 @@ pub(crate) fn min(format: Format, scales: &[u8], sub: usize, lane: usize) -> u8 
     }
 }
 
-/// Returns what scales the mins of a tile, or what a block adds to each weight.
+/// Returns the scale of the mins of a tile, or the number that a block adds to each weight.
 #[inline]
 pub(crate) fn dmin(format: Format, scales: &[u8], blocks: usize, block: usize, lane: usize) -> f32 {
     match format {

@@ -1,7 +1,7 @@
 //! GEMV: products for a small batch, straight from the packed tiles.
 //!
 //! They take as long as the weights need to come from memory, which is quickest in the order in which they lie: first
-//! all quants of a tile, then what scales them. So all products of a tile are computed before any is scaled.
+//! all quants of a tile, then their scales. So all products of a tile are computed before any is scaled.
 
 use std::array;
 use std::hint::black_box;
@@ -23,10 +23,10 @@ use crate::unpacked_tile::UnpackedTile;
 #[derive(Clone, Copy)]
 struct PackedTile<'a> {
     format: Format,
-    /// The quants, then what scales them.
+    /// The quants, then their scales.
     lines: &'a [Line],
     blocks: usize,
-    /// Whether memory is asked for ahead of time.
+    /// Whether lines are prefetched.
     prefetches: bool,
 }
 
@@ -44,7 +44,7 @@ impl PackedTile<'_> {
         lines.as_ptr()
     }
 
-    /// Unpacks what scales the quants.
+    /// Unpacks the scales of the quants.
     ///
     /// # Safety
     ///
@@ -231,5 +231,5 @@ unsafe fn rows_q8_0<V: Vectors, Q: Quants, const MINS: bool>(
 /// The largest batch for which unpacking a tile once does not pay.
 const BATCH_MAX: usize = 3;
 
-/// How far ahead of their use weights are asked for, in lines: about two tiles.
+/// The distance from weights in use to those that are prefetched, in lines: about two tiles.
 const LINES_AHEAD: usize = 80;

@@ -1,4 +1,4 @@
-//! How the quants of each format are taken out of their lines.
+//! The quants of each format, taken out of their lines.
 
 use super::registers::Bytes;
 use crate::buffer::Line;

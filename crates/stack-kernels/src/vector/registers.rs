@@ -5,7 +5,7 @@ use crate::float::floats::Floats;
 
 /// Sixteen 32-bit integers, one for each row of a group.
 ///
-/// As with [`Floats`], only unsafe functions make a value, and whoever calls them vouches for the processor.
+/// As with [`Floats`], only unsafe functions make a value, and their callers vouch for the processor.
 pub(crate) trait Ints: Copy {
     /// The floats of the same instruction set.
     type Floats: Floats;

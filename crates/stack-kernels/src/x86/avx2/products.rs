@@ -241,7 +241,7 @@ mod tests {
                     Line(std::array::from_fn(|i| (line * 83 + i * 37) as u8 & mask))
                 });
                 for block in [noisy, [Line([mask; 64]); 8], [Line([0; 64]); 8]] {
-                    // SAFETY: the features were just detected, and whoever has AVX-512 has AVX2, FMA and F16C.
+                    // SAFETY: the features were just detected, and processors with AVX-512 have AVX2, FMA and F16C.
                     let [added, dotted] = unsafe {
                         match mask {
                             0x0F => both::<4>(&block, &x),

@@ -1,4 +1,4 @@
-//! What differs from format to format: how quants and scales are read from a tile.
+//! The difference between formats: the reading of quants and scales from a tile.
 
 use std::arch::x86_64::{__m512, __m512i, _mm512_setzero_ps, _mm512_setzero_si512};
 
@@ -38,7 +38,7 @@ pub(super) trait BlockFormat {
     /// When there are not `LINES` lines.
     unsafe fn quants(lines: &[Line]) -> [__m512i; 8];
 
-    /// Returns what scales all scales of a tile.
+    /// Returns `d`, the scale of all scales of a tile.
     ///
     /// # Safety
     ///
@@ -67,7 +67,7 @@ pub(super) trait BlockFormat {
         _mm512_setzero_si512()
     }
 
-    /// Returns what scales the mins, or what a block adds.
+    /// Returns `dmin`, the scale of the mins; or, of formats with a scale per 32, the number that a block adds.
     ///
     /// # Safety
     ///

@@ -123,7 +123,7 @@ impl<F: BlockFormat> Tiles<1> for PackedTile<'_, F> {
     }
 }
 
-/// How far ahead of the quants in use memory is asked for more: about as long as it takes to answer.
+/// The distance from the quants in use to those that are prefetched: about as far as reading gets before memory answers.
 ///
 /// Two streams of weights at once gain a twentieth on Intel's processors and lose half on AMD's (Zen 4), so there is one.
 const PREFETCH_LINES: usize = 64;

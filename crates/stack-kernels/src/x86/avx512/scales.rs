@@ -1,6 +1,6 @@
 //! The scales of sixteen rows, from the lines that follow a tile's quants.
 //!
-//! All functions are unsafe for the same reason: the caller promises that the lines have what is asked for.
+//! All functions are unsafe for the same reason: the caller promises that the lines have the bytes that are read.
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm256_and_si256, _mm256_set1_epi8, _mm256_srli_epi16, _mm512_and_si512,
