@@ -113,7 +113,7 @@ impl Activations {
         let tiles = cols.div_ceil(TILE) * rows;
         match (input, &mut self.storage) {
             (Input::Float | Input::Bf16, Storage::Float(floats)) => {
-                floats.shape(rows, cols, input == Input::Bf16)
+                floats.shape(rows, cols, input == Input::Bf16);
             }
             (Input::Q8_0, Storage::Q8_0(blocks)) => blocks.resize(tiles, BlockQ8_0::ZERO),
             (Input::Q8K, Storage::Q8K(blocks)) => blocks.resize(tiles, BlockQ8K::ZERO),

@@ -1,13 +1,13 @@
-//! A processor: what every operation is a method of.
+//! The processor, of which every operation is a method.
 
 use std::sync::Arc;
 
-use crate::attention::Scratch;
+use crate::attention::AttentionScratch;
 use crate::buffer::Arena;
 use crate::level::Level;
 use crate::pool::Pool;
 use crate::prefetch::PrefetchPolicy;
-use crate::workspace::{PerWorker, Workspace};
+use crate::scratch::{PerWorker, ProductScratch};
 
 /// A level, the threads that run it, and the prefetch policy.
 ///
@@ -18,8 +18,8 @@ pub struct Cpu {
     prefetch: PrefetchPolicy,
     pool: Pool,
     arena: Arc<Arena>,
-    attending: Scratch,
-    multiplying: PerWorker<Workspace>,
+    attention_scratch: AttentionScratch,
+    product_scratch: PerWorker<ProductScratch>,
 }
 
 impl Cpu {
@@ -36,9 +36,9 @@ impl Cpu {
 
     fn with_arena(level: Level, prefetch: PrefetchPolicy, threads: usize, arena: Arc<Arena>) -> Self {
         let pool = Pool::new(threads);
-        let attending = Scratch::new(pool.threads());
-        let multiplying = PerWorker::new(pool.threads());
-        Self { level, prefetch, pool, arena, attending, multiplying }
+        let attention_scratch = AttentionScratch::new(pool.threads());
+        let product_scratch = PerWorker::new(pool.threads());
+        Self { level, prefetch, pool, arena, attention_scratch, product_scratch }
     }
 
     /// The level that kernels run at.
@@ -72,13 +72,13 @@ impl Cpu {
     }
 
     /// Memory that attention computes in.
-    pub(crate) fn attending(&self) -> &Scratch {
-        &self.attending
+    pub(crate) fn attention_scratch(&self) -> &AttentionScratch {
+        &self.attention_scratch
     }
 
     /// Memory that products are computed in.
-    pub(crate) fn multiplying(&self) -> &PerWorker<Workspace> {
-        &self.multiplying
+    pub(crate) fn product_scratch(&self) -> &PerWorker<ProductScratch> {
+        &self.product_scratch
     }
 
     /// Cuts `out`, rows of `width`, into chunks of `grain_rows` and runs `body` for each with its first row's number.

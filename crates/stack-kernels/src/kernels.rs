@@ -8,9 +8,9 @@ use crate::float::FloatTask;
 use crate::format::Format;
 use crate::matrix::Matrix;
 use crate::prefetch::PrefetchPolicy;
+use crate::scratch::TILES;
 use crate::tile::{self, LANES};
 use crate::unpacked_tile::UnpackedTile;
-use crate::workspace::TILES;
 
 /// The kernels of one level, for products and for the rounding of activations.
 pub(crate) trait Kernels: Copy {
@@ -78,7 +78,7 @@ impl Operands<'_> {
             }
             match &self.input.storage {
                 Storage::Q8_0(blocks) => {
-                    kernels.accumulate_q8_0(format, tiles, &blocks[self.inputs(index)], sums)
+                    kernels.accumulate_q8_0(format, tiles, &blocks[self.inputs(index)], sums);
                 }
                 Storage::Q8K(blocks) => {
                     kernels.accumulate_q8_k(format, tiles, &blocks[self.inputs(index)], sums);

@@ -72,7 +72,7 @@ mod unpacked_tile;
 mod activations;
 mod kv;
 mod pack;
-mod workspace;
+mod scratch;
 
 mod attention;
 

@@ -3,8 +3,8 @@
 //! To decode one sequence is to read every weight once: memory is all that a core waits for. Whether it helps to ask for
 //! lines some time before they are used depends on the processor's own prefetchers, and not even a vendor's behave alike:
 //! Intel's stay behind (Emerald Rapids reads 15.7 GB/s per core with asking, 14.8 without), Zen 4's are disturbed (22 with,
-//! 30 without), Zen 5's stay far behind (36 with, 20 without). So no rule by name: the policy is a value of the [`Cpu`](crate::Cpu),
-//! and a [`PrefetchProbe`](crate::PrefetchProbe) measures which one is better.
+//! 30 without), Zen 5's stay far behind (36 with, 20 without). So no rule by name: the policy is a value of the
+//! [`Cpu`](crate::Cpu), and a [`PrefetchProbe`](crate::PrefetchProbe) measures which one is better.
 //!
 //! With more than one row of activations there is so much to compute between two lines that asking always pays: two
 //! threads of Zen 4 decode eight sequences at 280 tokens per second with it, at 157 without.
@@ -12,10 +12,10 @@
 /// The way in which the weights of a product with one row of activations get into the caches in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PrefetchPolicy {
-    /// Instructions ask for them ahead of their use.
+    /// Instructions prefetch them ahead of their use.
     #[default]
     Software,
-    /// It is left to the processor.
+    /// The processor's own prefetchers bring them.
     Hardware,
 }
 

@@ -39,7 +39,7 @@ mod tests;
 use std::sync::PoisonError;
 
 pub use self::params::{AttendSpan, AttentionParams};
-pub(crate) use self::scratch::Scratch;
+pub(crate) use self::scratch::AttentionScratch;
 
 use self::block::{Attend, Finish};
 use self::scratch::Shared;
@@ -60,7 +60,7 @@ pub(crate) struct Attention<'a> {
 
 impl Attention<'_> {
     /// Writes what each query head sees, rows of all heads' values.
-    pub(crate) fn run(&self, level: Level, pool: &Pool, scratch: &Scratch, out: &mut [f32]) {
+    pub(crate) fn run(&self, level: Level, pool: &Pool, scratch: &AttentionScratch, out: &mut [f32]) {
         let &Self { params, layer, spans, q } = self;
         params.check(layer, spans, q.len(), out.len());
         let mut shared = scratch.shared.lock().unwrap_or_else(PoisonError::into_inner);

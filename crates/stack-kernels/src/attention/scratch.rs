@@ -4,11 +4,11 @@ use std::sync::Mutex;
 
 use super::schedule::Schedule;
 use crate::kv::Line;
-use crate::workspace::PerWorker;
+use crate::scratch::PerWorker;
 
 /// Memory that outlives one call.
-pub(crate) struct Scratch {
-    /// Scratch of each worker.
+pub(crate) struct AttentionScratch {
+    /// AttentionScratch of each worker.
     workers: PerWorker<Vec<Line>>,
     /// State that the tasks of one call share.
     pub(super) shared: Mutex<Shared>,
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) partials: Vec<Line>,
 }
 
-impl Scratch {
+impl AttentionScratch {
     pub(crate) fn new(threads: usize) -> Self {
         Self { workers: PerWorker::new(threads), shared: Mutex::default() }
     }

@@ -19,7 +19,7 @@ impl Cpu {
         q: &[f32],
         out: &mut [f32],
     ) {
-        Attention { params, layer, spans, q }.run(self.level(), self.pool(), self.attending(), out);
+        Attention { params, layer, spans, q }.run(self.level(), self.pool(), self.attention_scratch(), out);
     }
 
     /// Writes new keys and values of one layer; sequences grow as needed.

@@ -28,9 +28,9 @@ use crate::lanes;
 use crate::level::Level;
 use crate::matrix::Matrix;
 use crate::prefetch::PrefetchPolicy;
+use crate::scratch::{ProductScratch, TILES};
 use crate::tile::LANES;
 use crate::unpacked_tile::UnpackedTile;
-use crate::workspace::{TILES, Workspace};
 
 /// One product: each row of the input times each row of the weights.
 #[derive(Debug)]
@@ -62,8 +62,8 @@ impl Cpu {
                 let tasks = job.tasks(task_cost);
                 if task < tasks {
                     let groups = job.groups_of(task, task_cost);
-                    return self.multiplying().with(worker, |workspace| {
-                        with_kernels!(self.level(), kernels => job.run(kernels, self.level(), groups, workspace));
+                    return self.product_scratch().with(worker, |scratch| {
+                        with_kernels!(self.level(), kernels => job.run(kernels, self.level(), groups, scratch));
                     });
                 }
                 task -= tasks;
@@ -123,8 +123,8 @@ impl<'a> Job<'a> {
     }
 
     /// Runs a task.
-    fn run<K: Kernels>(&self, kernels: K, level: Level, groups: Range<usize>, workspace: &mut Workspace) {
-        let Workspace { tiles, sums, gates } = workspace;
+    fn run<K: Kernels>(&self, kernels: K, level: Level, groups: Range<usize>, scratch: &mut ProductScratch) {
+        let ProductScratch { tiles, sums, gates } = scratch;
         let (order, rows_at_once, sums_at_once) = match &self.input.storage {
             Storage::Float(_) => (Order::ByRow, float::ROWS, FLOAT_SUMS),
             // Blocks of one size, so that none is much shorter than the others.

@@ -18,8 +18,8 @@ pub struct PrefetchProbe {
 impl PrefetchProbe {
     /// Makes weights of some format, about as many bytes as asked for.
     ///
-    /// Returns `None` where there is nothing to choose: for floats, which are always prefetched, at the
-    /// scalar level, which never does, and where weights cannot be evicted from the caches.
+    /// Returns `None` where there is nothing to choose: for floats, which are always prefetched, at the scalar level,
+    /// which never prefetches, and where weights cannot be evicted from the caches.
     pub fn new(cpu: &Cpu, format: Format, bytes: usize) -> Option<Self> {
         let never_prefetches = cpu.level().set() == InstructionSet::Scalar;
         if !CAN_EVICT || never_prefetches || matches!(format.input(), Input::Float | Input::Bf16) {

@@ -21,9 +21,9 @@ impl<T: Default> PerWorker<T> {
     }
 }
 
-/// The memory that a thread multiplies in, kept because clearing it takes longer than a short task.
+/// The memory that a worker multiplies in, kept because clearing it takes longer than a short task.
 #[derive(Default)]
-pub(crate) struct Workspace {
+pub(crate) struct ProductScratch {
     pub(crate) tiles: [UnpackedTile; TILES],
     pub(crate) sums: Vec<[f32; LANES]>,
     pub(crate) gates: Vec<[f32; LANES]>,
