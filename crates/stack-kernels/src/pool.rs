@@ -21,7 +21,7 @@ use crate::disjoint::Disjoint;
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// Storage while a region is open.
+    /// Held while a region is open.
     turn: Mutex<()>,
 }
 

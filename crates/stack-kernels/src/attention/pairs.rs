@@ -141,7 +141,7 @@ impl<E: Element> PairSource for Values<'_, '_, E> {
     }
 }
 
-/// WeightPairs that were unpacked before.
+/// Pairs that were unpacked before.
 pub(super) struct UnpackedPairs<'a> {
     pub(super) pairs: &'a [[i32; LANES]],
     pub(super) shape: (usize, usize),

@@ -8,7 +8,7 @@ use crate::scratch::PerWorker;
 
 /// Memory that outlives one call.
 pub(crate) struct AttentionScratch {
-    /// AttentionScratch of each worker.
+    /// The lines of each worker.
     workers: PerWorker<Vec<Line>>,
     /// State that the tasks of one call share.
     pub(super) shared: Mutex<Shared>,
