@@ -61,6 +61,11 @@ impl<T> Verified<T> {
         &self.value
     }
 
+    /// Returns the value, to work with: what it remembers may change, what it was made of stays.
+    pub fn value_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+
     /// Returns the value alone; that it was verified is forgotten.
     pub fn into_inner(self) -> T {
         self.value
@@ -88,6 +93,15 @@ impl<T> Verified<T> {
         Verified { value: change(self.value), files: self.files }
     }
 
+    /// Turns the value into another one that is made of it alone, unless that fails.
+    ///
+    /// # Errors
+    ///
+    /// What `change` returns; the value is gone then.
+    pub fn try_map<U, E>(self, change: impl FnOnce(T) -> Result<U, E>) -> Result<Verified<U>, E> {
+        Ok(Verified { value: change(self.value)?, files: self.files })
+    }
+
     /// Joins two values, such as two shards of a model.
     pub fn zip<U>(self, other: Verified<U>) -> Verified<(T, U)> {
         let files = self.files.into_iter().chain(other.files).collect();
@@ -112,5 +126,13 @@ mod tests {
         assert_eq!(joined.into_inner(), ("a", 1));
         let joined = verified((), Basis::Pinned).zip(verified((), signed)).zip(verified((), Basis::Catalog));
         assert_eq!(joined.basis(), &Basis::Pinned);
+    }
+
+    #[test]
+    fn what_is_made_of_a_value_keeps_its_files() {
+        let mut made = verified(1, Basis::Pinned).try_map(|n| u8::try_from(n + 1)).unwrap();
+        *made.value_mut() += 1;
+        assert_eq!((made.value(), made.basis()), (&3, &Basis::Pinned));
+        assert!(verified(300, Basis::Pinned).try_map(u8::try_from).is_err());
     }
 }
