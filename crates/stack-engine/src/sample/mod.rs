@@ -6,8 +6,8 @@
 mod candidates;
 mod dry;
 mod logprobs;
+mod parameters;
 mod penalties;
-mod plan;
 mod rng;
 mod truncate;
 
@@ -15,15 +15,15 @@ use stack_chat::{ChatError, ErrorKind, Logprobs, Sampling};
 
 use self::candidates::Candidates;
 use self::dry::DrySearch;
+use self::parameters::SamplingParameters;
 use self::penalties::Penalties;
-use self::plan::Plan;
 
-pub use plan::SamplingDefaults;
+pub use parameters::SamplingDefaults;
 
 /// Chooses the tokens of one answer.
 #[derive(Clone, Debug)]
 pub struct Sampler {
-    plan: Plan,
+    parameters: SamplingParameters,
     penalties: Penalties,
     dry: Option<DrySearch>,
     seed: u64,
@@ -57,11 +57,11 @@ impl Sampler {
         choice: u32,
         tokenize: impl Fn(&str) -> Vec<u32>,
     ) -> Result<Self, ChatError> {
-        let plan = Plan::new(sampling, defaults)?;
+        let parameters = SamplingParameters::new(sampling, defaults)?;
         Ok(Self {
-            penalties: Penalties::new(&plan),
-            dry: plan.dry.as_ref().map(|dry| DrySearch::new(dry, tokenize)),
-            plan,
+            penalties: Penalties::new(&parameters),
+            dry: parameters.dry.as_ref().map(|dry| DrySearch::new(dry, tokenize)),
+            parameters,
             seed,
             choice,
             position: 0,
@@ -93,9 +93,9 @@ impl Sampler {
     }
 
     fn choose(&mut self, logits: &[f32]) -> Result<u32, ChatError> {
-        let Self { plan, candidates, .. } = self;
+        let Self { parameters, candidates, .. } = self;
         candidates.fill(logits);
-        for &(token, bias) in &plan.logit_bias {
+        for &(token, bias) in &parameters.logit_bias {
             candidates.add(token, bias);
         }
         self.penalties.apply(candidates);
@@ -105,20 +105,20 @@ impl Sampler {
         let Some(best) = candidates.best() else {
             return Err(ChatError::new(ErrorKind::Internal, "the model returned no usable logits"));
         };
-        if plan.temperature <= 0.0 {
+        if parameters.temperature <= 0.0 {
             return Ok(best);
         }
-        candidates.keep_best(plan.top_k);
-        truncate::typical(candidates, plan.typical_p);
-        truncate::top_p(candidates, plan.top_p);
-        truncate::min_p(candidates, plan.min_p);
+        candidates.keep_best(parameters.top_k);
+        truncate::typical(candidates, parameters.typical_p);
+        truncate::top_p(candidates, parameters.top_p);
+        truncate::min_p(candidates, parameters.min_p);
         let draw = rng::Draw::new(self.seed, self.choice, self.position);
-        if let Some(xtc) = plan.xtc
+        if let Some(xtc) = parameters.xtc
             && draw.uniform(rng::Purpose::Xtc) < f64::from(xtc.probability)
         {
             truncate::exclude_top_choices(candidates, xtc.threshold);
         }
-        Ok(candidates.draw(plan.temperature, draw.uniform(rng::Purpose::Token)))
+        Ok(candidates.draw(parameters.temperature, draw.uniform(rng::Purpose::Token)))
     }
 }
 

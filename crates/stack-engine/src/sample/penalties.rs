@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::candidates::Candidates;
-use super::plan::Plan;
+use super::parameters::SamplingParameters;
 
 /// Counts recent tokens and penalizes them.
 #[derive(Clone, Debug)]
@@ -17,14 +17,15 @@ pub(super) struct Penalties {
 }
 
 impl Penalties {
-    pub(super) fn new(plan: &Plan) -> Self {
-        let neutral =
-            plan.repeat_penalty == 1.0 && plan.frequency_penalty == 0.0 && plan.presence_penalty == 0.0;
+    pub(super) fn new(parameters: &SamplingParameters) -> Self {
+        let neutral = parameters.repeat_penalty == 1.0
+            && parameters.frequency_penalty == 0.0
+            && parameters.presence_penalty == 0.0;
         Self {
-            repeat: plan.repeat_penalty,
-            frequency: plan.frequency_penalty,
-            presence: plan.presence_penalty,
-            last_n: if neutral { 0 } else { plan.repeat_last_n },
+            repeat: parameters.repeat_penalty,
+            frequency: parameters.frequency_penalty,
+            presence: parameters.presence_penalty,
+            last_n: if neutral { 0 } else { parameters.repeat_last_n },
             recent: VecDeque::new(),
             counts: HashMap::new(),
         }

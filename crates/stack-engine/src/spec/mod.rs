@@ -1,19 +1,19 @@
 //! Architectures as data: one decoder, described by a [`DecoderSpec`].
 //!
 //! A spec is read from a model's metadata and the names and shapes of its tensors. What the file does not say (how
-//! `RoPE` pairs dimensions, where norms stand, what a window pattern means) is a row of [`rows`]; adding a Llama-like
+//! `RoPE` pairs dimensions, where norms stand, what a window pattern means) is a row of [`architectures`]; adding a Llama-like
 //! family is adding a row. Nothing after this module branches on an architecture's name.
 
 mod alibi;
+mod architectures;
 mod irrelevant;
 mod read;
 mod rope;
 mod row;
-mod rows;
 mod window;
 
+pub use architectures::{architecture_note, known_architectures};
 pub use rope::{RopeSpec, Rotation};
-pub use rows::{architecture_note, known_architectures};
 pub use window::Window;
 
 /// A decoder-only language model, in every respect but its weights.

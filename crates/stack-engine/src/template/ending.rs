@@ -48,7 +48,7 @@ impl Ending {
             PromptEnd::Auto if !continues => return Ok(Self::Answer),
             PromptEnd::Continue | PromptEnd::Auto => {}
         }
-        if messages.last().is_some_and(|last| place(last).is_none()) {
+        if messages.last().is_some_and(|last| continuation(last).is_none()) {
             messages.pop();
             return Ok(Self::Answer);
         }
@@ -57,18 +57,18 @@ impl Ending {
 }
 
 /// Where a message goes on.
-enum Place {
+enum Continuation {
     Content,
     Reasoning,
 }
 
 /// Finds where a message goes on: behind its text, else behind its reasoning.
-fn place(message: &Json) -> Option<Place> {
+fn continuation(message: &Json) -> Option<Continuation> {
     let has_text = |text: &str| !text.trim().is_empty();
     if text(message).is_some_and(|text| has_text(&text)) {
-        return Some(Place::Content);
+        return Some(Continuation::Content);
     }
-    message["reasoning_content"].as_str().filter(|text| has_text(text)).map(|_| Place::Reasoning)
+    message["reasoning_content"].as_str().filter(|text| has_text(text)).map(|_| Continuation::Reasoning)
 }
 
 /// Puts a mark where the message goes on.
@@ -78,8 +78,8 @@ pub(super) fn mark(message: &mut Json, mark: char) {
             text.push(mark);
         }
     };
-    match place(message) {
-        Some(Place::Content) => match &mut message["content"] {
+    match continuation(message) {
+        Some(Continuation::Content) => match &mut message["content"] {
             Json::Array(parts) => match parts.last_mut() {
                 Some(part @ Json::Object(_)) => append(&mut part["text"]),
                 Some(part) => append(part),
@@ -87,7 +87,7 @@ pub(super) fn mark(message: &mut Json, mark: char) {
             },
             content => append(content),
         },
-        Some(Place::Reasoning) => {
+        Some(Continuation::Reasoning) => {
             for key in ["reasoning_content", "thinking"] {
                 append(&mut message[key]);
             }

@@ -21,7 +21,7 @@ use super::{Foreign, LoadError};
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
-    place: Place,
+    location: Location,
     /// Files that lie in another form than the one they are read in, such as sealed ones.
     opened: Openers,
     passes: Mutex<BTreeMap<String, Arc<Pass>>>,
@@ -33,7 +33,7 @@ pub type Opener = Box<dyn Fn() -> Result<Pass, Breach> + Send + Sync>;
 #[derive(Default)]
 struct Openers(BTreeMap<String, Opener>);
 
-enum Place {
+enum Location {
     /// One file; what lies beside it belongs to others, except the other parts of a split model.
     File,
     /// All files of a folder.
@@ -52,30 +52,30 @@ impl Files {
     /// When there is nothing at the path.
     pub fn at(path: &Path) -> Result<Self, LoadError> {
         let kind = fs::metadata(path).map_err(|error| file::cannot_open(path, error))?;
-        let place = if kind.is_dir() { Place::Folder } else { Place::File };
-        Ok(Self::new(path.to_owned(), place))
+        let location = if kind.is_dir() { Location::Folder } else { Location::File };
+        Ok(Self::new(path.to_owned(), location))
     }
 
     /// Takes a file, or all files of a folder, of which some are opened in another way, such as those that are sealed.
     ///
     /// `path` is where the model would lie in the form that is read; of a file, nothing need be there.
     pub fn opened(path: &Path, opened: BTreeMap<String, Opener>) -> Self {
-        let place = if path.is_dir() { Place::Folder } else { Place::File };
-        Self { opened: Openers(opened), ..Self::new(path.to_owned(), place) }
+        let location = if path.is_dir() { Location::Folder } else { Location::File };
+        Self { opened: Openers(opened), ..Self::new(path.to_owned(), location) }
     }
 
     /// Takes bytes for a file of this name.
     pub fn memory(name: &str, bytes: &'static [u8]) -> Self {
-        Self::new(PathBuf::from(name), Place::Memory(bytes))
+        Self::new(PathBuf::from(name), Location::Memory(bytes))
     }
 
     /// Takes the files that a model is listed to have, by their relative names; `name` is the model's own.
     pub fn listed(name: &str, files: BTreeMap<String, Opener>) -> Self {
-        Self::new(PathBuf::from(name), Place::Listed(files))
+        Self::new(PathBuf::from(name), Location::Listed(files))
     }
 
-    fn new(path: PathBuf, place: Place) -> Self {
-        Self { path, place, opened: Openers::default(), passes: Mutex::default() }
+    fn new(path: PathBuf, location: Location) -> Self {
+        Self { path, location, opened: Openers::default(), passes: Mutex::default() }
     }
 
     /// What the model is called in messages: the path that was given.
@@ -85,7 +85,7 @@ impl Files {
 
     /// Whether there may be files beside the weights.
     pub fn is_folder(&self) -> bool {
-        matches!(self.place, Place::Folder | Place::Listed(_))
+        matches!(self.location, Location::Folder | Location::Listed(_))
     }
 
     /// The name of the only file, unless there may be several.
@@ -101,17 +101,17 @@ impl Files {
 
     /// Whether there is a file of this name.
     pub(super) fn has(&self, name: &str) -> bool {
-        match &self.place {
+        match &self.location {
             _ if self.opened.0.contains_key(name) => true,
-            Place::File | Place::Folder => self.path_of(name).is_file(),
-            Place::Listed(files) => files.contains_key(name),
-            Place::Memory(_) => false,
+            Location::File | Location::Folder => self.path_of(name).is_file(),
+            Location::Listed(files) => files.contains_key(name),
+            Location::Memory(_) => false,
         }
     }
 
     /// Lists the names of a folder's files, sorted.
     pub(super) fn names(&self) -> Result<Vec<String>, LoadError> {
-        if let Place::Listed(files) = &self.place {
+        if let Location::Listed(files) = &self.location {
             return Ok(files.keys().cloned().collect());
         }
         let fail = |error| LoadError::caused(subject(&self.path), "cannot be listed", error);
@@ -132,16 +132,16 @@ impl Files {
         if let Some(pass) = passes.get(name) {
             return ModelFile::new(&path, Arc::clone(pass));
         }
-        let pass = Arc::new(match (&self.place, self.opened.0.get(name)) {
+        let pass = Arc::new(match (&self.location, self.opened.0.get(name)) {
             (_, Some(open)) => open().map_err(|breach| file::differs(&path, breach))?,
-            (Place::File | Place::Folder, None) => file::first_seen(&path)?,
-            (Place::Listed(files), None) => {
+            (Location::File | Location::Folder, None) => file::first_seen(&path)?,
+            (Location::Listed(files), None) => {
                 let open = files
                     .get(name)
                     .ok_or_else(|| LoadError::new(subject(&path), "is not part of the model"))?;
                 open().map_err(|breach| file::differs(&path, breach))?
             }
-            (Place::Memory(bytes), None) => Pass::compiled_in(bytes),
+            (Location::Memory(bytes), None) => Pass::compiled_in(bytes),
         });
         passes.insert(name.to_owned(), Arc::clone(&pass));
         ModelFile::new(&path, pass)
@@ -210,17 +210,17 @@ impl Files {
     }
 
     fn path_of(&self, name: &str) -> PathBuf {
-        match &self.place {
-            Place::Folder | Place::Listed(_) => self.path.join(name),
+        match &self.location {
+            Location::Folder | Location::Listed(_) => self.path.join(name),
             // A name that is not UTF-8 has no text that leads back to it.
-            Place::File if self.only().as_deref() == Some(name) => self.path.clone(),
-            Place::File => self.path.with_file_name(name),
-            Place::Memory(_) => self.path.clone(),
+            Location::File if self.only().as_deref() == Some(name) => self.path.clone(),
+            Location::File => self.path.with_file_name(name),
+            Location::Memory(_) => self.path.clone(),
         }
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File => f.write_str("File"),

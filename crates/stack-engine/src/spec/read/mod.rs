@@ -8,8 +8,8 @@ mod rope;
 mod stated;
 
 use self::keys::{COUNT_MAX, bad_key};
+use super::architectures::{may_have_experts, row};
 use super::row::{ActivationRule, EmbeddingScale, LogitScale, NormRule, ResidualRule, ResidualScale, Row};
-use super::rows::{may_have_experts, row};
 use super::{
     Activation, CompanionScales, DecoderSpec, FeedForward, LayerSpec, Norm, NormKind, Residual, Window,
     Xielu, known_architectures,

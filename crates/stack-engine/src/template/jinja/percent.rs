@@ -14,7 +14,7 @@ use crate::template::guard::is_marker;
 
 /// Formats a text.
 pub(super) fn format(this: &mut Interpreter<'_>, format: &Str, args: &Value) -> Outcome<Value> {
-    let mut source = Source::new(args);
+    let mut arguments = FormatArguments::new(args);
     let mut out = Joined::default();
     let mut buffer = [0; 4];
     let mut rest = format.text.chars();
@@ -23,31 +23,31 @@ pub(super) fn format(this: &mut Interpreter<'_>, format: &Str, args: &Value) -> 
             out.push(c.encode_utf8(&mut buffer), format.from_caller, &mut this.budget)?;
             continue;
         }
-        let directive = Directive::parse(&mut rest, &mut source)?;
+        let directive = Directive::parse(&mut rest, &mut arguments)?;
         if directive.is_plain && directive.kind == '%' {
             out.push("%", format.from_caller, &mut this.budget)?;
             continue;
         }
         let value = match &directive.key {
-            Some(key) => source.named(this, key)?,
-            None => source.next()?,
+            Some(key) => arguments.named(this, key)?,
+            None => arguments.next()?,
         };
         let text = directive.show(this, &value, format.safe)?;
         out.push(&text, value.is_from_caller(), &mut this.budget)?;
     }
-    if source.is_left() {
+    if arguments.is_left() {
         return Err(Fault::failed("not all arguments of % are used"));
     }
     Ok(Value::Text(Str { safe: format.safe, ..out.finish(this.input) }))
 }
 
 /// Where the values come from: a tuple, a mapping, or one value.
-struct Source<'a> {
+struct FormatArguments<'a> {
     args: &'a Value,
     next: usize,
 }
 
-impl<'a> Source<'a> {
+impl<'a> FormatArguments<'a> {
     fn new(args: &'a Value) -> Self {
         Self { args, next: 0 }
     }
@@ -94,7 +94,7 @@ struct Directive {
 }
 
 impl Directive {
-    fn parse(rest: &mut Chars<'_>, source: &mut Source<'_>) -> Outcome<Self> {
+    fn parse(rest: &mut Chars<'_>, arguments: &mut FormatArguments<'_>) -> Outcome<Self> {
         let mut key = None;
         let before = rest.as_str().len();
         let mut c = rest.next().ok_or_else(incomplete)?;
@@ -125,13 +125,13 @@ impl Directive {
             }
             c = rest.next().ok_or_else(incomplete)?;
         }
-        let width = number(&mut c, rest, source)?.unwrap_or(0);
+        let width = number(&mut c, rest, arguments)?.unwrap_or(0);
         left |= width < 0;
         let mut precision = None;
         if c == '.' {
             c = rest.next().ok_or_else(incomplete)?;
             // A point alone means no digits.
-            precision = Some(number(&mut c, rest, source)?.unwrap_or(0).max(0));
+            precision = Some(number(&mut c, rest, arguments)?.unwrap_or(0).max(0));
         }
         while matches!(c, 'h' | 'l' | 'L') {
             c = rest.next().ok_or_else(incomplete)?;
@@ -230,9 +230,9 @@ impl Directive {
 }
 
 /// Reads a width or a precision, which may be an argument (`*`).
-fn number(c: &mut char, rest: &mut Chars<'_>, source: &mut Source<'_>) -> Outcome<Option<i128>> {
+fn number(c: &mut char, rest: &mut Chars<'_>, arguments: &mut FormatArguments<'_>) -> Outcome<Option<i128>> {
     if *c == '*' {
-        let value = source.next()?;
+        let value = arguments.next()?;
         *c = rest.next().ok_or_else(incomplete)?;
         return value.as_int().map(Some).ok_or_else(|| value.refuse("is no width"));
     }

@@ -19,11 +19,11 @@ pub struct GgufFile {
     parts: Vec<ModelFile>,
     metadata: Metadata,
     tensors: Vec<TensorInfo>,
-    places: HashMap<String, Place>,
+    locations: HashMap<String, TensorLocation>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct TensorLocation {
     index: usize,
     file: usize,
     offset: u64,
@@ -96,15 +96,16 @@ impl GgufFile {
             parts: Vec::with_capacity(parts.len()),
             metadata: Metadata::default(),
             tensors: Vec::new(),
-            places: HashMap::new(),
+            locations: HashMap::new(),
         };
         for (number, (file, header)) in parts.into_iter().enumerate() {
             if number == 0 {
                 joined.metadata = header.metadata;
             }
             for entry in header.tensors {
-                let place = Place { index: joined.tensors.len(), file: number, offset: entry.offset };
-                if joined.places.insert(entry.info.name.clone(), place).is_some() {
+                let location =
+                    TensorLocation { index: joined.tensors.len(), file: number, offset: entry.offset };
+                if joined.locations.insert(entry.info.name.clone(), location).is_some() {
                     let problem = format!("has tensor {}, which an earlier file has too", entry.info.name);
                     return Err(LoadError::new(subject(file.path()), problem));
                 }
@@ -126,22 +127,22 @@ impl WeightSource for GgufFile {
     }
 
     fn tensor(&self, name: &str) -> Option<&TensorInfo> {
-        self.places.get(name).map(|place| &self.tensors[place.index])
+        self.locations.get(name).map(|location| &self.tensors[location.index])
     }
 
     fn data(&self, name: &str) -> Result<TensorData<'_>, LoadError> {
-        let Some(place) = self.places.get(name) else {
+        let Some(location) = self.locations.get(name) else {
             return Err(LoadError::new(format!("tensor {name}"), "is not in the file"));
         };
-        let info = &self.tensors[place.index];
+        let info = &self.tensors[location.index];
         if let Err(id) = info.ty {
             let problem = format!("is stored in type {id}, which this program does not know");
             let error = LoadError::new(format!("tensor {name}"), problem);
             return Err(error.of_kind(LoadErrorKind::UnknownQuantization));
         }
-        let file = &self.parts[place.file];
-        file.check(place.offset, info.bytes)?;
-        Ok(TensorData::default().with_file(file, place.offset, info.bytes))
+        let file = &self.parts[location.file];
+        file.check(location.offset, info.bytes)?;
+        Ok(TensorData::default().with_file(file, location.offset, info.bytes))
     }
 
     fn files(&self) -> &Files {

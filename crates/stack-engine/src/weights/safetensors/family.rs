@@ -381,7 +381,7 @@ impl Family {
 
 /// Where a tensor of a directory goes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct Destination {
     /// The name in GGUF.
     pub(super) name: String,
     /// Which of several tensors that are stacked it is: an expert, a head.
@@ -389,7 +389,7 @@ pub(super) struct Target {
 }
 
 /// Translates a tensor's name: `Ok(None)` for one that is not needed, `Err` for one that is not known.
-pub(super) fn target(family: &Family, name: &str) -> Result<Option<Target>, ()> {
+pub(super) fn destination(family: &Family, name: &str) -> Result<Option<Destination>, ()> {
     if IGNORED.iter().any(|ignored| name.contains(ignored))
         || IGNORED_ENDS.iter().any(|end| name.ends_with(end))
     {
@@ -405,7 +405,7 @@ pub(super) fn target(family: &Family, name: &str) -> Result<Option<Target>, ()> 
     }
     let Some(layer) = stem.strip_prefix("layers.").or_else(|| stem.strip_prefix("h.")) else {
         let (_, to) = MODEL.iter().find(|(from, _)| *from == stem).ok_or(())?;
-        return Ok(Some(Target { name: format!("{to}.{kind}"), part: None }));
+        return Ok(Some(Destination { name: format!("{to}.{kind}"), part: None }));
     };
     let (index, stem) = layer.split_once('.').ok_or(())?;
     let index: u32 = index.parse().map_err(|_| ())?;
@@ -426,7 +426,7 @@ pub(super) fn target(family: &Family, name: &str) -> Result<Option<Target>, ()> 
     } else {
         LAYER.iter().find(|(from, _)| *from == pattern).ok_or(())?.1
     };
-    Ok(Some(Target { name: format!("blk.{index}.{to}.{kind}"), part }))
+    Ok(Some(Destination { name: format!("blk.{index}.{to}.{kind}"), part }))
 }
 
 /// Vision and audio, and buffers that are computed anew.
@@ -519,7 +519,7 @@ mod tests {
     }
 
     fn name(arch: &str, from: &str) -> Option<String> {
-        target(by_arch(arch), from).unwrap().map(|target| target.name)
+        destination(by_arch(arch), from).unwrap().map(|destination| destination.name)
     }
 
     #[test]
@@ -542,11 +542,12 @@ mod tests {
 
     #[test]
     fn experts_and_heads_are_parts() {
-        let found = target(by_arch("llama"), "model.layers.4.block_sparse_moe.experts.7.w2.weight").unwrap();
-        assert_eq!(found, Some(Target { name: "blk.4.ffn_down_exps.weight".to_owned(), part: Some(7) }));
         let found =
-            target(by_arch("stablelm"), "model.layers.0.self_attn.k_layernorm.norms.1.weight").unwrap();
-        assert_eq!(found, Some(Target { name: "blk.0.attn_k_norm.weight".to_owned(), part: Some(1) }));
+            destination(by_arch("llama"), "model.layers.4.block_sparse_moe.experts.7.w2.weight").unwrap();
+        assert_eq!(found, Some(Destination { name: "blk.4.ffn_down_exps.weight".to_owned(), part: Some(7) }));
+        let found =
+            destination(by_arch("stablelm"), "model.layers.0.self_attn.k_layernorm.norms.1.weight").unwrap();
+        assert_eq!(found, Some(Destination { name: "blk.0.attn_k_norm.weight".to_owned(), part: Some(1) }));
     }
 
     #[test]
@@ -557,7 +558,7 @@ mod tests {
         for unknown in
             ["", "x", "model.layers.0", "model.layers.x.mlp.up_proj.weight", "model.layers.0.y.weight"]
         {
-            assert_eq!(target(by_arch("llama"), unknown), Err(()));
+            assert_eq!(destination(by_arch("llama"), unknown), Err(()));
         }
     }
 }

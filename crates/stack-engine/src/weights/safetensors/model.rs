@@ -10,7 +10,7 @@ use super::config::Config;
 use super::family::Family;
 use super::recipe::Recipe;
 use super::rope::Rope;
-use super::{keys, names, plan, settings};
+use super::{keys, names, recipes, settings};
 
 /// A model in a `SafeTensors` directory, under GGUF's names.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl SafeTensorsModel {
         let rope = Rope::new(&config)?;
         let metadata = keys::metadata(dir.files().path(), family, &config, &rope)?;
         settings::check(&dir, family, &config)?;
-        let recipes = plan::plan(&dir, family, &config, &rope)?;
+        let recipes = recipes::for_model(&dir, family, &config, &rope)?;
         config.excuse(&["architectures"]);
         rope.refuse_unasked()?;
         config.refuse_unasked()?;

@@ -1,6 +1,6 @@
 //! What a directory calls the tensors that are known under GGUF's names, for messages.
 
-use super::family::{Family, LAYER, Layout, MODEL, target};
+use super::family::{Family, LAYER, Layout, MODEL, destination};
 
 /// Returns the name in a directory with these `names` of the tensor that GGUF calls `wanted`. For one that is missing it
 /// is the name that the others suggest. `None` where `wanted` is no tensor that the family could have.
@@ -9,12 +9,12 @@ pub(super) fn in_directory<'a>(
     names: &(impl Iterator<Item = &'a str> + Clone),
     wanted: &str,
 ) -> Option<String> {
-    let wanted = Wanted::parse(wanted)?;
-    let known = names.clone().filter_map(|name| Some((name, target(family, name).ok()??)));
+    let wanted = TensorName::parse(wanted)?;
+    let known = names.clone().filter_map(|name| Some((name, destination(family, name).ok()??)));
     // The tensor itself, or else that of another layer, or else its bias or weight.
-    let alike = known.filter_map(|(name, target)| {
-        let found = Wanted::parse(&target.name).filter(|found| found.part == wanted.part)?;
-        Some((found == wanted, name, found.layer, target.part))
+    let alike = known.filter_map(|(name, destination)| {
+        let found = TensorName::parse(&destination.name).filter(|found| found.part == wanted.part)?;
+        Some((found == wanted, name, found.layer, destination.part))
     });
     let Some((_, name, layer, part)) = alike.reduce(|best, next| if next.0 && !best.0 { next } else { best })
     else {
@@ -32,13 +32,13 @@ pub(super) fn in_directory<'a>(
 
 /// A tensor of GGUF.
 #[derive(PartialEq, Eq)]
-struct Wanted<'a> {
+struct TensorName<'a> {
     layer: Option<usize>,
     part: &'a str,
     kind: &'a str,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> TensorName<'a> {
     fn parse(name: &'a str) -> Option<Self> {
         let (stem, kind) = name.rsplit_once('.')?;
         match stem.strip_prefix("blk.") {

@@ -15,7 +15,7 @@ use super::{keys, names, settings};
 /// # Errors
 ///
 /// When a tensor is not known, is of a type that is not known, or does not have the shape that its change needs.
-pub(super) fn plan(
+pub(super) fn for_model(
     dir: &SafeTensorsDir,
     family: &Family,
     config: &Config<'_>,
@@ -52,16 +52,16 @@ fn groups(dir: &SafeTensorsDir, family: &Family) -> Result<Vec<Group>, LoadError
     let mut groups: Vec<Group> = Vec::new();
     let mut by_name: HashMap<String, usize> = HashMap::new();
     for source in dir.names() {
-        let target = family::target(family, source).map_err(|()| {
+        let destination = family::destination(family, source).map_err(|()| {
             let problem = format!("has no place in the architecture {}", family.arch);
             LoadError::new(format!("tensor {}", source.escape_debug()), problem)
         })?;
-        let Some(target) = target else { continue };
-        let index = *by_name.entry(target.name.clone()).or_insert_with(|| {
-            groups.push(Group { name: target.name, parts: Vec::new() });
+        let Some(destination) = destination else { continue };
+        let index = *by_name.entry(destination.name.clone()).or_insert_with(|| {
+            groups.push(Group { name: destination.name, parts: Vec::new() });
             groups.len() - 1
         });
-        groups[index].parts.push((target.part, source.to_owned()));
+        groups[index].parts.push((destination.part, source.to_owned()));
     }
     Ok(groups)
 }

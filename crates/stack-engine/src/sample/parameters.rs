@@ -36,7 +36,7 @@ impl SamplingDefaults {
 
 /// Every parameter with its final value.
 #[derive(Clone, Debug)]
-pub(super) struct Plan {
+pub(super) struct SamplingParameters {
     pub(super) temperature: f32,
     /// 0 = all.
     pub(super) top_k: usize,
@@ -52,7 +52,7 @@ pub(super) struct Plan {
     pub(super) logit_bias: Vec<(u32, f32)>,
 }
 
-impl Plan {
+impl SamplingParameters {
     pub(super) fn new(sampling: &Sampling, defaults: &SamplingDefaults) -> Result<Self, ChatError> {
         let within = |field: &str, value: f32, low: f32, high: f32| {
             if (low..=high).contains(&value) {
