@@ -24,6 +24,6 @@ pub use embed::{EmbedFuture, EmbedInput, EmbedRequest, Embedder, Embeddings};
 pub use error::{ChatError, ErrorKind};
 pub use event::{ChatEvent, Delta, EventStream, FinishReason, Timings, TokenLogprob, Usage};
 pub use message::{Json, Message, Role, Tool, ToolCall};
-pub use model::{Ability, ChatModel, ModelCard};
+pub use model::{Ability, Basis, ChatModel, ModelCard};
 pub use request::{ChatRequest, Prompt, PromptEnd, TemplateOptions, Unused};
 pub use sampling::{Dry, LogitBias, Logprobs, Sampling, Xtc};

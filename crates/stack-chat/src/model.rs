@@ -41,6 +41,37 @@ pub struct ModelCard {
     pub architecture: String,
     /// What it can do.
     pub abilities: Vec<Ability>,
+    /// Why its weights are taken to be the right ones; `None` where there are none to verify.
+    pub basis: Option<Basis>,
+}
+
+/// Why a model's weights are taken to be the right ones, once they were verified. Of several files, the weakest reason
+/// counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// They are part of the program.
+    BuiltIn,
+    /// Somebody who is trusted for this model signed them.
+    Signed,
+    /// The program's catalog lists them.
+    Catalog,
+    /// They are those that were recorded before.
+    Pinned,
+    /// Nobody said anything: they are what was found.
+    FirstSeen,
+}
+
+impl Basis {
+    /// Names it as messages and the API do.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BuiltIn => "built_in",
+            Self::Signed => "signed",
+            Self::Catalog => "catalog",
+            Self::Pinned => "pinned",
+            Self::FirstSeen => "first_seen",
+        }
+    }
 }
 
 /// One thing that a model can do.

@@ -1,30 +1,54 @@
 //! Loads whatever a path holds: a decoder or an encoder.
+//!
+//! This is the one way to a model that answers. What is handed out holds the proof that every byte of the model's files
+//! was checked, for as long as it can answer. Weights that were only read answer nothing:
+//!
+//! ```compile_fail,E0624
+//! # use std::path::Path;
+//! # use stack_engine::executor::Placement;
+//! # use stack_engine::load;
+//! # use stack_engine::spec::DecoderSpec;
+//! # use stack_engine::weights::{Files, LoadError};
+//! # fn unverified() -> Result<(), LoadError> {
+//! let source = load::open(Files::at(Path::new("model.gguf"))?)?;
+//! let spec = DecoderSpec::read(&*source)?;
+//! // Private: this decoder would compute with bytes that may turn out to be wrong.
+//! let executor = Placement::default().load(&*source, spec, 64, &|_, _| {})?;
+//! # Ok(())
+//! # }
+//! ```
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use stack_chat::{ChatModel, Embedder, ModelCard};
-use stack_seal::verified::Verified;
+use stack_chat::{
+    Basis, ChatError, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, ModelCard,
+};
+use stack_seal::verified::{self, Verified, VerifiedFile};
 
-use crate::encoder::{BertDirectory, Encoder};
-use crate::engine::{Engine, EngineOptions};
+use crate::encoder::{self, BertDirectory, Encoder};
+use crate::engine::{self, Engine};
 use crate::executor::{Executor, Placement, Progress, usable_threads};
+use crate::options::EngineOptions;
 use crate::spec::DecoderSpec;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{self, Files, LoadError, WeightSource};
 
-/// A loaded model, as what it can be used for.
-pub struct Loaded {
-    /// Describes it.
-    pub card: ModelCard,
-    /// Answers; encoders do not.
-    pub chat: Option<Arc<dyn ChatModel>>,
-    /// Embeds.
-    pub embedder: Option<Arc<dyn Embedder>>,
-    /// Its tokenizer; models without a vocabulary run on token ids.
-    pub tokenizer: Option<Tokenizer>,
-    /// What the user should know before talking to it.
-    pub warnings: Vec<String>,
+/// A model that answers. It was verified, and it and whatever it hands out hold the proof.
+#[derive(Clone)]
+pub struct Loaded(Model);
+
+#[derive(Clone)]
+enum Model {
+    Decoder(Arc<Proven<Engine>>),
+    Encoder(Arc<Proven<Encoder>>),
 }
+
+/// A model beside the proof that it may answer.
+struct Proven<T>(Verified<T>);
+
+/// A decoder to be asked for logits. It was verified, and holds the proof.
+pub struct LoadedExecutor(Verified<Box<dyn Executor>>);
 
 /// Opens a model without loading its weights: all that [`weights::open`] opens, and directories with an encoder.
 ///
@@ -42,71 +66,162 @@ pub fn open(files: Files) -> Result<Box<dyn WeightSource>, LoadError> {
 ///
 /// # Errors
 ///
-/// Names the file, key or tensor that is at fault.
-pub fn load(
-    files: Files,
-    options: &EngineOptions,
-    progress: Progress<'_>,
-) -> Result<Verified<Loaded>, LoadError> {
+/// Names the file, key or tensor that is at fault, or the first file that is not what it should be.
+pub fn load(files: Files, options: &EngineOptions, progress: Progress<'_>) -> Result<Loaded, LoadError> {
     load_source(open(files)?, options, progress)
 }
 
-/// Loads a model that is open already. What it returns has been checked against what its files should be.
+/// Loads a model that is open already.
 ///
 /// # Errors
 ///
-/// Names the file, key or tensor that is at fault.
+/// Names the file, key or tensor that is at fault, or the first file that is not what it should be.
 pub fn load_source(
     source: Box<dyn WeightSource>,
     options: &EngineOptions,
     progress: Progress<'_>,
-) -> Result<Verified<Loaded>, LoadError> {
-    let loaded = if Encoder::recognises(&*source) {
-        Loaded::from(Encoder::load(&*source, options, progress)?)
+) -> Result<Loaded, LoadError> {
+    // Neither has a thread before its files were verified, so nothing can answer before.
+    if encoder::recognises(&*source) {
+        let idle = verify(source, |source| encoder::Idle::load(source, options, progress))?;
+        let basis = basis(&idle);
+        let encoder = idle.try_map(|idle| idle.start(basis))?;
+        Ok(Loaded(Model::Encoder(Arc::new(Proven(encoder)))))
     } else {
-        Loaded::from(Engine::load(&*source, options, progress)?)
-    };
-    source.into_files().verify(loaded, usable_threads())
+        let idle = verify(source, |source| engine::Idle::load(source, options, progress))?;
+        let basis = basis(&idle);
+        let engine = idle.try_map(|idle| idle.start(basis))?;
+        Ok(Loaded(Model::Decoder(Arc::new(Proven(engine)))))
+    }
 }
 
-/// Loads a decoder alone, to be asked for logits, with the same checks.
+/// Loads a decoder alone, to be asked for logits. A sequence may hold `context` tokens.
 ///
 /// # Errors
 ///
-/// Names the file, key or tensor that is at fault.
+/// Names the file, key or tensor that is at fault, or the first file that is not what it should be.
 pub fn load_executor(
     source: Box<dyn WeightSource>,
-    spec: DecoderSpec,
     placement: &Placement,
     context: usize,
     progress: Progress<'_>,
-) -> Result<Verified<Box<dyn Executor>>, LoadError> {
-    let executor = placement.load(&*source, spec, context, progress)?;
-    source.into_files().verify(executor, usable_threads())
+) -> Result<LoadedExecutor, LoadError> {
+    verify(source, |source| placement.load(source, DecoderSpec::read(source)?, context, progress))
+        .map(LoadedExecutor)
 }
 
-impl From<Encoder> for Loaded {
-    fn from(encoder: Encoder) -> Self {
-        Self {
-            card: encoder.card().clone(),
-            chat: None,
-            warnings: Vec::new(),
-            tokenizer: encoder.tokenizer().cloned(),
-            embedder: Some(Arc::new(encoder)),
+/// Makes something of a model's files, and checks all of them.
+fn verify<T>(
+    source: Box<dyn WeightSource>,
+    make: impl FnOnce(&dyn WeightSource) -> Result<T, LoadError>,
+) -> Result<Verified<T>, LoadError> {
+    let made = make(&*source)?;
+    source.into_files().verify(made, usable_threads())
+}
+
+/// Says in the words of model cards on what basis a model was verified.
+fn basis<T>(verified: &Verified<T>) -> Basis {
+    match verified.basis() {
+        verified::Basis::BuiltIn => Basis::BuiltIn,
+        verified::Basis::Signed(_) => Basis::Signed,
+        verified::Basis::Catalog => Basis::Catalog,
+        verified::Basis::Pinned => Basis::Pinned,
+        verified::Basis::FirstSeen => Basis::FirstSeen,
+    }
+}
+
+impl Loaded {
+    /// Describes the model.
+    pub fn card(&self) -> &ModelCard {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.value().card(),
+            Model::Encoder(encoder) => encoder.0.value().card(),
+        }
+    }
+
+    /// The weakest reason for which one of its files was taken to be the right one.
+    pub fn basis(&self) -> &verified::Basis {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.basis(),
+            Model::Encoder(encoder) => encoder.0.basis(),
+        }
+    }
+
+    /// The files that it was made of.
+    pub fn files(&self) -> &[VerifiedFile] {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.files(),
+            Model::Encoder(encoder) => encoder.0.files(),
+        }
+    }
+
+    /// Answers; encoders do not.
+    pub fn chat(&self) -> Option<Arc<dyn ChatModel>> {
+        match &self.0 {
+            Model::Decoder(engine) => Some(Arc::clone(engine) as _),
+            Model::Encoder(_) => None,
+        }
+    }
+
+    /// Embeds.
+    pub fn embedder(&self) -> Arc<dyn Embedder> {
+        match &self.0 {
+            Model::Decoder(engine) => Arc::clone(engine) as _,
+            Model::Encoder(encoder) => Arc::clone(encoder) as _,
+        }
+    }
+
+    /// Its tokenizer; models without a vocabulary run on token ids.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.value().tokenizer(),
+            Model::Encoder(encoder) => encoder.0.value().tokenizer(),
+        }
+    }
+
+    /// What the user should know before talking to it.
+    pub fn warnings(&self) -> &[String] {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.value().warnings(),
+            Model::Encoder(_) => &[],
         }
     }
 }
 
-impl From<Engine> for Loaded {
-    fn from(engine: Engine) -> Self {
-        let engine = Arc::new(engine);
-        Self {
-            card: engine.card().clone(),
-            tokenizer: engine.tokenizer().cloned(),
-            warnings: engine.warnings().to_vec(),
-            embedder: Some(Arc::clone(&engine) as Arc<dyn Embedder>),
-            chat: Some(engine),
-        }
+impl LoadedExecutor {
+    /// The weakest reason for which one of its files was taken to be the right one.
+    pub fn basis(&self) -> &verified::Basis {
+        self.0.basis()
+    }
+}
+
+impl Deref for LoadedExecutor {
+    type Target = dyn Executor;
+
+    fn deref(&self) -> &Self::Target {
+        &**self.0.value()
+    }
+}
+
+impl DerefMut for LoadedExecutor {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut **self.0.value_mut()
+    }
+}
+
+impl<T: ChatModel> ChatModel for Proven<T> {
+    fn card(&self) -> &ModelCard {
+        self.0.value().card()
+    }
+
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+        self.0.value().chat(request)
+    }
+}
+
+impl<T: Embedder> Embedder for Proven<T> {
+    fn embed(&self, request: EmbedRequest) -> EmbedFuture {
+        self.0.value().embed(request)
     }
 }
 
@@ -125,12 +240,27 @@ mod tests {
     #[test]
     fn a_decoder_answers_and_embeds() {
         let Some(path) = stack_testkit::reference_data("stories260K/stories260K.gguf") else { return };
-        let loaded =
-            load(Files::at(&path).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap().into_inner();
-        assert_eq!(loaded.card.architecture, "llama");
-        assert!(loaded.card.abilities.contains(&Ability::Completes));
-        assert!(loaded.chat.is_some() && loaded.embedder.is_some());
-        assert_eq!(loaded.tokenizer.unwrap().vocabulary_size(), 512);
+        let loaded = load(Files::at(&path).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap();
+        assert_eq!(loaded.card().architecture, "llama");
+        assert!(loaded.card().abilities.contains(&Ability::Completes));
+        assert!(loaded.chat().is_some());
+        assert_eq!(loaded.tokenizer().unwrap().vocabulary_size(), 512);
+    }
+
+    #[test]
+    fn what_answers_says_why_its_bytes_are_the_right_ones() {
+        let Some(path) = stack_testkit::reference_data("stories260K/stories260K.gguf") else { return };
+        let loaded = load(Files::at(&path).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap();
+        assert_eq!(loaded.basis(), &verified::Basis::FirstSeen);
+        let bytes = fs::read(&path).unwrap();
+        let expected = Expected::pinned(Root::of(&bytes), bytes.len() as u64);
+        let opener: Opener = Box::new(move || Pass::open(File::open(&path).unwrap(), expected.clone(), None));
+        let files = Files::listed("model", BTreeMap::from([("stories260K.gguf".to_owned(), opener)]));
+        let loaded = load(files, &EngineOptions::default(), &|_, _| ()).unwrap();
+        assert_eq!((loaded.basis(), loaded.card().basis), (&verified::Basis::Pinned, Some(Basis::Pinned)));
+        let chat = loaded.chat().unwrap();
+        drop(loaded);
+        assert_eq!(chat.card().basis, Some(Basis::Pinned));
     }
 
     #[test]

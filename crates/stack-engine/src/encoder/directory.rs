@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::sentence::{Sentence, optional_json};
 use super::spec::{ARCHITECTURE, LOWERCASE_KEY};
-use crate::engine::Pooling;
+use crate::pooling::Pooling;
 use crate::weights::{
     Files, LoadError, Metadata, SafeTensorsDir, TensorData, TensorInfo, Value, WeightSource,
     irrelevant_setting,
@@ -44,10 +44,10 @@ impl BertDirectory {
         for source in dir.names() {
             let wrong =
                 |problem: String| LoadError::new(format!("tensor {}", source.escape_debug()), problem);
-            let name = match target(source) {
-                Target::Ignored => continue,
-                Target::Unknown => return Err(wrong("is not part of a BERT encoder".to_owned())),
-                Target::Named(name) => name,
+            let name = match destination(source) {
+                Destination::Ignored => continue,
+                Destination::Unknown => return Err(wrong("is not part of a BERT encoder".to_owned())),
+                Destination::Named(name) => name,
             };
             let info = describe(&dir, source, &name).map_err(wrong)?;
             if places.insert(name.clone(), (tensors.len(), source.to_owned())).is_some() {
@@ -202,7 +202,7 @@ fn metadata(dir: &SafeTensorsDir, sentence: &Sentence) -> Result<Metadata, LoadE
 
 /// What becomes of a tensor.
 #[derive(Debug, PartialEq, Eq)]
-enum Target {
+enum Destination {
     /// It has this name in GGUF.
     Named(String),
     /// It is not needed.
@@ -210,17 +210,17 @@ enum Target {
     Unknown,
 }
 
-fn target(name: &str) -> Target {
+fn destination(name: &str) -> Destination {
     let name = name.strip_prefix("bert.").unwrap_or(name);
     if IGNORED.iter().any(|ignored| name.starts_with(ignored)) {
-        return Target::Ignored;
+        return Destination::Ignored;
     }
-    let Some((stem, kind)) = name.rsplit_once('.') else { return Target::Unknown };
+    let Some((stem, kind)) = name.rsplit_once('.') else { return Destination::Unknown };
     let kind = match kind {
         // Checkpoints that came from TensorFlow call the parts of a norm so.
         "weight" | "gamma" => "weight",
         "bias" | "beta" => "bias",
-        _ => return Target::Unknown,
+        _ => return Destination::Unknown,
     };
     let find = |table: &[(&str, &'static str)], stem: &str| {
         table.iter().find(|(from, _)| *from == stem).map(|(_, to)| *to)
@@ -232,7 +232,7 @@ fn target(name: &str) -> Target {
             number.zip(find(LAYER, stem)).map(|(number, to)| format!("blk.{number}.{to}.{kind}"))
         }
     };
-    found.map_or(Target::Unknown, Target::Named)
+    found.map_or(Destination::Unknown, Destination::Named)
 }
 
 fn describe(dir: &SafeTensorsDir, source: &str, name: &str) -> Result<TensorInfo, String> {
@@ -288,14 +288,14 @@ mod tests {
             ("encoder.layer.11.attention.output.LayerNorm.beta", "blk.11.attn_output_norm.bias"),
             ("bert.encoder.layer.0.output.dense.bias", "blk.0.ffn_down.bias"),
         ] {
-            assert_eq!(target(from), Target::Named(to.to_owned()));
+            assert_eq!(destination(from), Destination::Named(to.to_owned()));
         }
     }
 
     #[test]
     fn heads_of_other_tasks_are_left_and_what_is_not_known_is_refused() {
         for ignored in ["embeddings.position_ids", "bert.pooler.dense.weight", "cls.predictions.bias"] {
-            assert_eq!(target(ignored), Target::Ignored);
+            assert_eq!(destination(ignored), Destination::Ignored);
         }
         for unknown in [
             "",
@@ -306,7 +306,7 @@ mod tests {
             "encoder.layer.0.crossattention.self.query.weight",
             "encoder.layer.0.output.dense.weight_scale",
         ] {
-            assert_eq!(target(unknown), Target::Unknown, "{unknown}");
+            assert_eq!(destination(unknown), Destination::Unknown, "{unknown}");
         }
     }
 }

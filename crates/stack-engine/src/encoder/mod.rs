@@ -22,13 +22,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use stack_chat::{Ability, ChatError, EmbedFuture, EmbedRequest, Embedder, ErrorKind, ModelCard};
+use stack_chat::{Ability, Basis, ChatError, EmbedFuture, EmbedRequest, Embedder, ErrorKind, ModelCard};
 use tokio::sync::oneshot;
 
+use self::network::Network;
 use self::spec::{ARCHITECTURE, EncoderSpec};
 use self::worker::{Job, Worker};
-use crate::engine::{self, EngineOptions};
 use crate::executor::Progress;
+use crate::options::EngineOptions;
 use crate::tokenizer::Tokenizer;
 use crate::weights::{LoadError, LoadErrorKind, WeightSource};
 
@@ -37,7 +38,7 @@ pub use directory::BertDirectory;
 /// An encoder that embeds inputs on a thread of its own.
 ///
 /// Dropping it cancels what is unfinished and waits for the thread.
-pub struct Encoder {
+pub(crate) struct Encoder {
     card: Arc<ModelCard>,
     tokenizer: Option<Tokenizer>,
     jobs: Option<SyncSender<Job>>,
@@ -45,18 +46,27 @@ pub struct Encoder {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Encoder {
-    /// Whether a model is an encoder that this program can run.
-    pub fn recognises(source: &dyn WeightSource) -> bool {
-        source.metadata().text("general.architecture").is_ok_and(|name| name == Some(ARCHITECTURE))
-    }
+/// An encoder without its thread: nothing embeds until its files were verified.
+pub(crate) struct Idle {
+    spec: EncoderSpec,
+    network: Network,
+    card: ModelCard,
+    tokenizer: Option<Tokenizer>,
+    queue_max: usize,
+}
 
-    /// Loads a model and starts its thread. `path` is where the model lies, and its vocabulary beside it.
+/// Whether a model is an encoder that this program can run.
+pub fn recognises(source: &dyn WeightSource) -> bool {
+    source.metadata().text("general.architecture").is_ok_and(|name| name == Some(ARCHITECTURE))
+}
+
+impl Idle {
+    /// Loads an encoder. `progress` is called with bytes loaded and bytes in all.
     ///
     /// # Errors
     ///
     /// Names the file, key or tensor that is at fault.
-    pub fn load(
+    pub(crate) fn load(
         source: &dyn WeightSource,
         options: &EngineOptions,
         progress: Progress<'_>,
@@ -69,13 +79,13 @@ impl Encoder {
         options: &EngineOptions,
         progress: Progress<'_>,
     ) -> Result<Self, LoadError> {
-        if !Self::recognises(source) {
+        if !recognises(source) {
             let found = source.metadata().text("general.architecture")?.unwrap_or("none");
             let problem = format!("is {found:?}; the known encoder is {ARCHITECTURE:?}");
             return Err(LoadError::new("metadata key general.architecture", problem));
         }
         let mut spec = EncoderSpec::read(source.metadata())?;
-        let tokenizer = engine::tokenizer(source)?;
+        let tokenizer = Tokenizer::read(source)?;
         let device = options.placement.device.open().map_err(|error| {
             LoadError::caused(format!("device {}", options.placement.device), "cannot be used", error)
                 .of_kind(LoadErrorKind::Device)
@@ -83,7 +93,18 @@ impl Encoder {
         let network = load::network(source, &mut spec, device, progress)?;
         let context_trained = spec.context;
         spec.context = options.context.map_or(spec.context, |most| spec.context.min(most));
-        let card = Arc::new(card(source, &spec, context_trained));
+        let card = card(source, &spec, context_trained);
+        Ok(Self { spec, network, card, tokenizer, queue_max: options.queue_max })
+    }
+
+    /// Starts the thread of an encoder that was verified on this basis.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no more threads.
+    pub(crate) fn start(self, basis: Basis) -> Result<Encoder, LoadError> {
+        let Self { spec, network, card, tokenizer, queue_max } = self;
+        let card = Arc::new(ModelCard { basis: Some(basis), ..card });
         let worker = Worker {
             spec,
             network,
@@ -92,21 +113,23 @@ impl Encoder {
             stopped: Arc::default(),
         };
         let stopped = Arc::clone(&worker.stopped);
-        let (jobs, receiver) = mpsc::sync_channel(options.queue_max);
+        let (jobs, receiver) = mpsc::sync_channel(queue_max);
         let thread = std::thread::Builder::new()
             .name("stack-encoder".to_owned())
             .spawn(move || worker.run(&receiver))
             .map_err(|error| LoadError::caused("the encoder's thread", "cannot be started", error))?;
-        Ok(Self { card, tokenizer, jobs: Some(jobs), stopped, thread: Mutex::new(Some(thread)) })
+        Ok(Encoder { card, tokenizer, jobs: Some(jobs), stopped, thread: Mutex::new(Some(thread)) })
     }
+}
 
+impl Encoder {
     /// Describes the model.
-    pub fn card(&self) -> &ModelCard {
+    pub(crate) fn card(&self) -> &ModelCard {
         &self.card
     }
 
     /// The tokenizer, if the model has a vocabulary.
-    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+    pub(crate) fn tokenizer(&self) -> Option<&Tokenizer> {
         self.tokenizer.as_ref()
     }
 
@@ -172,10 +195,11 @@ fn card(source: &dyn WeightSource, spec: &EncoderSpec, context_trained: usize) -
         embedding: count(spec.width),
         architecture: ARCHITECTURE.to_owned(),
         abilities: vec![Ability::Embeds],
+        basis: None,
     }
 }
 
-/// What a caller who found no place is told to wait.
+/// What a caller who found the queue full is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
@@ -214,7 +238,8 @@ mod tests {
         }
 
         fn load_with(&self, options: &EngineOptions) -> Result<Encoder, LoadError> {
-            Encoder::load(&*load::open(Files::at(&self.path)?)?, options, &|_, _| ())
+            let idle = Idle::load(&*load::open(Files::at(&self.path)?)?, options, &|_, _| ())?;
+            idle.start(Basis::FirstSeen)
         }
 
         fn load(&self) -> Result<Encoder, LoadError> {
@@ -497,7 +522,7 @@ mod tests {
     #[test]
     fn other_architectures_are_not_encoders() {
         let written = Written::gguf(&stack_testkit::GgufBuilder::new("nomic-bert").build());
-        assert!(!Encoder::recognises(&*load::open(Files::at(&written.path).unwrap()).unwrap()));
+        assert!(!recognises(&*load::open(Files::at(&written.path).unwrap()).unwrap()));
         assert!(
             written.load().unwrap_err().to_string().contains("\"nomic-bert\"; the known encoder is \"bert\"")
         );

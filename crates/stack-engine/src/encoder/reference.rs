@@ -7,8 +7,8 @@ use serde::Deserialize;
 use stack_chat::{EmbedInput, EmbedRequest};
 
 use super::tiny::wait;
-use crate::engine::EngineOptions;
 use crate::load::load;
+use crate::options::EngineOptions;
 use crate::weights::Files;
 
 #[derive(Deserialize)]
@@ -34,10 +34,10 @@ fn embeddings_of_minilm_are_those_of_sentence_transformers() {
     };
     let golden: Golden = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
     assert!(!golden.rows.is_empty());
-    let loaded =
-        load(Files::at(&model).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap().into_inner();
-    assert_eq!((loaded.card.context, loaded.card.embedding, loaded.chat.is_none()), (256, 384, true));
-    let embedder = loaded.embedder.unwrap();
+    let loaded = load(Files::at(&model).unwrap(), &EngineOptions::default(), &|_, _| ()).unwrap();
+    let card = loaded.card();
+    assert_eq!((card.context, card.embedding, loaded.chat().is_none()), (256, 384, true));
+    let embedder = loaded.embedder();
     let embed =
         |inputs: Vec<EmbedInput>| wait(embedder.embed(EmbedRequest { inputs, dimensions: None })).unwrap();
     let text = |row: &Row| EmbedInput::Text(row.text.clone());

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 
-use crate::engine::Pooling;
+use crate::pooling::Pooling;
 use crate::weights::{Files, LoadError};
 
 /// The settings that matter here; all absent in a plain directory.
@@ -30,7 +30,7 @@ impl Sentence {
             None => None,
             Some(folder) => pooling(files, &format!("{folder}/config.json"))?,
         };
-        let limits: Limits = optional_json(files, LIMITS)?.unwrap_or_default();
+        let limits: SentenceBertConfig = optional_json(files, LIMITS)?.unwrap_or_default();
         if limits.max_seq_length == Some(0) {
             return Err(wrong(files, LIMITS, "max_seq_length is zero"));
         }
@@ -39,7 +39,7 @@ impl Sentence {
 }
 
 #[derive(Default, Deserialize)]
-struct Limits {
+struct SentenceBertConfig {
     #[serde(default)]
     max_seq_length: Option<usize>,
     #[serde(default)]

@@ -2,7 +2,7 @@
 
 use candle_core::{Result as DeviceResult, Tensor};
 
-use crate::engine::Pooling;
+use crate::pooling::Pooling;
 use crate::spec::{Norm, NormKind};
 use crate::weights::{Ledger, LoadError, Metadata};
 

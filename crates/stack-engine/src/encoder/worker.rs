@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::network::Network;
 use super::spec::EncoderSpec;
-use crate::engine::pool;
+use crate::pooling::{normalize, pool};
 use crate::tokenizer::{Control, Specials, Tokenizer};
 
 /// A request, and where its vectors go.
@@ -104,8 +104,8 @@ impl Worker {
             ChatError::new(ErrorKind::Internal, format!("the input could not be embedded: {problem}"))
         };
         let rows = self.network.forward(tokens).map_err(|error| failed(error.to_string()))?;
-        let mut vector = pool::pool(&rows, self.spec.pooling);
-        pool::normalize(&mut vector);
+        let mut vector = pool(&rows, self.spec.pooling);
+        normalize(&mut vector);
         if vector.iter().all(|x| x.is_finite()) {
             Ok(vector)
         } else {

@@ -9,11 +9,11 @@ use futures_core::Stream;
 use stack_chat::{ChatError, ChatEvent, ErrorKind};
 use tokio::sync::mpsc;
 
-/// A place among the requests that the engine has accepted; given back when dropped.
-pub(super) struct Place(Arc<AtomicUsize>);
+/// Lets a request be one of those that the engine has accepted; given back when dropped.
+pub(super) struct Permit(Arc<AtomicUsize>);
 
-impl Place {
-    /// Takes a place, unless all are taken.
+impl Permit {
+    /// Takes a permit, unless all are taken.
     pub(super) fn take(taken: &Arc<AtomicUsize>, max: usize) -> Option<Self> {
         taken
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < max).then_some(count + 1))
@@ -22,16 +22,16 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// The worker's end. It holds the request's place.
+/// The worker's end. It holds the request's permit.
 pub(super) struct Events {
     sender: mpsc::Sender<Result<ChatEvent, ChatError>>,
-    _place: Place,
+    _permit: Permit,
 }
 
 impl Events {
@@ -81,9 +81,9 @@ impl Stream for EventReceiver {
 }
 
 /// Makes a channel for a request of `choices` choices.
-pub(super) fn channel(place: Place, choices: usize) -> (Events, EventReceiver) {
+pub(super) fn channel(permit: Permit, choices: usize) -> (Events, EventReceiver) {
     let (sender, receiver) = mpsc::channel(EVENTS_MIN + choices * EVENTS_PER_STEP * STEPS_BUFFERED);
-    (Events { sender, _place: place }, EventReceiver { receiver, ended: false })
+    (Events { sender, _permit: permit }, EventReceiver { receiver, ended: false })
 }
 
 /// A delta, its end, and the end of all.

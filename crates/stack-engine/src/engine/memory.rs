@@ -14,24 +14,6 @@ pub fn cache_bytes_per_token(spec: &DecoderSpec, placement: &Placement) -> u64 {
     placement.cache_bytes_per_token(spec)
 }
 
-/// Bytes that this process may still take: what the machine has available, or what its control group leaves, whichever
-/// is less. `None` where the system does not say.
-pub fn available_bytes() -> Option<u64> {
-    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(1024)
-    });
-    let number = |name: &str| {
-        std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok()
-    };
-    let group =
-        number("memory.max").zip(number("memory.current")).map(|(max, used)| max.saturating_sub(used));
-    match (machine, group) {
-        (Some(machine), Some(group)) => Some(machine.min(group)),
-        (machine, group) => machine.or(group),
-    }
-}
-
 /// Tokens that the caches of all sequences may hold together.
 pub(super) fn cache_tokens(spec: &DecoderSpec, placement: &Placement, available: Option<u64>) -> usize {
     let per_token = cache_bytes_per_token(spec, placement).max(1);

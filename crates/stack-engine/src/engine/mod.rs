@@ -1,60 +1,58 @@
-//! A loaded model that answers requests.
+//! A loaded decoder that answers requests.
 //!
 //! ```text
-//! chat() ──job──▶ prepare thread ──task──▶ worker thread ──events──▶ stream
-//!                 render, tokenize          plan, compute, sample
+//! chat() ──job──▶ prepare thread ──sequences──▶ worker thread ──events──▶ stream
+//!                 render, tokenize              schedule, compute, sample
 //! ```
 
 mod channel;
+mod embed;
+mod group;
 mod job;
-mod lane;
 mod memory;
 mod model;
-mod options;
-mod plan;
-pub(crate) mod pool;
-mod prefix;
+mod prefix_cache;
 mod prepare;
 mod prompts;
+mod scheduler;
+mod sequence;
 mod templates;
-#[cfg(test)]
-mod tests;
 mod worker;
 
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use stack_chat::{
-    Ability, ChatError, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, ErrorKind, EventStream,
-    ModelCard,
+    Ability, Basis, ChatError, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, ErrorKind,
+    EventStream, ModelCard,
 };
 use tokio::sync::oneshot;
 
-use self::channel::Place;
+use self::channel::Permit;
 use self::job::{EmbedJob, Job};
 use self::model::Model;
 use self::worker::Worker;
-use crate::executor::Executor;
+use crate::executor::{Executor, Progress};
+use crate::options::EngineOptions;
+use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
-use crate::tokenizer::{Tokenizer, TokenizerError};
-use crate::weights::{LoadError, LoadErrorKind, TensorInfo, WeightSource};
+use crate::tokenizer::Tokenizer;
+use crate::weights::{LoadError, WeightSource};
 
-pub(crate) use model::Pooling;
-
-pub use memory::{available_bytes, cache_bytes_per_token, weight_bytes};
-pub use options::{EngineOptions, own_template};
+pub use memory::{cache_bytes_per_token, weight_bytes};
 pub use prompts::{PromptRenderer, prompt_text, prompt_tokens};
-pub use templates::{ChatTemplates, FoundTemplates, NoTemplate};
+pub use scheduler::STEP_TOKENS;
+pub use templates::{ChatTemplates, FoundTemplates, NoTemplate, own_template};
 
 /// A decoder that answers requests, several at once.
 ///
 /// Dropping it cancels what is unfinished and waits for its threads.
-pub struct Engine {
+pub(crate) struct Engine {
     model: Arc<Model>,
     jobs: Option<SyncSender<Job>>,
     accepted: Arc<AtomicUsize>,
@@ -62,69 +60,91 @@ pub struct Engine {
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl Engine {
-    /// Loads a model and starts its threads. `progress` is called with bytes loaded and bytes in all.
+/// An engine without threads: all that it takes to answer is in memory, but nothing answers until its files were
+/// verified.
+pub(crate) struct Idle {
+    model: Model,
+    executor: Box<dyn Executor>,
+    cache_tokens: usize,
+    queue_max: usize,
+}
+
+impl Idle {
+    /// Loads a decoder. `progress` is called with bytes loaded and bytes in all.
     ///
     /// # Errors
     ///
     /// Names the file, key or tensor that is at fault.
-    pub fn load(
+    pub(crate) fn load(
         source: &dyn WeightSource,
         options: &EngineOptions,
-        progress: &(dyn Fn(u64, u64) + Sync),
+        progress: Progress<'_>,
     ) -> Result<Self, LoadError> {
         let spec = DecoderSpec::read(source)?;
-        let tokenizer = tokenizer(source)?;
+        let tokenizer = Tokenizer::read(source)?;
         let FoundTemplates { usable, warnings } = options.templates_for(source, || tokenizer.clone())?;
         let prompts = usable.map(|templates| PromptRenderer::new(templates, tokenizer.as_ref()));
         let pooling = pooling(source, &spec.architecture);
         let sampling = SamplingDefaults::from_metadata(source.metadata())
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
 
-        // Memory is measured before the weights take theirs, so that a full page cache does not count twice.
-        let weights = source.size_bytes();
-        let available = available_bytes().map(|bytes| bytes.saturating_sub(weights));
-        let cache_tokens = memory::cache_tokens(&spec, &options.placement, available);
+        let left = options.memory_bytes.map(|bytes| bytes.saturating_sub(source.size_bytes()));
+        let cache_tokens = memory::cache_tokens(&spec, &options.placement, left);
         let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
         let executor = options.placement.load(source, spec, context, progress)?;
         let context = executor.context();
         let card = card(source, executor.as_ref(), prompts.is_ok());
         let clock = options.clock;
-        let model = Arc::new(Model { card, context, tokenizer, prompts, sampling, pooling, clock, warnings });
-        Ok(Self::start(model, executor, cache_tokens.max(context), options.queue_max))
+        Ok(Self {
+            model: Model { card, context, tokenizer, prompts, sampling, pooling, clock, warnings },
+            executor,
+            cache_tokens: cache_tokens.max(context),
+            queue_max: options.queue_max,
+        })
     }
 
-    fn start(model: Arc<Model>, executor: Box<dyn Executor>, cache_tokens: usize, queue_max: usize) -> Self {
+    /// Starts the threads of a decoder that was verified on this basis.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no more threads.
+    pub(crate) fn start(self, basis: Basis) -> Result<Engine, LoadError> {
+        let Self { mut model, executor, cache_tokens, queue_max } = self;
+        model.card.basis = Some(basis);
+        let model = Arc::new(model);
         let (job_sender, jobs) = mpsc::sync_channel(queue_max);
-        let (work_sender, work) = mpsc::sync_channel(queue_max);
+        let (prepared_sender, prepared) = mpsc::sync_channel(queue_max);
         let preparing = Arc::clone(&model);
-        let worker = Worker::new(Arc::clone(&model), executor, work, cache_tokens);
+        let worker = Worker::new(Arc::clone(&model), executor, prepared, cache_tokens);
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
                 .name(name.to_owned())
                 .spawn(run)
-                .expect("the system can start two threads")
+                .map_err(|error| LoadError::caused("the engine's threads", "cannot be started", error))
         };
+        // Either thread ends when the other is not there: a failure leaves none behind.
         let threads = vec![
-            spawn("stack-prepare", Box::new(move || prepare::run(&preparing, &jobs, &work_sender))),
-            spawn("stack-worker", Box::new(move || worker.run())),
+            spawn("stack-prepare", Box::new(move || prepare::run(&preparing, &jobs, &prepared_sender)))?,
+            spawn("stack-worker", Box::new(move || worker.run()))?,
         ];
-        Self {
+        Ok(Engine {
             model,
             jobs: Some(job_sender),
             accepted: Arc::new(AtomicUsize::new(0)),
             queue_max,
             threads: Mutex::new(threads),
-        }
+        })
     }
+}
 
+impl Engine {
     /// The tokenizer, if the model has a vocabulary.
-    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+    pub(crate) fn tokenizer(&self) -> Option<&Tokenizer> {
         self.model.tokenizer.as_ref()
     }
 
     /// What the user should know about the model's chat template.
-    pub fn warnings(&self) -> &[String] {
+    pub(crate) fn warnings(&self) -> &[String] {
         &self.model.warnings
     }
 
@@ -148,11 +168,11 @@ impl ChatModel for Engine {
         if request.max_tokens == Some(0) {
             return Err(ChatError::invalid("max_tokens", "max_tokens must be at least 1"));
         }
-        let place = Place::take(&self.accepted, self.queue_max).ok_or_else(|| {
+        let permit = Permit::take(&self.accepted, self.queue_max).ok_or_else(|| {
             let message = format!("{} requests are waiting or running; the queue is full", self.queue_max);
             ChatError::new(ErrorKind::Busy { retry_after: RETRY_AFTER }, message)
         })?;
-        let (events, receiver) = channel::channel(place, choices);
+        let (events, receiver) = channel::channel(permit, choices);
         self.submit(Job::Chat { request: Box::new(request), events, arrived: Instant::now() })?;
         Ok(Box::pin(receiver))
     }
@@ -177,7 +197,7 @@ impl Embedder for Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.jobs = None;
-        let mut threads = self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for thread in threads.drain(..) {
             // A thread that panicked has already told its callers by closing their streams.
             let _panicked = thread.join();
@@ -188,33 +208,6 @@ impl Drop for Engine {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("model", &self.model.card.id).finish_non_exhaustive()
-    }
-}
-
-/// Reads the vocabulary of a model; a model without one runs on token ids.
-///
-/// # Errors
-///
-/// When there is a vocabulary, but not one that this program can use.
-pub fn tokenizer(source: &dyn WeightSource) -> Result<Option<Tokenizer>, LoadError> {
-    let files = source.files();
-    let optional = |name| files.has_companion(name).then(|| files.read(name)).transpose();
-    // A model without a matrix of embeddings is refused when it is loaded, with a better reason than the vocabulary's.
-    let embeddings = source.tensor("token_embd.weight").and_then(TensorInfo::rows).unwrap_or(usize::MAX);
-    let built = if let Some(bytes) = optional("tokenizer.json")? {
-        let config = optional("tokenizer_config.json")?;
-        Tokenizer::from_json_with(&bytes, config.as_deref(), embeddings)
-    } else {
-        Tokenizer::from_metadata(source.metadata()).and_then(|tokenizer| tokenizer.fitting(embeddings))
-    };
-    match built {
-        Ok(tokenizer) => Ok(Some(tokenizer)),
-        Err(TokenizerError::NoVocabulary) => Ok(None),
-        Err(error) => {
-            let subject = files.path().display().to_string();
-            let error = LoadError::caused(subject, "the vocabulary cannot be used", error);
-            Err(error.of_kind(LoadErrorKind::Vocabulary))
-        }
     }
 }
 
@@ -250,11 +243,12 @@ fn card(source: &dyn WeightSource, executor: &dyn Executor, chats: bool) -> Mode
         embedding: u32::try_from(spec.embedding).unwrap_or(u32::MAX),
         architecture: spec.architecture.clone(),
         abilities,
+        basis: None,
     }
 }
 
 /// The most answers to one request.
 const CHOICES_MAX: usize = 16;
 
-/// What a caller who found no place is told to wait.
+/// What a caller who got no permit is told to wait.
 const RETRY_AFTER: Duration = Duration::from_secs(2);

@@ -5,6 +5,7 @@ use stack_chat::{ChatError, Message, ModelCard, TemplateOptions, Tool};
 
 use super::prompts::PromptRenderer;
 use super::templates::NoTemplate;
+use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
 use crate::template::{Rendered, TemplateError};
 use crate::tokenizer::Tokenizer;
@@ -22,17 +23,6 @@ pub(super) struct Model {
     pub(super) clock: fn() -> Zoned,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
-}
-
-/// How a text's vectors become one. The numbers are those of `pooling_type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pooling {
-    /// 1, and for models that do not say.
-    Mean,
-    /// 2.
-    First,
-    /// 3.
-    Last,
 }
 
 impl Model {

@@ -7,15 +7,16 @@ use std::sync::mpsc::{Receiver, SyncSender};
 
 use stack_chat::{ChatError, ChatEvent, ChatRequest, EmbedInput, ErrorKind, Prompt, Unused};
 
-use super::job::{EmbedJob, Job, Task, Work};
-use super::lane::{Lane, Limits};
+use super::group::SequenceGroup;
+use super::job::{EmbedJob, Job, PreparedJob};
 use super::model::Model;
 use super::prompts::prompt_tokens;
+use super::sequence::{GenerationOptions, Sequence};
 use crate::sample::Sampler;
 use crate::tokenizer::{Control, Specials, Tokenizer};
 
 /// Prepares jobs until no more can come.
-pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &SyncSender<Work>) {
+pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, prepared: &SyncSender<PreparedJob>) {
     for job in jobs {
         let ready = match job {
             Job::Chat { events, .. } if events.is_closed() => None,
@@ -24,31 +25,33 @@ pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &SyncSender<Wo
                     events.send(Err(error));
                     None
                 }
-                Ok(Prepared { lanes, limits, prompt_tokens, seed, unused }) => Some(Work::Chat(Task {
-                    // The caller learns now what the prompt was made of, however long the queue is.
-                    events: events.with(ChatEvent::Started { prompt_tokens, seed, unused }),
-                    prompt_tokens,
-                    lanes,
-                    limits,
-                    cached_tokens: 0,
-                    generated_tokens: 0,
-                    reproducible: request.sampling.seed.is_some(),
-                    arrived,
-                    started: None,
-                    prompt_done: None,
-                    failed: false,
-                })),
+                Ok(Prepared { sequences, options, prompt_tokens, seed, unused }) => {
+                    Some(PreparedJob::Chat(SequenceGroup {
+                        // The caller learns now what the prompt was made of, however long the queue is.
+                        events: events.with(ChatEvent::Started { prompt_tokens, seed, unused }),
+                        prompt_tokens,
+                        sequences,
+                        options,
+                        cached_tokens: 0,
+                        generated_tokens: 0,
+                        reproducible: request.sampling.seed.is_some(),
+                        arrived,
+                        started: None,
+                        prompt_done: None,
+                        failed: false,
+                    }))
+                }
             },
             Job::Embed(EmbedJob { request, reply }) => match embed_inputs(model, &request.inputs) {
                 Err(error) => {
                     let _gone = reply.send(Err(error));
                     None
                 }
-                Ok(inputs) => Some(Work::Embed { inputs, reply }),
+                Ok(inputs) => Some(PreparedJob::Embed { inputs, reply }),
             },
         };
         if let Some(ready) = ready
-            && work.send(ready).is_err()
+            && prepared.send(ready).is_err()
         {
             return;
         }
@@ -56,8 +59,8 @@ pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, work: &SyncSender<Wo
 }
 
 struct Prepared {
-    lanes: Vec<Lane>,
-    limits: Limits,
+    sequences: Vec<Sequence>,
+    options: GenerationOptions,
     prompt_tokens: u32,
     seed: u64,
     unused: Vec<Unused>,
@@ -85,15 +88,15 @@ fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> 
         Some(tokenizer) => tokenizer.encode(text, Control::Literal, Specials::Omit),
         None => Vec::new(),
     };
-    let lanes = (0..request.choices)
+    let sequences = (0..request.choices)
         .map(|choice| {
             let sampler = Sampler::new(&request.sampling, &model.sampling, seed, choice, tokenize)?;
-            Ok(Lane::new(choice, prompt.clone(), sampler, tokenizer, &request.stop))
+            Ok(Sequence::new(choice, prompt.clone(), sampler, tokenizer, &request.stop))
         })
         .collect::<Result<_, ChatError>>()?;
     Ok(Prepared {
-        lanes,
-        limits: Limits {
+        sequences,
+        options: GenerationOptions {
             tokens_max,
             context: model.context,
             ignore_eos: request.ignore_eos,

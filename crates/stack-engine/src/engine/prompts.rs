@@ -5,7 +5,7 @@ use stack_chat::{Message, TemplateOptions, Tool};
 
 use super::templates::ChatTemplates;
 use crate::template::{ControlTexts, RenderInput, Rendered, TemplateError};
-use crate::tokenizer::{Control, Segment, Specials, Tokenizer};
+use crate::tokenizer::{Specials, Tokenizer};
 
 /// Renders conversations as the engine does, without the weights.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl PromptRenderer {
 /// Returns the tokens of a rendered conversation: with what the vocabulary wants in front, unless the template has
 /// written it, and nothing behind, because the model goes on there.
 pub fn prompt_tokens(tokenizer: &Tokenizer, rendered: &Rendered) -> Vec<u32> {
-    encode(tokenizer, rendered, Specials::Begin)
+    tokenizer.encode_segments(&rendered.segments, Specials::Begin)
 }
 
 /// Returns the text of a prompt, with the text of the tokens that [`prompt_tokens`] puts in front.
@@ -74,22 +74,10 @@ pub fn prompt_text(tokenizer: Option<&Tokenizer>, rendered: &Rendered) -> String
     let mut text = String::new();
     if let Some(tokenizer) = tokenizer {
         let tokens = prompt_tokens(tokenizer, rendered);
-        let added = tokens.len() - encode(tokenizer, rendered, Specials::Omit).len();
+        let added = tokens.len() - tokenizer.encode_segments(&rendered.segments, Specials::Omit).len();
         let pieces: Vec<u8> = tokens[..added].iter().flat_map(|&id| tokenizer.piece(id)).copied().collect();
         text.push_str(&String::from_utf8_lossy(&pieces));
     }
-    text.extend(rendered.segments.iter().map(|segment| segment.text.as_str()));
+    text.extend(rendered.segments.iter().map(|segment| &*segment.text));
     text
-}
-
-fn encode(tokenizer: &Tokenizer, rendered: &Rendered, specials: Specials) -> Vec<u32> {
-    let segments: Vec<Segment<'_>> = rendered
-        .segments
-        .iter()
-        .map(|segment| Segment {
-            text: segment.text.as_str().into(),
-            control: if segment.literal { Control::Literal } else { Control::Parsed },
-        })
-        .collect();
-    tokenizer.encode_segments(&segments, specials)
 }

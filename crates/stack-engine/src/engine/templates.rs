@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::options::{EngineOptions, own_template};
+use crate::options::EngineOptions;
 use crate::template::{ChatTemplate, TemplateError, builtin};
 use crate::tokenizer::Tokenizer;
 use crate::weights::{Files, LoadError, LoadErrorKind, WeightSource};
@@ -95,6 +95,18 @@ impl EngineOptions {
             (Some(usual), tool_use) => Ok(FoundTemplates::compiled(&usual, tool_use.as_ref())),
             (None, Some(only)) => Ok(FoundTemplates::compiled(&only, None)),
         }
+    }
+}
+
+/// The chat template that a model brings along, and where it was found: in its metadata, or in a file beside it.
+///
+/// # Errors
+///
+/// When there is one that cannot be read.
+pub fn own_template(source: &dyn WeightSource) -> Result<Option<(String, String)>, LoadError> {
+    match source.metadata().text("tokenizer.chat_template")? {
+        Some(stored) => Ok(Some(("the model's chat template".to_owned(), stored.to_owned()))),
+        None => beside(source.files()),
     }
 }
 
@@ -212,7 +224,7 @@ mod tests {
     /// What is found for a model, as the sources of its two templates.
     fn found(path: &Path) -> (Result<[String; 2], NoTemplate>, Vec<String>) {
         let source = load::open(Files::at(path).unwrap()).unwrap();
-        let vocabulary = || crate::engine::tokenizer(&*source).unwrap();
+        let vocabulary = || Tokenizer::read(&*source).unwrap();
         let found = EngineOptions::default().templates_for(&*source, vocabulary).unwrap();
         let sources = found
             .usable

@@ -1,7 +1,7 @@
 //! The thread that computes.
 //!
-//! Each turn it takes in what has arrived, drops what nobody waits for, plans a step, computes it, and hands out the
-//! tokens. It sleeps when there is nothing to do.
+//! Each turn it takes in what has arrived, drops what nobody waits for, schedules a step, computes it, and samples the
+//! next tokens. It sleeps when there is nothing to do.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,52 +11,54 @@ use std::time::{Duration, Instant};
 use stack_chat::{ChatError, ChatEvent, Embeddings, ErrorKind, Timings, Usage};
 use tokio::sync::oneshot;
 
-use super::job::{Task, Work};
+use super::embed;
+use super::group::SequenceGroup;
+use super::job::PreparedJob;
 use super::model::Model;
-use super::plan::{Demand, Share, plan};
-use super::pool;
-use super::prefix::Prefixes;
-use crate::executor::{Chunk, Executor, Output, Rows, SequenceId, Wanted};
+use super::prefix_cache::PrefixCache;
+use super::scheduler::{STEP_TOKENS, ScheduledChunk, WaitingTokens, schedule};
+use super::sequence::Sequence;
+use crate::executor::{Chunk, Executor, Output, Rows, Wanted};
 
 /// The worker's state.
 pub(super) struct Worker {
     model: Arc<Model>,
     executor: Box<dyn Executor>,
-    work: Receiver<Work>,
-    waiting: VecDeque<Task>,
-    embeds: VecDeque<EmbedTask>,
-    running: Vec<Task>,
-    prefixes: Prefixes,
+    prepared: Receiver<PreparedJob>,
+    waiting: VecDeque<SequenceGroup>,
+    embeds: VecDeque<EmbedInputs>,
+    running: Vec<SequenceGroup>,
+    prefix_cache: PrefixCache,
     /// Tokens that all caches may hold together.
     cache_tokens: usize,
     turn: usize,
 }
 
 /// Inputs as tokens, and where their vectors go.
-type EmbedTask = (Vec<Vec<u32>>, oneshot::Sender<Result<Embeddings, ChatError>>);
+type EmbedInputs = (Vec<Vec<u32>>, oneshot::Sender<Result<Embeddings, ChatError>>);
 
-/// The place of a lane: which task, which of its lanes.
+/// Which of the running groups, and which of its sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    task: usize,
-    lane: usize,
+struct SequenceIndex {
+    group: usize,
+    sequence: usize,
 }
 
 impl Worker {
     pub(super) fn new(
         model: Arc<Model>,
         executor: Box<dyn Executor>,
-        work: Receiver<Work>,
+        prepared: Receiver<PreparedJob>,
         cache_tokens: usize,
     ) -> Self {
         Self {
             model,
             executor,
-            work,
+            prepared,
             waiting: VecDeque::new(),
             embeds: VecDeque::new(),
             running: Vec::new(),
-            prefixes: Prefixes::default(),
+            prefix_cache: PrefixCache::default(),
             cache_tokens,
             turn: 0,
         }
@@ -70,303 +72,302 @@ impl Worker {
             if let Some((inputs, reply)) = self.embeds.pop_front()
                 && !reply.is_closed()
             {
-                let result = pool::embed(self.executor.as_mut(), self.model.pooling, &inputs);
+                let result = embed::embed(self.executor.as_mut(), self.model.pooling, &inputs);
                 let _gone = reply.send(result);
             }
             self.step();
         }
     }
 
-    /// Takes in new work; waits for it if there is nothing else to do. Returns false when no more can come.
+    /// Takes in new jobs; waits for one if there is nothing else to do. Returns false when no more can come.
     fn receive(&mut self) -> bool {
         let idle = self.running.is_empty() && self.waiting.is_empty() && self.embeds.is_empty();
         if idle {
-            match self.work.recv() {
-                Ok(work) => self.take(work),
+            match self.prepared.recv() {
+                Ok(job) => self.take(job),
                 Err(_) => return false,
             }
-        } else if self.embeds.is_empty()
-            && self.running.iter().all(|task| !task.events.has_room(task.lanes.len()))
-        {
+        } else if self.embeds.is_empty() && self.running.iter().all(|group| !group.has_room()) {
             // Every reader is slow: look again soon.
-            match self.work.recv_timeout(PAUSE) {
-                Ok(work) => self.take(work),
+            match self.prepared.recv_timeout(PAUSE) {
+                Ok(job) => self.take(job),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return false,
             }
         }
         loop {
-            match self.work.try_recv() {
-                Ok(work) => self.take(work),
+            match self.prepared.try_recv() {
+                Ok(job) => self.take(job),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
     }
 
-    fn take(&mut self, work: Work) {
-        match work {
-            Work::Chat(task) => self.waiting.push_back(task),
-            Work::Embed { inputs, reply } => self.embeds.push_back((inputs, reply)),
+    fn take(&mut self, job: PreparedJob) {
+        match job {
+            PreparedJob::Chat(group) => self.waiting.push_back(group),
+            PreparedJob::Embed { inputs, reply } => self.embeds.push_back((inputs, reply)),
         }
     }
 
     /// Frees what nobody waits for any more.
     fn drop_abandoned(&mut self) {
-        self.waiting.retain(|task| !task.events.is_closed());
+        self.waiting.retain(|group| !group.events.is_closed());
         let (gone, running) =
-            std::mem::take(&mut self.running).into_iter().partition(|task| task.events.is_closed());
+            std::mem::take(&mut self.running).into_iter().partition(|group| group.events.is_closed());
         self.running = running;
-        for task in gone {
-            self.retire(task);
+        for group in gone {
+            self.retire(group);
         }
     }
 
-    /// Starts requests in order of arrival, as long as there is a place and memory for their prompts.
+    /// Starts requests in order of arrival, as long as there are sequences and memory for their prompts.
     fn admit(&mut self) {
         while let Some(next) = self.waiting.front() {
-            let lanes: usize = self.running.iter().map(|task| task.lanes.len()).sum();
-            let fits = lanes + next.lanes.len() <= LANES_MAX
+            let sequences: usize = self.running.iter().map(|group| group.sequences.len()).sum();
+            let fits = sequences + next.sequences.len() <= SEQUENCES_MAX
                 && self.held() + next.prompt_tokens as usize + RESERVE <= self.cache_tokens;
-            if !fits && self.running.is_empty() && self.prefixes.evict(self.executor.as_mut()) {
+            if !fits && self.running.is_empty() && self.prefix_cache.evict(self.executor.as_mut()) {
                 continue;
             }
             if !fits && !self.running.is_empty() {
                 return;
             }
-            let mut task = self.waiting.pop_front().expect("looked at above");
-            if !self.runs_alone(&task)
-                && let Some(reused) = self.prefixes.take(self.executor.as_mut(), &task.lanes[0].tokens)
+            let mut group = self.waiting.pop_front().expect("looked at above");
+            if !self.runs_alone(&group)
+                && let Some(prefix) =
+                    self.prefix_cache.take(self.executor.as_mut(), &group.sequences[0].tokens)
             {
-                let first = &mut task.lanes[0];
-                first.sequence = Some(reused.sequence);
-                first.computed = reused.tokens;
-                task.cached_tokens = reused.tokens as u32;
+                let first = &mut group.sequences[0];
+                first.id = Some(prefix.sequence);
+                first.computed = prefix.tokens;
+                group.cached_tokens = prefix.tokens as u32;
             }
-            task.started = Some(Instant::now());
-            self.running.push(task);
+            group.started = Some(Instant::now());
+            self.running.push(group);
         }
     }
 
     /// Whether a request is computed in batches of its own and from its first token on, because its answer must be
     /// reproducible and the executor's rows depend on the batch.
-    fn runs_alone(&self, task: &Task) -> bool {
-        task.reproducible && !self.executor.rows_are_independent()
+    fn runs_alone(&self, group: &SequenceGroup) -> bool {
+        group.reproducible && !self.executor.rows_are_independent()
     }
 
     fn held(&self) -> usize {
-        self.running.iter().map(Task::held).sum::<usize>() + self.prefixes.tokens()
+        self.running.iter().map(SequenceGroup::held).sum::<usize>() + self.prefix_cache.tokens()
     }
 
-    /// Plans and computes one step.
+    /// Schedules and computes one step.
     fn step(&mut self) {
         self.turn += 1;
-        let mut places = Vec::new();
-        let mut demands = Vec::new();
-        for (task_index, task) in self.running.iter().enumerate() {
-            let slow = !task.events.has_room(task.lanes.len());
-            for (lane_index, lane) in task.lanes.iter().enumerate() {
-                places.push(Place { task: task_index, lane: lane_index });
-                let waits = task.in_prompt() && lane_index > 0;
-                demands.push(Demand { remaining: lane.remaining(), paused: slow || waits });
+        let mut indices = Vec::new();
+        let mut waiting = Vec::new();
+        for (group_index, group) in self.running.iter().enumerate() {
+            let slow = !group.has_room();
+            for (index, sequence) in group.sequences.iter().enumerate() {
+                indices.push(SequenceIndex { group: group_index, sequence: index });
+                let waits = group.in_prompt() && index > 0;
+                waiting.push(WaitingTokens { tokens: sequence.remaining(), paused: slow || waits });
             }
         }
-        let shares = plan(&demands, STEP_TOKENS, self.turn);
-        let shares = self.make_room(shares, &places);
-        let (alone, together): (Vec<Share>, Vec<Share>) =
-            shares.into_iter().partition(|share| self.runs_alone(&self.running[places[share.lane].task]));
+        let chunks = schedule(&waiting, STEP_TOKENS, self.turn);
+        let chunks = self.preempt(chunks, &indices);
+        let (alone, together): (Vec<ScheduledChunk>, Vec<ScheduledChunk>) = chunks
+            .into_iter()
+            .partition(|chunk| self.runs_alone(&self.running[indices[chunk.sequence].group]));
         if !together.is_empty() {
-            self.compute(&together, &places);
+            self.compute(&together, &indices);
         }
-        for share in alone {
+        for chunk in alone {
             // Always the same chunks, whatever else the step holds.
-            let place = places[share.lane];
-            let remaining = self.running[place.task].lanes[place.lane].remaining();
-            self.compute(&[Share { tokens: remaining.min(STEP_TOKENS), ..share }], &places);
+            let tokens = waiting[chunk.sequence].tokens.min(STEP_TOKENS);
+            self.compute(&[ScheduledChunk { tokens, ..chunk }], &indices);
         }
-        self.finish_tasks();
+        self.finish_groups();
     }
 
-    /// Frees memory until the step fits: kept prefixes first, then the youngest lanes, which start over later.
-    fn make_room(&mut self, mut shares: Vec<Share>, places: &[Place]) -> Vec<Share> {
+    /// Frees memory until the step fits: cached prefixes first, then the youngest sequences, which are computed again
+    /// later.
+    fn preempt(&mut self, mut chunks: Vec<ScheduledChunk>, indices: &[SequenceIndex]) -> Vec<ScheduledChunk> {
         loop {
-            let added: usize = shares.iter().map(|share| share.tokens).sum();
-            if self.held() + added <= self.cache_tokens || self.prefixes.evict(self.executor.as_mut()) {
+            let added: usize = chunks.iter().map(|chunk| chunk.tokens).sum();
+            if self.held() + added <= self.cache_tokens || self.prefix_cache.evict(self.executor.as_mut()) {
                 if self.held() + added <= self.cache_tokens {
-                    return shares;
+                    return chunks;
                 }
                 continue;
             }
-            if shares.len() < 2 {
-                return shares;
+            if chunks.len() < 2 {
+                return chunks;
             }
-            let youngest = shares.iter().map(|share| share.lane).max().expect("there are at least two");
-            shares.retain(|share| share.lane != youngest);
-            let lane = &mut self.running[places[youngest].task].lanes[places[youngest].lane];
-            lane.computed = 0;
-            if let Some(sequence) = lane.sequence.take() {
-                self.executor.close(sequence);
+            let youngest = chunks.iter().map(|chunk| chunk.sequence).max().expect("there are at least two");
+            chunks.retain(|chunk| chunk.sequence != youngest);
+            let SequenceIndex { group, sequence } = indices[youngest];
+            let sequence = &mut self.running[group].sequences[sequence];
+            sequence.computed = 0;
+            if let Some(id) = sequence.id.take() {
+                self.executor.close(id);
             }
         }
     }
 
-    fn compute(&mut self, shares: &[Share], places: &[Place]) {
-        for share in shares {
-            let place = places[share.lane];
-            let lane = &mut self.running[place.task].lanes[place.lane];
-            if lane.sequence.is_none() {
-                lane.sequence = Some(self.executor.open());
+    fn compute(&mut self, scheduled: &[ScheduledChunk], indices: &[SequenceIndex]) {
+        for chunk in scheduled {
+            let SequenceIndex { group, sequence } = indices[chunk.sequence];
+            let id = &mut self.running[group].sequences[sequence].id;
+            if id.is_none() {
+                *id = Some(self.executor.open());
             }
         }
-        let chunks: Vec<Chunk<'_>> = shares
+        let batch: Vec<Chunk<'_>> = scheduled
             .iter()
-            .filter_map(|share| {
-                let place = places[share.lane];
-                let lane = &self.running[place.task].lanes[place.lane];
+            .filter_map(|chunk| {
+                let SequenceIndex { group, sequence } = indices[chunk.sequence];
+                let sequence = &self.running[group].sequences[sequence];
                 Some(Chunk {
-                    sequence: lane.sequence?,
-                    tokens: &lane.tokens[lane.computed..lane.computed + share.tokens],
-                    wanted: if share.tokens == lane.remaining() { Wanted::Last } else { Wanted::None },
+                    sequence: sequence.id?,
+                    tokens: &sequence.tokens[sequence.computed..sequence.computed + chunk.tokens],
+                    wanted: if chunk.tokens == sequence.remaining() { Wanted::Last } else { Wanted::None },
                 })
             })
             .collect();
-        match self.executor.forward(&chunks, Output::Logits) {
-            Ok(rows) => self.hand_out(shares, places, &rows),
+        match self.executor.forward(&batch, Output::Logits) {
+            Ok(rows) => self.sample(scheduled, indices, &rows),
             Err(error) => {
                 tracing::error!(error = %error, "a step failed; its requests were aborted");
-                for share in shares {
+                for chunk in scheduled {
                     let message = format!("the model could not be computed: {error}");
-                    self.fail(places[share.lane].task, ChatError::new(ErrorKind::Internal, message));
+                    self.fail(indices[chunk.sequence].group, ChatError::new(ErrorKind::Internal, message));
                 }
             }
         }
     }
 
-    /// Gives each lane whose tokens are all computed its next token.
-    fn hand_out(&mut self, shares: &[Share], places: &[Place], rows: &Rows) {
+    /// Gives each sequence whose tokens are all computed its next token.
+    fn sample(&mut self, chunks: &[ScheduledChunk], indices: &[SequenceIndex], rows: &Rows) {
         let mut rows = rows.iter();
-        for share in shares {
-            let place = places[share.lane];
-            let task = &mut self.running[place.task];
-            let lane = &mut task.lanes[place.lane];
-            lane.computed += share.tokens;
-            if lane.remaining() > 0 {
+        for chunk in chunks {
+            let index = indices[chunk.sequence];
+            let group = &mut self.running[index.group];
+            let sequence = &mut group.sequences[index.sequence];
+            sequence.computed += chunk.tokens;
+            if sequence.remaining() > 0 {
                 continue;
             }
             let logits = rows.next().expect("one row was wanted for each finished chunk");
-            if task.in_prompt() {
-                task.prompt_done = Some(Instant::now());
-                if let Err(error) = fork_choices(self.executor.as_mut(), task) {
-                    self.fail(place.task, error);
+            if group.in_prompt() {
+                group.prompt_done = Some(Instant::now());
+                if let Err(error) = fork_choices(self.executor.as_mut(), group) {
+                    self.fail(index.group, error);
                     continue;
                 }
-                for lane in 0..self.running[place.task].lanes.len() {
-                    self.advance(Place { lane, ..place }, logits);
+                for sequence in 0..self.running[index.group].sequences.len() {
+                    self.sample_one(SequenceIndex { sequence, ..index }, logits);
                 }
             } else {
-                self.advance(place, logits);
+                self.sample_one(index, logits);
             }
         }
     }
 
-    fn advance(&mut self, place: Place, logits: &[f32]) {
-        let task = &mut self.running[place.task];
-        let lane = &mut task.lanes[place.lane];
-        match lane.advance(logits, &task.limits) {
-            Err(error) => self.fail(place.task, error),
-            Ok(advance) => {
-                let choice = lane.choice;
-                if let Some(delta) = advance.delta {
-                    task.events.send(Ok(ChatEvent::Delta(delta)));
+    fn sample_one(&mut self, index: SequenceIndex, logits: &[f32]) {
+        let group = &mut self.running[index.group];
+        let sequence = &mut group.sequences[index.sequence];
+        match sequence.step(logits, &group.options) {
+            Err(error) => self.fail(index.group, error),
+            Ok(step) => {
+                let choice = sequence.choice;
+                if let Some(delta) = step.delta {
+                    group.events.send(Ok(ChatEvent::Delta(delta)));
                 }
-                if let Some(reason) = advance.finish {
-                    lane.finished = true;
-                    task.events.send(Ok(ChatEvent::Finished { choice, reason }));
+                if let Some(reason) = step.finish {
+                    sequence.finished = true;
+                    group.events.send(Ok(ChatEvent::Finished { choice, reason }));
                 }
             }
         }
     }
 
-    /// Ends a request with an error; its lanes are freed with the finished ones.
-    fn fail(&mut self, task: usize, error: ChatError) {
-        let task = &mut self.running[task];
-        if !task.failed {
-            task.failed = true;
-            task.events.send(Err(error));
+    /// Ends a request with an error; its sequences are freed with the finished ones.
+    fn fail(&mut self, group: usize, error: ChatError) {
+        let group = &mut self.running[group];
+        if !group.failed {
+            group.failed = true;
+            group.events.send(Err(error));
         }
     }
 
-    /// Removes lanes and requests that have ended.
-    fn finish_tasks(&mut self) {
+    /// Removes sequences and requests that have ended.
+    fn finish_groups(&mut self) {
         let mut ended = Vec::new();
-        for mut task in std::mem::take(&mut self.running) {
-            if task.failed {
-                ended.push(task);
+        for mut group in std::mem::take(&mut self.running) {
+            if group.failed {
+                ended.push(group);
                 continue;
             }
-            for lane in task.lanes.extract_if(.., |lane| lane.finished) {
-                task.generated_tokens += lane.generated;
-                self.keep(lane.sequence, lane.tokens, lane.computed);
+            for sequence in group.sequences.extract_if(.., |sequence| sequence.finished) {
+                group.generated_tokens += sequence.generated;
+                self.keep(sequence);
             }
-            if task.lanes.is_empty() {
+            if group.sequences.is_empty() {
                 let now = Instant::now();
-                let (started, prompt_done) = (task.started.unwrap_or(now), task.prompt_done.unwrap_or(now));
+                let (started, prompt_done) = (group.started.unwrap_or(now), group.prompt_done.unwrap_or(now));
                 let usage = Usage {
-                    prompt_tokens: task.prompt_tokens,
-                    cached_tokens: task.cached_tokens,
-                    generated_tokens: task.generated_tokens,
+                    prompt_tokens: group.prompt_tokens,
+                    cached_tokens: group.cached_tokens,
+                    generated_tokens: group.generated_tokens,
                 };
                 let timings = Timings {
-                    queue: started - task.arrived,
+                    queue: started - group.arrived,
                     prefill: prompt_done - started,
                     decode: now - prompt_done,
                 };
-                task.events.send(Ok(ChatEvent::Done { usage, timings }));
+                group.events.send(Ok(ChatEvent::Done { usage, timings }));
             } else {
-                self.running.push(task);
+                self.running.push(group);
             }
         }
-        for task in ended {
-            for sequence in task.sequences() {
-                self.executor.close(sequence);
+        for group in ended {
+            for id in group.ids() {
+                self.executor.close(id);
             }
         }
     }
 
     /// Keeps what an abandoned request has computed.
-    fn retire(&mut self, task: Task) {
-        for lane in task.lanes {
-            self.keep(lane.sequence, lane.tokens, lane.computed);
+    fn retire(&mut self, group: SequenceGroup) {
+        for sequence in group.sequences {
+            self.keep(sequence);
         }
     }
 
-    fn keep(&mut self, sequence: Option<SequenceId>, mut tokens: Vec<u32>, computed: usize) {
-        if let Some(sequence) = sequence {
+    fn keep(&mut self, sequence: Sequence) {
+        let Sequence { id, mut tokens, computed, .. } = sequence;
+        if let Some(id) = id {
             tokens.truncate(computed);
-            self.prefixes.keep(self.executor.as_mut(), sequence, tokens);
+            self.prefix_cache.insert(self.executor.as_mut(), id, tokens);
         }
     }
 }
 
 /// Gives the other choices of a request a copy of the prompt that the first has computed.
-fn fork_choices(executor: &mut dyn Executor, task: &mut Task) -> Result<(), ChatError> {
-    let (first, others) = task.lanes.split_first_mut().expect("a request has at least one choice");
-    let Some(sequence) = first.sequence else { return Ok(()) };
-    for lane in others {
-        let copy = executor.fork(sequence).map_err(|error| {
+fn fork_choices(executor: &mut dyn Executor, group: &mut SequenceGroup) -> Result<(), ChatError> {
+    let (first, others) = group.sequences.split_first_mut().expect("a request has at least one choice");
+    let Some(id) = first.id else { return Ok(()) };
+    for sequence in others {
+        let copy = executor.fork(id).map_err(|error| {
             ChatError::new(ErrorKind::Internal, format!("the prompt could not be copied: {error}"))
         })?;
-        lane.sequence = Some(copy);
-        lane.computed = first.computed;
+        sequence.id = Some(copy);
+        sequence.computed = first.computed;
     }
     Ok(())
 }
 
-/// Tokens that one step computes at most.
-const STEP_TOKENS: usize = 512;
-
-/// Answers that are generated at once.
-const LANES_MAX: usize = 32;
+/// Sequences that are generated at once.
+const SEQUENCES_MAX: usize = 32;
 
 /// Tokens of memory that a request must find beyond its prompt before it starts.
 const RESERVE: usize = 64;

@@ -24,7 +24,7 @@ impl Span {
 
 /// What a batch may not exceed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct BatchLimits {
     /// Tokens in the vocabulary.
     pub(super) vocabulary: usize,
     /// Tokens that a sequence may hold.
@@ -34,10 +34,10 @@ pub(super) struct Limits {
 /// Checks a batch and lays it out. `length` says how many tokens a sequence holds.
 pub(super) fn admit(
     batch: &[Chunk<'_>],
-    limits: Limits,
+    limits: BatchLimits,
     length: impl Fn(SequenceId) -> usize,
 ) -> Result<Vec<Span>, ExecutorError> {
-    let Limits { vocabulary, context } = limits;
+    let BatchLimits { vocabulary, context } = limits;
     let mut spans = Vec::with_capacity(batch.len());
     let mut start = 0;
     for chunk in batch {
@@ -73,7 +73,7 @@ pub(super) fn wanted_rows(batch: &[Chunk<'_>], spans: &[Span]) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { vocabulary: 10, context: 5 };
+    const LIMITS: BatchLimits = BatchLimits { vocabulary: 10, context: 5 };
 
     fn chunk(sequence: usize, tokens: &[u32], wanted: Wanted) -> Chunk<'_> {
         Chunk { sequence: SequenceId(sequence), tokens, wanted }

@@ -19,11 +19,10 @@ use std::fmt;
 use crate::spec::DecoderSpec;
 
 pub use cache_type::CacheType;
-pub use candle::{CandleExecutor, DeviceKind};
-pub use cpu::CpuExecutor;
+pub use candle::DeviceKind;
 pub use placement::Placement;
 pub(crate) use placement::usable_threads;
-pub use stack_kernels::{BandwidthProbe, Cpu, Level, PrefetchPolicy, UnknownLevel};
+pub use stack_kernels::{Level, PrefetchPolicy, UnknownLevel};
 
 /// Called with bytes loaded and bytes in all.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -5,7 +5,9 @@ use std::thread::available_parallelism;
 
 use stack_kernels::{Cpu, Format, Level, PrefetchPolicy};
 
-use super::{CacheType, CandleExecutor, CpuExecutor, DeviceKind, Executor, Progress, candle, cpu};
+use super::candle::{self, CandleExecutor};
+use super::cpu::{self, CpuExecutor};
+use super::{CacheType, DeviceKind, Executor, Progress};
 use crate::spec::DecoderSpec;
 use crate::weights::{LoadError, LoadErrorKind, TensorInfo, WeightSource};
 
@@ -44,12 +46,12 @@ pub(crate) fn usable_threads() -> usize {
 }
 
 impl Placement {
-    /// Loads a decoder. A sequence may hold `context` tokens.
+    /// Loads a decoder, which is still to be verified. A sequence may hold `context` tokens.
     ///
     /// # Errors
     ///
     /// Names the tensor or key that is missing, of the wrong shape or of an unknown type, or the device.
-    pub fn load(
+    pub(crate) fn load(
         &self,
         source: &dyn WeightSource,
         spec: DecoderSpec,

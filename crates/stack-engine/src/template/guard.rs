@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::segment::Segment;
+use crate::tokenizer::{Control, Segment};
 
 /// The control texts of a vocabulary, in a form that finds them quickly.
 #[derive(Clone, Debug, Default)]
@@ -134,7 +134,7 @@ impl ControlTexts {
     }
 
     /// Takes the markers out of a rendered text, and cuts it where they broke a control text.
-    pub(super) fn cut(&self, rendered: &str, marker: char) -> Vec<Segment> {
+    pub(super) fn cut(&self, rendered: &str, marker: char) -> Vec<Segment<'static>> {
         let mut text = String::with_capacity(rendered.len());
         let mut places = Vec::new();
         for piece in rendered.split(marker) {
@@ -148,11 +148,11 @@ impl ControlTexts {
         let mut segments = Vec::new();
         let mut done = 0;
         for broken in self.broken(&text, &places) {
-            push(&mut segments, &text[done..broken.start], false);
-            push(&mut segments, &text[broken.clone()], true);
+            push(&mut segments, &text[done..broken.start], Control::Parsed);
+            push(&mut segments, &text[broken.clone()], Control::Literal);
             done = broken.end;
         }
-        push(&mut segments, &text[done..], false);
+        push(&mut segments, &text[done..], Control::Parsed);
         segments
     }
 
@@ -229,13 +229,13 @@ fn subtract(ranges: Vec<Range<usize>>, others: &[Range<usize>]) -> Vec<Range<usi
     left
 }
 
-fn push(segments: &mut Vec<Segment>, text: &str, literal: bool) {
+fn push(segments: &mut Vec<Segment<'static>>, text: &str, control: Control) {
     if text.is_empty() {
         return;
     }
     match segments.last_mut() {
-        Some(last) if last.literal == literal => last.text.push_str(text),
-        _ => segments.push(Segment { text: text.to_owned(), literal }),
+        Some(last) if last.control == control => last.text.to_mut().push_str(text),
+        _ => segments.push(Segment { text: text.to_owned().into(), control }),
     }
 }
 
@@ -298,7 +298,7 @@ mod tests {
     }
 
     /// Renders caller texts between template texts: even places are the template's.
-    fn segments(parts: &[&str]) -> Vec<Segment> {
+    fn segments(parts: &[&str]) -> Vec<Segment<'static>> {
         let texts = vocabulary();
         let marked: String = parts
             .iter()
@@ -375,8 +375,8 @@ mod tests {
             let parts: Vec<&str> = parts.iter().flat_map(|part| ["", part.as_str()]).collect();
             let segments = segments(&parts);
             let texts = vocabulary();
-            proptest::prop_assert_eq!(segments.iter().map(|s| s.text.as_str()).collect::<String>(), parts.concat());
-            for segment in segments.iter().filter(|segment| !segment.literal) {
+            proptest::prop_assert_eq!(segments.iter().map(|s| &*s.text).collect::<String>(), parts.concat());
+            for segment in segments.iter().filter(|segment| segment.control == Control::Parsed) {
                 for text in &texts.texts {
                     proptest::prop_assert!(!segment.text.contains(text.as_str()), "{:?}", segments);
                 }

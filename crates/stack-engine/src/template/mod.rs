@@ -7,8 +7,7 @@
 //!
 //! The modules, in reading order: [`chat_template`] compiles and interprets; [`prompt`] renders a conversation so that
 //! none of its text is lost, with the help of [`shadow`], [`forms`], [`ending`] and [`effect`]; [`conversation`] and
-//! [`variables`] shape what templates see; [`guard`] and [`segment`] part caller text from control texts; [`jinja`] is
-//! the interpreter.
+//! [`variables`] shape what templates see; [`guard`] parts caller text from control texts; [`jinja`] is the interpreter.
 
 mod builtin;
 mod chat_template;
@@ -20,7 +19,6 @@ mod forms;
 mod guard;
 mod jinja;
 mod prompt;
-mod segment;
 mod shadow;
 mod variables;
 
@@ -29,4 +27,3 @@ pub use chat_template::ChatTemplate;
 pub use error::TemplateError;
 pub use guard::ControlTexts;
 pub use prompt::{RenderInput, Rendered, RenderedJson};
-pub use segment::Segment;

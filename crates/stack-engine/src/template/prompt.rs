@@ -17,9 +17,9 @@ use super::ending::{self, Ending};
 use super::error::TemplateError;
 use super::forms::{Form, Silence, role, text};
 use super::guard::ControlTexts;
-use super::segment::Segment;
-use super::shadow::{Missing, Place, Shadow, nulls};
+use super::shadow::{Missing, Shadow, TextRole, nulls};
 use super::variables::{self, Markers, Variables};
+use crate::tokenizer::Segment;
 
 /// What a template is rendered with.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub struct RenderInput<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
     /// The text, in pieces.
-    pub segments: Vec<Segment>,
+    pub segments: Vec<Segment<'static>>,
     /// What the template does not look at, sorted.
     pub unused: Vec<Unused>,
 }
@@ -148,7 +148,7 @@ impl ChatTemplate {
         let markers = Markers::choose(self.source(), &trusted, &messages)?;
         let scene = Scene { trusted: &trusted, control: &ControlTexts::default(), now, ending, markers };
         let choice = self.choose(&messages, &caller, &scene, Rule::AsItIs)?;
-        let lost: BTreeSet<String> = choice.missing.said().map(|place| field(&messages, place)).collect();
+        let lost: BTreeSet<String> = choice.missing.said().map(|part| field(&messages, part)).collect();
         let text = self.write(choice.apply(&messages), &caller, &scene, None)?;
         Ok(RenderedJson { text, lost: lost.into_iter().collect() })
     }
@@ -207,9 +207,9 @@ impl ChatTemplate {
         }
         match first.expect("every conversation has a first form") {
             Ok(choice) => {
-                let counts = |place: &Place| rule == Rule::Everything || is_unusual(messages, *place);
+                let counts = |part: &TextRole| rule == Rule::Everything || is_unusual(messages, *part);
                 let refused = choice.missing.said().find(counts);
-                match refused.map(|place| not_shown(messages, place)) {
+                match refused.map(|part| not_shown(messages, part)) {
                     Some(error) => Err(error),
                     None => Ok(choice),
                 }
@@ -246,7 +246,7 @@ impl ChatTemplate {
             };
             // What the model said itself may be left out in part, such as its reasoning, but not its calls.
             let asked = messages.iter().filter(|message| role(message) != "assistant");
-            let lost_call = |place| matches!(place, Place::Call(_));
+            let lost_call = |part| matches!(part, TextRole::Call(_));
             let all = asked.into_iter().all(is_shown) && !shadow.missing_in(&rendered).said().any(lost_call);
             all.then(|| Choice { form, silence, missing: Missing::default() })
         })
@@ -307,30 +307,30 @@ impl Choice {
     }
 }
 
-/// Whether a place is in a message whose role is none that every model knows.
-fn is_unusual(messages: &[Json], place: Place) -> bool {
-    matches!(place, Place::Content(index) if matches!(Role::from(role(&messages[index])), Role::Other(_)))
+/// Whether a part is in a message whose role is none that every model knows.
+fn is_unusual(messages: &[Json], part: TextRole) -> bool {
+    matches!(part, TextRole::Content(index) if matches!(Role::from(role(&messages[index])), Role::Other(_)))
 }
 
-/// Names a place that a template does not show.
-fn field(messages: &[Json], place: Place) -> String {
-    match place {
-        Place::Content(index) => match Role::from(role(&messages[index])) {
+/// Names a part that a template does not show.
+fn field(messages: &[Json], part: TextRole) -> String {
+    match part {
+        TextRole::Content(index) => match Role::from(role(&messages[index])) {
             Role::Tool | Role::Other(_) => format!("messages[{index}].role"),
             Role::System | Role::Developer | Role::User | Role::Assistant => {
                 format!("messages[{index}].content")
             }
         },
-        Place::Call(index) => format!("messages[{index}].tool_calls"),
-        Place::Name | Place::Reasoning | Place::Tool => "messages".to_owned(),
+        TextRole::Call(index) => format!("messages[{index}].tool_calls"),
+        TextRole::Name | TextRole::Reasoning | TextRole::Tool => "messages".to_owned(),
     }
 }
 
-/// Makes the error about a place that a template does not show.
-fn not_shown(messages: &[Json], place: Place) -> TemplateError {
-    let field = field(messages, place);
-    let problem = match place {
-        Place::Content(index) if field.ends_with("role") => {
+/// Makes the error about a part that a template does not show.
+fn not_shown(messages: &[Json], part: TextRole) -> TemplateError {
+    let field = field(messages, part);
+    let problem = match part {
+        TextRole::Content(index) if field.ends_with("role") => {
             let role: String = role(&messages[index]).chars().take(ROLE_CHARS_MAX).collect();
             let way_out = if role == "tool" {
                 "it was not made for tools"
@@ -339,7 +339,7 @@ fn not_shown(messages: &[Json], place: Place) -> TemplateError {
             };
             format!("the chat template of this model shows no message of the role {role:?}; {way_out}")
         }
-        Place::Call(_) => {
+        TextRole::Call(_) => {
             format!("the chat template of this model does not show `{field}`; it was not made for tool calls")
         }
         _ => format!(

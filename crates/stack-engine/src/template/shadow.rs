@@ -16,12 +16,12 @@ pub(super) struct Shadow {
     /// As the template sees them: null if there are none.
     pub(super) tools: Json,
     /// What each word stands for, by its number.
-    words: Vec<Place>,
+    words: Vec<TextRole>,
 }
 
-/// A place in a conversation that holds text.
+/// What a text of a conversation is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TextRole {
     /// The content of a message, by its index.
     Content(usize),
     /// A call of a message, by its index.
@@ -37,7 +37,7 @@ pub(super) enum Place {
 /// What a rendered shadow lacks.
 #[derive(Debug, Default)]
 pub(super) struct Missing {
-    places: Vec<Place>,
+    parts: Vec<TextRole>,
     reasoning: bool,
 }
 
@@ -54,7 +54,7 @@ impl Shadow {
         for tool in tools.as_array_mut().into_iter().flatten() {
             let tool = if tool.get("function").is_some() { &mut tool["function"] } else { tool };
             if tool.get("name").is_some_and(Json::is_string) {
-                tool["name"] = shadow.word(Place::Tool).into();
+                tool["name"] = shadow.word(TextRole::Tool).into();
             }
         }
         shadow.tools = tools;
@@ -63,7 +63,7 @@ impl Shadow {
 
     fn replace(&mut self, index: usize, message: &mut Json) {
         if text(message).is_some_and(|text| !text.trim().is_empty()) {
-            let word = self.word(Place::Content(index));
+            let word = self.word(TextRole::Content(index));
             match &mut message["content"] {
                 Json::Array(parts) => parts.iter_mut().for_each(|part| match part {
                     Json::String(text) => text.clone_from(&word),
@@ -74,10 +74,10 @@ impl Shadow {
         }
         let is_tool = message.get("role").is_some_and(|role| role == "tool");
         if !is_tool && message.get("name").is_some_and(Json::is_string) {
-            message["name"] = self.word(Place::Name).into();
+            message["name"] = self.word(TextRole::Name).into();
         }
         if message.get("reasoning_content").is_some_and(Json::is_string) {
-            let word = self.word(Place::Reasoning);
+            let word = self.word(TextRole::Reasoning);
             for key in ["reasoning_content", "thinking"] {
                 message[key] = word.as_str().into();
             }
@@ -88,7 +88,7 @@ impl Shadow {
             if !call.is_object() {
                 continue;
             }
-            call["name"] = self.word(Place::Call(index)).into();
+            call["name"] = self.word(TextRole::Call(index)).into();
             if let Some(arguments) = call.get_mut("arguments") {
                 self.replace_leaves(index, arguments);
             }
@@ -98,7 +98,7 @@ impl Shadow {
     /// Replaces the texts of arguments; their names may be words that the template knows.
     fn replace_leaves(&mut self, index: usize, value: &mut Json) {
         match value {
-            Json::String(text) if !text.is_empty() => *text = self.word(Place::Call(index)),
+            Json::String(text) if !text.is_empty() => *text = self.word(TextRole::Call(index)),
             Json::Array(items) => items.iter_mut().for_each(|item| self.replace_leaves(index, item)),
             Json::Object(fields) => {
                 fields.iter_mut().for_each(|(_, value)| self.replace_leaves(index, value));
@@ -107,8 +107,8 @@ impl Shadow {
         }
     }
 
-    fn word(&mut self, place: Place) -> String {
-        self.words.push(place);
+    fn word(&mut self, part: TextRole) -> String {
+        self.words.push(part);
         format!("{WORD}{}x", self.words.len() - 1)
     }
 
@@ -124,31 +124,31 @@ impl Shadow {
         let (shown, lost): (Vec<_>, Vec<_>) =
             self.words.iter().enumerate().partition(|(number, _)| seen.contains(number));
         Missing {
-            places: lost.into_iter().map(|(_, place)| *place).collect(),
-            reasoning: !shown.iter().any(|(_, place)| **place == Place::Reasoning),
+            parts: lost.into_iter().map(|(_, part)| *part).collect(),
+            reasoning: !shown.iter().any(|(_, part)| **part == TextRole::Reasoning),
         }
     }
 }
 
 impl Missing {
     /// Returns the first content or call that is missing.
-    pub(super) fn said(&self) -> impl Iterator<Item = Place> {
-        self.places.iter().copied().filter(|place| matches!(place, Place::Content(_) | Place::Call(_)))
+    pub(super) fn said(&self) -> impl Iterator<Item = TextRole> {
+        self.parts.iter().copied().filter(|part| matches!(part, TextRole::Content(_) | TextRole::Call(_)))
     }
 
     /// Whether some name of a tool is missing.
     pub(super) fn tools(&self) -> bool {
-        self.places.contains(&Place::Tool)
+        self.parts.contains(&TextRole::Tool)
     }
 
     /// Whether some name of a speaker is missing.
     pub(super) fn names(&self) -> bool {
-        self.places.contains(&Place::Name)
+        self.parts.contains(&TextRole::Name)
     }
 
     /// Whether there is reasoning, and all of it is missing.
     pub(super) fn all_reasoning(&self) -> bool {
-        self.reasoning && self.places.contains(&Place::Reasoning)
+        self.reasoning && self.parts.contains(&TextRole::Reasoning)
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
         let shadow = Shadow::of(&messages, &tools);
         let all = format!("{}{}", Json::from(shadow.messages.clone()), shadow.tools);
         let missing = shadow.missing_in(&all);
-        assert!(missing.places.is_empty() && !missing.all_reasoning());
+        assert!(missing.parts.is_empty() && !missing.all_reasoning());
         assert!(!all.contains("Hi") && !all.contains("Hm."), "{all}");
         assert!(
             all.contains(r#"" \n""#) && all.contains(r#""name":"f""#),
@@ -192,6 +192,6 @@ mod tests {
 
         let missing = shadow.missing_in("ZQ0X zq2x");
         assert!(missing.names() && missing.tools() && missing.all_reasoning());
-        assert_eq!(missing.said().collect::<Vec<_>>(), [Place::Call(2), Place::Call(2)]);
+        assert_eq!(missing.said().collect::<Vec<_>>(), [TextRole::Call(2), TextRole::Call(2)]);
     }
 }

@@ -17,6 +17,7 @@ mod partition;
 mod pretokenizers;
 mod repeats;
 mod roles;
+mod source;
 mod spelling;
 mod split;
 mod spm;
@@ -101,13 +102,25 @@ pub enum Specials {
     Omit,
 }
 
-/// A part of a prompt.
+/// A part of a prompt. The texts of all segments, one after the other, are the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment<'a> {
     /// The text.
     pub text: Cow<'a, str>,
-    /// Where it comes from.
+    /// Whether control tokens are recognised in it.
     pub control: Control,
+}
+
+impl<'a> Segment<'a> {
+    /// Makes a segment in which control tokens are recognised.
+    pub fn parsed(text: impl Into<Cow<'a, str>>) -> Self {
+        Self { text: text.into(), control: Control::Parsed }
+    }
+
+    /// Makes a segment in which no control token is recognised.
+    pub fn literal(text: impl Into<Cow<'a, str>>) -> Self {
+        Self { text: text.into(), control: Control::Literal }
+    }
 }
 
 impl Tokenizer {

@@ -19,12 +19,12 @@ use crate::placements;
 #[expect(clippy::disallowed_methods, reason = "a test has no other way to be told of a model")]
 fn both_executors_prefer_the_same_tokens() {
     let Some(model) = std::env::var_os("STACK_AGREEMENT_MODEL") else { return };
-    let file = GgufFile::open(Path::new(&model)).unwrap();
-    let spec = DecoderSpec::read(&file).unwrap();
+    let model = Path::new(&model);
+    let spec = DecoderSpec::read(&GgufFile::open(model).unwrap()).unwrap();
     let tokens: Vec<u32> =
         (0..512u64).map(|n| (n * n * 31 + n * 7) as u32 % spec.vocabulary as u32).collect();
     let mut executors = [placements::best(), placements::candle()].map(|placement| {
-        let mut executor = placement.load(&file, spec.clone(), tokens.len(), &|_, _| {}).unwrap();
+        let mut executor = placements::load(model, &placement, tokens.len()).unwrap();
         let sequence = executor.open();
         (executor, sequence)
     });
@@ -61,16 +61,15 @@ fn a_model_takes_the_memory_that_was_foretold() {
     let Some(path) = reference_data("stories260K/stories260K.gguf") else { return };
     let file = GgufFile::open(&path).unwrap();
     let placement = placements::best();
-    let executor = placement.load(&file, DecoderSpec::read(&file).unwrap(), 64, &|_, _| {}).unwrap();
+    let executor = placements::load(&path, &placement, 64).unwrap();
     assert_eq!(executor.weight_bytes(), weight_bytes(&file, placement.device));
 }
 
 /// Tokens of stories260K, and the logits of each where keys and values are held in this way.
-fn logits(file: &GgufFile, cache: CacheType) -> Vec<Vec<f32>> {
-    let placement = Placement { cache, ..placements::best() };
-    let spec = DecoderSpec::read(file).unwrap();
-    let tokens: Vec<u32> = (0..100u32).map(|n| (n * n * 31 + n * 7) % spec.vocabulary as u32).collect();
-    let mut executor = placement.load(file, spec, tokens.len(), &|_, _| {}).unwrap();
+fn logits(path: &Path, cache: CacheType) -> Vec<Vec<f32>> {
+    let mut executor = placements::load(path, &Placement { cache, ..placements::best() }, 100).unwrap();
+    let vocabulary = executor.spec().vocabulary as u32;
+    let tokens: Vec<u32> = (0..100u32).map(|n| (n * n * 31 + n * 7) % vocabulary).collect();
     let sequence = executor.open();
     let batch = [Chunk { sequence, tokens: &tokens, wanted: Wanted::All }];
     executor.forward(&batch, Output::Logits).unwrap().iter().map(<[f32]>::to_vec).collect()
@@ -79,8 +78,7 @@ fn logits(file: &GgufFile, cache: CacheType) -> Vec<Vec<f32>> {
 #[test]
 fn eight_bits_for_keys_and_values_change_little() {
     let Some(path) = reference_data("stories260K/stories260K.gguf") else { return };
-    let file = GgufFile::open(&path).unwrap();
-    let (exact, short) = (logits(&file, CacheType::F16), logits(&file, CacheType::Q8_0));
+    let (exact, short) = (logits(&path, CacheType::F16), logits(&path, CacheType::Q8_0));
     assert_ne!(exact, short, "the cache is held otherwise");
     for (exact, short) in exact.iter().zip(&short) {
         assert!(nmse(short, exact) < 5e-3, "NMSE {:.1e}", nmse(short, exact));
@@ -90,8 +88,7 @@ fn eight_bits_for_keys_and_values_change_little() {
 #[test]
 fn a_device_without_short_caches_says_so() {
     let Some(path) = reference_data("stories260K/stories260K.gguf") else { return };
-    let file = GgufFile::open(&path).unwrap();
     let placement = Placement { cache: CacheType::Q8_0, ..placements::candle() };
-    let error = placement.load(&file, DecoderSpec::read(&file).unwrap(), 64, &|_, _| {}).err().unwrap();
+    let error = placements::load(&path, &placement, 64).err().unwrap();
     assert!(error.to_string().contains("q8_0"), "{error}");
 }

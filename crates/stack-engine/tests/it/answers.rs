@@ -1,17 +1,18 @@
 //! Whole answers: a real model behind the `ChatModel` interface.
 
-use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stack_chat::{
-    ChatError, ChatEvent, ChatModel, ChatRequest, EmbedInput, EmbedRequest, Embedder, ErrorKind, EventStream,
+    ChatError, ChatEvent, ChatModel, ChatRequest, EmbedInput, EmbedRequest, ErrorKind, EventStream,
     FinishReason, Logprobs, Message, Prompt, Sampling, Usage,
 };
-use stack_engine::engine::{Engine, EngineOptions};
-use stack_engine::weights::{self, Files};
+use stack_engine::EngineOptions;
+use stack_engine::load::{self, Loaded};
+use stack_engine::weights::Files;
 use stack_testkit::reference_data;
 
 #[test]
@@ -74,7 +75,8 @@ fn a_seed_costs_no_cached_token() {
 
 #[test]
 fn control_tokens_count_in_raw_text_and_bos_is_not_doubled() {
-    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let Some(loaded) = loaded_stories(&EngineOptions::default()) else { return };
+    let (engine, embedder) = (loaded.chat().unwrap(), loaded.embedder());
     let prompt_tokens = |text: &str| {
         let request = ChatRequest { max_tokens: Some(1), ..plain(text) };
         answer(engine.chat(request).unwrap()).unwrap().usage.prompt_tokens
@@ -85,7 +87,7 @@ fn control_tokens_count_in_raw_text_and_bos_is_not_doubled() {
     assert_eq!(prompt_tokens("Once upon a time</s>"), plain + 1);
     let vectors = |text: &str| {
         let inputs = vec![EmbedInput::Text(text.to_owned())];
-        block_on(engine.embed(EmbedRequest { inputs, dimensions: None })).unwrap().tokens
+        block_on(embedder.embed(EmbedRequest { inputs, dimensions: None })).unwrap().tokens
     };
     assert!(vectors("Once</s>") > vectors("Once") + 1, "in a document to embed they are text");
 }
@@ -180,9 +182,10 @@ fn a_model_without_a_template_says_what_to_do() {
 
 #[test]
 fn texts_become_vectors_of_length_one() {
-    let Some(engine) = stories(&EngineOptions::default()) else { return };
+    let Some(loaded) = loaded_stories(&EngineOptions::default()) else { return };
+    let embedder = loaded.embedder();
     let inputs = vec![EmbedInput::Text("A dog".to_owned()), EmbedInput::Tokens(vec![1, 5, 9])];
-    let embeddings = block_on(engine.embed(EmbedRequest { inputs, dimensions: None })).unwrap();
+    let embeddings = block_on(embedder.embed(EmbedRequest { inputs, dimensions: None })).unwrap();
     assert_eq!(embeddings.vectors.len(), 2);
     for vector in &embeddings.vectors {
         assert_eq!(vector.len(), 64);
@@ -197,14 +200,13 @@ struct Answer {
     usage: Usage,
 }
 
-fn stories(options: &EngineOptions) -> Option<Engine> {
-    let path = reference_data("stories260K/stories260K.gguf")?;
-    Some(load(&path, options))
+fn stories(options: &EngineOptions) -> Option<Arc<dyn ChatModel>> {
+    loaded_stories(options)?.chat()
 }
 
-fn load(path: &Path, options: &EngineOptions) -> Engine {
-    let source = weights::open(Files::at(path).unwrap()).unwrap();
-    Engine::load(source.as_ref(), options, &|_, _| {}).unwrap()
+fn loaded_stories(options: &EngineOptions) -> Option<Loaded> {
+    let path = reference_data("stories260K/stories260K.gguf")?;
+    Some(load::load(Files::at(&path).unwrap(), options, &|_, _| {}).unwrap())
 }
 
 fn plain(prompt: &str) -> ChatRequest {

@@ -90,9 +90,7 @@ fn worst(model: &Path, reference: &Path, placement: &Placement) -> Result<f64, L
     let reference: Value = serde_json::from_slice(&std::fs::read(reference).unwrap()).unwrap();
     let tokens: Vec<u32> = serde_json::from_value(reference["tokens"].clone()).unwrap();
     let expected: Vec<Vec<f32>> = serde_json::from_value(reference["logits"].clone()).unwrap();
-    let file = GgufFile::open(model).unwrap();
-    let spec = DecoderSpec::read(&file)?;
-    let mut executor = placement.load(&file, spec, 64, &|_, _| {})?;
+    let mut executor = placements::load(model, placement, 64)?;
     let mut worst: f64 = 0.0;
     for split in [32, 24, 1] {
         let sequence = executor.open();

@@ -1,6 +1,10 @@
 //! The executors that tests compare.
 
+use std::path::Path;
+
 use stack_engine::executor::{CacheType, DeviceKind, Level, Placement};
+use stack_engine::load::{self, LoadedExecutor};
+use stack_engine::weights::{GgufFile, LoadError};
 
 /// This program's kernels with every instruction set that is tested, and candle's.
 pub(crate) fn all() -> Vec<Placement> {
@@ -33,6 +37,11 @@ pub(crate) fn short_cache() -> Placement {
 /// candle's kernels.
 pub(crate) fn candle() -> Placement {
     Placement { device: DeviceKind::Candle, ..Placement::default() }
+}
+
+/// Loads the decoder of a file.
+pub(crate) fn load(path: &Path, placement: &Placement, context: usize) -> Result<LoadedExecutor, LoadError> {
+    load::load_executor(Box::new(GgufFile::open(path)?), placement, context, &|_, _| ())
 }
 
 /// Names an executor in messages.

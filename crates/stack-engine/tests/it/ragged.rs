@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use stack_engine::executor::{Chunk, DeviceKind, Executor, Output, Placement, SequenceId, Wanted};
-use stack_engine::spec::DecoderSpec;
-use stack_engine::weights::GgufFile;
+use stack_engine::executor::{Chunk, DeviceKind, Output, Placement, SequenceId, Wanted};
+use stack_engine::load::LoadedExecutor;
 use stack_testkit::{nmse, reference_data};
 
 use crate::placements;
@@ -13,7 +12,7 @@ use crate::tiny::{Tiny, VOCABULARY};
 /// A model, and how exactly its logits repeat.
 struct Subject {
     name: String,
-    executor: Box<dyn Executor>,
+    executor: LoadedExecutor,
     vocabulary: usize,
     /// The largest error allowed. This program's kernels repeat themselves exactly. candle rounds activations to F16
     /// before an F16 matrix, so that a sum taken in another order may come out half a thousandth apart; with F32 weights
@@ -140,12 +139,11 @@ fn for_each_model_on(placement: &Placement, check: &mut impl FnMut(&mut Subject)
         });
     }
     for path in references() {
-        let file = GgufFile::open(&path).unwrap();
-        let spec = DecoderSpec::read(&file).unwrap();
+        let executor = placements::load(&path, placement, TOKENS).unwrap();
         check(&mut Subject {
             name: format!("{}, {on}", path.display()),
-            vocabulary: spec.vocabulary,
-            executor: placement.load(&file, spec, TOKENS, &|_, _| {}).unwrap(),
+            vocabulary: executor.spec().vocabulary,
+            executor,
             error_max: error_max(1e-5),
         });
     }

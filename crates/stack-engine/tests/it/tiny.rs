@@ -1,10 +1,12 @@
 //! Tiny models of several shapes, made in memory, whose keys and tensors a test may change one by one.
 
-use stack_engine::executor::{Executor, Placement};
-use stack_engine::spec::DecoderSpec;
-use stack_engine::weights::{GgufFile, LoadError};
+use stack_engine::executor::Placement;
+use stack_engine::load::LoadedExecutor;
+use stack_engine::weights::LoadError;
 use stack_testkit::GgufBuilder;
 use stack_testkit::gguf::value_type;
+
+use crate::placements;
 
 /// What a model's file says.
 #[derive(Clone)]
@@ -215,12 +217,10 @@ impl Tiny {
     }
 
     /// Writes the file and loads the model from it.
-    pub(crate) fn load(&self, context: usize, placement: &Placement) -> Result<Box<dyn Executor>, LoadError> {
+    pub(crate) fn load(&self, context: usize, placement: &Placement) -> Result<LoadedExecutor, LoadError> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), self.bytes()).unwrap();
-        let source = GgufFile::open(file.path())?;
-        let spec = DecoderSpec::read(&source)?;
-        placement.load(&source, spec, context, &|_, _| {})
+        placements::load(file.path(), placement, context)
     }
 }
 

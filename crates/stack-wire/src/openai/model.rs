@@ -1,7 +1,7 @@
 //! `GET /v1/models`: what can be asked.
 
 use serde_json::{Value, json};
-use stack_chat::ModelCard;
+use stack_chat::{Basis, ModelCard};
 
 /// Whether a model can be asked now.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +14,8 @@ pub enum Availability<'a> {
     Failed,
 }
 
-/// Renders one model. `meta` and `status` go beyond OpenAI and are named as llama-server names them.
+/// Renders one model. `meta` and `status` go beyond OpenAI and are named as llama-server names them, except for
+/// `basis`, which says why the weights are taken to be the right ones.
 pub fn model_object(id: &str, availability: Availability<'_>) -> String {
     model_value(id, availability).to_string()
 }
@@ -40,6 +41,7 @@ fn model_value(id: &str, availability: Availability<'_>) -> Value {
             "n_embd": card.embedding,
             "n_params": card.parameters,
             "size": card.size_bytes,
+            "basis": card.basis.map(Basis::name),
         })
     });
     json!({
@@ -58,7 +60,8 @@ mod tests {
 
     #[test]
     fn a_ready_model_says_what_it_is() {
-        let card = ModelCard { created_s: 5, context: 64, parameters: 9, ..ModelCard::default() };
+        let basis = Some(Basis::Pinned);
+        let card = ModelCard { created_s: 5, context: 64, parameters: 9, basis, ..ModelCard::default() };
         let list: Value = serde_json::from_str(&model_list([("a/b", Availability::Ready(&card))])).unwrap();
         let model = &list["data"][0];
         assert_eq!(
@@ -66,6 +69,7 @@ mod tests {
             (&json!("a/b"), &json!("model"), &json!(5))
         );
         assert_eq!((&model["meta"]["n_ctx"], &model["meta"]["n_params"]), (&json!(64), &json!(9)));
+        assert_eq!(model["meta"]["basis"], "pinned");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint, value_parser};
 use stack_chat::Sampling;
-use stack_engine::engine::EngineOptions;
+use stack_engine::EngineOptions;
 use stack_engine::executor::{CacheType, DeviceKind, Level, Placement, PrefetchPolicy};
 
 use crate::error::{CommandError, Kind};

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use stack_engine::engine::available_bytes;
 use stack_engine::executor::{DeviceKind, Placement, PrefetchPolicy};
 use stack_engine::load;
 
@@ -122,7 +121,7 @@ fn examine(home: &Home) -> Result<Report, CommandError> {
             usable_threads: threads::usable(),
         },
         threads: placement.threads,
-        memory: Memory { total_bytes: machine::memory_bytes(), available_bytes: available_bytes() },
+        memory: Memory { total_bytes: machine::memory_bytes(), available_bytes: machine::available_bytes() },
         devices: [DeviceKind::Cpu, DeviceKind::Cuda, DeviceKind::Metal].map(device).into(),
         default_model: DefaultModel {
             id: default_model::NAME,

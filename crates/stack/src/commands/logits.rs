@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let context = spec.context_trained;
     let placement = arguments.compute.placement()?;
-    let mut executor = model.load_executor(spec, &placement, context)?;
+    let mut executor = model.load_executor(&placement, context)?;
     let sequence = executor.open();
     let mut data = Data::new();
     let mut logits = Vec::new();

@@ -11,8 +11,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueHint};
 use stack_chat::ModelCard;
-use stack_engine::engine::EngineOptions;
-use stack_engine::load::Loaded;
+use stack_engine::EngineOptions;
 use stack_registry::lease::Lease;
 use stack_server::{Limits, Models, Options, Served, router, serve};
 use tokio::net::TcpListener;
@@ -188,16 +187,15 @@ impl Loading {
     fn load<'a>(&self, wanted: &'a Wanted) -> Result<impl Iterator<Item = Served> + use<'a>, CommandError> {
         let (loaded, lease) = wanted.path.open(&self.access)?.load(&self.options)?;
         self.leases.lock().unwrap_or_else(PoisonError::into_inner).extend(lease);
-        let Loaded { card, chat, embedder, warnings, .. } = loaded;
         let name = wanted.ids.first().map_or("the model", String::as_str);
-        warnings.iter().for_each(|warning| talk(format!("warning: {name}: {warning}")));
+        loaded.warnings().iter().for_each(|warning| talk(format!("warning: {name}: {warning}")));
         let (sampling, max_tokens) = (self.sampling.sampling(), self.sampling.max_tokens());
-        let chat = chat.map(|chat| WithDefaults::wrap(chat, &sampling, max_tokens));
+        let chat = loaded.chat().map(|chat| WithDefaults::wrap(chat, &sampling, max_tokens));
         Ok(wanted.ids.iter().map(move |id| Served {
             id: id.clone(),
-            card: ModelCard { id: id.clone(), ..card.clone() },
+            card: ModelCard { id: id.clone(), ..loaded.card().clone() },
             chat: chat.clone(),
-            embedder: embedder.clone(),
+            embedder: Some(loaded.embedder()),
         }))
     }
 }

@@ -2,23 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use stack_engine::encoder::Encoder;
-use stack_engine::engine::{self, EngineOptions, FoundTemplates};
-use stack_engine::executor::{Executor, Placement};
-use stack_engine::load::{self, Loaded};
-use stack_engine::spec::DecoderSpec;
+use stack_engine::EngineOptions;
+use stack_engine::encoder;
+use stack_engine::engine::FoundTemplates;
+use stack_engine::executor::Placement;
+use stack_engine::load::{self, Loaded, LoadedExecutor};
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, WeightSource};
 use stack_registry::lease::Lease;
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
 use stack_registry::store::{Store, StoreError};
-use stack_seal::verified::Verified;
 
 use crate::cli::access::AccessArguments;
 use crate::error::{CommandError, Kind};
 use crate::home::Home;
 use crate::models::default_model;
+use crate::process::machine;
 use crate::sealing::sealed;
 use crate::signing::Target;
 use crate::terminal::progress::Bar;
@@ -138,7 +138,7 @@ impl ModelPath {
 impl OpenModel {
     /// Whether the model turns texts into vectors and answers nothing.
     pub(crate) fn is_encoder(&self) -> bool {
-        Encoder::recognises(&*self.source)
+        encoder::recognises(&*self.source)
     }
 
     /// Whether the model has a vocabulary, as far as a look tells.
@@ -149,7 +149,7 @@ impl OpenModel {
 
     /// Reads the vocabulary.
     pub(crate) fn tokenizer(&self) -> Result<Option<Tokenizer>, CommandError> {
-        Ok(engine::tokenizer(&*self.source)?)
+        Ok(Tokenizer::read(&*self.source)?)
     }
 
     /// Reads the vocabulary of a model that is useless without one.
@@ -162,7 +162,7 @@ impl OpenModel {
 
     /// Finds the chat templates.
     pub(crate) fn templates(&self, options: &EngineOptions) -> Result<FoundTemplates, CommandError> {
-        Ok(options.templates_for(&*self.source, || engine::tokenizer(&*self.source).ok().flatten())?)
+        Ok(options.templates_for(&*self.source, || Tokenizer::read(&*self.source).ok().flatten())?)
     }
 
     /// Loads the weights, showing a bar if it takes a while.
@@ -171,30 +171,29 @@ impl OpenModel {
     pub(crate) fn load(self, options: &EngineOptions) -> Result<(Loaded, Option<Lease>), CommandError> {
         let bar = Bar::new("loading", &self.id, false);
         let show = |done, total| bar.show(done, total);
-        let loaded = verified(self.admission.as_ref(), load::load_source(self.source, options, &show)?)?;
+        // Measured before the weights take theirs, so that a full page cache does not count twice.
+        let options = EngineOptions { memory_bytes: machine::available_bytes(), ..options.clone() };
+        let loaded = load::load_source(self.source, &options, &show)?;
+        if let Some(admission) = &self.admission {
+            admission.confirm(loaded.basis())?;
+        }
         Ok((loaded, self.admission.and_then(Admission::into_lease)))
     }
 
     /// Loads the decoder alone.
     pub(crate) fn load_executor(
         self,
-        spec: DecoderSpec,
         placement: &Placement,
         context: usize,
-    ) -> Result<Box<dyn Executor>, CommandError> {
+    ) -> Result<LoadedExecutor, CommandError> {
         let bar = Bar::new("loading", &self.id, false);
         let show = |done, total| bar.show(done, total);
-        let loaded = load::load_executor(self.source, spec, placement, context, &show)?;
-        verified(self.admission.as_ref(), loaded)
+        let loaded = load::load_executor(self.source, placement, context, &show)?;
+        if let Some(admission) = &self.admission {
+            admission.confirm(loaded.basis())?;
+        }
+        Ok(loaded)
     }
-}
-
-/// Remembers what was accepted, now that its bytes were verified, and hands it out.
-fn verified<T>(admission: Option<&Admission>, loaded: Verified<T>) -> Result<T, CommandError> {
-    if let Some(admission) = admission {
-        admission.remember()?;
-    }
-    Ok(loaded.into_inner())
 }
 
 /// The last part of a path; that of `.` and `models/..` is what they lead to.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stack_chat::ChatModel;
-use stack_engine::engine::EngineOptions;
+use stack_engine::EngineOptions;
 use stack_engine::spec::DecoderSpec;
 use stack_registry::lease::Lease;
 
@@ -86,8 +86,8 @@ impl Candidate {
         let started = Instant::now();
         let id = model.id.clone();
         let (loaded, lease) = model.load(options)?;
-        let chat = loaded.chat;
-        let chat = chat.ok_or_else(|| cannot(&id, "answers nothing", "`stack show` says what it is"))?;
+        let chat =
+            loaded.chat().ok_or_else(|| cannot(&id, "answers nothing", "`stack show` says what it is"))?;
         Ok(Ready { id, path, chat, template, license, load: started.elapsed(), _lease: lease })
     }
 }

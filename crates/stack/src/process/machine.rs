@@ -60,6 +60,21 @@ pub(crate) fn memory_bytes() -> Option<u64> {
     kilobytes(&fs::read_to_string("/proc/meminfo").ok()?, "MemTotal")
 }
 
+/// Bytes that this process may still take: what the machine has available, or what its control group leaves, whichever
+/// is less.
+pub(crate) fn available_bytes() -> Option<u64> {
+    let machine =
+        fs::read_to_string("/proc/meminfo").ok().and_then(|lines| kilobytes(&lines, "MemAvailable"));
+    let number =
+        |name: &str| fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?.trim().parse::<u64>().ok();
+    let group =
+        number("memory.max").zip(number("memory.current")).map(|(max, used)| max.saturating_sub(used));
+    match (machine, group) {
+        (Some(machine), Some(group)) => Some(machine.min(group)),
+        (machine, group) => machine.or(group),
+    }
+}
+
 /// The most memory that this process ever held, in bytes.
 pub(crate) fn peak_memory_bytes() -> Option<u64> {
     kilobytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM")

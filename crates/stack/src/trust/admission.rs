@@ -2,7 +2,8 @@
 //!
 //! The policy decides before a byte is used: [`Applicant::find`] collects signatures, [`Applicant::files`] says what
 //! each file must turn out to be, and [`Applicant::admit`] asks the policy once the header is there. The bytes decide
-//! while they are read, in the engine. What was accepted is remembered at the end, by [`Admission::remember`].
+//! while they are read, in the engine. [`Admission::confirm`] reads on which basis they were
+//! the right ones, and remembers what was accepted.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,12 +13,12 @@ use std::sync::{Mutex, PoisonError};
 use stack_engine::weights::{Files, Opener, WeightSource};
 use stack_registry::lease::Lease;
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
-use stack_registry::trust::{Level, Verdict};
+use stack_registry::trust::{Level, Reason, Verdict};
 use stack_seal::age::UnlockedFile;
 use stack_seal::bundle::{Signed, Unsigned};
 use stack_seal::digest::{LeafList, Root};
 use stack_seal::statement::{Claim, SignedFile, Statement};
-use stack_seal::verified::{Attested, Breach, Expected, Pass};
+use stack_seal::verified::{Attested, Basis, Breach, Expected, Pass};
 
 use crate::cli::access::AccessArguments;
 use crate::config::Config;
@@ -212,12 +213,20 @@ impl Admission {
         self.model.and_then(StoredModel::into_lease)
     }
 
-    /// Remembers that the model was accepted, so that nothing older is. Call it when its bytes were verified.
-    pub(crate) fn remember(&self) -> Result<(), CommandError> {
-        match &self.accepted {
-            Some((verdict, claim)) if verdict.level > Level::Skip => self.folder.accept(verdict, claim),
-            _ => Ok(()),
+    /// Lets the model answer, now that its bytes were verified on this basis, and remembers that it was accepted, so that
+    /// nothing older is.
+    ///
+    /// # Errors
+    ///
+    /// When the rule asks for signatures, and a file that was read is neither signed nor recorded.
+    pub(crate) fn confirm(&self, basis: &Basis) -> Result<(), CommandError> {
+        let accepted = self.accepted.as_ref().filter(|(verdict, _)| verdict.level > Level::Skip);
+        let Some((verdict, claim)) = accepted else { return Ok(()) };
+        if verdict.level > Level::Audit && *basis == Basis::FirstSeen {
+            let detail = "one of its files is neither signed nor recorded";
+            return Err(refused(&claim.name, Reason::NoSignature, detail));
         }
+        self.folder.accept(verdict, claim)
     }
 }
 

@@ -9,12 +9,12 @@ use futures_core::Stream;
 use stack_chat::{ChatRequest, ModelCard, Prompt, Sampling};
 
 use super::*;
-use crate::engine::channel::{self, EventReceiver, Place as Slot};
+use crate::engine::channel::{self, EventReceiver, Permit};
 use crate::engine::job::Job;
-use crate::engine::model::Pooling;
 use crate::engine::prepare;
 use crate::engine::templates::NoTemplate;
-use crate::executor::ExecutorError;
+use crate::executor::{ExecutorError, SequenceId};
+use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
 
@@ -89,7 +89,7 @@ impl Executor for Recorder {
 struct Bench {
     model: Arc<Model>,
     worker: Worker,
-    work: SyncSender<Work>,
+    prepared: SyncSender<PreparedJob>,
     batches: Batches,
 }
 
@@ -109,6 +109,7 @@ impl Bench {
             embedding: 1,
             architecture: "recorder".to_owned(),
             abilities: Vec::new(),
+            basis: None,
         };
         let model = Arc::new(Model {
             card,
@@ -120,15 +121,15 @@ impl Bench {
             clock: jiff::Zoned::default,
             warnings: Vec::new(),
         });
-        let (work, receiver) = sync_channel(8);
+        let (prepared, receiver) = sync_channel(8);
         let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, 4 * CONTEXT);
-        Self { model, worker, work, batches }
+        Self { model, worker, prepared, batches }
     }
 
     /// Hands in a request; its events can be read after [`Self::finish`].
     fn ask(&self, tokens: &[u32], seed: Option<u64>) -> EventReceiver {
-        let slot = Slot::take(&Arc::default(), 1).unwrap();
-        let (events, receiver) = channel::channel(slot, 1);
+        let permit = Permit::take(&Arc::default(), 1).unwrap();
+        let (events, receiver) = channel::channel(permit, 1);
         let request = ChatRequest {
             max_tokens: Some(5),
             sampling: Sampling { seed, temperature: Some(1.0), ..Sampling::default() },
@@ -137,15 +138,15 @@ impl Bench {
         let (jobs, waiting) = sync_channel(1);
         jobs.send(Job::Chat { request: Box::new(request), events, arrived: Instant::now() }).unwrap();
         drop(jobs);
-        prepare::run(&self.model, &waiting, &self.work);
+        prepare::run(&self.model, &waiting, &self.prepared);
         receiver
     }
 
     /// Computes until every request has ended, and returns the batches.
     fn finish(&mut self) -> Vec<Vec<usize>> {
         loop {
-            while let Ok(work) = self.worker.work.try_recv() {
-                self.worker.take(work);
+            while let Ok(job) = self.worker.prepared.try_recv() {
+                self.worker.take(job);
             }
             self.worker.admit();
             if self.worker.running.is_empty() {

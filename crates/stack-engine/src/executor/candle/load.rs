@@ -33,7 +33,7 @@ impl CandleExecutor {
     /// # Errors
     ///
     /// Names the tensor or key that is missing, of the wrong shape or of an unknown type.
-    pub fn load(
+    pub(in crate::executor) fn load(
         source: &dyn WeightSource,
         spec: DecoderSpec,
         device: DeviceKind,

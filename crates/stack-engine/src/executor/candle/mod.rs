@@ -21,7 +21,7 @@ use candle_core::{DType, Device, Tensor};
 
 use self::cache::{LayerCache, Sequence};
 use self::layer::Layer;
-use super::batch::{Limits, Span, admit, wanted_rows};
+use super::batch::{BatchLimits, Span, admit, wanted_rows};
 use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
@@ -36,7 +36,7 @@ pub(crate) use load::Raw;
 pub(crate) use norm::NormLayer;
 
 /// A decoder on a candle device.
-pub struct CandleExecutor {
+pub(super) struct CandleExecutor {
     spec: DecoderSpec,
     device: Device,
     context: usize,
@@ -82,7 +82,7 @@ impl Executor for CandleExecutor {
     }
 
     fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {
-        let limits = Limits { vocabulary: self.embedding.rows(), context: self.context };
+        let limits = BatchLimits { vocabulary: self.embedding.rows(), context: self.context };
         let spans = admit(batch, limits, |sequence| self.length(sequence))?;
         let result = self.compute(batch, &spans, output);
         for span in &spans {

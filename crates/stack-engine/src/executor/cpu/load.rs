@@ -36,7 +36,7 @@ impl CpuExecutor {
     /// # Errors
     ///
     /// Names the tensor or key that is missing, of the wrong shape or of an unknown type.
-    pub fn load(
+    pub(in crate::executor) fn load(
         source: &dyn WeightSource,
         spec: DecoderSpec,
         placement: &Placement,

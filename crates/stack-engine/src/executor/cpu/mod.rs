@@ -30,7 +30,7 @@ use self::linear::{Linear, project};
 use self::norm::NormLayer;
 use self::rope::Tables;
 use self::sequence::Sequence;
-use super::batch::{Limits, Span, admit, wanted_rows};
+use super::batch::{BatchLimits, Span, admit, wanted_rows};
 use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
 use crate::spec::DecoderSpec;
@@ -39,7 +39,7 @@ pub(super) use load::{cache_bytes_per_token, resident_bytes};
 pub(super) use prefetch::measure as measure_prefetch;
 
 /// A decoder on the processor.
-pub struct CpuExecutor {
+pub(super) struct CpuExecutor {
     spec: DecoderSpec,
     cpu: Cpu,
     context: usize,
@@ -105,7 +105,7 @@ impl Executor for CpuExecutor {
     }
 
     fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {
-        let limits = Limits { vocabulary: self.embedding.rows(), context: self.context };
+        let limits = BatchLimits { vocabulary: self.embedding.rows(), context: self.context };
         let mut spans = admit(batch, limits, |sequence| self.length(sequence))?;
         let wanted = wanted_rows(batch, &spans);
         spans.retain(|span| span.len > 0);

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Input, Program, Value};
 use crate::template::{ChatTemplate, ControlTexts, TemplateError};
+use crate::tokenizer::Control;
 
 fn render_at(template: &str, variables: Map<String, Json>, now: &Zoned) -> Result<String, TemplateError> {
     ChatTemplate::compile(template)?.render_json(variables, now)
@@ -235,7 +236,10 @@ fn trusted_text(template: &str, x: &str, y: &str) -> String {
     };
     let rendered = Program::compile(template).unwrap().render(&input).unwrap();
     let segments = control.cut(&rendered, '\u{fdd0}');
-    segments.into_iter().map(|segment| if segment.literal { "\0".into() } else { segment.text }).collect()
+    segments
+        .into_iter()
+        .map(|segment| if segment.control == Control::Literal { "\0".into() } else { segment.text })
+        .collect()
 }
 
 #[test]

@@ -4,6 +4,7 @@ use stack_chat::{Json as JsonText, ToolCall};
 
 use super::*;
 use crate::template::CHATML;
+use crate::tokenizer::Control;
 
 /// A conversation with everything that the defaults leave out.
 struct Case {
@@ -528,9 +529,12 @@ fn every_caller_text_is_guarded() {
         {{ tools | tojson(indent=1) }}{{ extra }}{{ extra | upper | lower }}{{ bos_token }}\
         {% for c in extra %}{{ c }}{% endfor %}{{ extra ~ extra }}";
     let segments = case.render(source).unwrap().segments;
-    assert!(segments.iter().all(|segment| segment.literal || !segment.text.contains(bad)), "{segments:#?}");
-    assert!(segments.iter().filter(|segment| segment.literal).count() > 20);
-    let text: String = segments.iter().map(|segment| segment.text.as_str()).collect();
+    assert!(
+        segments.iter().all(|segment| segment.control == Control::Literal || !segment.text.contains(bad)),
+        "{segments:#?}"
+    );
+    assert!(segments.iter().filter(|segment| segment.control == Control::Literal).count() > 20);
+    let text: String = segments.iter().map(|segment| &*segment.text).collect();
     assert!(text.contains("<s>") && !text.contains('\u{fdd0}') && !text.contains("fdd0"));
 }
 

@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
+use stack_engine::engine::STEP_TOKENS;
 use stack_engine::executor::{Chunk, Executor, Output, SequenceId, Wanted};
+use stack_engine::load::LoadedExecutor;
 
 use crate::error::CommandError;
 
 /// A model, ready to be measured.
 pub(super) struct Bench {
-    executor: Box<dyn Executor>,
+    executor: LoadedExecutor,
     /// A sequence that holds what every measurement starts with.
     start: SequenceId,
 }
@@ -69,7 +71,7 @@ impl Work {
 
 impl Bench {
     /// Fills the cache to `depth` tokens.
-    pub(super) fn new(mut executor: Box<dyn Executor>, depth: usize) -> Result<Self, CommandError> {
+    pub(super) fn new(mut executor: LoadedExecutor, depth: usize) -> Result<Self, CommandError> {
         let start = executor.open();
         let tokens = tokens(depth, executor.spec().vocabulary);
         for tokens in tokens.chunks(STEP_TOKENS) {
@@ -116,9 +118,6 @@ fn tokens(count: usize, vocabulary: usize) -> Vec<u32> {
         })
         .collect()
 }
-
-/// Tokens that a step of the engine computes at most.
-const STEP_TOKENS: usize = 512;
 
 #[cfg(test)]
 mod tests {

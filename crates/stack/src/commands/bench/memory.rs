@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use stack_engine::executor::{BandwidthProbe, Cpu, Placement};
+use stack_engine::executor::Placement;
+use stack_kernels::{BandwidthProbe, Cpu};
 
 use super::spread::Spread;
 

@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let context = arguments.context(&spec)?;
     let placement = arguments.compute.placement()?;
     let (id, size_bytes) = (model.id.clone(), model.source.size_bytes());
-    let executor = model.load_executor(spec, &placement, context)?;
+    let executor = model.load_executor(&placement, context)?;
     let load_seconds = started.elapsed().as_secs_f64();
 
     let mut bench = Bench::new(executor, arguments.depth as usize)?;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use stack_engine::engine::{EngineOptions, NoTemplate, cache_bytes_per_token, weight_bytes};
+use stack_engine::EngineOptions;
+use stack_engine::engine::{NoTemplate, cache_bytes_per_token, weight_bytes};
 use stack_engine::executor::{DeviceKind, Placement};
 use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;

@@ -2,9 +2,7 @@
 
 use jiff::Zoned;
 
-use super::templates;
 use crate::executor::Placement;
-use crate::weights::{LoadError, WeightSource};
 
 /// How a model is loaded.
 #[derive(Clone, Debug)]
@@ -13,6 +11,9 @@ pub struct EngineOptions {
     pub placement: Placement,
     /// Tokens that a sequence may hold; `None` = as many as the model was trained for and memory allows.
     pub context: Option<usize>,
+    /// Bytes of memory that weights and caches may take together, measured before anything is loaded; `None` where the
+    /// system does not say.
+    pub memory_bytes: Option<u64>,
     /// A chat template that replaces the model's own.
     pub template: Option<String>,
     /// Requests that may wait or run at once; more are refused.
@@ -30,21 +31,10 @@ impl Default for EngineOptions {
         Self {
             placement: Placement::default(),
             context: None,
+            memory_bytes: None,
             template: None,
             queue_max: 512,
             clock: Zoned::now,
         }
-    }
-}
-
-/// The chat template that a model brings along, and where it was found: in its metadata, or in a file beside it.
-///
-/// # Errors
-///
-/// When there is one that cannot be read.
-pub fn own_template(source: &dyn WeightSource) -> Result<Option<(String, String)>, LoadError> {
-    match source.metadata().text("tokenizer.chat_template")? {
-        Some(stored) => Ok(Some(("the model's chat template".to_owned(), stored.to_owned()))),
-        None => templates::beside(source.files()),
     }
 }

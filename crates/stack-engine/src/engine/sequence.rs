@@ -8,13 +8,13 @@ use crate::stop::StopMatcher;
 use crate::tokenizer::{Detokenizer, Tokenizer};
 
 /// One choice of a request while it is generated.
-pub(super) struct Lane {
+pub(super) struct Sequence {
     pub(super) choice: u32,
-    /// Where the executor keeps it; `None` before it starts and after it lost its place.
-    pub(super) sequence: Option<SequenceId>,
+    /// Where the executor keeps it; `None` before it starts and after it was preempted.
+    pub(super) id: Option<SequenceId>,
     /// The prompt and what was generated.
     pub(super) tokens: Vec<u32>,
-    /// How many of them the sequence holds.
+    /// How many of them the executor holds.
     pub(super) computed: usize,
     pub(super) generated: u32,
     /// Whether its last token has been chosen.
@@ -30,9 +30,9 @@ struct TextOut {
     stop: StopMatcher,
 }
 
-/// What ends a lane besides the model.
+/// What ends a sequence besides the model, and what is told of each of its tokens.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct GenerationOptions {
     /// The most tokens to generate.
     pub(super) tokens_max: u32,
     /// The most tokens that a sequence holds.
@@ -42,13 +42,13 @@ pub(super) struct Limits {
 }
 
 /// What one token led to.
-pub(super) struct Advance {
+pub(super) struct Step {
     pub(super) delta: Option<Delta>,
     pub(super) finish: Option<FinishReason>,
 }
 
-impl Lane {
-    /// Makes a lane that has computed nothing.
+impl Sequence {
+    /// Makes a sequence that has computed nothing.
     pub(super) fn new(
         choice: u32,
         tokens: Vec<u32>,
@@ -64,22 +64,22 @@ impl Lane {
             detokenizer: tokenizer.continuation(),
             stop: StopMatcher::new(stop),
         });
-        Self { choice, sequence: None, tokens, computed: 0, generated: 0, finished: false, sampler, text }
+        Self { choice, id: None, tokens, computed: 0, generated: 0, finished: false, sampler, text }
     }
 
-    /// Tokens that the sequence does not hold yet.
+    /// Tokens that the executor does not hold yet.
     pub(super) fn remaining(&self) -> usize {
         self.tokens.len() - self.computed
     }
 
     /// Chooses the next token from the logits that follow all tokens so far.
-    pub(super) fn advance(&mut self, logits: &[f32], limits: &Limits) -> Result<Advance, ChatError> {
-        let sampled = self.sampler.sample(logits, limits.logprobs)?;
+    pub(super) fn step(&mut self, logits: &[f32], options: &GenerationOptions) -> Result<Step, ChatError> {
+        let sampled = self.sampler.sample(logits, options.logprobs)?;
         let token = sampled.token;
-        if !limits.ignore_eos
+        if !options.ignore_eos
             && self.text.as_ref().is_some_and(|text| text.tokenizer.is_end_of_generation(token))
         {
-            return Ok(Advance { delta: self.rest(), finish: Some(FinishReason::Stop) });
+            return Ok(Step { delta: self.rest(), finish: Some(FinishReason::Stop) });
         }
         self.sampler.accept(token);
         self.tokens.push(token);
@@ -96,18 +96,18 @@ impl Lane {
         let mut delta = Delta { choice: self.choice, text: String::new(), tokens: vec![chosen] };
         let mut stopped = false;
         if let Some(text) = &mut self.text {
-            let step = text.stop.push(&text.detokenizer.push(token));
-            delta.text = step.emit;
-            stopped = step.stopped;
+            let checked = text.stop.push(&text.detokenizer.push(token));
+            delta.text = checked.emit;
+            stopped = checked.stopped;
         }
         if stopped {
-            return Ok(Advance { delta: Some(delta), finish: Some(FinishReason::Stop) });
+            return Ok(Step { delta: Some(delta), finish: Some(FinishReason::Stop) });
         }
-        let full = self.generated >= limits.tokens_max || self.tokens.len() > limits.context;
+        let full = self.generated >= options.tokens_max || self.tokens.len() > options.context;
         if full && let Some(rest) = self.rest() {
             delta.text.push_str(&rest.text);
         }
-        Ok(Advance { delta: Some(delta), finish: full.then_some(FinishReason::Length) })
+        Ok(Step { delta: Some(delta), finish: full.then_some(FinishReason::Length) })
     }
 
     /// The text that was held back and now may leave.

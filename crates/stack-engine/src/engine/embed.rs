@@ -2,8 +2,8 @@
 
 use stack_chat::{ChatError, Embeddings, ErrorKind};
 
-use super::model::Pooling;
-use crate::executor::{Chunk, Executor, ExecutorError, Output, Rows, Wanted};
+use crate::executor::{Chunk, Executor, ExecutorError, Output, Wanted};
+use crate::pooling::{Pooling, normalize, pool};
 
 /// Embeds inputs one after the other.
 pub(super) fn embed(
@@ -22,30 +22,6 @@ pub(super) fn embed(
         vectors.push(vector);
     }
     Ok(Embeddings { vectors, tokens: inputs.iter().map(|tokens| tokens.len() as u32).sum() })
-}
-
-/// Makes one vector of the rows, of which there is at least one.
-pub(crate) fn pool(rows: &Rows, pooling: Pooling) -> Vec<f32> {
-    match pooling {
-        Pooling::First => rows.row(0).to_vec(),
-        Pooling::Last => rows.row(rows.len() - 1).to_vec(),
-        Pooling::Mean => {
-            let mut sum = vec![0.0; rows.row(0).len()];
-            for row in rows.iter() {
-                sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
-            }
-            sum.iter_mut().for_each(|x| *x /= rows.len() as f32);
-            sum
-        }
-    }
-}
-
-/// Scales a vector to length 1; the zero vector stays.
-pub(crate) fn normalize(vector: &mut [f32]) {
-    let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    if length > 0.0 {
-        vector.iter_mut().for_each(|x| *x /= length);
-    }
 }
 
 fn failed(error: &ExecutorError) -> ChatError {
