@@ -12,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use stack_engine::executor::DeviceKind;
 
 use crate::commands::{
     adopt, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list,
@@ -167,9 +168,11 @@ impl Command {
             Self::Bench(arguments) => Some((&arguments.compute, Workload::Unknown)),
             _ => None,
         };
-        if let Some((compute, load)) = computing {
-            compute.placement()?;
-            threads::settle(compute.threads, load)?;
+        if let Some((compute, work)) = computing {
+            let placement = compute.placement(work)?;
+            if placement.device != DeviceKind::Cpu || matches!(self, Self::Serve(_)) {
+                threads::settle_candle(placement.threads)?;
+            }
         }
         match self {
             Self::Run(arguments) => run::run(&arguments),

@@ -11,7 +11,8 @@ use crate::error::{CommandError, Kind};
 use crate::home::{Home, HomeArguments};
 use crate::models::choice::ModelArgument;
 use crate::models::path::ModelPath;
-use crate::process::{machine, threads};
+use crate::process::machine;
+use crate::process::threads::{self, Workload};
 use crate::terminal::input;
 use crate::terminal::output::{self, harmless};
 
@@ -88,13 +89,14 @@ impl Compute {
     }
 
     /// Returns the device, the instruction set and the threads that are computed with.
-    pub(crate) fn placement(&self) -> Result<Placement, CommandError> {
+    pub(crate) fn placement(&self, work: Workload) -> Result<Placement, CommandError> {
         let (device, cache) = (self.device()?, self.kv_cache);
         if !cache.is_held_by(device) {
             let message = format!("{device} does not support a {cache} KV cache");
             return Err(CommandError::new(Kind::Usage, message).hint("leave out `--kv-cache` or `--device`"));
         }
-        Ok(Placement { device, level: level()?, threads: threads::count(), cache, prefetch: prefetch()? })
+        let threads = threads::count(self.threads, work);
+        Ok(Placement { device, level: level()?, threads, cache, prefetch: prefetch()? })
     }
 }
 
@@ -140,9 +142,9 @@ pub(crate) struct EngineArguments {
 
 impl EngineArguments {
     /// Reads what the options name.
-    pub(crate) fn options(&self) -> Result<EngineOptions, CommandError> {
+    pub(crate) fn options(&self, work: Workload) -> Result<EngineOptions, CommandError> {
         Ok(EngineOptions {
-            placement: self.compute.placement()?,
+            placement: self.compute.placement(work)?,
             context: self.ctx.map(|tokens| tokens as usize),
             template: self.template.as_deref().map(input::text).transpose()?,
             ..EngineOptions::default()

@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::home::{Home, HomeArguments, history_file};
 use crate::models::default_model;
-use crate::process::{machine, threads};
+use crate::process::machine;
+use crate::process::threads::{self, Workload};
 use crate::terminal::output::{Data, harmless};
 use crate::terminal::units;
 use crate::trust::TrustFolder;
@@ -105,7 +106,7 @@ fn examine(home: &Home) -> Result<Report, CommandError> {
     let model = load::open(default_model::files())?;
     let placement = Placement {
         level: options::level()?,
-        threads: threads::count(),
+        threads: threads::count(None, Workload::Unknown),
         prefetch: options::prefetch()?,
         ..Placement::default()
     };

@@ -8,6 +8,7 @@ use stack_engine::spec::DecoderSpec;
 use crate::cli::access::AccessArguments;
 use crate::cli::options::{Compute, OneModel};
 use crate::error::{CommandError, Kind};
+use crate::process::threads::Workload;
 use crate::terminal::output::Data;
 
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return Err(CommandError::new(Kind::Limit, message).hint("give fewer tokens"));
     }
     let context = spec.context_trained;
-    let placement = arguments.compute.placement()?;
+    let placement = arguments.compute.placement(Workload::Unknown)?;
     let mut executor = model.load_executor(&placement, context)?;
     let sequence = executor.open();
     let mut data = Data::new();

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     // A wrong path should not have to wait for the prompt.
     model.check(&arguments.access)?;
     let prompt = arguments.with_pipe(prompt.as_deref())?;
-    let ready = arguments.candidate(&model)?.load(&arguments.engine.options()?)?;
+    let ready = arguments.candidate(&model)?.load(&arguments.engine.options(arguments.work())?)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
     })?;
@@ -137,7 +137,7 @@ impl Arguments {
     fn candidate(&self, path: &ModelPath) -> Result<Candidate, CommandError> {
         let model = path.open(&self.access)?;
         let prompts = if self.raw { Prompts::Raw } else { Prompts::Templated };
-        Candidate::new(path.clone(), model, &self.engine.options()?, prompts)
+        Candidate::new(path.clone(), model, &self.engine.options(self.work())?, prompts)
     }
 
     fn answer_once(&self, ready: Ready, runtime: &Runtime, prompt: String) -> Result<(), CommandError> {
@@ -202,7 +202,7 @@ impl Models for Arguments {
     }
 
     fn load(&self, candidate: Candidate) -> Result<Ready, CommandError> {
-        candidate.load(&self.engine.options()?)
+        candidate.load(&self.engine.options(self.work())?)
     }
 
     fn names(&self) -> Vec<String> {

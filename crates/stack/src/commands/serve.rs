@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.access.home()?;
     let config = Config::read(&home)?;
     let address = arguments.listen.address(&config.server)?;
-    let options = arguments.engine.options()?;
+    let options = arguments.engine.options(arguments.work())?;
     let mut paths = arguments.given().map(|model| model.find(&home)).collect::<Result<Vec<_>, _>>()?;
     if paths.is_empty() {
         paths.push(ModelPath::BuiltIn);

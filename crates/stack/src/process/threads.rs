@@ -1,11 +1,9 @@
 //! How many threads compute.
 //!
-//! This program's own kernels are told when a model is loaded. candle, which computes encoders and on other devices, is
-//! not:
-//!
-//! It and rayon read `RAYON_NUM_THREADS` once, when they first compute. To set a variable of the own process is
-//! `unsafe`, because other threads may read it, and this program has no unsafe code. So the program starts itself
-//! again, in the same process and before anything else happened, with the variable set.
+//! This program's own kernels are told when a model is loaded. candle is not: it and rayon read `RAYON_NUM_THREADS` once,
+//! when they first compute. To set a variable of the own process is `unsafe`, because other threads may read it, and this
+//! program has no unsafe code. So where candle may compute (on other devices, and for an encoder, which a server may be
+//! given), the program starts itself again, in the same process and before anything else happened, with the variable set.
 //!
 //! Left to themselves, rayon takes every hardware thread and candle every physical core, even where a container may
 //! use only a few of them; both are slower than one thread per core that may be used.
@@ -25,20 +23,15 @@ pub(crate) enum Workload {
     Unknown,
 }
 
-/// Makes the process compute with the threads asked for; otherwise with those of the environment, or as many as suit
-/// the work.
-pub(crate) fn settle(asked: Option<u16>, work: Workload) -> Result<(), CommandError> {
-    let set = from_environment();
-    match asked.map(usize::from) {
-        Some(asked) if set != Some(asked) => restart(asked),
-        None if set.is_none() => restart(if work == Workload::Tiny { 1 } else { preferred() }),
-        _ => Ok(()),
-    }
+/// Returns how many threads compute: those asked for, else those of the environment, else as many as suit the work.
+pub(crate) fn count(asked: Option<u16>, work: Workload) -> usize {
+    let suitable = || if work == Workload::Tiny { 1 } else { preferred() };
+    asked.map(usize::from).or_else(from_environment).unwrap_or_else(suitable)
 }
 
-/// Returns how many threads compute in this process.
-pub(crate) fn count() -> usize {
-    from_environment().unwrap_or_else(preferred)
+/// Makes candle compute with so many threads.
+pub(crate) fn settle_candle(threads: usize) -> Result<(), CommandError> {
+    if from_environment() == Some(threads) { Ok(()) } else { restart(threads) }
 }
 
 /// Returns how many threads this process may use; work on files takes all of them.

@@ -18,7 +18,8 @@ use self::spread::Spread;
 use crate::cli::access::AccessArguments;
 use crate::cli::options::{Compute, OneModel};
 use crate::error::{CommandError, Kind};
-use crate::process::{machine, threads};
+use crate::process::machine;
+use crate::process::threads::Workload;
 use crate::terminal::output::Data;
 use crate::terminal::units;
 
@@ -93,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let model = arguments.model.find(&arguments.access.home()?)?.open(&arguments.access)?;
     let spec = DecoderSpec::read(&*model.source)?;
     let context = arguments.context(&spec)?;
-    let placement = arguments.compute.placement()?;
+    let placement = arguments.compute.placement(Workload::Unknown)?;
     let (id, size_bytes) = (model.id.clone(), model.source.size_bytes());
     let executor = model.load_executor(&placement, context)?;
     let load_seconds = started.elapsed().as_secs_f64();
@@ -112,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let report = Report {
         model: id,
         size_bytes,
-        threads: threads::count(),
+        threads: placement.threads,
         device: placement.device.to_string(),
         isa: machine::instruction_set(&placement),
         commit: env!("STACK_COMMIT"),
