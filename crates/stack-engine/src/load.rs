@@ -84,12 +84,12 @@ pub fn load_source(
     // Neither has a thread before its files were verified, so nothing can answer before.
     if encoder::recognises(&*source) {
         let idle = verify(source, |source| encoder::Idle::load(source, options, progress))?;
-        let basis = basis(&idle);
+        let basis = card_basis(idle.basis());
         let encoder = idle.try_map(|idle| idle.start(basis))?;
         Ok(Loaded(Model::Encoder(Arc::new(Proven(encoder)))))
     } else {
         let idle = verify(source, |source| engine::Idle::load(source, options, progress))?;
-        let basis = basis(&idle);
+        let basis = card_basis(idle.basis());
         let engine = idle.try_map(|idle| idle.start(basis))?;
         Ok(Loaded(Model::Decoder(Arc::new(Proven(engine)))))
     }
@@ -119,9 +119,9 @@ fn verify<T>(
     source.into_files().verify(made, usable_threads())
 }
 
-/// Says in the words of model cards on what basis a model was verified.
-fn basis<T>(verified: &Verified<T>) -> Basis {
-    match verified.basis() {
+/// Says in the words of model cards on what basis a model is verified.
+pub fn card_basis(basis: &verified::Basis) -> Basis {
+    match basis {
         verified::Basis::BuiltIn => Basis::BuiltIn,
         verified::Basis::Signed(_) => Basis::Signed,
         verified::Basis::Catalog => Basis::Catalog,

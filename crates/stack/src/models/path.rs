@@ -13,6 +13,7 @@ use stack_registry::lease::Lease;
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
 use stack_registry::store::{Store, StoreError};
+use stack_seal::verified::Basis;
 
 use crate::cli::access::AccessArguments;
 use crate::error::{CommandError, Kind};
@@ -81,6 +82,14 @@ impl ModelPath {
         let source = load::open(applicant.files()?)?;
         let admission = Some(applicant.admit(&*source)?);
         Ok(OpenModel { id, source, admission })
+    }
+
+    /// Says on which basis the model would be loaded; whether its bytes hold is found out when they are read.
+    pub(crate) fn basis(&self, access: &AccessArguments) -> Result<Basis, CommandError> {
+        match self.target(access)? {
+            None => Ok(Basis::BuiltIn),
+            Some(target) => Ok(Applicant::find(target, access)?.basis()),
+        }
     }
 
     /// Finds the model of the store, or what lies at the path. The model in the program is nobody's target.

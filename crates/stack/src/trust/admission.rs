@@ -113,6 +113,20 @@ impl<'a> Applicant<'a> {
         }
     }
 
+    /// Says on which basis the model's bytes would be the right ones, as far as signatures and records tell.
+    pub(crate) fn basis(&self) -> Basis {
+        let verdict = self.judged(None);
+        if verdict.statement.is_some() && !verdict.identities.is_empty() {
+            return Basis::Signed(Attested { signers: verdict.identities });
+        }
+        let is_recorded = match &self.target {
+            Target::Stored(model) => model.files.iter().all(|file| file.blake3.is_some()),
+            // Without a record or a signature, a sealed one is refused.
+            Target::File(_) | Target::Folder(_) => self.target.is_sealed(),
+        };
+        if is_recorded { Basis::Pinned } else { Basis::FirstSeen }
+    }
+
     /// Asks the policy about a model whose header was read.
     ///
     /// # Errors

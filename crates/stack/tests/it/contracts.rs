@@ -18,6 +18,7 @@ fn show_lists_the_facts() {
     assert_eq!(facts["id"], "tiny");
     assert_eq!(facts["architecture"], "llama");
     assert_eq!(facts["runs"], true);
+    assert_eq!(facts["basis"], "first_seen");
     assert_eq!(facts["size_bytes"], fs::metadata(&path).unwrap().len());
     assert_eq!(facts["shape"]["kv_heads"], json!([1]));
     assert_eq!(facts["shape"]["context"], json!([64]));

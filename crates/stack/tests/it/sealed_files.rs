@@ -12,12 +12,15 @@ fn a_sealed_file_does_what_its_plain_form_does() {
     let site = Site::new(&["alice"]);
     let plain = site.file("m.gguf", MODEL);
     let answer = site.ask(&plain).output();
-    let shown = site.run(&["show", &plain, "--json"]).json();
+    let mut shown = site.run(&["show", &plain, "--json"]).json();
     let tokens = site.run(&["tokenize", &plain, "a dog"]).output();
     site.run(&["encrypt", &plain, "--recipient", "alice"]).output();
     fs::remove_file(&plain).unwrap();
     let sealed = format!("{plain}.age");
     assert_eq!(site.ask(&sealed).output(), answer);
+    // What was sealed here was recorded, and nothing else is taken for it.
+    assert_eq!(shown["basis"], "first_seen");
+    shown["basis"] = "pinned".into();
     assert_eq!(site.run(&["show", &sealed, "--json"]).json(), shown);
     assert_eq!(site.run(&["tokenize", &sealed, "a dog"]).output(), tokens);
     let bench = ["bench", &sealed, "--prompt", "4", "--generate", "2", "--reps", "1", "--json"];

@@ -323,6 +323,8 @@ fn a_chat_template_is_part_of_what_is_signed() {
     let file = path.to_str().unwrap().to_owned();
     site.sign(&file, &[]);
     site.stack(&["verify", &file]).output();
+    let shown = site.stack(&["show", &file, "--json"]).json();
+    assert_eq!((&shown["basis"], &shown["signers"][0]), (&"signed".into(), &"alice".into()));
     let trust = site.home().join("trust/trust.toml");
     let text = fs::read_to_string(&trust).unwrap();
     let pin = format!("match = \"**\"\ntemplate = \"blake3:{}\"", "0".repeat(64));

@@ -89,6 +89,7 @@ fn an_adopted_file_is_listed_shown_and_found_by_its_name() {
     assert!(table.starts_with("NAME") && table.contains("tiny-f32") && table.contains("gguf"));
     let shown = machine.json(&["show", "tiny-f32"]);
     assert_eq!((&shown["id"], &shown["runs"]), (&"tiny-f32".into(), &true.into()));
+    assert_eq!(shown["basis"], "pinned");
     assert_eq!(shown["stored"]["digest"], model["digest"]);
     let text = machine.run(&["show", "tiny-f32"]).output();
     assert!(text.contains("signed        no") && text.contains("architecture"));

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use stack_chat::Basis;
 use stack_engine::EngineOptions;
 use stack_engine::engine::{NoTemplate, cache_bytes_per_token, weight_bytes};
 use stack_engine::executor::{DeviceKind, Placement};
+use stack_engine::load;
 use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
+use stack_seal::verified::{self, Attested};
 
 use super::stored::Stored;
 use crate::cli::access::AccessArguments;
@@ -34,6 +37,12 @@ pub(super) struct Facts {
     pub(super) shape: BTreeMap<&'static str, Vec<i64>>,
     pub(super) tokenizer: Option<Vocabulary>,
     pub(super) template: Option<String>,
+    /// Why its bytes would be taken to be the right ones.
+    #[serde(serialize_with = "basis_name")]
+    pub(super) basis: Option<Basis>,
+    /// Who signed them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) signers: Vec<String>,
     pub(super) memory: Option<Memory>,
     /// What else is odd.
     pub(super) warnings: Vec<String>,
@@ -96,6 +105,19 @@ impl Facts {
                 }
             }
             (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Adds on which basis the model would be loaded.
+    pub(super) fn judge(&mut self, path: &ModelPath, access: &AccessArguments) {
+        match path.basis(access) {
+            Ok(basis) => {
+                self.basis = Some(load::card_basis(&basis));
+                if let verified::Basis::Signed(Attested { signers }) = basis {
+                    self.signers = signers;
+                }
+            }
+            Err(error) => self.warnings.push(error.message().to_owned()),
         }
     }
 
@@ -193,6 +215,11 @@ fn memory(model: &OpenModel, context: Option<u32>) -> Result<Memory, LoadError> 
     let context = context.map_or(context_trained, u64::from);
     let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));
     Ok(Memory { weights_bytes, cache_bytes_per_token, context, total_bytes })
+}
+
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands fields by reference")]
+fn basis_name<S: Serializer>(basis: &Option<Basis>, serializer: S) -> Result<S::Ok, S::Error> {
+    basis.map(Basis::name).serialize(serializer)
 }
 
 fn vocabulary(tokenizer: &Tokenizer) -> Vocabulary {

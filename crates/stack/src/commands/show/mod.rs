@@ -51,14 +51,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             let message = format!("{} is not a stored model, so it has no manifest", path.id());
             return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows the stored models"));
         }
-        let facts = Facts::read(&path, &arguments.access, arguments.ctx)?;
+        let mut facts = Facts::read(&path, &arguments.access, arguments.ctx)?;
+        facts.judge(&path, &arguments.access);
         return show(arguments, &facts, &mut data);
     };
     if arguments.manifest {
         let manifest = store.read(&model.entry.manifest.digest, DOCUMENT_BYTES_MAX)?;
         return data.write_foreign(&(String::from_utf8_lossy(&manifest) + "\n"));
     }
-    show_stored(arguments, &store, &model, &mut data)
+    show_stored(arguments, &path, (&store, &model), &mut data)
 }
 
 fn show(arguments: &Arguments, facts: &Facts, data: &mut Data) -> Result<(), CommandError> {
@@ -74,8 +75,8 @@ fn show(arguments: &Arguments, facts: &Facts, data: &mut Data) -> Result<(), Com
 
 fn show_stored(
     arguments: &Arguments,
-    store: &Store,
-    model: &StoredModel,
+    path: &ModelPath,
+    (store, model): (&Store, &StoredModel),
     data: &mut Data,
 ) -> Result<(), CommandError> {
     let stored = Stored::of(store, model)?;
@@ -95,6 +96,7 @@ fn show_stored(
         None => Facts { problem: Some("its weights are sealed or split".to_owned()), ..Facts::default() },
     };
     facts.id.clone_from(&stored.name);
+    facts.judge(path, &arguments.access);
     if !arguments.template && !arguments.json {
         stored.print(data)?;
         if header.is_none() {

@@ -1,5 +1,7 @@
 //! The facts as people read them.
 
+use stack_chat::Basis;
+
 use super::facts::{Facts, Memory, Token, Vocabulary};
 use crate::error::CommandError;
 use crate::terminal::output::{Data, harmless};
@@ -37,6 +39,9 @@ pub(super) fn print(facts: &Facts, data: &mut Data) -> Result<(), CommandError> 
         row("ends with", &end_of_generation.iter().map(token).collect::<Vec<_>>().join(", "))?;
     }
     row("template", &facts.template.as_deref().map_or_else(|| absent.to_owned(), template))?;
+    if let Some(basis) = facts.basis {
+        row("basis", &self::basis(basis, &facts.signers))?;
+    }
     if let Some(Memory { weights_bytes, cache_bytes_per_token, context, total_bytes }) = facts.memory {
         let [weights, per_token, total] =
             [weights_bytes, cache_bytes_per_token, total_bytes].map(units::bytes);
@@ -59,6 +64,17 @@ fn list(numbers: &[i64]) -> String {
         (Some(min), Some(max)) if min < max => format!("{min} to {max}, by layer"),
         (Some(only), _) => only.to_string(),
         _ => String::new(),
+    }
+}
+
+/// Says why the model's bytes would be taken to be the right ones.
+fn basis(basis: Basis, signers: &[String]) -> String {
+    match basis {
+        Basis::BuiltIn => "built in: part of this program".to_owned(),
+        Basis::Signed => format!("signed by {}", signers.join(", ")),
+        Basis::Catalog => "listed in this program's catalog".to_owned(),
+        Basis::Pinned => "pinned: as recorded earlier".to_owned(),
+        Basis::FirstSeen => "first seen: neither signed nor recorded".to_owned(),
     }
 }
 
