@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use super::spec::Activation;
 use crate::executor::Rows;
-use crate::executor::candle::{Embedding, Linear, NormLayer, Projections};
+use crate::executor::candle::{Embedding, Linear, NormLayer, Stack};
 
 /// An encoder's weights on a device.
 pub(super) struct Network {
@@ -29,7 +29,7 @@ pub(super) struct Layer {
 /// Attention of one layer.
 pub(super) struct Attention {
     pub(super) heads: usize,
-    pub(super) projections: Projections,
+    pub(super) projections: Stack<3>,
     pub(super) output: Linear,
 }
 
@@ -75,10 +75,10 @@ impl Attention {
     /// Returns queries, keys and values, `[tokens, width]` each.
     fn project(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         match &self.projections {
-            Projections::Separate { query, key, value } => {
+            Stack::Separate([query, key, value]) => {
                 Ok((query.forward(x)?, key.forward(x)?, value.forward(x)?))
             }
-            Projections::Joined(all) => {
+            Stack::Joined(all) => {
                 let (all, width) = (all.forward(x)?, x.dim(1)?);
                 let part = |index| all.narrow(1, index * width, width)?.contiguous();
                 Ok((part(0)?, part(1)?, part(2)?))

@@ -8,11 +8,10 @@ mod batch;
 mod cache_type;
 pub(crate) mod candle;
 mod cpu;
-mod norms;
+pub(crate) mod load;
 mod placement;
 mod routing;
 mod slots;
-mod tensors;
 
 use std::fmt;
 

@@ -26,4 +26,5 @@ pub use builtin::{CHATML, builtin};
 pub use chat_template::ChatTemplate;
 pub use error::TemplateError;
 pub use guard::ControlTexts;
-pub use prompt::{RenderInput, Rendered, RenderedJson};
+pub use prompt::{Rendered, RenderedJson};
+pub use variables::RenderInput;

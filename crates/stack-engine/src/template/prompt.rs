@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Zoned;
 use serde_json::{Map, Value as Json};
-use stack_chat::{Message, PromptEnd, Role, TemplateOptions, Tool, Unused};
+use stack_chat::{PromptEnd, Role, TemplateOptions, Unused};
 
 use super::chat_template::ChatTemplate;
 use super::conversation;
@@ -18,27 +18,8 @@ use super::error::TemplateError;
 use super::forms::{Form, Silence, role, text};
 use super::guard::ControlTexts;
 use super::shadow::{Missing, Shadow, TextRole, nulls};
-use super::variables::{self, Markers, Variables};
+use super::variables::{self, Markers, RenderInput, Variables};
 use crate::tokenizer::Segment;
-
-/// What a template is rendered with.
-#[derive(Clone, Copy, Debug)]
-pub struct RenderInput<'a> {
-    /// The conversation.
-    pub messages: &'a [Message],
-    /// The tools that the model may call.
-    pub tools: &'a [Tool],
-    /// The text of the token that begins a sequence; empty if there is none.
-    pub bos_token: &'a str,
-    /// The text of the token that ends a sequence; empty if there is none.
-    pub eos_token: &'a str,
-    /// Further variables, and where the text ends.
-    pub options: &'a TemplateOptions,
-    /// The texts that only the template may write as control tokens.
-    pub control: &'a ControlTexts,
-    /// The moment that `strftime_now` shows, in its own time zone.
-    pub now: &'a Zoned,
-}
 
 /// A rendered conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,13 +2,31 @@
 
 use jiff::Zoned;
 use serde_json::{Map, Value as Json};
-use stack_chat::Role;
+use stack_chat::{Message, Role, TemplateOptions, Tool};
 
 use super::conversation;
 use super::error::TemplateError;
 use super::guard::ControlTexts;
 use super::jinja::{Input, Value};
-use super::prompt::RenderInput;
+
+/// What a template is rendered with.
+#[derive(Clone, Copy, Debug)]
+pub struct RenderInput<'a> {
+    /// The conversation.
+    pub messages: &'a [Message],
+    /// The tools that the model may call.
+    pub tools: &'a [Tool],
+    /// The text of the token that begins a sequence; empty if there is none.
+    pub bos_token: &'a str,
+    /// The text of the token that ends a sequence; empty if there is none.
+    pub eos_token: &'a str,
+    /// Further variables, and where the text ends.
+    pub options: &'a TemplateOptions,
+    /// The texts that only the template may write as control tokens.
+    pub control: &'a ControlTexts,
+    /// The moment that `strftime_now` shows, in its own time zone.
+    pub now: &'a Zoned,
+}
 
 /// The variables of one request, apart from the messages.
 pub(super) struct Variables {

@@ -6,7 +6,7 @@ use candle_core::{D, DType, Result, Tensor};
 use candle_nn::attention::{AttnMask, flash_attn};
 
 use super::Caches;
-use super::linear::Linear;
+use super::linear::{Linear, Stack};
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
 use crate::executor::batch::Span;
@@ -15,7 +15,8 @@ use crate::spec::{AttentionSpec, GateFunction, Temperature, Window};
 /// Attention of one layer.
 pub(super) struct Attention {
     pub(super) spec: AttentionSpec,
-    pub(super) projections: Projections,
+    /// The matrices that make queries, keys and values.
+    pub(super) projections: Stack<3>,
     pub(super) query_norm: Option<HeadNorm>,
     pub(super) key_norm: Option<HeadNorm>,
     /// Normalizes queries and keys after all else, where the model does.
@@ -30,16 +31,8 @@ pub(super) struct Attention {
     pub(super) output: Linear,
 }
 
-/// The matrices that make queries, keys and values.
-pub(crate) enum Projections {
-    /// One matrix for all three, rows in this order.
-    Joined(Linear),
-    /// One each.
-    Separate { query: Linear, key: Linear, value: Linear },
-}
-
 /// A norm of queries or keys.
-pub(super) struct HeadNorm {
+pub(crate) struct HeadNorm {
     pub(super) norm: NormLayer,
     /// Whether it spans all heads at once.
     pub(super) whole: bool,
@@ -90,7 +83,7 @@ impl Attention {
     fn project(&self, x: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
         let spec = &self.spec;
         let (query, key, value) = match &self.projections {
-            Projections::Joined(all) => {
+            Stack::Joined(all) => {
                 let all = all.forward(x)?;
                 let (queries, keys) = (spec.heads * spec.key_length, spec.kv_heads * spec.key_length);
                 let part = |start, len| all.narrow(1, start, len)?.contiguous();
@@ -100,9 +93,7 @@ impl Attention {
                     part(queries + keys, spec.kv_heads * spec.value_length)?,
                 )
             }
-            Projections::Separate { query, key, value } => {
-                (query.forward(x)?, key.forward(x)?, value.forward(x)?)
-            }
+            Stack::Separate([query, key, value]) => (query.forward(x)?, key.forward(x)?, value.forward(x)?),
         };
         match spec.clamp {
             None => Ok((query, key, value)),

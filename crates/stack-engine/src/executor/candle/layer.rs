@@ -8,13 +8,13 @@ use super::Caches;
 use super::attention::Attention;
 use super::convolution::ShortConvolution;
 use super::experts::Experts;
-use super::feed_forward::FeedForwardLayer;
+use super::feed_forward::Dense;
 use super::latent::Latent;
 use super::linear::Linear;
 use super::norm::NormLayer;
 use super::rope::{Rope, Rotations};
 use crate::executor::batch::Span;
-use crate::executor::norms::LayerNorms;
+use crate::executor::load::LayerNorms;
 use crate::spec::Residual;
 
 /// One layer.
@@ -37,6 +37,22 @@ pub(super) enum MixerLayer {
     Linear(Linear),
     /// Nothing at all.
     None,
+}
+
+/// The feed-forward part of a layer.
+pub(super) enum FeedForwardLayer {
+    Dense(Dense),
+    Experts(Box<Experts>),
+}
+
+impl FeedForwardLayer {
+    /// Transforms `x`; `layer_input` is what the layer was given, before any norm.
+    pub(super) fn forward(&self, x: &Tensor, layer_input: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Dense(dense) => dense.forward(x),
+            Self::Experts(experts) => experts.forward(x, layer_input),
+        }
+    }
 }
 
 impl Layer {

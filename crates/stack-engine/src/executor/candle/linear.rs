@@ -58,6 +58,14 @@ impl Linear {
     }
 }
 
+/// Matrices that are multiplied by the same vectors.
+pub(crate) enum Stack<const N: usize> {
+    /// One above the other in one matrix.
+    Joined(Linear),
+    /// One each.
+    Separate([Linear; N]),
+}
+
 /// The token embeddings, one row per token.
 pub(crate) struct Embedding(pub(crate) Matrix);
 

@@ -30,9 +30,8 @@ pub(super) use cache::cache_bytes_per_token;
 pub use device::DeviceKind;
 pub(super) use load::resident_bytes;
 
-pub(crate) use attention::Projections;
-pub(crate) use linear::{Embedding, Linear};
-pub(crate) use load::Raw;
+pub(crate) use linear::{Embedding, Linear, Stack};
+pub(crate) use load::{Placer, place};
 pub(crate) use norm::NormLayer;
 
 /// A decoder on a candle device.

@@ -3,7 +3,8 @@
 use stack_kernels::{AttendSpan, AttentionParams, HeadNorm, Heads, KvSpan, Rope, RopeStyle};
 
 use super::Pass;
-use super::arena::{Scratch, grain};
+use super::arena::Scratch;
+use super::grain::grain;
 use super::linear::{Linear, apply};
 use super::norm::NormLayer;
 use crate::spec::{AttentionSpec, GateFunction, Rotation, Temperature};

@@ -1,7 +1,8 @@
 //! The gated short convolution of LFM2.
 
 use super::Pass;
-use super::arena::{Scratch, grain};
+use super::arena::Scratch;
+use super::grain::grain;
 use super::linear::Linear;
 
 /// A short convolution over each channel, gated before and after.

@@ -8,9 +8,10 @@
 
 use stack_kernels::{Activations, Cpu, Epilogue, ExpertRows, Product};
 
-use super::arena::{Buffer, Scratch, grain};
+use super::arena::{Buffer, Scratch};
 use super::assignment::Assignment;
 use super::feed_forward::Network;
+use super::grain::grain;
 use super::linear::{Inputs, Linear};
 use crate::executor::routing::choose;
 use crate::spec::ExpertsSpec;

@@ -10,7 +10,8 @@
 use stack_kernels::{Activations, AttentionParams, Cpu, Epilogue, Heads, Matrix, Product};
 
 use super::Pass;
-use super::arena::{Scratch, grain};
+use super::arena::Scratch;
+use super::grain::grain;
 use super::linear::Linear;
 use super::norm::NormLayer;
 use crate::spec::LatentSpec;

@@ -11,7 +11,7 @@ use super::feed_forward::Network;
 use super::latent::Latent;
 use super::linear::{Inputs, Linear};
 use super::norm::NormLayer;
-use crate::executor::norms::LayerNorms;
+use crate::executor::load::LayerNorms;
 use crate::spec::Residual;
 
 /// One layer.

@@ -2,24 +2,14 @@
 
 use stack_kernels::{Activations, Cpu, Epilogue, Input, Matrix, Nonlinearity, Product};
 
-use super::arena::grain;
+use super::grain::grain;
+use crate::executor::load::Companions;
 
 /// An affine map: the matrix, times a number, plus a bias.
 pub(super) struct Linear {
     pub(super) matrix: Matrix,
     scale: f32,
     bias: Option<Vec<f32>>,
-}
-
-/// What a file may say about a matrix beside its elements.
-#[derive(Default)]
-pub(super) struct Companions {
-    /// One number for each row.
-    pub(super) bias: Option<Vec<f32>>,
-    /// One number for all of it.
-    pub(super) scale: Option<f32>,
-    /// Whether the scale multiplies the bias, too.
-    pub(super) scales_bias: bool,
 }
 
 impl Linear {

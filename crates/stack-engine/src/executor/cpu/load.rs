@@ -1,33 +1,30 @@
-//! Weights from a model's files into packed matrices.
+//! Packs weights for the processor's kernels.
 //!
 //! Matrices are read range by range while they are packed, so that no tensor is held twice. What the file joins (queries,
 //! keys and values; gate and up; all experts) is taken apart on the way: several matrices share a parallel region
 //! anyway.
 
-mod layers;
+mod assembly;
 mod matrices;
-mod mixers;
-mod networks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
-use stack_kernels::{Cpu, KvLayout, LayerKv};
+use stack_kernels::{Cpu, KvLayout, LayerKv, Matrix};
 
 use super::CpuExecutor;
 use super::arena::{Scratch, Stream};
-use super::linear::Companions;
+use super::linear::Linear;
 use super::norm::NormLayer;
 use super::prefetch;
-use super::rope::{Rope, Tables};
-use crate::executor::norms::NormWeights;
+use super::rope::Tables;
+use crate::executor::load::{Backend, Decompression, HeadNormWeights, NormWeights, Part, Tensors, decoder};
 use crate::executor::slots::Slots;
-use crate::executor::tensors::Tensors;
 use crate::executor::{CacheType, Placement, Progress};
-use crate::spec::{DecoderSpec, Mixer, RopeSpec};
+use crate::spec::{DecoderSpec, Mixer};
 use crate::weights::{LoadError, WeightSource};
 
-pub(super) use matrices::own_format;
 pub(in crate::executor) use matrices::resident_bytes;
 
 impl CpuExecutor {
@@ -48,50 +45,30 @@ impl CpuExecutor {
             Some(policy) => cpu.set_prefetch_policy(policy),
             None => prefetch::choose(&mut cpu, source),
         }
-        let loader = Loader {
-            cpu: &cpu,
-            tensors: Tensors::new(source, &spec, progress),
-            spec: &spec,
-            resident: AtomicU64::new(0),
-        };
-        let embedding = loader.whole_matrix("token_embd.weight", [None, Some(spec.embedding)])?;
-        let output = if loader.tensors.has("output.weight") {
-            Some(loader.linear("output", [spec.vocabulary, spec.embedding], Scale::BeforeBias)?)
-        } else {
-            None
-        };
-        let positions = loader.positions()?;
-        let context = positions.as_ref().map_or(context, |table| context.min(table.len() / spec.embedding));
-        let norms = loader.tensors.outer_norms()?;
-        let embedding_norm = norms.embedding.map(|norm| loader.held(norm));
-        let output_norm = loader.held(norms.output);
-        let (ropes, rope_of) = loader.ropes(context)?;
-        let layers = rope_of
-            .into_iter()
-            .enumerate()
-            .map(|(index, rope)| loader.layer(index, rope))
-            .collect::<Result<_, _>>()?;
-        loader.tensors.refuse_unused()?;
-        let weight_bytes = loader.resident.into_inner();
-        let convolutions = spec.layers.iter().filter(|layer| is_convolution(&layer.mixer)).count();
+        let packer = Packer { cpu, resident: Arc::default() };
+        let tensors = Tensors::new(source, spec.ignored, progress);
+        let weights = decoder(&packer, &tensors, &spec, context)?;
+        if let Some(positions) = &weights.positions {
+            packer.hold(positions);
+        }
+        let layers = weights.layers.into_iter().enumerate();
+        let layers = layers.map(|(index, layer)| packer.layer(layer, index, &spec)).collect();
+        let Packer { cpu, resident } = packer;
         Ok(Self {
-            context,
-            weight_bytes,
-            embedding,
-            positions,
-            weightless_embedding_norm: spec.embedding_norm.then_some(NormLayer {
-                norm: spec.norm,
-                width: spec.embedding,
-                weight: None,
-                bias: None,
-            }),
-            embedding_norm,
+            context: weights.context,
+            weight_bytes: resident.load(Ordering::Relaxed),
+            embedding: weights.embedding,
+            positions: weights.positions,
+            weightless_embedding_norm: spec
+                .embedding_norm
+                .then(|| NormLayer::weightless(spec.norm, spec.embedding)),
+            embedding_norm: weights.embedding_norm,
             layers,
-            output_norm,
-            output,
-            tables: Tables::new(ropes),
+            output_norm: weights.output_norm,
+            output: weights.output,
+            tables: Tables::new(weights.ropes),
             layout: Arc::new(cache_layout(&spec, placement.cache)),
-            convolutions,
+            convolutions: spec.layers.iter().filter(|layer| is_convolution(&layer.mixer)).count(),
             sequences: Slots::new(),
             stream: Stream::default(),
             scratch: Scratch::default(),
@@ -133,85 +110,145 @@ fn is_convolution(mixer: &Mixer) -> bool {
     matches!(mixer, Mixer::ShortConvolution { .. })
 }
 
-struct Loader<'a> {
-    cpu: &'a Cpu,
-    tensors: Tensors<'a>,
-    spec: &'a DecoderSpec,
+/// Packs matrices, on all threads or on one.
+pub(super) struct Packer {
+    cpu: Cpu,
     /// Bytes of what was loaded, as it lies in memory.
-    resident: AtomicU64,
+    resident: Arc<AtomicU64>,
 }
 
-/// What a tensor `X.scale` beside a matrix `X.weight` means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scale {
-    /// It multiplies what the matrix returns.
-    BeforeBias,
-    /// It multiplies the sum with the bias.
-    AfterBias,
-    /// The same, but only for types that need one.
-    IfNeeded,
+impl Packer {
+    /// Counts numbers among those that are held.
+    fn hold(&self, values: &[f32]) {
+        self.hold_bytes(size_of_val(values));
+    }
+
+    fn hold_bytes(&self, bytes: usize) {
+        self.resident.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
 }
 
-impl Loader<'_> {
-    /// The elements of a tensor of `length` elements, if there is one.
-    fn vector(&self, name: &str, length: usize) -> Result<Option<Vec<f32>>, LoadError> {
-        let values = self.tensors.vector(name, length)?;
-        self.hold(values.as_ref().map_or(0, |values| size_of_val(values.as_slice())));
+impl Backend for Packer {
+    type Packed = Linear;
+    type Linear = Linear;
+    type Stack<const N: usize> = [Linear; N];
+    type Embedding = Matrix;
+    type HeadMatrices = Vec<Matrix>;
+    type Norm = NormLayer;
+    type HeadNorm = NormLayer;
+    type Vector = Vec<f32>;
+
+    fn pack(&self, part: Part<'_>) -> Result<Linear, LoadError> {
+        let matrix = self.matrix(&part)?;
+        if let Some(bias) = &part.companions.bias {
+            self.hold(bias);
+        }
+        Ok(Linear::new(matrix, part.companions))
+    }
+
+    fn linear(&self, packed: Linear) -> Result<Linear, LoadError> {
+        Ok(packed)
+    }
+
+    fn join<const N: usize>(&self, packed: [Linear; N]) -> Result<[Linear; N], LoadError> {
+        Ok(packed)
+    }
+
+    fn split<const N: usize>(&self, whole: Part<'_>, rows: [usize; N]) -> Result<[Linear; N], LoadError> {
+        let mut first = 0;
+        let mut parts = Vec::with_capacity(N);
+        for rows in rows {
+            parts.push(self.pack(whole.rows(first, rows))?);
+            first += rows;
+        }
+        Ok(parts.try_into().unwrap_or_else(|_| unreachable!("there is a part for each number of rows")))
+    }
+
+    fn embedding(&self, part: Part<'_>) -> Result<Matrix, LoadError> {
+        self.matrix(&part)
+    }
+
+    fn decompression(
+        &self,
+        tensors: Decompression<'_>,
+    ) -> Result<(Option<Vec<Matrix>>, Vec<Matrix>), LoadError> {
+        match tensors {
+            Decompression::Apart { heads, keys, values } => {
+                let each = |all: &Part<'_>| -> Result<Vec<Matrix>, LoadError> {
+                    let rows = all.rows / heads;
+                    (0..heads).map(|head| self.matrix(&all.rows(head * rows, rows))).collect()
+                };
+                Ok((keys.as_ref().map(each).transpose()?, each(&values)?))
+            }
+            Decompression::Joined { heads, unrotated, all } => {
+                let (rows, rank) = (all.rows / heads, all.columns);
+                let values = (0..heads)
+                    .map(|head| self.matrix(&all.rows(head * rows + unrotated, rows - unrotated)))
+                    .collect::<Result<_, _>>()?;
+                if unrotated == 0 {
+                    return Ok((None, values));
+                }
+                let numbers = all.tensor.floats()?;
+                let absorb = numbers
+                    .chunks_exact(rows * rank)
+                    .map(|head| {
+                        let turned: Vec<f32> = (0..rank)
+                            .flat_map(|column| head[column..unrotated * rank].iter().step_by(rank))
+                            .copied()
+                            .collect();
+                        self.matrix_of(all.tensor.name(), &turned, [rank, unrotated])
+                    })
+                    .collect::<Result<_, _>>()?;
+                Ok((Some(absorb), values))
+            }
+        }
+    }
+
+    fn norm(&self, weights: NormWeights) -> Result<NormLayer, LoadError> {
+        let NormWeights { norm, width, weight, bias, .. } = weights;
+        [&weight, &bias].into_iter().flatten().for_each(|values| self.hold(values));
+        Ok(NormLayer { norm, width, weight, bias })
+    }
+
+    fn head_norm(&self, weights: HeadNormWeights) -> Result<NormLayer, LoadError> {
+        let HeadNormWeights { norm, name, width, weight, bias, .. } = weights;
+        self.norm(NormWeights { norm, name, width, weight, bias })
+    }
+
+    fn vector(&self, _name: &str, values: Vec<f32>) -> Result<Vec<f32>, LoadError> {
+        self.hold(&values);
         Ok(values)
     }
 
-    fn hold(&self, bytes: usize) {
-        self.resident.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// One after the other: each matrix is packed by all threads.
+    fn layers<T: Send>(
+        &self,
+        count: usize,
+        load: impl Fn(usize) -> Result<T, LoadError> + Sync,
+    ) -> Result<Vec<T>, LoadError> {
+        (0..count).map(load).collect()
     }
 
-    /// Counts the weights of a norm among those that are held.
-    fn held(&self, weights: NormWeights) -> NormLayer {
-        let NormWeights { width, weight, bias, .. } = weights;
-        for values in [&weight, &bias].into_iter().flatten() {
-            self.hold(size_of_val(values.as_slice()));
-        }
-        NormLayer { norm: self.spec.norm, width, weight, bias }
-    }
-
-    /// A norm that exists only where it has weights, even in models whose norms have none.
-    fn weighted_norm(&self, name: &str, width: usize) -> Result<Option<NormLayer>, LoadError> {
-        Ok(self.tensors.weighted_norm(name, width)?.map(|norm| self.held(norm)))
-    }
-
-    /// What is added to embeddings by position.
-    fn positions(&self) -> Result<Option<Vec<f32>>, LoadError> {
-        let name = "position_embd.weight";
-        if !self.tensors.has(name) {
-            return Ok(None);
-        }
-        let rows = self.tensors.rows(name)?;
-        self.tensors.expect_shape(name, &[rows, self.spec.embedding])?;
-        let table = self.tensors.floats(name)?;
-        self.hold(size_of_val(table.as_slice()));
-        Ok(Some(table))
-    }
-
-    /// The rotations of the model, and which of them each layer uses.
-    fn ropes(&self, context: usize) -> Result<(Vec<Rope>, Vec<Option<usize>>), LoadError> {
-        let divisors = self.tensors.rope_divisors(context)?;
-        let mut known: Vec<Rope> = Vec::new();
-        let mut place = |spec: &RopeSpec| {
-            let frequencies = spec.frequencies(divisors.as_deref());
-            let rope = Rope { rotation: spec.rotation, frequencies, magnitude: spec.magnitude };
-            known.iter().position(|other| *other == rope).unwrap_or_else(|| {
-                known.push(rope);
-                known.len() - 1
-            })
-        };
-        let places = self.spec.layers.iter().map(|layer| layer.mixer.rope().map(&mut place)).collect();
-        Ok((known, places))
-    }
-}
-
-impl Companions {
-    /// Those of some rows of the matrix.
-    fn part(&self, rows: std::ops::Range<usize>) -> Self {
-        let bias = self.bias.as_ref().map(|bias| bias[rows].to_vec());
-        Self { bias, scale: self.scale, scales_bias: self.scales_bias }
+    /// At once, each on one thread.
+    fn each<T: Send>(
+        &self,
+        count: usize,
+        load: impl Fn(&Self, usize) -> Result<T, LoadError> + Sync,
+    ) -> Result<Vec<T>, LoadError> {
+        let mut loaded: Vec<Option<Result<T, LoadError>>> = Vec::new();
+        loaded.resize_with(count, || None);
+        let share = count.div_ceil(self.cpu.threads());
+        thread::scope(|scope| {
+            for (number, slots) in loaded.chunks_mut(share.max(1)).enumerate() {
+                let load = &load;
+                scope.spawn(move || {
+                    let alone = Self { cpu: self.cpu.alone(), resident: Arc::clone(&self.resident) };
+                    for (index, slot) in slots.iter_mut().enumerate() {
+                        *slot = Some(load(&alone, number * share + index));
+                    }
+                });
+            }
+        });
+        loaded.into_iter().map(|slot| slot.expect("every slot was filled by its thread")).collect()
     }
 }

@@ -11,6 +11,8 @@ mod attention;
 mod convolution;
 mod experts;
 mod feed_forward;
+mod formats;
+mod grain;
 mod latent;
 mod layer;
 mod linear;
@@ -24,7 +26,8 @@ use std::sync::Arc;
 
 use stack_kernels::{Cpu, Epilogue, KvLayout, Matrix};
 
-use self::arena::{Scratch, Stream, grain};
+use self::arena::{Scratch, Stream};
+use self::grain::grain;
 use self::layer::Layer;
 use self::linear::{Linear, project};
 use self::norm::NormLayer;

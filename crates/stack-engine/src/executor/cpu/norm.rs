@@ -2,7 +2,7 @@
 
 use stack_kernels::{Cpu, HeadNorm};
 
-use super::arena::grain;
+use super::grain::grain;
 use crate::spec::{Norm, NormKind};
 
 /// A norm with its weights.
@@ -16,6 +16,11 @@ pub(super) struct NormLayer {
 }
 
 impl NormLayer {
+    /// A norm that only normalizes.
+    pub(super) fn weightless(norm: Norm, width: usize) -> Self {
+        Self { norm, width, weight: None, bias: None }
+    }
+
     /// Normalizes vectors that lie one after the other.
     pub(super) fn apply(&self, cpu: &Cpu, x: &[f32], out: &mut [f32]) {
         let (weight, Norm { kind, epsilon, .. }) = (self.weight.as_deref(), self.norm);

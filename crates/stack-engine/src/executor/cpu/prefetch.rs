@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use stack_kernels::{Cpu, Format, PrefetchPolicy, PrefetchProbe};
 
-use super::load::own_format;
+use super::formats::own_format;
 use crate::weights::WeightSource;
 
 /// Sets the policy for a model, unless it is so small that its weights may well stay in the caches.

@@ -2,19 +2,10 @@
 
 use stack_kernels::Cpu;
 
-use super::arena::{Buffer, grain};
+use super::arena::Buffer;
+use super::grain::grain;
 use crate::executor::batch::Span;
-use crate::spec::Rotation;
-
-/// A rotation of queries and keys; layers with the same one share it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rope {
-    pub(super) rotation: Rotation,
-    /// Angle per position of each pair.
-    pub(super) frequencies: Vec<f32>,
-    /// Multiplies the rotated vectors.
-    pub(super) magnitude: f32,
-}
+use crate::executor::load::Rope;
 
 /// The cosines and sines of every rotation that a model uses, for the positions of one batch.
 #[derive(Default)]

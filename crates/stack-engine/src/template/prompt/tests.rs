@@ -1,6 +1,6 @@
 use jiff::Zoned;
 use serde_json::json;
-use stack_chat::{Json as JsonText, ToolCall};
+use stack_chat::{Json as JsonText, Message, Tool, ToolCall};
 
 use super::*;
 use crate::template::CHATML;
