@@ -109,7 +109,11 @@ impl Loader<'_> {
     }
 
     fn linear(&self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
-        let tensor = self.tensors.shaped_matrix(name, shape)?;
+        let tensor = self.tensors.matrices(&format!("{name}.weight"))?;
+        if tensor.shape() != shape {
+            let problem = format!("the tensor has shape {:?}; expected {shape:?}", tensor.shape());
+            return Err(LoadError::new(tensor.name(), problem));
+        }
         let scale = ScaleRule { always: false, scales_bias: false };
         let companions = self.tensors.companions(name, shape[0], scale)?;
         let part = Part { companions, ..Part::new(&tensor, shape[0], shape[1]) };

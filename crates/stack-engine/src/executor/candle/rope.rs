@@ -1,6 +1,6 @@
 //! Cosines and sines for the positions of one batch.
 //!
-//! Weights are permuted at load so that every rotation pairs `i` with `i + r/2` (see `load.rs`); one kernel serves all.
+//! Weights are permuted at load so that every rotation pairs `i` with `i + r/2` (see `load/matrices.rs`); one kernel serves all.
 
 use std::sync::Arc;
 
