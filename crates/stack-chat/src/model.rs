@@ -53,8 +53,6 @@ pub enum Basis {
     BuiltIn,
     /// Somebody who is trusted for this model signed them.
     Signed,
-    /// The program's catalog lists them.
-    Catalog,
     /// They are those that were recorded before.
     Pinned,
     /// Nobody said anything: they are what was found.
@@ -67,7 +65,6 @@ impl Basis {
         match self {
             Self::BuiltIn => "built_in",
             Self::Signed => "signed",
-            Self::Catalog => "catalog",
             Self::Pinned => "pinned",
             Self::FirstSeen => "first_seen",
         }

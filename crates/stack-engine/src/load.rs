@@ -124,7 +124,6 @@ pub fn card_basis(basis: &verified::Basis) -> Basis {
     match basis {
         verified::Basis::BuiltIn => Basis::BuiltIn,
         verified::Basis::Signed(_) => Basis::Signed,
-        verified::Basis::Catalog => Basis::Catalog,
         verified::Basis::Pinned => Basis::Pinned,
         verified::Basis::FirstSeen => Basis::FirstSeen,
     }

@@ -1,6 +1,6 @@
-//! Bytes from a server into a [`Part`]: the thin shell around the [`Plan`].
+//! Bytes from a server into a [`Part`]: the thin shell around the [`Scheduler`].
 //!
-//! The calling thread owns the plan; each connection is a thread that reads and writes; one more thread saves what is
+//! The calling thread owns the scheduler; each connection is a thread that reads and writes; one more thread saves what is
 //! there, so that a crash loses a fraction of a second.
 
 mod connection;
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::fetch::{Cancel, Fetch, FetchError, Request};
-use crate::plan::{Action, Event, Head, Id, Limits, Plan};
+use crate::scheduler::{Action, Event, Head, Id, Limits, Scheduler};
 use crate::store::{Part, Ranges, StoreError};
 use crate::throttle::SharedThrottle;
 
@@ -68,7 +68,7 @@ pub struct Download<'a> {
     pub seed: u64,
 }
 
-/// What threads tell the one that owns the plan.
+/// What threads tell the one that owns the scheduler.
 enum Note {
     Answered(Id, Head),
     Received(Id, u64),
@@ -84,7 +84,7 @@ impl Download<'_> {
     ///
     /// # Errors
     ///
-    /// When the plan gives up, the disk fails, or it was cancelled. What came is saved in any case.
+    /// When the scheduler gives up, the disk fails, or it was cancelled. What came is saved in any case.
     pub fn run(&self, part: &Part, watch: &dyn Fn(u64)) -> Result<(), DownloadError> {
         if part.length() != Some(self.length) {
             part.prepare(Some(self.length), None)?;
@@ -115,12 +115,12 @@ impl Download<'_> {
     ) -> Result<(), DownloadError> {
         let started = Instant::now();
         let have = self.have.clone().unwrap_or_else(|| part.ranges());
-        let mut plan = Plan::new(self.length, have, part.validator(), self.limits(), self.seed);
+        let mut scheduler = Scheduler::new(self.length, have, part.validator(), self.limits(), self.seed);
         let mut lines = Lines(BTreeMap::new());
         let mut last_failure = None;
         let (mut event, mut ticked) = (Event::Tick, started);
         loop {
-            for action in plan.handle(event, started.elapsed()) {
+            for action in scheduler.handle(event, started.elapsed()) {
                 match action {
                     Action::Open { id, range, if_range } => {
                         let (line, far_end) = Line::new(self.cancel.child());
@@ -129,7 +129,7 @@ impl Download<'_> {
                         scope.spawn(move || read_range(self, id, range, if_range, &far_end, part, &notes));
                     }
                     Action::Stream { id, range } => {
-                        if let Some(etag) = plan.etag()
+                        if let Some(etag) = scheduler.etag()
                             && part.validator().is_none()
                             && part.ranges().bytes() == 0
                         {
@@ -149,12 +149,12 @@ impl Download<'_> {
                         part.prepare(Some(self.length), None)?;
                     }
                     Action::Finish => return Ok(()),
-                    Action::GiveUp(reason) => {
-                        return Err(DownloadError::GaveUp { reason, last: last_failure });
+                    Action::Fail(reason) => {
+                        return Err(DownloadError::Failed { reason, last: last_failure });
                     }
                 }
             }
-            watch(plan.have().bytes());
+            watch(scheduler.have().bytes());
             if self.cancel.is_cancelled() {
                 return Err(DownloadError::Cancelled);
             }
@@ -170,9 +170,9 @@ impl Download<'_> {
                 Ok(Note::Renewed(Ok(()))) => Event::Renewed,
                 Ok(Note::Renewed(Err(error))) => return Err(DownloadError::Renewal(error)),
                 Ok(Note::Failed(id, error)) => {
-                    let trouble = error.trouble;
+                    let kind = error.kind;
                     last_failure = Some(error);
-                    Event::Failed(id, trouble)
+                    Event::Failed(id, kind)
                 }
                 Ok(Note::Store(error)) => return Err(error.into()),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Event::Tick,
@@ -232,7 +232,7 @@ fn keep_saved(part: &Part, done: &AtomicBool, notes: &SyncSender<Note>) {
     }
 }
 
-/// How often the plan looks at the clock.
+/// How often the scheduler looks at the clock.
 const TICK: Duration = Duration::from_millis(100);
 /// Notes that wait to be read; connections wait when there are more.
 const NOTES_MAX: usize = 256;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::url::Url;
 
 pub use cancel::Cancel;
-pub use error::{Fault, FetchError, Retry, Trouble};
+pub use error::{Fault, FetchError, FetchErrorKind, Refusal, Retry};
 pub use follow::{follow, read_body};
 pub use headers::Headers;
 pub use retry::RetryFetch;
@@ -48,7 +48,7 @@ pub struct Request {
     /// What is sent along.
     pub body: Vec<u8>,
     /// The longest wait for the head of the reply, and for each further piece of its body.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// Ends the request, and the reading of its reply, at any time.
     pub cancel: Cancel,
 }
@@ -106,7 +106,7 @@ impl Request {
             headers: Vec::new(),
             authorization: None,
             body: Vec::new(),
-            patience: PATIENCE,
+            timeout: TIMEOUT,
             cancel: Cancel::default(),
         }
     }
@@ -172,4 +172,4 @@ impl Method {
 }
 
 /// How long nothing may happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);

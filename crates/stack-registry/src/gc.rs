@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stack_seal::digest::Digest;
 
-use crate::lease::Leased;
 use crate::manifest::{Descriptor, Index, Manifest, key, kind};
 use crate::name::Name;
+use crate::store::Leased;
 use crate::store::{Folder, Hold, Place, Store, StoreError, try_lock};
 
 /// How to collect garbage.

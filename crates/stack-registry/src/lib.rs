@@ -31,21 +31,21 @@ pub mod store;
 
 pub mod adopt;
 pub mod attached;
+pub mod choice;
+pub mod file_name;
 pub mod gc;
 mod json;
-pub mod lease;
 pub mod model;
 pub mod package;
 pub mod sealing;
-pub mod trust;
 
 pub mod download;
 pub mod fetch;
 pub mod hub;
 pub mod oci;
-pub mod plan;
 pub mod progress;
 pub mod pull;
 pub mod push;
+pub mod scheduler;
 pub mod throttle;
 pub mod url;

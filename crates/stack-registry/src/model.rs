@@ -2,11 +2,11 @@
 
 use stack_seal::digest::Digest;
 
-use crate::lease::Lease;
 use crate::manifest::{
     ConfigFacts, DOCUMENT_BYTES_MAX, Descriptor, FilePath, Manifest, Role, key, kind, model_config,
 };
 use crate::name::Name;
+use crate::store::Lease;
 use crate::store::{Blob, Entry, Hashed, Store, StoreError};
 
 /// A model that is ready to be loaded. While it lives, nothing of it is freed.
@@ -108,19 +108,6 @@ pub fn describe_file(media_type: &str, path: &FilePath, hashed: &Hashed) -> Desc
     Descriptor::new(media_type, hashed.sha256, hashed.length)
         .with(key::FILE_PATH, path.as_str())
         .with(key::BLAKE3, hashed.blake3.to_string())
-}
-
-/// Says what a file of a model is, by its name.
-pub fn media_type_of(path: &FilePath) -> &'static str {
-    let name = path.file_name().to_ascii_lowercase();
-    let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    if ends(&[".gguf", ".safetensors"]) {
-        kind::WEIGHTS
-    } else if ends(&[".json", ".jinja", ".model", ".jinja2"]) || name == "merges.txt" || name == "vocab.txt" {
-        kind::WEIGHTS_CONFIG
-    } else {
-        kind::DOCUMENT
-    }
 }
 
 /// Writes the manifest of a model whose files are in the store, and returns what describes it. It has no name yet.

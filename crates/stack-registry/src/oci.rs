@@ -23,7 +23,8 @@ use stack_seal::digest::{Digest, Sha256Hasher};
 
 use crate::download::Source;
 use crate::fetch::{
-    Authorization, Cancel, Fetch, FetchError, Hop, Method, Request, Response, Trouble, follow, read_body,
+    Authorization, Cancel, Fetch, FetchError, FetchErrorKind, Hop, Method, Request, Response, follow,
+    read_body,
 };
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, kind};
 use crate::url::{Url, UrlError};
@@ -260,9 +261,11 @@ impl Source for RemoteBlob<'_> {
         match self.remote.send(fetch, Request { authorization: None, ..request }) {
             Ok(_) => Ok(()),
             Err(OciError::Fetch(error)) => Err(error),
-            Err(error) => {
-                Err(FetchError::new(Trouble::Nonsense, self.url.origin().authority(), error.to_string()))
-            }
+            Err(error) => Err(FetchError::new(
+                FetchErrorKind::Nonsense,
+                self.url.origin().authority(),
+                error.to_string(),
+            )),
         }
     }
 }

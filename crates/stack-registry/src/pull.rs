@@ -10,7 +10,7 @@
 //! Each step leaves the store sound, so that a crash between any two loses nothing but time.
 
 mod error;
-mod heal;
+mod repair;
 pub(crate) mod signer;
 mod standing;
 mod upstream;
@@ -22,11 +22,11 @@ use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, LeafList, Root};
 
 use crate::download::{Download, DownloadError};
 use crate::fetch::{Cancel, Fetch, RetryFetch, follow, read_body};
-use crate::lease::Lease;
 use crate::manifest::{Descriptor, FilePath, Manifest, key, kind, model_config};
 use crate::name::Name;
-use crate::plan::Limits;
 use crate::progress::{Progress, Watch};
+use crate::scheduler::Limits;
+use crate::store::Lease;
 use crate::store::{
     Begin, Blob, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file,
 };
@@ -106,12 +106,8 @@ impl Puller<'_> {
             }
             manifest = self.fetch_all(upstream, &lease)?;
         }
-        let busy = || {
-            TransferError::new(
-                Reason::Store("locked-by"),
-                "other processes fetch the same file again and again",
-            )
-        };
+        let busy =
+            || TransferError::new(Reason::Locked, "other processes fetch the same file again and again");
         self.name(upstream, name, manifest.ok_or_else(busy)?, &lease, rebind)
     }
 
@@ -124,7 +120,7 @@ impl Puller<'_> {
                 return Err(TransferError::new(Reason::BadAnswer, message));
             }
             lease.add(&file.key)?;
-            let leaves = heal::leaves(&upstream.bundles, file);
+            let leaves = repair::leaves(&upstream.bundles, file);
             match self.fetch(file, leaves.as_ref(), lease)? {
                 Fetched::There(layer) => {
                     self.look(file, &layer)?;
@@ -222,7 +218,9 @@ impl Puller<'_> {
         let hashed = match self.download(file, part, None) {
             // Wrong bytes may be left from an earlier attempt, or of a broken transfer. A second time they are the
             // server's.
-            Err(error) if error.reason == Reason::DigestMismatch => self.download_again(file, leaves)?,
+            Err(error) if matches!(error.reason, Reason::DigestMismatch) => {
+                self.download_again(file, leaves)?
+            }
             outcome => outcome?,
         };
         lease.add(&hashed.sha256)?;
@@ -238,14 +236,14 @@ impl Puller<'_> {
     ) -> Result<Hashed, TransferError> {
         let path = file.path.as_str();
         let part = self.part(&file.key)?;
-        let sound = leaves.map(|leaves| heal::sound(&part, leaves)).transpose()?.flatten();
+        let sound = leaves.map(|leaves| repair::sound(&part, leaves)).transpose()?.flatten();
         if let Some(sound) = sound {
             let broken = file.size - sound.bytes();
             (self.watch)(Progress::Note(&format!(
                 "{broken} bytes of {path} are wrong; they are fetched once more"
             )));
             match self.download(file, part, Some(sound)) {
-                Err(error) if error.reason == Reason::DigestMismatch => {}
+                Err(error) if matches!(error.reason, Reason::DigestMismatch) => {}
                 outcome => return outcome,
             }
         } else {
@@ -255,7 +253,7 @@ impl Puller<'_> {
         let part = self.part(&file.key)?;
         part.restart()?;
         self.download(file, part, None).inspect_err(|error| {
-            if error.reason == Reason::DigestMismatch
+            if matches!(error.reason, Reason::DigestMismatch)
                 && let Ok(part) = self.part(&file.key)
             {
                 // A bad part that stays would only be found bad again.

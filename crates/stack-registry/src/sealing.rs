@@ -12,9 +12,9 @@ use stack_seal::age::{
 };
 use stack_seal::digest::{Algorithm, Digest, HashedFile, Root};
 
-use crate::lease::Lease;
 use crate::manifest::{Descriptor, key, kind};
 use crate::model::StoredModel;
+use crate::store::Lease;
 use crate::store::{Begin, Entry, Expect, Rebind, Record, Store, StoreError, hash_file};
 
 /// New layers for a model, which come one by one in the order of the old ones.
@@ -26,7 +26,7 @@ pub struct NewLayers<'a> {
 }
 
 /// How sealing is done.
-pub struct Means<'a> {
+pub struct SealingOptions<'a> {
     /// Threads.
     pub workers: usize,
     /// The source of keys and nonces.
@@ -68,7 +68,7 @@ impl<'a> NewLayers<'a> {
         &mut self,
         layer: &Descriptor,
         recipients: &Recipients,
-        means: &mut Means<'_>,
+        options: &mut SealingOptions<'_>,
     ) -> Result<HashedFile, StoreError> {
         let blob = self.store.blob(&layer.digest)?;
         let reading = || StoreError::io(format!("sealing {}", layer.digest));
@@ -76,11 +76,11 @@ impl<'a> NewLayers<'a> {
             Some(root) => root,
             None => plain_root(&blob.file, &layer.digest)?,
         };
-        let sealing = Sealing::new(recipients, means.random);
+        let sealing = Sealing::new(recipients, options.random);
         self.header(layer, sealing.header(), keys_of(recipients).as_deref())?;
-        let (workers, progress) = (means.workers, means.progress);
+        let (workers, progress) = (options.workers, options.progress);
         let write = |file| sealing.write_payload(&blob.file, file, workers, progress).map_err(reading());
-        self.payload(layer, Some(root), means.random, write)
+        self.payload(layer, Some(root), options.random, write)
     }
 
     /// Seals anew what a sealed layer holds.
@@ -93,15 +93,15 @@ impl<'a> NewLayers<'a> {
         payload: &Descriptor,
         unlocked: &UnlockedFile,
         recipients: &Recipients,
-        means: &mut Means<'_>,
+        options: &mut SealingOptions<'_>,
     ) -> Result<HashedFile, SealingError> {
         let root = payload.blake3().and_then(|digest| Root::try_from(digest).ok());
-        let sealing = Sealing::new(recipients, means.random);
+        let sealing = Sealing::new(recipients, options.random);
         self.header(payload, sealing.header(), keys_of(recipients).as_deref())?;
-        let (workers, progress) = (means.workers, means.progress);
+        let (workers, progress) = (options.workers, options.progress);
         let write =
             |file| sealing.rewrite_payload(unlocked, file, workers, progress).map_err(SealingError::Open);
-        self.payload(payload, root, means.random, write)
+        self.payload(payload, root, options.random, write)
     }
 
     /// Adds the header of the sealed file that `layer` describes the plain or sealed form of, and notes whom it is for.

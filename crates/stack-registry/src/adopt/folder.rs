@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Found, FoundFile};
-use crate::manifest::FilePath;
+use crate::file_name::{Shard, has_extension, without_extension};
+use crate::manifest::{FileFormat, FilePath};
 use crate::name::{BadName, Name};
 use crate::store::ExternalKind;
 
@@ -42,9 +43,13 @@ pub fn path_models(path: &Path) -> io::Result<Vec<Found>> {
 
 /// The other parts of a model that this file is a part of, and itself.
 fn siblings(path: &Path) -> Vec<PathBuf> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let Some((stem, count)) = part_of(&name) else { return vec![path.to_owned()] };
-    (1..=count).map(|number| path.with_file_name(format!("{stem}-{number:05}-of-{count:05}.gguf"))).collect()
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match part_of(&name) {
+        Some(shard) => {
+            shard.stems().map(|stem| path.with_file_name(stem + &name[name.len() - GGUF.len()..])).collect()
+        }
+        None => vec![path.to_owned()],
+    }
 }
 
 /// Collects GGUF files. Links to folders are not followed; other things are not looked at.
@@ -74,7 +79,8 @@ pub(super) fn by_model(files: &[PathBuf]) -> Vec<Vec<FoundFile>> {
         if name.starts_with("mmproj") {
             continue;
         }
-        let (stem, count) = part_of(&name).map_or((name.as_str(), 1), |(stem, count)| (stem, count));
+        let (stem, count) =
+            part_of(&name).map_or((name.as_str(), 1), |shard| (shard.name, shard.count as usize));
         let bytes = at.metadata().map_or(0, |metadata| metadata.len());
         let folder = at.parent().unwrap_or(Path::new("")).to_owned();
         let model = models.entry((folder, stem.to_owned())).or_default();
@@ -84,19 +90,17 @@ pub(super) fn by_model(files: &[PathBuf]) -> Vec<Vec<FoundFile>> {
     whole.map(|files| files.into_iter().map(|(file, _)| file).collect()).collect()
 }
 
-/// Reads `STEM-00002-of-00003.gguf`.
-fn part_of(name: &str) -> Option<(&str, usize)> {
-    let (rest, count) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;
-    let (stem, number) = rest.rsplit_once('-')?;
-    let five = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let count = Some(count).filter(|count| five(count) && five(number))?.parse().ok()?;
-    (1..=PARTS_MAX).contains(&count).then_some((stem, count))
+/// Reads `NAME-00002-of-00003.gguf`.
+fn part_of(file_name: &str) -> Option<Shard<'_>> {
+    has_extension(file_name, GGUF).then(|| Shard::parse(without_extension(file_name, GGUF))).flatten()
 }
 
 /// The name of a model's file without what all files have.
 pub(super) fn stem(file_name: &str) -> &str {
-    part_of(file_name)
-        .map_or_else(|| file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem), |(stem, _)| stem)
+    match part_of(file_name) {
+        Some(shard) => shard.name,
+        None => file_name.rsplit_once('.').map_or(file_name, |(stem, _)| stem),
+    }
 }
 
 /// Names a model after its repository, with the quantization of its file as the tag.
@@ -116,12 +120,12 @@ fn quantization(stem: &str) -> Option<&str> {
 }
 
 fn is_gguf(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("gguf"))
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| FileFormat::Gguf.has(name))
 }
 
 const DEPTH_MAX: usize = 8;
 const ENTRIES_MAX: usize = 10_000;
-const PARTS_MAX: usize = 1000;
+const GGUF: &str = FileFormat::Gguf.extension();
 
 #[cfg(test)]
 mod tests {

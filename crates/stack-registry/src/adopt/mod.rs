@@ -22,10 +22,10 @@ use stack_seal::digest::{Digest, Sha256Hasher};
 pub use caches::{hub_models, lm_studio_models, ollama_models};
 pub use folder::path_models;
 
-use crate::lease::Lease;
-use crate::manifest::{ConfigFacts, FilePath};
-use crate::model::{describe_file, media_type_of, put_model};
+use crate::manifest::{ConfigFacts, FileFormat, FilePath, media_type_of};
+use crate::model::{describe_file, put_model};
 use crate::name::Name;
+use crate::store::Lease;
 use crate::store::{
     Begin, Entry, Expect, External, ExternalKind, Hashed, Part, Rebind, Record, Store, StoreError, hash_file,
 };
@@ -67,7 +67,7 @@ pub struct AdoptOptions<'a> {
     /// The name that it gets.
     pub name: &'a Name,
     /// How its files become part of the store.
-    pub how: How,
+    pub mode: AdoptMode,
     /// What to do with a name that means something else.
     pub rebind: Rebind,
     /// The time, in seconds since 1970.
@@ -78,7 +78,7 @@ pub struct AdoptOptions<'a> {
 
 /// How a file becomes part of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum AdoptMode {
     /// Shared on disk where that is possible, else remembered where it lies.
     Share,
     /// Shared on disk, or not at all.
@@ -89,7 +89,7 @@ pub enum How {
 
 /// What happened to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum AdoptOutcome {
     /// It shares its bytes with the store.
     Cloned,
     /// It was copied.
@@ -106,7 +106,7 @@ pub struct Adopted {
     /// Its name and what it means.
     pub entry: Entry,
     /// What happened to each file.
-    pub files: Vec<(FoundFile, Hashed, Kept)>,
+    pub files: Vec<(FoundFile, Hashed, AdoptOutcome)>,
 }
 
 /// A failed adoption.
@@ -154,7 +154,7 @@ pub fn adopt(
         let (hashed, kept) =
             adopt_file(store, &lease, file, found.kind, options, &|done| progress(before + done))?;
         if let Some(known) = file.digest.filter(|known| *known != hashed.sha256) {
-            if kept != Kept::Present {
+            if kept != AdoptOutcome::Present {
                 store.drop_damaged(&hashed.sha256)?;
             }
             let problem = format!("it has the digest {}, but is known as {known}", hashed.sha256);
@@ -164,7 +164,7 @@ pub fn adopt(
         before += hashed.length;
         files.push((file.clone(), hashed, kept));
     }
-    let facts = ConfigFacts { format: Some("gguf".to_owned()), ..ConfigFacts::default() };
+    let facts = ConfigFacts { format: Some(FileFormat::Gguf), ..ConfigFacts::default() };
     let manifest = put_model(store, &lease, &facts, layers)?;
     let record = Record {
         origin: Some(found.origin.clone()),
@@ -185,8 +185,8 @@ fn adopt_file(
     kind: ExternalKind,
     options: &AdoptOptions<'_>,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<(Hashed, Kept), AdoptError> {
-    let how = options.how;
+) -> Result<(Hashed, AdoptOutcome), AdoptError> {
+    let mode = options.mode;
     let failed = |source| AdoptError::Io { path: found.at.clone(), source };
     // Caches are full of links; what counts is the file behind them, from here on.
     let path = found.at.canonicalize().map_err(failed)?;
@@ -194,20 +194,20 @@ fn adopt_file(
     (options.inspect)(&found.path, &path)
         .map_err(|problem| AdoptError::Damaged { path: found.at.clone(), problem })?;
     let modified = source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
-    if how != How::Copy
+    if mode != AdoptMode::Copy
         && let Some(part) = scratch(store, &path)?
     {
         if part.reflink(&source)? {
             let hashed = part.publish(&Expect::default(), progress)?;
             lease.add(&hashed.sha256)?;
-            return Ok((hashed, Kept::Cloned));
+            return Ok((hashed, AdoptOutcome::Cloned));
         }
         part.discard()?;
-        if how == How::Clone {
+        if mode == AdoptMode::Clone {
             return Err(AdoptError::NoClone(path));
         }
     }
-    if how == How::Copy
+    if mode == AdoptMode::Copy
         && let Some(part) = scratch(store, &path)?
     {
         copy(&source, &part, progress).map_err(|error| match error {
@@ -216,7 +216,7 @@ fn adopt_file(
         })?;
         let hashed = part.publish(&Expect::default(), &|_| {})?;
         lease.add(&hashed.sha256)?;
-        return Ok((hashed, Kept::Copied));
+        return Ok((hashed, AdoptOutcome::Copied));
     }
     let hashed = hash_file(&source, progress).map_err(failed)?;
     if source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)? != modified {
@@ -224,10 +224,10 @@ fn adopt_file(
     }
     lease.add(&hashed.sha256)?;
     if store.has(&hashed.sha256)? {
-        return Ok((hashed, Kept::Present));
+        return Ok((hashed, AdoptOutcome::Present));
     }
     store.put_external(&hashed.sha256, &External { path, size: hashed.length, kind })?;
-    Ok((hashed, Kept::InPlace))
+    Ok((hashed, AdoptOutcome::InPlace))
 }
 
 /// Begins a part whose digest is not known yet, named after where the file lies.

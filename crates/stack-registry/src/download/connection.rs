@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use super::{Download, Note};
 use crate::fetch::{Cancel, FetchError, Response, follow};
-use crate::plan::{ContentRange, Head, Id};
+use crate::scheduler::{ContentRange, Head, Id};
 use crate::store::Part;
 
-/// The end of a connection that the plan's thread holds.
+/// The end of a connection that the scheduler's thread holds.
 pub(super) struct Line {
     cancel: Cancel,
     /// Held while bytes are written, so that after [`Line::cut`] none are.
@@ -35,7 +35,7 @@ impl Line {
 
     /// Lets the body through, to these offsets.
     pub(super) fn stream(&self, range: Range<u64>) {
-        // The plan says so once per connection, and there is room for one.
+        // The scheduler says so once per connection, and there is room for one.
         let _sent = self.go.try_send(range);
     }
 
@@ -46,7 +46,7 @@ impl Line {
     }
 }
 
-/// Asks for a range, waits for the plan's word on the reply's head, and writes the body.
+/// Asks for a range, waits for the scheduler's word on the reply's head, and writes the body.
 pub(super) fn read_range(
     download: &Download<'_>,
     id: Id,
@@ -69,7 +69,7 @@ pub(super) fn read_range(
 enum Failed {
     Fetch(FetchError),
     Store(crate::store::StoreError),
-    /// The plan has dropped the connection.
+    /// The scheduler has dropped the connection.
     Unwanted,
 }
 
@@ -85,7 +85,7 @@ fn transfer(
     let line = &far_end.line;
     let mut request = download.source.request();
     request.cancel = line.cancel.clone();
-    request.patience = download.limits.stall;
+    request.timeout = download.limits.stall;
     request = request.header("range", format!("bytes={}-{}", range.start, range.end - 1));
     if let Some(etag) = if_range {
         request = request.header("if-range", etag);
@@ -160,7 +160,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fetch::Trouble;
+    use crate::fetch::FetchErrorKind;
 
     #[test]
     fn a_retry_after_without_seconds_is_some_wait() {
@@ -171,10 +171,10 @@ mod tests {
 
     #[test]
     fn failures_of_the_body_keep_their_trouble() {
-        let stalled = FetchError::new(Trouble::Stalled, "h", "nothing came");
+        let stalled = FetchError::new(FetchErrorKind::Stalled, "h", "nothing came");
         let error = FetchError::reading("h", std::io::Error::other(stalled));
-        assert_eq!(error.trouble, Trouble::Stalled);
+        assert_eq!(error.kind, FetchErrorKind::Stalled);
         let error = FetchError::reading("h", std::io::ErrorKind::ConnectionReset.into());
-        assert_eq!(error.trouble, Trouble::Broken);
+        assert_eq!(error.kind, FetchErrorKind::Broken);
     }
 }

@@ -4,16 +4,16 @@ use std::error::Error;
 use std::fmt;
 
 use crate::fetch::FetchError;
-use crate::plan::GiveUp;
+use crate::scheduler::DownloadFailure;
 use crate::store::StoreError;
 
 /// A download that is not complete.
 #[derive(Debug)]
 pub enum DownloadError {
-    /// The plan has no hope left.
-    GaveUp {
+    /// The scheduler has no hope left.
+    Failed {
         /// Why.
-        reason: GiveUp,
+        reason: DownloadFailure,
         /// The last failure that was no status.
         last: Option<FetchError>,
     },
@@ -34,7 +34,7 @@ impl From<StoreError> for DownloadError {
 impl fmt::Display for DownloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::GaveUp { reason, .. } => write!(f, "{reason}"),
+            Self::Failed { reason, .. } => write!(f, "{reason}"),
             Self::Renewal(error) => write!(f, "the download URL could not be renewed: {error}"),
             Self::Store(error) => write!(f, "{error}"),
             Self::Cancelled => f.write_str("interrupted"),
@@ -45,7 +45,7 @@ impl fmt::Display for DownloadError {
 impl Error for DownloadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::GaveUp { last, .. } => last.as_ref().map(|error| error as &(dyn Error + 'static)),
+            Self::Failed { last, .. } => last.as_ref().map(|error| error as &(dyn Error + 'static)),
             Self::Renewal(error) => error.source(),
             Self::Store(error) => error.source(),
             Self::Cancelled => None,

@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicUsize;
 use stack_seal::digest::{Digest, Sha256Hasher};
 
 use super::*;
-use crate::fetch::{Headers, Method, Response, Trouble};
-use crate::plan::GiveUp;
+use crate::fetch::{FetchErrorKind, Headers, Method, Refusal, Response};
+use crate::scheduler::DownloadFailure;
 use crate::store::{Begin, Expect, Store};
 use crate::url::Url;
 
@@ -197,7 +197,7 @@ fn what_came_before_a_failure_is_not_asked_for_again() {
     let (home, content) = (tempfile::tempdir().unwrap(), content(0));
     let broken = Server::new(|number, range| if number < 6 { good(content, range) } else { status(404) });
     let error = fetch(home.path(), &broken, limits(), content).unwrap_err();
-    assert!(matches!(error, DownloadError::GaveUp { reason: GiveUp::Status(404), .. }), "{error}");
+    assert!(matches!(error, DownloadError::Failed { reason: DownloadFailure::Status(404), .. }), "{error}");
     let server = Server::new(|_, range| good(content, range));
     fetch(home.path(), &server, limits(), content).unwrap();
     assert!(server.bytes_asked() < TOTAL, "{} bytes were asked for again", server.bytes_asked());
@@ -209,7 +209,7 @@ fn a_refusal_is_not_retried_and_keeps_its_code() {
     impl Fetch for Refusing {
         fn send(&self, _: &Request) -> Result<Response, FetchError> {
             self.0.fetch_add(1, Ordering::AcqRel);
-            Err(FetchError::new(Trouble::Refused("tier-forbids"), "a.test", "no"))
+            Err(FetchError::new(FetchErrorKind::Refused(Refusal::TierForbids), "a.test", "no"))
         }
     }
     let (home, refusing) = (tempfile::tempdir().unwrap(), Refusing(AtomicUsize::new(0)));
@@ -228,9 +228,12 @@ fn a_refusal_is_not_retried_and_keeps_its_code() {
         seed: 7,
     };
     let error = download.run(&part, &|_| {}).unwrap_err();
-    let DownloadError::GaveUp { reason, last: Some(last) } = error else { panic!("{error}") };
-    assert_eq!(reason, GiveUp::Trouble(Trouble::Refused("tier-forbids")));
-    assert_eq!((last.trouble, refusing.0.load(Ordering::Acquire)), (Trouble::Refused("tier-forbids"), 1));
+    let DownloadError::Failed { reason, last: Some(last) } = error else { panic!("{error}") };
+    assert_eq!(reason, DownloadFailure::Fetch(FetchErrorKind::Refused(Refusal::TierForbids)));
+    assert_eq!(
+        (last.kind, refusing.0.load(Ordering::Acquire)),
+        (FetchErrorKind::Refused(Refusal::TierForbids), 1)
+    );
 }
 
 const TOTAL: u64 = 3 << 20;

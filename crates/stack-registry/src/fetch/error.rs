@@ -7,7 +7,7 @@ use std::{fmt, io};
 #[derive(Debug)]
 pub struct FetchError {
     /// What sort of failure it is.
-    pub trouble: Trouble,
+    pub kind: FetchErrorKind,
     /// The host that was asked, with its port.
     pub host: String,
     /// What happened, as a sentence without capital and full stop.
@@ -18,9 +18,9 @@ pub struct FetchError {
 
 /// Sorts of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// The privacy tier keeps it on this machine; the code is `tier-forbids`, `host-not-listed` or `offline`.
-    Refused(&'static str),
+pub enum FetchErrorKind {
+    /// The privacy tier keeps it on this machine.
+    Refused(Refusal),
     /// No connection: the name is unknown, nobody listens, or TLS failed.
     Unreachable,
     /// The connection broke.
@@ -33,6 +33,17 @@ pub enum Trouble {
     Interrupted,
     /// This machine cannot: no threads, no certificates, no sockets.
     Machine,
+}
+
+/// Why the privacy tier keeps a request on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The tier goes nowhere like that.
+    TierForbids,
+    /// The operator did not list the host.
+    HostNotListed,
+    /// Nothing is to be asked of the network.
+    Offline,
 }
 
 /// Whose fault a failure is.
@@ -57,18 +68,18 @@ pub enum Retry {
 
 impl FetchError {
     /// Makes an error without a cause.
-    pub fn new(trouble: Trouble, host: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { trouble, host: host.into(), message: message.into(), source: None }
+    pub fn new(kind: FetchErrorKind, host: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, host: host.into(), message: message.into(), source: None }
     }
 
-    /// Makes an error from a failed attempt to read a body: what a [`Fetch`](super::Fetch) wrapped keeps its trouble.
+    /// Makes an error from a failed attempt to read a body: what a [`Fetch`](super::Fetch) wrapped keeps its kind.
     pub fn reading(host: &str, error: io::Error) -> Self {
-        let trouble = match error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
-            Some(inner) => inner.trouble,
-            None if error.kind() == io::ErrorKind::TimedOut => Trouble::Stalled,
-            None => Trouble::Broken,
+        let kind = match error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
+            Some(inner) => inner.kind,
+            None if error.kind() == io::ErrorKind::TimedOut => FetchErrorKind::Stalled,
+            None => FetchErrorKind::Broken,
         };
-        Self::new(trouble, host, "the response ended early").caused(error)
+        Self::new(kind, host, "the response ended early").caused(error)
     }
 
     /// Adds what lies behind it.
@@ -79,7 +90,7 @@ impl FetchError {
     }
 }
 
-impl Trouble {
+impl FetchErrorKind {
     /// Tells whose fault it is.
     pub fn fault(self) -> Fault {
         match self {
@@ -94,6 +105,17 @@ impl Trouble {
         match self.fault() {
             Fault::Network => Retry::Safe,
             Fault::Ours | Fault::Theirs => Retry::Never,
+        }
+    }
+}
+
+impl Refusal {
+    /// The code of the command line's contract.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TierForbids => "tier-forbids",
+            Self::HostNotListed => "host-not-listed",
+            Self::Offline => "offline",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{Fetch, FetchError, Hop, Request, Response, Trouble};
+use super::{Fetch, FetchError, FetchErrorKind, Hop, Request, Response};
 use crate::url::Url;
 
 /// Sends a request that changes nothing and follows redirects. Returns the last address and its reply.
@@ -20,8 +20,9 @@ pub fn follow(fetch: &dyn Fetch, request: Request) -> Result<(Url, Response), Fe
         if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
             return Ok((request.url, response));
         }
-        let nowhere =
-            |problem: String| FetchError::new(Trouble::Nonsense, request.url.origin().authority(), problem);
+        let nowhere = |problem: String| {
+            FetchError::new(FetchErrorKind::Nonsense, request.url.origin().authority(), problem)
+        };
         let location = response
             .headers
             .get("location")
@@ -34,7 +35,7 @@ pub fn follow(fetch: &dyn Fetch, request: Request) -> Result<(Url, Response), Fe
         request.hop = Hop::Led;
     }
     Err(FetchError::new(
-        Trouble::Nonsense,
+        FetchErrorKind::Nonsense,
         request.url.origin().authority(),
         format!("more than {HOPS_MAX} redirects"),
     ))
@@ -52,7 +53,7 @@ pub fn read_body(url: &Url, response: Response, max: u64) -> Result<Vec<u8>, Fet
     read.map_err(|error| FetchError::reading(&host, error))?;
     if bytes.len() as u64 > max {
         return Err(FetchError::new(
-            Trouble::Nonsense,
+            FetchErrorKind::Nonsense,
             host,
             format!("the response is longer than {max} bytes"),
         ));
@@ -123,7 +124,7 @@ mod tests {
                 // An empty reference is the same address again.
                 assert!(outcome.is_err());
             } else {
-                assert_eq!(outcome.unwrap_err().trouble, Trouble::Nonsense, "{location}");
+                assert_eq!(outcome.unwrap_err().kind, FetchErrorKind::Nonsense, "{location}");
             }
         }
     }
@@ -133,6 +134,6 @@ mod tests {
         let reply = || Script::new(&[(200, "")]).send(&request()).unwrap();
         let url = request().url;
         assert_eq!(read_body(&url, reply(), 4).unwrap(), b"body");
-        assert_eq!(read_body(&url, reply(), 3).unwrap_err().trouble, Trouble::Nonsense);
+        assert_eq!(read_body(&url, reply(), 3).unwrap_err().kind, FetchErrorKind::Nonsense);
     }
 }

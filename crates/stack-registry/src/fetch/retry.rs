@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Fetch, FetchError, Method, Request, Response, Trouble};
+use super::{Fetch, FetchError, FetchErrorKind, Method, Request, Response};
 
 /// A way to the network that asks again after 429, 502, 503 and 504, and after a connection that broke before it
 /// answered. `Retry-After` is honoured up to a bound. What changes something on the server is asked once.
@@ -28,7 +28,7 @@ impl Fetch for RetryFetch<'_> {
             let outcome = self.fetch.send(request);
             let asked = match &outcome {
                 Ok(response) if is_busy(response.status) => seconds_asked(response),
-                Err(error) if error.trouble == Trouble::Broken => None,
+                Err(error) if error.kind == FetchErrorKind::Broken => None,
                 _ => return outcome,
             };
             let wait = asked.unwrap_or(pause);

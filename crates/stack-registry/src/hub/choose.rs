@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::TreeFile;
+use crate::file_name::{without_extension, without_shard};
+use crate::manifest::FileFormat;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -99,7 +101,7 @@ fn models(files: &[TreeFile]) -> BTreeMap<String, Vec<&TreeFile>> {
     let mut models: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for file in files {
         let (path, name) = (file.path.as_str(), file.path.file_name().to_ascii_lowercase());
-        if path.ends_with(GGUF) && !name.starts_with("mmproj") && !name.contains("imatrix") {
+        if FileFormat::Gguf.has(path) && !name.starts_with("mmproj") && !name.contains("imatrix") {
             models.entry(whole(path).to_owned()).or_default().push(file);
         }
     }
@@ -107,16 +109,9 @@ fn models(files: &[TreeFile]) -> BTreeMap<String, Vec<&TreeFile>> {
     models
 }
 
-/// Strips the ending, and `-00001-of-00003`.
+/// Strips the extension, and `-00001-of-00003`.
 fn whole(path: &str) -> &str {
-    let stem = path.strip_suffix(GGUF).unwrap_or(path);
-    let digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let split = || {
-        let (rest, count) = stem.rsplit_once("-of-")?;
-        let (rest, number) = rest.rsplit_once('-')?;
-        (digits(count) && digits(number)).then_some(rest)
-    };
-    split().unwrap_or(stem)
+    without_shard(without_extension(path, FileFormat::Gguf.extension()))
 }
 
 /// Takes the only model that fits.
@@ -136,13 +131,13 @@ fn one<'a>(
 /// Takes a repository of SafeTensors as one model.
 fn folder(files: &[TreeFile]) -> Result<Chosen<'_>, ChoiceError> {
     let top = |file: &TreeFile| !file.path.as_str().contains('/');
-    if !files.iter().any(|file| top(file) && file.path.as_str().ends_with(SAFETENSORS)) {
+    if !files.iter().any(|file| top(file) && FileFormat::SafeTensors.has(file.path.as_str())) {
         return Err(ChoiceError::Nothing);
     }
     let belongs = |file: &TreeFile| {
         let path = file.path.as_str();
         COMPANIONS.contains(&path)
-            || (top(file) && path.ends_with(SAFETENSORS))
+            || (top(file) && FileFormat::SafeTensors.has(path))
             || path.ends_with("_Pooling/config.json")
     };
     Ok(Chosen { files: files.iter().filter(|file| belongs(file)).collect(), label: None })
@@ -224,8 +219,6 @@ impl fmt::Display for ChoiceError {
 impl std::error::Error for ChoiceError {}
 
 const USUAL: &str = "Q4_K_M";
-const GGUF: &str = ".gguf";
-const SAFETENSORS: &str = ".safetensors";
 /// What a folder of SafeTensors needs beside them.
 const COMPANIONS: [&str; 15] = [
     "config.json",

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use stack_seal::digest::Digest;
 
+use super::FileFormat;
 use crate::json;
 
 /// The bytes of OCI's empty configuration.
@@ -16,7 +17,7 @@ pub struct ConfigFacts {
     /// The licence, as an SPDX expression or as upstream spells it.
     pub license: Option<String>,
     /// The format of the weights, such as `gguf`.
-    pub format: Option<String>,
+    pub format: Option<FileFormat>,
 }
 
 /// Writes a configuration. The same facts and files always become the same bytes.
@@ -24,7 +25,7 @@ pub fn model_config(facts: &ConfigFacts, files: &[Digest]) -> Vec<u8> {
     let document = Document {
         descriptor: About { name: facts.name.as_deref(), licenses: facts.license.as_slice() },
         modelfs: ModelFs { ty: "layers", diff_ids: files.iter().map(Digest::to_string).collect() },
-        config: Shape { format: facts.format.as_deref() },
+        config: Shape { format: facts.format.map(FileFormat::name) },
     };
     json::to_bytes(&document)
 }
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_configuration_lists_its_files() {
-        let facts = ConfigFacts { format: Some("gguf".into()), ..ConfigFacts::default() };
+        let facts = ConfigFacts { format: Some(FileFormat::Gguf), ..ConfigFacts::default() };
         let file = Descriptor::of("x", b"").digest;
         let text = String::from_utf8(model_config(&facts, &[file])).unwrap();
         let expected = format!(

@@ -1,4 +1,7 @@
-//! Media types.
+//! Media types, and what the names of files say about them.
+
+use super::FilePath;
+use crate::file_name::has_extension;
 
 /// What a file is to a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +40,62 @@ impl Role {
             _ if is_archive(media_type) => Self::Archive,
             _ => Self::Other,
         }
+    }
+}
+
+/// What the files of a model are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// One GGUF file, or several parts.
+    Gguf,
+    /// A folder of SafeTensors.
+    SafeTensors,
+}
+
+impl FileFormat {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Gguf, Self::SafeTensors];
+
+    /// The name in manifests, claims and rules.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gguf => "gguf",
+            Self::SafeTensors => "safetensors",
+        }
+    }
+
+    /// Tells the format from the names of a model's files: GGUF if one is.
+    pub fn of_files<'a>(paths: impl IntoIterator<Item = &'a FilePath>) -> Option<Self> {
+        let names: Vec<_> = paths.into_iter().map(FilePath::file_name).collect();
+        Self::ALL.into_iter().find(|format| names.iter().any(|name| format.has(name)))
+    }
+
+    /// Whether a file that is called so is weights of the format.
+    pub fn has(self, name: &str) -> bool {
+        has_extension(name, self.extension())
+    }
+
+    /// What its files end in, with the dot.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Gguf => ".gguf",
+            Self::SafeTensors => ".safetensors",
+        }
+    }
+}
+
+/// Says what a file of a model is, by its name, however that is spelled. Whichever way a file comes into the store, it
+/// gets the same media type, so that the same files make the same manifest.
+pub fn media_type_of(path: &FilePath) -> &'static str {
+    let name = path.file_name();
+    let ends = |extensions: &[&str]| extensions.iter().any(|extension| has_extension(name, extension));
+    let is_vocabulary = || ["merges.txt", "vocab.txt"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    if FileFormat::ALL.into_iter().any(|format| format.has(name)) {
+        kind::WEIGHTS
+    } else if ends(&[".json", ".jinja", ".jinja2", ".model"]) || is_vocabulary() {
+        kind::WEIGHTS_CONFIG
+    } else {
+        kind::DOCUMENT
     }
 }
 
@@ -98,5 +157,40 @@ mod tests {
         }
         assert_eq!(Role::of(kind::WEIGHTS), Role::Weights);
         assert_eq!(Role::of("text/plain"), Role::Other);
+    }
+
+    fn path(text: &str) -> FilePath {
+        FilePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn files_are_known_by_their_names() {
+        for (name, expected) in [
+            ("a/b-00001-of-00002.gguf", kind::WEIGHTS),
+            ("M.GGUF", kind::WEIGHTS),
+            ("model.safetensors", kind::WEIGHTS),
+            ("config.json", kind::WEIGHTS_CONFIG),
+            ("1_Pooling/config.json", kind::WEIGHTS_CONFIG),
+            ("chat_template.jinja", kind::WEIGHTS_CONFIG),
+            ("tokenizer.model", kind::WEIGHTS_CONFIG),
+            ("merges.txt", kind::WEIGHTS_CONFIG),
+            ("README.md", kind::DOCUMENT),
+            ("LICENSE", kind::DOCUMENT),
+            ("logo.png", kind::DOCUMENT),
+            ("gguf", kind::DOCUMENT),
+        ] {
+            assert_eq!(media_type_of(&path(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_format_is_that_of_the_weights() {
+        let format = |names: &[&str]| {
+            let paths: Vec<_> = names.iter().map(|name| path(name)).collect();
+            FileFormat::of_files(&paths)
+        };
+        assert_eq!(format(&["config.json", "model.SafeTensors"]), Some(FileFormat::SafeTensors));
+        assert_eq!(format(&["model.safetensors", "m.gguf"]), Some(FileFormat::Gguf));
+        assert_eq!(format(&["x", "gguf"]), None);
     }
 }

@@ -22,7 +22,7 @@ pub use annotations::{Annotations, key};
 pub use config::{ConfigFacts, EMPTY_CONFIG, model_config};
 pub use file_path::{BadFilePath, FilePath};
 pub use index::Index;
-pub use media::{Role, kind};
+pub use media::{FileFormat, Role, kind, media_type_of};
 
 /// A content-addressed reference to bytes: what they are, how many, and their digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,12 +2,14 @@
 //!
 //! A name is a value, never a path: nothing in this crate joins one to a folder.
 
+mod nearest;
 mod reference;
 
 use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
+pub use nearest::nearest;
 pub use reference::{HubChoice, Reference};
 
 /// The name of a model in the store: `[host/][owner/]model[:tag]`, in lower case, as OCI spells names.

@@ -31,7 +31,7 @@ pub enum Reference {
     Url(String),
     /// A file or folder of this machine.
     Path(PathBuf),
-    /// A name of the store or of the catalog.
+    /// A name of the store.
     Name(Name),
 }
 

@@ -7,9 +7,9 @@ use super::*;
 use crate::fetch::Headers;
 use crate::manifest::{Index, Manifest, key, model_config};
 use crate::name::Name;
-use crate::plan::Limits;
 use crate::pull::{Pulled, Puller, from_registry};
 use crate::push::{Pusher, Sent, Weights};
+use crate::scheduler::Limits;
 use crate::store::{Entry, Rebind, Record, Store};
 
 /// What the specification asks of a registry, as far as it is used here.

@@ -8,9 +8,9 @@ use stack_seal::digest::{Blake3Hasher, Digest, Root, Sha256Hasher};
 use super::PackageError;
 use super::list::{Content, LIST, Member, PackageList};
 use super::ustar::{BLOCK, header, padding};
-use crate::lease::Lease;
 use crate::manifest::{Descriptor, Index, key};
 use crate::name::Name;
+use crate::store::Lease;
 use crate::store::{Expect, Hashed, Store, hash_file};
 
 /// A package that is ready to be written: everything is there, and nothing of it will be freed meanwhile.

@@ -9,10 +9,10 @@ use stack_seal::statement;
 use super::list::{Content, LIST, LIST_BYTES_MAX, Member, PackageList};
 use super::ustar::{self, BLOCK, padding};
 use super::{PackageError, Source};
-use crate::lease::Lease;
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, Role, key};
 use crate::name::Name;
 use crate::pull::signer::signers;
+use crate::store::Lease;
 use crate::store::{Begin, Entry, Expect, Hashed, Part, Rebind, Record, Store};
 
 /// A package whose list and index were read and are whole.

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::fmt;
 
 use crate::download::DownloadError;
-use crate::fetch::{FetchError, Trouble};
+use crate::fetch::{FetchError, FetchErrorKind, Refusal};
 use crate::hub::{ChoiceError, HubError};
 use crate::manifest::BadDocument;
 use crate::name::BadName;
 use crate::oci::OciError;
-use crate::plan::{Failure, GiveUp};
+use crate::scheduler::{DownloadFailure, Failure};
 use crate::store::StoreError;
 
 /// A pull or push that did not succeed.
@@ -19,11 +19,12 @@ pub struct TransferError {
     pub reason: Reason,
     /// What was attempted, as a sentence without capital and full stop.
     pub message: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    /// What lies behind it.
+    pub source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 /// Sorts of failure, as callers tell them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Reason {
     /// There is no such thing, or not for whoever asks.
     Upstream404,
@@ -43,8 +44,8 @@ pub enum Reason {
     LengthMismatch,
     /// The name was signed by others before.
     SignerChanged,
-    /// The privacy tier keeps it on this machine: `tier-forbids`, `host-not-listed`, `offline`.
-    Refused(&'static str),
+    /// The privacy tier keeps it on this machine.
+    Refused(Refusal),
     /// The model holds weights that are not sealed, or may not leave.
     WeightsTier,
     /// Nobody answers.
@@ -55,8 +56,12 @@ pub enum Reason {
     Upstream5xx,
     /// The other side does not take what it is sent, or not from us.
     UpstreamRefuses,
-    /// The store; see its own code.
-    Store(&'static str),
+    /// The name means another model already.
+    NameTaken,
+    /// Other processes are at it, again and again.
+    Locked,
+    /// The store fails.
+    Store(Box<StoreError>),
     /// This machine cannot.
     Machine,
     /// Whoever wanted it has ended it.
@@ -76,28 +81,27 @@ impl TransferError {
         self
     }
 
-    /// Returns what lies behind it.
-    pub fn into_source(self) -> Option<Box<dyn Error + Send + Sync>> {
-        self.source
-    }
-
     /// Makes an error from a download of `file`.
     pub(super) fn downloading(file: &str, error: DownloadError) -> Self {
         match error {
             DownloadError::Store(error) => error.into(),
             DownloadError::Renewal(error)
-            | DownloadError::GaveUp { last: Some(error), reason: GiveUp::Trouble(_) } => error.into(),
+            | DownloadError::Failed { last: Some(error), reason: DownloadFailure::Fetch(_) } => error.into(),
             DownloadError::Cancelled => Self::new(Reason::Interrupted, "interrupted"),
-            DownloadError::GaveUp { reason, last } => {
+            DownloadError::Failed { reason, last } => {
                 let kind = match &reason {
-                    GiveUp::Status(401 | 403 | 404 | 410) => Reason::Upstream404,
-                    GiveUp::Length { .. } => Reason::LengthMismatch,
-                    GiveUp::Trouble(trouble) | GiveUp::Exhausted(Failure::Trouble(trouble)) => {
-                        of_trouble(*trouble)
+                    DownloadFailure::Status(401 | 403 | 404 | 410) => Reason::Upstream404,
+                    DownloadFailure::Length { .. } => Reason::LengthMismatch,
+                    DownloadFailure::Fetch(kind) | DownloadFailure::Exhausted(Failure::Fetch(kind)) => {
+                        of_kind(*kind)
                     }
-                    GiveUp::Exhausted(Failure::Short) => Reason::Stalled,
-                    GiveUp::Exhausted(Failure::Astray) | GiveUp::Changing => Reason::BadAnswer,
-                    GiveUp::Status(_) | GiveUp::Exhausted(Failure::Status(_)) => Reason::Upstream5xx,
+                    DownloadFailure::Exhausted(Failure::Short) => Reason::Stalled,
+                    DownloadFailure::Exhausted(Failure::Astray) | DownloadFailure::Changing => {
+                        Reason::BadAnswer
+                    }
+                    DownloadFailure::Status(_) | DownloadFailure::Exhausted(Failure::Status(_)) => {
+                        Reason::Upstream5xx
+                    }
                 };
                 let error = Self::new(kind, format!("{file}: {reason}"));
                 match last {
@@ -111,7 +115,7 @@ impl TransferError {
 
 impl Reason {
     /// The code of the command line's contract.
-    pub fn code(self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Upstream404 => "upstream-404",
             Self::NoSuchFile => "no-such-file",
@@ -122,7 +126,10 @@ impl Reason {
             Self::DigestMismatch => "digest-mismatch",
             Self::LengthMismatch => "length-mismatch",
             Self::SignerChanged => "signer-changed",
-            Self::Refused(code) | Self::Store(code) => code,
+            Self::Refused(refusal) => refusal.code(),
+            Self::NameTaken => "name-taken",
+            Self::Locked => "locked-by",
+            Self::Store(error) => error.code(),
             Self::WeightsTier => "weights-tier",
             Self::Unreachable => "unreachable",
             Self::Stalled => "stalled",
@@ -134,14 +141,14 @@ impl Reason {
     }
 }
 
-fn of_trouble(trouble: Trouble) -> Reason {
-    match trouble {
-        Trouble::Refused(code) => Reason::Refused(code),
-        Trouble::Unreachable => Reason::Unreachable,
-        Trouble::Broken | Trouble::Stalled => Reason::Stalled,
-        Trouble::Nonsense => Reason::BadAnswer,
-        Trouble::Interrupted => Reason::Interrupted,
-        Trouble::Machine => Reason::Machine,
+fn of_kind(kind: FetchErrorKind) -> Reason {
+    match kind {
+        FetchErrorKind::Refused(refusal) => Reason::Refused(refusal),
+        FetchErrorKind::Unreachable => Reason::Unreachable,
+        FetchErrorKind::Broken | FetchErrorKind::Stalled => Reason::Stalled,
+        FetchErrorKind::Nonsense => Reason::BadAnswer,
+        FetchErrorKind::Interrupted => Reason::Interrupted,
+        FetchErrorKind::Machine => Reason::Machine,
     }
 }
 
@@ -163,34 +170,23 @@ fn of_status(status: u16) -> Reason {
 
 impl From<FetchError> for TransferError {
     fn from(error: FetchError) -> Self {
-        let message = match error.trouble {
+        let message = match error.kind {
             // The gate has named the host already.
-            Trouble::Refused(_) => error.message.clone(),
+            FetchErrorKind::Refused(_) => error.message.clone(),
             _ => error.to_string(),
         };
-        let new = Self::new(of_trouble(error.trouble), message);
+        let new = Self::new(of_kind(error.kind), message);
         Self { source: error.source, ..new }
     }
 }
 
 impl From<StoreError> for TransferError {
     fn from(error: StoreError) -> Self {
-        let reason = match &error {
-            StoreError::Differs { .. } => Reason::DigestMismatch,
-            StoreError::Length { .. } => Reason::LengthMismatch,
-            other => Reason::Store(other.code()),
-        };
-        Self::new(reason, error.to_string()).caused_by_source_of(error)
-    }
-}
-
-impl TransferError {
-    /// The store's error says itself what was attempted; what lies behind it is the cause.
-    fn caused_by_source_of(self, error: StoreError) -> Self {
+        let message = error.to_string();
         match error {
-            StoreError::Io { source, .. } => self.caused(source),
-            StoreError::Malformed { source, .. } => self.caused(source),
-            _ => self,
+            StoreError::Differs { .. } => Self::new(Reason::DigestMismatch, message),
+            StoreError::Length { .. } => Self::new(Reason::LengthMismatch, message),
+            other => Self::new(Reason::Store(Box::new(other)), message),
         }
     }
 }
@@ -250,6 +246,10 @@ impl fmt::Display for TransferError {
 
 impl Error for TransferError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+        match &self.reason {
+            // Its text is this error's text.
+            Reason::Store(error) => error.source(),
+            _ => self.source.as_deref().map(|source| source as &(dyn Error + 'static)),
+        }
     }
 }

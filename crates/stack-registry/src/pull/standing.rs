@@ -10,9 +10,9 @@ use stack_seal::digest::{Algorithm, Digest};
 use super::signer::{refuse_changed, signers};
 use super::{Pulled, Puller, Reason, TransferError, Upstream};
 use crate::attached;
-use crate::lease::Lease;
 use crate::manifest::{Descriptor, Manifest, kind};
 use crate::name::Name;
+use crate::store::Lease;
 use crate::store::{Entry, Rebind, StoreError, hash_file};
 
 impl Puller<'_> {
@@ -38,7 +38,7 @@ impl Puller<'_> {
             Rebind::Never => {
                 let origin = entry.record.origin.as_deref().unwrap_or("a file of this machine");
                 let message = format!("{} already means another model, from {origin}", name.short());
-                Err(TransferError::new(Reason::Store("name-taken"), message))
+                Err(TransferError::new(Reason::NameTaken, message))
             }
             Rebind::Allowed | Rebind::From(_) => Ok(None),
         }

@@ -139,7 +139,7 @@ fn everything_is_fetched_again_once_where_nobody_lists_them() {
     let upstream = upstream(&right, "1", Vec::new());
     let server = Server { right: right.clone(), wrong: wrong.clone(), lies: 2, asked: Mutex::default() };
     let error = pull(&store, &server, &upstream).unwrap_err();
-    assert_eq!(error.reason, Reason::DigestMismatch);
+    assert!(matches!(error.reason, Reason::DigestMismatch));
     assert_eq!(*server.asked.lock().unwrap(), [right.len() as u64; 2]);
     let honest = Server { right, wrong, lies: 0, asked: Mutex::default() };
     assert!(matches!(pull(&store, &honest, &upstream).unwrap(), Pulled::Named(_)));
@@ -160,7 +160,7 @@ fn a_name_does_not_go_over_to_another_signer() {
     // Unsigned, signed by somebody else, and signed by the right one for other bytes.
     for bundles in [vec![], vec![bundle(&wrong, 2)], vec![bundle(&changed.wrong, 1)]] {
         let error = pull(&store, &changed, &upstream(&wrong, "2", bundles)).unwrap_err();
-        assert_eq!(error.reason, Reason::SignerChanged);
+        assert!(matches!(error.reason, Reason::SignerChanged));
     }
     pull(&store, &changed, &upstream(&wrong, "2", vec![bundle(&wrong, 1)])).unwrap();
 }

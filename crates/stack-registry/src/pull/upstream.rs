@@ -7,7 +7,7 @@ mod web;
 use stack_seal::digest::{Digest, Sha256Hasher};
 
 use crate::download::Source;
-use crate::manifest::{ConfigFacts, Descriptor, FilePath, kind};
+use crate::manifest::{ConfigFacts, Descriptor, FilePath};
 use crate::name::Name;
 
 pub use hub::from_hub;
@@ -73,39 +73,4 @@ fn key_of(address: &str) -> Digest {
     hasher.update(b"stack pull ");
     hasher.update(address.as_bytes());
     hasher.finish()
-}
-
-/// Tells what a file is to a model from its name.
-fn media_type(path: &str) -> &'static str {
-    if [".gguf", ".safetensors"].iter().any(|ending| path.ends_with(ending)) {
-        kind::WEIGHTS
-    } else if [".md", ".txt"].iter().any(|ending| path.ends_with(ending)) || path.starts_with("LICENSE") {
-        kind::DOCUMENT
-    } else {
-        kind::WEIGHTS_CONFIG
-    }
-}
-
-/// Tells the format from the files.
-fn format_of<'a>(paths: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let format = |path: &str| match path.rsplit('.').next() {
-        Some("gguf") => Some("gguf"),
-        Some("safetensors") => Some("safetensors"),
-        _ => None,
-    };
-    paths.into_iter().find_map(format).map(str::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_known_by_their_names() {
-        assert_eq!(media_type("a/b-00001-of-00002.gguf"), kind::WEIGHTS);
-        assert_eq!(media_type("config.json"), kind::WEIGHTS_CONFIG);
-        assert_eq!(media_type("LICENSE"), kind::DOCUMENT);
-        assert_eq!(format_of(["config.json", "model.safetensors"]).as_deref(), Some("safetensors"));
-        assert_eq!(format_of(["x"]), None);
-    }
 }

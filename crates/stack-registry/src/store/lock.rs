@@ -36,7 +36,7 @@ pub(crate) fn try_lock(file: &File, hold: Hold) -> io::Result<bool> {
 pub(crate) fn lock(file: &File, hold: Hold, what: &'static str) -> Result<(), StoreError> {
     let mut started = None;
     while !try_lock(file, hold).map_err(StoreError::io(format!("locking {what}")))? {
-        if started.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+        if started.get_or_insert_with(Instant::now).elapsed() > TIMEOUT {
             return Err(StoreError::Locked { what, pid: holder(file) });
         }
         thread::sleep(PAUSE);
@@ -52,5 +52,5 @@ fn holder(mut file: &File) -> Option<u32> {
 }
 
 /// Long enough for any writer that is alive.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(5);

@@ -8,6 +8,7 @@ mod error;
 mod external;
 mod folders;
 mod hashing;
+mod lease;
 mod lock;
 mod names;
 mod part;
@@ -30,6 +31,8 @@ pub use error::StoreError;
 pub use external::{External, ExternalKind};
 pub use folders::Folders;
 pub use hashing::{Hashed, hash_file};
+pub use lease::Lease;
+pub(crate) use lease::Leased;
 pub(crate) use lock::{Hold, try_lock};
 pub use names::{Entry, Rebind, Record, Referrer};
 pub use part::{Begin, Expect, Part};
@@ -37,7 +40,6 @@ pub use place::{Folder, Place};
 pub use ranges::Ranges;
 pub(crate) use signers::keeps_signer;
 
-use crate::lease::Lease;
 use crate::manifest::{BadDocument, DOCUMENT_BYTES_MAX, Index, Manifest};
 
 /// A store. Clones are handles of the same one.

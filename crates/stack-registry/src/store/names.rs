@@ -6,12 +6,12 @@ use std::process;
 
 use stack_seal::digest::Digest;
 
+use super::Lease;
 use super::error::StoreError;
 use super::lock::{Hold, lock};
 use super::place::{Folder, Place};
 use super::signers::keeps_signer;
 use super::{Store, is_full};
-use crate::lease::Lease;
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key, kind};
 use crate::name::Name;
 

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use stack_registry::adopt::{AdoptError, AdoptOptions, Found, How, Kept, adopt, hub_models, path_models};
+use stack_registry::adopt::{
+    AdoptError, AdoptMode, AdoptOptions, AdoptOutcome, Found, adopt, hub_models, path_models,
+};
 use stack_registry::model::{FileBytes, StoredModel};
 use stack_registry::store::{Rebind, Store, StoreError};
 
@@ -15,9 +17,9 @@ fn found(path: &Path, bytes: &[u8]) -> Found {
     path_models(path).unwrap().remove(0)
 }
 
-fn take(store: &Store, found: &Found, how: How) -> Result<Kept, AdoptError> {
+fn take(store: &Store, found: &Found, mode: AdoptMode) -> Result<AdoptOutcome, AdoptError> {
     let options =
-        AdoptOptions { name: &found.name, how, rebind: Rebind::Never, now: 7, inspect: &|_, _| Ok(()) };
+        AdoptOptions { name: &found.name, mode, rebind: Rebind::Never, now: 7, inspect: &|_, _| Ok(()) };
     let adopted = adopt(store, found, &options, &|_| {})?;
     Ok(adopted.files[0].2)
 }
@@ -27,12 +29,12 @@ fn a_file_serves_where_it_lies_until_it_is_gone() {
     let dir = crate::scratch();
     let store = Store::open(&dir.path().join("home")).unwrap();
     let path = dir.path().join("Tiny.gguf");
-    let kept = take(&store, &found(&path, b"GGUF tiny"), How::Share).unwrap();
+    let kept = take(&store, &found(&path, b"GGUF tiny"), AdoptMode::Share).unwrap();
     let model = StoredModel::open(&store, &name("tiny")).unwrap();
     let FileBytes::Plain(blob) = &model.files[0].bytes else { panic!("the file is not sealed") };
     assert_eq!(fs::read(&blob.path).unwrap(), b"GGUF tiny");
     assert_eq!(model.entry.record.named_at, Some(7));
-    if kept == Kept::Cloned {
+    if kept == AdoptOutcome::Cloned {
         return;
     }
     assert_eq!(blob.path, path.canonicalize().unwrap());
@@ -56,7 +58,7 @@ fn a_copy_needs_the_file_no_more() {
     let store = Store::open(&dir.path().join("home")).unwrap();
     let path = dir.path().join("tiny.gguf");
     let tiny = found(&path, b"GGUF tiny");
-    assert_eq!(take(&store, &tiny, How::Copy).unwrap(), Kept::Copied);
+    assert_eq!(take(&store, &tiny, AdoptMode::Copy).unwrap(), AdoptOutcome::Copied);
     fs::remove_file(&path).unwrap();
     StoredModel::open(&store, &name("tiny")).unwrap();
     assert_eq!(store.path().join("tmp").read_dir().unwrap().count(), 0);
@@ -71,7 +73,7 @@ fn the_hubs_links_are_followed_once() {
     fs::write(dir.path().join("blob"), b"GGUF hub").unwrap();
     symlink(dir.path().join("blob"), snapshot.join("r-Q8_0.gguf")).unwrap();
     let found = hub_models(&dir.path().join("hub")).unwrap().remove(0);
-    take(&store, &found, How::Share).unwrap();
+    take(&store, &found, AdoptMode::Share).unwrap();
     let model = StoredModel::open(&store, &name("o/r:q8_0")).unwrap();
     assert_eq!(model.entry.record.commit.as_deref(), Some("c0ffee"));
     // The link may go; the file that it led to counts.
@@ -84,7 +86,7 @@ fn only_gguf_files_are_adopted() {
     let dir = crate::scratch();
     let store = Store::open(&dir.path().join("home")).unwrap();
     for bytes in [&b"PK\x03\x04"[..], b"", b"GGU"] {
-        let error = take(&store, &found(&dir.path().join("a.gguf"), bytes), How::Share).unwrap_err();
+        let error = take(&store, &found(&dir.path().join("a.gguf"), bytes), AdoptMode::Share).unwrap_err();
         assert_eq!(error.code(), "not-gguf");
     }
     assert!(store.entries().unwrap().is_empty());

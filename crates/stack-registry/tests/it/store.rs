@@ -5,10 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, SystemTime};
 
 use stack_registry::gc::{self, Fate, GcOptions};
-use stack_registry::lease::Lease;
 use stack_registry::manifest::{ConfigFacts, Descriptor, FilePath, kind};
 use stack_registry::model::{StoredModel, describe_file, put_model};
 use stack_registry::name::Name;
+use stack_registry::store::Lease;
 use stack_registry::store::{Begin, Entry, Expect, Rebind, Record, Store, hash_file};
 use stack_seal::digest::Digest;
 

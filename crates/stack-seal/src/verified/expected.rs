@@ -19,11 +19,6 @@ impl Expected {
         Self { root: Some(root), length: Some(length), basis: Basis::Signed(attested) }
     }
 
-    /// Expects what the catalog in the program says.
-    pub fn catalog(root: Root, length: u64) -> Self {
-        Self { root: Some(root), length: Some(length), basis: Basis::Catalog }
-    }
-
     /// Expects what was there at an earlier load, or when the file was sealed here.
     pub fn pinned(root: Root, length: u64) -> Self {
         Self { root: Some(root), length: Some(length), basis: Basis::Pinned }
@@ -51,8 +46,6 @@ pub enum Basis {
     BuiltIn,
     /// A statement names it, signed by enough signers that are trusted for this name.
     Signed(Attested),
-    /// The catalog that is compiled into this program lists it.
-    Catalog,
     /// An earlier load had it.
     Pinned,
     /// Nobody said anything; it is what the file happens to be.
@@ -63,9 +56,8 @@ impl Basis {
     /// Returns how much it means, for comparison alone.
     pub(super) fn strength(&self) -> u8 {
         match self {
-            Self::BuiltIn => 4,
-            Self::Signed(_) => 3,
-            Self::Catalog => 2,
+            Self::BuiltIn => 3,
+            Self::Signed(_) => 2,
             Self::Pinned => 1,
             Self::FirstSeen => 0,
         }

@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(joined.basis(), &Basis::FirstSeen);
         assert_eq!(joined.files().len(), 2);
         assert_eq!(joined.into_inner(), ("a", 1));
-        let joined = verified((), Basis::Pinned).zip(verified((), signed)).zip(verified((), Basis::Catalog));
+        let joined = verified((), Basis::Pinned).zip(verified((), signed)).zip(verified((), Basis::BuiltIn));
         assert_eq!(joined.basis(), &Basis::Pinned);
     }
 

@@ -328,7 +328,7 @@ mod tests {
     fn truncation_and_growth_are_seen() {
         let bytes = content();
         let file = on_disk(&bytes);
-        let expected = Expected::catalog(Root::of(&bytes), LEN as u64);
+        let expected = Expected::pinned(Root::of(&bytes), LEN as u64);
         let pass = Pass::open(file.try_clone().unwrap(), expected.clone(), None).unwrap();
         file.set_len(LEN as u64 - 1).unwrap();
         assert!(matches!(pass.finish((), 1), Err(Breach::Io { .. })));

@@ -2,11 +2,11 @@
 
 use stack_seal::statement;
 
-use super::{Upstream, UpstreamFile, format_of, key_of, media_type};
+use super::{Upstream, UpstreamFile, key_of};
 use crate::download::Fixed;
 use crate::fetch::{Cancel, Fetch, Method, Request, follow, read_body};
 use crate::hub::{Content, Hub, Repository, TreeFile, Wanted, choose};
-use crate::manifest::ConfigFacts;
+use crate::manifest::{ConfigFacts, FileFormat, media_type_of};
 use crate::name::Name;
 use crate::pull::{Reason, TransferError};
 
@@ -41,7 +41,7 @@ pub fn from_hub(
         };
         files.push(UpstreamFile {
             path: file.path.clone(),
-            media_type: media_type(file.path.as_str()).to_owned(),
+            media_type: media_type_of(&file.path).to_owned(),
             size: file.size,
             digests,
             git_blob,
@@ -64,7 +64,7 @@ pub fn from_hub(
         }
     }
     let label = chosen.label.clone();
-    let format = format_of(chosen.files.iter().map(|file| file.path.as_str()));
+    let format = FileFormat::of_files(chosen.files.iter().map(|file| &file.path));
     Ok(Upstream {
         name: Name::from_upstream(&["hf.co", owner, name], label.as_deref())?,
         origin: format!("{repository}@{}", listing.commit),

@@ -1,12 +1,12 @@
 //! One file at an address.
 
-use super::{Upstream, UpstreamFile, format_of, key_of, media_type};
+use super::{Upstream, UpstreamFile, key_of};
 use crate::download::Fixed;
 use crate::fetch::{Cancel, Fetch, Headers, Method, Request, Response, follow};
-use crate::manifest::{ConfigFacts, FilePath, SIZE_MAX};
+use crate::manifest::{ConfigFacts, FileFormat, FilePath, SIZE_MAX, media_type_of};
 use crate::name::Name;
-use crate::plan::ContentRange;
 use crate::pull::{Reason, TransferError};
+use crate::scheduler::ContentRange;
 use crate::url::Url;
 
 /// Finds out what lies at an address.
@@ -39,7 +39,7 @@ pub fn from_address(
     let path = path.map_err(|error| TransferError::new(Reason::BadName, error.to_string()))?;
     let stem = file_name.rsplit_once('.').map_or(file_name.as_str(), |(stem, _)| stem);
     let mut file = UpstreamFile {
-        media_type: media_type(path.as_str()).to_owned(),
+        media_type: media_type_of(&path).to_owned(),
         size,
         digests: Vec::new(),
         git_blob: None,
@@ -56,7 +56,7 @@ pub fn from_address(
             .map(|digest| digest.to_string())
             .or_else(|| last.headers.get("etag").map(str::to_owned)),
         manifest: None,
-        facts: ConfigFacts { format: format_of([file.path.as_str()]), ..ConfigFacts::default() },
+        facts: ConfigFacts { format: FileFormat::of_files([&file.path]), ..ConfigFacts::default() },
         files: vec![file],
         bundles: Vec::new(),
     })

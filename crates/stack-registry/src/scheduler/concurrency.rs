@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// Once one did not pay, it is taken back and the number stays.
 #[derive(Clone, Debug)]
-pub(super) struct Pace {
+pub(super) struct Concurrency {
     allowed: usize,
     max: usize,
     /// The rate before the newest connection, in bytes per second.
@@ -15,7 +15,7 @@ pub(super) struct Pace {
     bytes: u64,
 }
 
-impl Pace {
+impl Concurrency {
     pub(super) fn new(connections: usize, max: usize, now: Duration) -> Self {
         Self { allowed: connections.max(1), max: max.max(1), before: None, since: now, bytes: 0 }
     }
@@ -67,12 +67,12 @@ mod tests {
 
     /// Runs windows in which the rate is a function of the number of connections.
     fn settle(rate: impl Fn(usize) -> f64) -> usize {
-        let mut pace = Pace::new(4, 8, Duration::ZERO);
+        let mut concurrency = Concurrency::new(4, 8, Duration::ZERO);
         for window in 1..=20 {
-            pace.received((rate(pace.allowed()) * WINDOW.as_secs_f64()) as u64);
-            pace.tick(WINDOW * window, true);
+            concurrency.received((rate(concurrency.allowed()) * WINDOW.as_secs_f64()) as u64);
+            concurrency.tick(WINDOW * window, true);
         }
-        pace.allowed()
+        concurrency.allowed()
     }
 
     #[test]
@@ -84,10 +84,10 @@ mod tests {
 
     #[test]
     fn idle_connections_ask_for_no_more() {
-        let mut pace = Pace::new(4, 8, Duration::ZERO);
+        let mut concurrency = Concurrency::new(4, 8, Duration::ZERO);
         for window in 1..=20 {
-            pace.tick(WINDOW * window, false);
+            concurrency.tick(WINDOW * window, false);
         }
-        assert_eq!(pace.allowed(), 4);
+        assert_eq!(concurrency.allowed(), 4);
     }
 }

@@ -10,34 +10,34 @@
 //! anything else                  give up
 //! ```
 //!
-//! Nothing here is trusted: whoever drives the plan checks the digest of what came out.
+//! Nothing here is trusted: whoever drives the scheduler checks the digest of what came out.
 
+mod concurrency;
 mod content_range;
 mod event;
-mod give_up;
+mod failure;
 mod limits;
-mod pace;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::fetch::{Retry, Trouble};
+use crate::fetch::{FetchErrorKind, Retry};
 use crate::store::Ranges;
 
+use concurrency::Concurrency;
 pub use content_range::ContentRange;
 pub use event::{Action, Event, Head, Id};
-pub use give_up::{Failure, GiveUp};
+pub use failure::{DownloadFailure, Failure};
 pub use limits::Limits;
 use limits::{Random, full_jitter};
-use pace::Pace;
 
 /// The state of one download whose length is known.
 #[derive(Debug)]
-pub struct Plan {
+pub struct Scheduler {
     limits: Limits,
     random: Random,
-    pace: Pace,
+    concurrency: Concurrency,
     total: u64,
     etag: Option<String>,
     have: Ranges,
@@ -84,14 +84,14 @@ struct Connection {
     window_bytes: u64,
 }
 
-impl Plan {
+impl Scheduler {
     /// Plans the fetch of `total` bytes of which `have` are there already. `seed` scatters the waits.
     pub fn new(total: u64, have: Ranges, etag: Option<String>, limits: Limits, seed: u64) -> Self {
-        let pace = Pace::new(limits.connections, limits.connections_max, Duration::ZERO);
-        let mut plan = Self {
+        let concurrency = Concurrency::new(limits.connections, limits.connections_max, Duration::ZERO);
+        let mut scheduler = Self {
             limits,
             random: Random::new(seed),
-            pace,
+            concurrency,
             total,
             etag,
             have,
@@ -103,8 +103,8 @@ impl Plan {
             restarts: 0,
             renewal: Renewal::Unneeded,
         };
-        plan.list_gaps();
-        plan
+        scheduler.list_gaps();
+        scheduler
     }
 
     /// Takes an event, `now` after the beginning, and returns what follows from it, in order.
@@ -120,9 +120,9 @@ impl Plan {
                 Ok(())
             }
             Event::Ended(id) => self.ended(id, now),
-            Event::Failed(id, trouble) if self.open.contains_key(&id) => match trouble.retry() {
-                Retry::Safe => self.fail(id, Failure::Trouble(trouble), now),
-                Retry::Never => Err(GiveUp::Trouble(trouble)),
+            Event::Failed(id, kind) if self.open.contains_key(&id) => match kind.retry() {
+                Retry::Safe => self.fail(id, Failure::Fetch(kind), now),
+                Retry::Never => Err(DownloadFailure::Fetch(kind)),
             },
             Event::Renewed => {
                 self.renewal = Renewal::Unproven;
@@ -131,7 +131,7 @@ impl Plan {
             Event::Answered(..) | Event::Failed(..) => Ok(()),
         };
         match outcome {
-            Err(reason) => actions.push(Action::GiveUp(reason)),
+            Err(reason) => actions.push(Action::Fail(reason)),
             Ok(()) if self.have.bytes() >= self.total => actions.push(Action::Finish),
             Ok(()) => self.fill(now, &mut actions),
         }
@@ -159,7 +159,7 @@ impl Plan {
         head: &Head,
         now: Duration,
         actions: &mut Vec<Action>,
-    ) -> Result<(), GiveUp> {
+    ) -> Result<(), DownloadFailure> {
         match head.status {
             200 | 206 if self.changed(head) => self.start_over(head.etag.clone(), actions),
             206 => self.partial(id, head, now, actions),
@@ -169,13 +169,13 @@ impl Plan {
             408 | 425 | 429 | 500 | 502 | 503 | 504 => {
                 let wish = head.retry_after.unwrap_or_default();
                 if wish > self.limits.retry_after_max {
-                    return Err(GiveUp::Status(head.status));
+                    return Err(DownloadFailure::Status(head.status));
                 }
                 self.paused_until = self.paused_until.max(now + wish);
                 actions.push(Action::Drop(id));
                 self.fail(id, Failure::Status(head.status), now)
             }
-            status => Err(GiveUp::Status(status)),
+            status => Err(DownloadFailure::Status(status)),
         }
     }
 
@@ -197,12 +197,12 @@ impl Plan {
         head: &Head,
         now: Duration,
         actions: &mut Vec<Action>,
-    ) -> Result<(), GiveUp> {
+    ) -> Result<(), DownloadFailure> {
         let Some(connection) = self.open.get_mut(&id) else { return Ok(()) };
         let asked = connection.piece.range.clone();
         match &head.content_range {
             Some(ContentRange { total: Some(found), .. }) if *found != self.total => {
-                Err(GiveUp::Length { expected: self.total, found: *found })
+                Err(DownloadFailure::Length { expected: self.total, found: *found })
             }
             Some(ContentRange { range, .. }) if range.start == asked.start && range.end <= asked.end => {
                 connection.piece.range = range.clone();
@@ -218,9 +218,15 @@ impl Plan {
     }
 
     /// The server sends everything: one stream, from the beginning.
-    fn whole(&mut self, id: Id, head: &Head, now: Duration, actions: &mut Vec<Action>) -> Result<(), GiveUp> {
+    fn whole(
+        &mut self,
+        id: Id,
+        head: &Head,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), DownloadFailure> {
         if let Some(found) = head.length.filter(|&found| found != self.total) {
-            return Err(GiveUp::Length { expected: self.total, found });
+            return Err(DownloadFailure::Length { expected: self.total, found });
         }
         self.ranges = Support::Missing;
         self.waiting.clear();
@@ -233,10 +239,10 @@ impl Plan {
         Ok(())
     }
 
-    fn start_over(&mut self, etag: Option<String>, actions: &mut Vec<Action>) -> Result<(), GiveUp> {
+    fn start_over(&mut self, etag: Option<String>, actions: &mut Vec<Action>) -> Result<(), DownloadFailure> {
         self.restarts += 1;
         if self.restarts > RESTARTS_MAX {
-            return Err(GiveUp::Changing);
+            return Err(DownloadFailure::Changing);
         }
         actions.extend(self.open.keys().map(|&id| Action::Drop(id)));
         actions.push(Action::Forget);
@@ -247,9 +253,9 @@ impl Plan {
         Ok(())
     }
 
-    fn renew(&mut self, id: Id, status: u16, actions: &mut Vec<Action>) -> Result<(), GiveUp> {
+    fn renew(&mut self, id: Id, status: u16, actions: &mut Vec<Action>) -> Result<(), DownloadFailure> {
         if self.renewal == Renewal::Unproven {
-            return Err(GiveUp::Status(status));
+            return Err(DownloadFailure::Status(status));
         }
         actions.push(Action::Drop(id));
         if let Some(connection) = self.open.remove(&id) {
@@ -269,7 +275,7 @@ impl Plan {
         let bytes = bytes.min(piece.range.end - at);
         piece.range.start += bytes;
         self.have.insert(at..at + bytes);
-        self.pace.received(bytes);
+        self.concurrency.received(bytes);
         connection.window_bytes += bytes;
         connection.progress += bytes;
         if connection.progress >= PROGRESS {
@@ -280,7 +286,7 @@ impl Plan {
         }
     }
 
-    fn ended(&mut self, id: Id, now: Duration) -> Result<(), GiveUp> {
+    fn ended(&mut self, id: Id, now: Duration) -> Result<(), DownloadFailure> {
         match self.open.get(&id) {
             Some(connection) if !connection.piece.range.is_empty() => self.fail(id, Failure::Short, now),
             _ => {
@@ -290,11 +296,11 @@ impl Plan {
         }
     }
 
-    fn fail(&mut self, id: Id, failure: Failure, now: Duration) -> Result<(), GiveUp> {
+    fn fail(&mut self, id: Id, failure: Failure, now: Duration) -> Result<(), DownloadFailure> {
         let Some(connection) = self.open.remove(&id) else { return Ok(()) };
         let failures = connection.piece.failures + 1;
         if failures >= self.limits.tries {
-            return Err(GiveUp::Exhausted(failure));
+            return Err(DownloadFailure::Exhausted(failure));
         }
         let wait = full_jitter(&self.limits, failures, &mut self.random);
         let not_before = now + wait;
@@ -308,8 +314,8 @@ impl Plan {
         Ok(())
     }
 
-    fn tick(&mut self, now: Duration, actions: &mut Vec<Action>) -> Result<(), GiveUp> {
-        self.pace.tick(now, self.open.len() >= self.pace.allowed());
+    fn tick(&mut self, now: Duration, actions: &mut Vec<Action>) -> Result<(), DownloadFailure> {
+        self.concurrency.tick(now, self.open.len() >= self.concurrency.allowed());
         let mut stalled = Vec::new();
         for (&id, connection) in &mut self.open {
             if now.saturating_sub(connection.window_since) < self.limits.stall {
@@ -322,7 +328,7 @@ impl Plan {
         }
         for id in stalled {
             actions.push(Action::Drop(id));
-            self.fail(id, Failure::Trouble(Trouble::Stalled), now)?;
+            self.fail(id, Failure::Fetch(FetchErrorKind::Stalled), now)?;
         }
         Ok(())
     }
@@ -330,7 +336,7 @@ impl Plan {
     /// Opens what may be open.
     fn fill(&mut self, now: Duration, actions: &mut Vec<Action>) {
         let allowed = match self.ranges {
-            Support::Expected => self.pace.allowed(),
+            Support::Expected => self.concurrency.allowed(),
             Support::Missing => 1,
         };
         while self.open.len() < allowed && now >= self.paused_until && self.renewal != Renewal::Running {

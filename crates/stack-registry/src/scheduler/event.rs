@@ -1,12 +1,12 @@
-//! What a plan is told, and what it says.
+//! What a scheduler is told, and what it says.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{ContentRange, GiveUp};
-use crate::fetch::Trouble;
+use super::{ContentRange, DownloadFailure};
+use crate::fetch::FetchErrorKind;
 
-/// A connection of one plan.
+/// A connection of one scheduler.
 pub type Id = u32;
 
 /// What happened.
@@ -21,7 +21,7 @@ pub enum Event {
     /// The body of a connection has ended, or enough of it was read.
     Ended(Id),
     /// A connection failed.
-    Failed(Id, Trouble),
+    Failed(Id, FetchErrorKind),
     /// The address was found again.
     Renewed,
 }
@@ -69,5 +69,5 @@ pub enum Action {
     /// Everything is there.
     Finish,
     /// It will not get there.
-    GiveUp(GiveUp),
+    Fail(DownloadFailure),
 }

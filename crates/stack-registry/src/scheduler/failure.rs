@@ -1,12 +1,12 @@
-//! Why a plan has no hope left.
+//! Why a scheduler has no hope left.
 
 use std::fmt;
 
-use crate::fetch::Trouble;
+use crate::fetch::FetchErrorKind;
 
 /// Why a download cannot be completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum GiveUp {
+pub enum DownloadFailure {
     /// The server's answer is final.
     Status(u16),
     /// The server has another length than was promised.
@@ -21,7 +21,7 @@ pub enum GiveUp {
     /// A part failed too often; this was its last failure.
     Exhausted(Failure),
     /// A failure after which nothing helps.
-    Trouble(Trouble),
+    Fetch(FetchErrorKind),
 }
 
 /// Why a connection ended before its part did.
@@ -34,10 +34,10 @@ pub enum Failure {
     /// The reply holds other bytes than those asked for.
     Astray,
     /// The network.
-    Trouble(Trouble),
+    Fetch(FetchErrorKind),
 }
 
-impl fmt::Display for GiveUp {
+impl fmt::Display for DownloadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(f, "the server answers with status {status}"),
@@ -46,7 +46,7 @@ impl fmt::Display for GiveUp {
             }
             Self::Changing => f.write_str("the content changes while it is fetched"),
             Self::Exhausted(failure) => write!(f, "tried again and again; at last, {failure}"),
-            Self::Trouble(trouble) => write!(f, "{}", Failure::Trouble(*trouble)),
+            Self::Fetch(kind) => write!(f, "{}", Failure::Fetch(*kind)),
         }
     }
 }
@@ -57,14 +57,14 @@ impl fmt::Display for Failure {
             Self::Status(status) => write!(f, "the server answered with status {status}"),
             Self::Short => f.write_str("the reply was shorter than announced"),
             Self::Astray => f.write_str("the reply held other bytes than those asked for"),
-            Self::Trouble(trouble) => f.write_str(match trouble {
-                Trouble::Refused(_) => "the request may not leave this machine",
-                Trouble::Unreachable => "no connection could be made",
-                Trouble::Broken => "the connection broke",
-                Trouble::Stalled => "nothing came for too long",
-                Trouble::Nonsense => "the reply made no sense",
-                Trouble::Interrupted => "interrupted",
-                Trouble::Machine => "this machine could not go on",
+            Self::Fetch(kind) => f.write_str(match kind {
+                FetchErrorKind::Refused(_) => "the request may not leave this machine",
+                FetchErrorKind::Unreachable => "no connection could be made",
+                FetchErrorKind::Broken => "the connection broke",
+                FetchErrorKind::Stalled => "nothing came for too long",
+                FetchErrorKind::Nonsense => "the reply made no sense",
+                FetchErrorKind::Interrupted => "interrupted",
+                FetchErrorKind::Machine => "this machine could not go on",
             }),
         }
     }
