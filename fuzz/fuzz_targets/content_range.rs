@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stack_registry::plan::ContentRange;
+use stack_registry::scheduler::ContentRange;
 
 fuzz_target!(|text: &str| {
     if let Some(parsed) = ContentRange::parse(text) {

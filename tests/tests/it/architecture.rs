@@ -180,6 +180,7 @@ const CRATES: &[Row] = &[
     Row { name: "stack-gateway", level: 2, may_use: &["stack-wire", "stack-chat", "stack-audit"] },
     Row { name: "stack-agent", level: 2, may_use: &["stack-chat", "stack-audit"] },
     Row { name: "stack-server", level: 2, may_use: &["stack-wire", "stack-chat", "stack-audit"] },
+    Row { name: "stack-trust", level: 2, may_use: &["stack-registry", "stack-seal"] },
     Row {
         name: "stack",
         level: 3,
@@ -193,6 +194,7 @@ const CRATES: &[Row] = &[
             "stack-registry",
             "stack-seal",
             "stack-server",
+            "stack-trust",
             "stack-wire",
         ],
     },
