@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use stack_registry::name::nearest;
+
 use super::settings::Parameter;
-use crate::cli::nearest::nearest;
 
 /// Something to do, other than to answer.
 #[derive(Clone, Debug, PartialEq)]

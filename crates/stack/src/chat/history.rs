@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rustyline::history::FileHistory;
 use rustyline::{Editor, Helper};
+use stack_trust::private_file;
 
-use crate::home::{history_file, private_file};
+use crate::home::history_file;
 
 /// The file, if there can be one. To remember is a convenience: where it fails, the conversation goes on without.
 pub(super) struct History {

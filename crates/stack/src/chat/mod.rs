@@ -15,6 +15,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 use stack_chat::{ChatError, ChatRequest, ErrorKind, Message, ModelCard, Prompt, Role};
+use stack_registry::choice::ModelPath;
 use tokio::runtime::Runtime;
 
 use self::command::{Command, Topic};
@@ -24,9 +25,9 @@ use self::line::{Draft, Line};
 use self::settings::Parameter;
 use crate::chat::answer::{Answer, AnswerError, Cut, answer, cut, speed};
 use crate::error::{CommandError, Kind};
-use crate::models::path::ModelPath;
 use crate::models::ready::{Candidate, Ready};
-use crate::terminal::output::{harmless, talk, talk_exactly};
+use crate::terminal::output::{sanitize, stderr, stderr_exactly};
+use crate::terminal::report::report;
 use crate::terminal::screen::Screen;
 use crate::terminal::{Silence, units};
 
@@ -93,7 +94,7 @@ impl<'a> Chat<'a> {
 
     /// Talks until Ctrl-D or `/bye`.
     pub(crate) fn run(mut self) -> Result<(), CommandError> {
-        talk(format!("{}: /? lists the commands, Ctrl-C stops an answer, Ctrl-D ends", self.ready().id));
+        stderr(format!("{}: /? lists the commands, Ctrl-C stops an answer, Ctrl-D ends", self.ready().id));
         let config = Config::builder()
             .max_history_size(HISTORY_MAX)
             .map_err(terminal)?
@@ -119,7 +120,7 @@ impl<'a> Chat<'a> {
                 Err(error) if error.kind() == Kind::OutputClosed || self.ready.is_none() => {
                     return Err(error);
                 }
-                Err(error) => error.report(),
+                Err(error) => report(&error),
             }
         }
         Ok(())
@@ -151,18 +152,18 @@ impl<'a> Chat<'a> {
             };
             let Some(count) = self.oldest_to_drop(&error) else { return Err(explained(error)) };
             if !agreed {
-                talk(format!("{error}."));
+                stderr(format!("{error}."));
                 agreed = confirmed(editor)?;
             }
             if !agreed {
-                talk(
+                stderr(
                     "Nothing was dropped, and nothing was answered. /save FILE keeps the conversation, /clear starts anew.",
                 );
                 return Ok(None);
             }
             self.messages.drain(..count);
             let left = forget::turns(&self.messages);
-            talk(format!("dropped {} of {turns} turns; the system message stays", turns - left));
+            stderr(format!("dropped {} of {turns} turns; the system message stays", turns - left));
         }
     }
 
@@ -185,10 +186,10 @@ impl<'a> Chat<'a> {
         data.write("\n\n")?;
         drop(data);
         if let Some(note) = self.note(&answer) {
-            talk(note);
+            stderr(note);
         }
         if self.manner.verbose && answer.finish.is_some() {
-            talk(speed(&answer));
+            stderr(speed(&answer));
         }
         Ok(answer)
     }
@@ -217,7 +218,7 @@ impl<'a> Chat<'a> {
     fn obey(&mut self, command: Command) -> Result<Next, CommandError> {
         match command {
             Command::System(text) => {
-                talk(if text.is_some() {
+                stderr(if text.is_some() {
                     "the system message is set"
                 } else {
                     "there is no system message now"
@@ -229,15 +230,15 @@ impl<'a> Chat<'a> {
                     CommandError::new(Kind::Usage, format!("{} {problem}", parameter.name()))
                 })?;
                 let value = parameter.value(&self.request);
-                talk(format!("{}: {}", parameter.name(), value.as_deref().unwrap_or(parameter.unset())));
+                stderr(format!("{}: {}", parameter.name(), value.as_deref().unwrap_or(parameter.unset())));
             }
             Command::WordWrap(wrap) => {
                 self.manner.word_wrap = wrap;
-                talk(if wrap { "lines are wrapped between words" } else { "lines are left as they come" });
+                stderr(if wrap { "lines are wrapped between words" } else { "lines are left as they come" });
             }
             Command::History(keep) => {
                 self.manner.history = keep;
-                talk(if keep {
+                stderr(if keep {
                     "what is typed is kept for later"
                 } else {
                     "what is typed is not kept from here on"
@@ -245,25 +246,25 @@ impl<'a> Chat<'a> {
             }
             Command::Verbose(verbose) => {
                 self.manner.verbose = verbose;
-                talk(if verbose { "times are told after each answer" } else { "times are no longer told" });
+                stderr(if verbose { "times are told after each answer" } else { "times are no longer told" });
             }
-            Command::Show(Topic::Template) => talk_exactly(harmless(&self.shown(Topic::Template))),
-            Command::Show(topic) => talk(harmless(&self.shown(topic))),
-            Command::Model(None) => talk(harmless(&self.shown(Topic::Info))),
+            Command::Show(Topic::Template) => stderr_exactly(sanitize(&self.shown(Topic::Template))),
+            Command::Show(topic) => stderr(sanitize(&self.shown(topic))),
+            Command::Model(None) => stderr(sanitize(&self.shown(Topic::Info))),
             Command::Model(Some(name)) => self.change_model(&name)?,
             Command::Clear => {
                 self.messages.clear();
-                talk("the conversation starts anew");
+                stderr("the conversation starts anew");
             }
             Command::Save(path) => {
                 file::save(&path, &self.conversation())?;
-                talk(format!("saved as {}", path.display()));
+                stderr(format!("saved as {}", path.display()));
             }
             Command::Load(path) => {
                 (self.system, self.messages) = file::load(&path)?;
-                talk(format!("the conversation has {} messages", self.messages.len()));
+                stderr(format!("the conversation has {} messages", self.messages.len()));
             }
-            Command::Help(text) => talk(text),
+            Command::Help(text) => stderr(text),
             Command::Bye => return Ok(Next::End),
         }
         Ok(Next::GoOn)
@@ -278,7 +279,7 @@ impl<'a> Chat<'a> {
         let loaded = self.models.load(candidate);
         match loaded {
             Ok(ready) => {
-                talk(format!("{} answers now; loaded in {:.1} s", ready.id, ready.load.as_secs_f64()));
+                stderr(format!("{} answers now; loaded in {:.1} s", ready.id, ready.load.as_secs_f64()));
                 self.ready = Some(ready);
                 Ok(())
             }
@@ -372,7 +373,7 @@ fn read(editor: &mut LineEditor<'_>) -> Result<Option<String>, CommandError> {
                 }
             }
             Err(ReadlineError::Interrupted) => {
-                talk("Ctrl-D or /bye ends the conversation");
+                stderr("Ctrl-D or /bye ends the conversation");
                 draft = Draft::default();
             }
             Err(ReadlineError::Eof) => return Ok(None),

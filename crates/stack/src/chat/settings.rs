@@ -3,7 +3,7 @@
 use stack_chat::ChatRequest;
 
 use super::command::unquoted;
-use crate::cli::options::finite;
+use crate::options::finite;
 
 /// A parameter of the answers to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,32 +1,31 @@
 //! The commands by name, and the way from arguments to an exit code.
 
-pub(crate) mod access;
-pub(crate) mod foreign;
-pub(crate) mod nearest;
-pub(crate) mod options;
 #[cfg(test)]
 mod page;
 
 use std::env;
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use stack_engine::executor::DeviceKind;
+use stack_registry::name::BadName;
 
 use crate::commands::{
     adopt, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list,
     logits, pull, push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify, version,
 };
 use crate::error::{CommandError, Kind};
-use crate::process::logs;
+use crate::foreign;
 use crate::process::no_sockets::{self, Sockets};
 use crate::process::threads::{self, Workload};
-use crate::terminal::progress;
+use crate::terminal::report::{report, report_json};
+use crate::terminal::{logs, progress};
 
 /// Runs language models in this process; nothing leaves the machine.
 #[derive(Debug, Parser)]
-#[command(name = "stack", version = VERSION, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "stack", version = version::VERSION, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -99,7 +98,7 @@ pub(crate) fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().collect();
     // Where the arguments make no sense, a look at them has to do.
     let looks_like_json = || arguments.iter().any(|argument| argument == "--json");
-    let arguments = match foreign::translated(&arguments) {
+    let arguments = match foreign::translated(&arguments, &Cli::command()) {
         Ok(arguments) => arguments,
         Err(error) => return failed(&error, looks_like_json()),
     };
@@ -109,7 +108,9 @@ pub(crate) fn main() -> ExitCode {
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
-            if let Some(error) = foreign::explained(&error, &arguments) {
+            if let Some(error) =
+                bad_name(&error).or_else(|| foreign::explained(&error, &arguments, &Cli::command()))
+            {
                 return failed(&error, looks_like_json());
             }
             // Help and version come this way too. If they cannot be printed, nobody is there to be told.
@@ -132,12 +133,17 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Takes an argument that is no name or reference for the error that it is wherever a name is read.
+fn bad_name(error: &clap::Error) -> Option<CommandError> {
+    error.source()?.downcast_ref::<BadName>().cloned().map(CommandError::from)
+}
+
 /// Reports an error and returns its exit code.
 fn failed(error: &CommandError, as_json: bool) -> ExitCode {
     if as_json {
-        error.report_json();
+        report_json(error);
     } else {
-        error.report();
+        report(error);
     }
     ExitCode::from(error.kind().exit_code())
 }
@@ -200,15 +206,12 @@ impl Command {
             Self::Trust(arguments) => trust::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Config(arguments) => config::run(&arguments),
-            Self::Completions(arguments) => completions::run(&arguments),
-            Self::Help(arguments) => help::run(&arguments),
+            Self::Completions(arguments) => completions::run(&arguments, Cli::command()),
+            Self::Help(arguments) => help::run(&arguments, Cli::command()),
             Self::Version(arguments) => version::run(&arguments),
         }
     }
 }
-
-/// The version, and the commit that it was built from.
-pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMIT"), ")");
 
 #[cfg(test)]
 mod tests {

@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use stack_registry::adopt::{
-    AdoptOptions, Found, How, Kept, adopt, hub_models, lm_studio_models, ollama_models, path_models,
+    AdoptMode, AdoptOptions, AdoptOutcome, Found, adopt, hub_models, lm_studio_models, ollama_models,
+    path_models,
 };
 use stack_registry::manifest::FilePath;
 use stack_registry::name::Name;
 use stack_registry::store::{Rebind, StoreError};
 
 use crate::error::{CommandError, Kind};
-use crate::home::store_access::StoreArguments;
 use crate::models::weights_check;
+use crate::options::CommonArguments;
 use crate::process::machine::{self, environment_path};
-use crate::terminal::output::{Data, harmless, talk};
+use crate::terminal::output::{Data, sanitize, stderr};
 use crate::terminal::progress::Bar;
+use crate::terminal::report::report as report_error;
 use crate::terminal::{interruptible, units};
 
 #[derive(Debug, Args)]
@@ -36,13 +38,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     copy: bool,
     /// Name for the model, if exactly one is found
-    #[arg(long = "as", value_name = "NAME")]
-    name: Option<String>,
+    #[arg(long = "as", value_name = "NAME", value_parser = Name::parse)]
+    name: Option<Name>,
     /// Move existing names to these models
     #[arg(long)]
     update: bool,
     #[command(flatten)]
-    pub(crate) store: StoreArguments,
+    pub(crate) common: CommonArguments,
 }
 
 #[derive(Serialize)]
@@ -71,7 +73,7 @@ struct File {
 
 /// Adopts what is found, or lists it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let name = arguments.name.as_deref().map(Name::parse).transpose()?;
+    let name = &arguments.name;
     let found = find(arguments.source.as_deref())?;
     if found.is_empty() {
         return Err(CommandError::new(Kind::Missing, "no GGUF model found to adopt")
@@ -86,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut report = Report { models: Vec::new() };
     if !arguments.list {
         let kept = "the models that were adopted stay, and the same command goes on with the others";
-        interruptible::end_on_interrupt(arguments.store.json, kept)?;
+        interruptible::end_on_interrupt(arguments.common.json, kept)?;
     }
     if arguments.list {
         report.models.extend(found.iter().map(Model::found));
@@ -105,34 +107,34 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         if report.models.is_empty()
             && let Some(failure) = failures.pop()
         {
-            failures.iter().for_each(CommandError::report);
+            failures.iter().for_each(report_error);
             return Err(failure);
         }
         for failure in failures {
-            talk(format!("skipped: {failure}"));
+            stderr(format!("skipped: {failure}"));
         }
     }
     let mut data = Data::new();
-    if arguments.store.json {
+    if arguments.common.json {
         return data.json(&report);
     }
     for model in &report.models {
         let what = model.digest.as_deref().unwrap_or(&model.origin);
-        data.line(&harmless(&format!("{} {what} {}", model.name, units::bytes(model.bytes))))?;
+        data.line(&sanitize(&format!("{} {what} {}", model.name, units::bytes(model.bytes))))?;
         for file in &model.files {
             let kept = file.kept.unwrap_or("found");
-            data.line(&harmless(&format!("  {kept} {}", file.at.display())))?;
+            data.line(&sanitize(&format!("  {kept} {}", file.at.display())))?;
         }
     }
     Ok(())
 }
 
 fn adopt_one(arguments: &Arguments, found: &Found, name: &Name) -> Result<Model, CommandError> {
-    let store = arguments.store.open()?;
-    let how = match (arguments.clone, arguments.copy) {
-        (true, _) => How::Clone,
-        (_, true) => How::Copy,
-        _ => How::Share,
+    let store = arguments.common.store()?;
+    let mode = match (arguments.clone, arguments.copy) {
+        (true, _) => AdoptMode::Clone,
+        (_, true) => AdoptMode::Copy,
+        _ => AdoptMode::Share,
     };
     let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
     if rebind == Rebind::Never
@@ -143,22 +145,22 @@ fn adopt_one(arguments: &Arguments, found: &Found, name: &Name) -> Result<Model,
         return Err(StoreError::NameTaken { name: name.clone(), digest: entry.manifest.digest }.into());
     }
     let bytes = found.files.iter().map(|file| file.bytes).sum();
-    if !arguments.store.quiet {
-        talk(format!("adopting {}, {}", name.short(), units::bytes(bytes)));
+    if !arguments.common.quiet {
+        stderr(format!("adopting {}, {}", name.short(), units::bytes(bytes)));
     }
-    let bar = Bar::new("reading", &name.short(), arguments.store.quiet);
+    let bar = Bar::new("reading", &name.short(), arguments.common.quiet);
     let now = machine::now().seconds();
     let inspect = &|path: &FilePath, at: &Path| weights_check::check(path.as_str(), at);
-    let options = AdoptOptions { name, how, rebind, now, inspect };
+    let options = AdoptOptions { name, mode, rebind, now, inspect };
     let adopted = adopt(&store, found, &options, &|done| bar.show(done, bytes))?;
     let kept = adopted.files.iter().map(|(file, _, kept)| File {
         path: file.path.to_string(),
         at: file.at.clone(),
         kept: Some(match kept {
-            Kept::Cloned => "cloned",
-            Kept::Copied => "copied",
-            Kept::InPlace => "in place",
-            Kept::Present => "present",
+            AdoptOutcome::Cloned => "cloned",
+            AdoptOutcome::Copied => "copied",
+            AdoptOutcome::InPlace => "in place",
+            AdoptOutcome::Present => "present",
         }),
     });
     Ok(Model {

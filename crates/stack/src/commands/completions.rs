@@ -1,9 +1,8 @@
 //! `stack completions`: a completion script.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use crate::cli::Cli;
 use crate::error::CommandError;
 use crate::terminal::output::Data;
 
@@ -14,8 +13,8 @@ pub(crate) struct Arguments {
 }
 
 /// Prints the script.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+pub(crate) fn run(arguments: &Arguments, mut root: Command) -> Result<(), CommandError> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "stack", &mut script);
+    clap_complete::generate(arguments.shell, &mut root, "stack", &mut script);
     Data::new().write(&String::from_utf8_lossy(&script))
 }

@@ -5,13 +5,13 @@ use std::fmt::Display;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
+use stack_trust::home::Home;
 
 use super::serve::ListenArguments;
-use crate::config::{Config, Origin, Setting};
+use crate::config::{Config, Effective, Origin, PrivacyArguments, Setting};
 use crate::error::{CommandError, Kind};
-use crate::home::{Home, HomeArguments};
-use crate::privacy::{Effective, PrivacyArguments};
-use crate::terminal::output::{Data, harmless};
+use crate::home::HomeArguments;
+use crate::terminal::output::{Data, sanitize};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -63,7 +63,7 @@ fn show(common: &Common) -> Result<(), CommandError> {
     }
     for Row { key, value, origin } in rows {
         // As TOML writes it, which for these values is as JSON does.
-        data.line(&harmless(&format!("{key:<20} {:<28} {origin}", value.to_string())))?;
+        data.line(&sanitize(&format!("{key:<20} {:<28} {origin}", value.to_string())))?;
     }
     Ok(())
 }
@@ -103,7 +103,7 @@ fn check(common: &Common) -> Result<(), CommandError> {
     let problems = Config::problems(&home);
     if !common.json {
         for problem in &problems {
-            data.line(&harmless(&problem.to_string()))?;
+            data.line(&sanitize(&problem.to_string()))?;
         }
     }
     // What the environment says may contradict the file.

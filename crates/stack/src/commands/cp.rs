@@ -5,15 +5,16 @@ use serde::Serialize;
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
 use stack_registry::store::{Entry, Rebind, Record, Store, StoreError};
-use stack_registry::trust::Policy;
+use stack_trust::policy::Policy;
+use stack_trust::target::{StoredTarget, Target};
+use stack_trust::trust_file::{TargetCase, TrustFolder};
 
 use crate::error::{CommandError, Kind};
-use crate::home::store_access::StoreArguments;
+use crate::models::facts;
+use crate::options::CommonArguments;
 use crate::process::machine;
-use crate::signing::{ModelFacts, Target};
 use crate::terminal::output::Data;
-use crate::trust::admission::signatures;
-use crate::trust::{Question, TrustFolder, refused};
+use crate::terminal::report::warn_passed_over;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "DST", value_parser = Name::parse)]
     destination: Name,
     #[command(flatten)]
-    pub(crate) store: StoreArguments,
+    pub(crate) common: CommonArguments,
 }
 
 #[derive(Serialize)]
@@ -37,17 +38,17 @@ struct Report {
 /// Gives the second name. Nothing is copied on disk, and the first name stays.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let Arguments { source, destination, .. } = arguments;
-    let store = arguments.store.needed(source)?;
+    let store = arguments.common.store_with(source)?;
     // While the model is held, nothing of it is freed.
     let model = StoredModel::open(&store, source)?;
     let named = model.entry.clone();
-    arguments.ask_the_policy(model)?;
+    arguments.ask_the_policy(store.clone(), model)?;
     let record = Record { named_at: Some(machine::now().seconds()), ..named.record };
     let entry = Entry { name: destination.clone(), manifest: named.manifest, record };
     bind(&store, &entry)?;
     let mut data = Data::new();
     let manifest = entry.manifest.digest.to_string();
-    if arguments.store.json {
+    if arguments.common.json {
         return data.json(&Report { name: destination.short(), manifest, source: source.short() });
     }
     data.line(&format!("{} {manifest}", destination.short()))
@@ -69,8 +70,8 @@ fn bind(store: &Store, entry: &Entry) -> Result<(), CommandError> {
 impl Arguments {
     /// Refuses a second name under which the model would be held to other rules than under its first, or would not be
     /// loaded: who may not load a model must not get at it by calling it something else.
-    fn ask_the_policy(&self, mut model: StoredModel) -> Result<(), CommandError> {
-        let home = self.store.home()?;
+    fn ask_the_policy(&self, store: Store, mut model: StoredModel) -> Result<(), CommandError> {
+        let home = self.common.home()?;
         let trust = TrustFolder::new(&home).read()?;
         if let Some(why) = escaped(&trust.policy, &self.source, &self.destination) {
             return Err(CommandError::new(Kind::Refused, why).reason("rule-differs").hint(
@@ -78,14 +79,16 @@ impl Arguments {
             ));
         }
         model.entry.name = self.destination.clone();
-        let target = Target::Stored(Box::new(model));
+        let target = Target::Stored(Box::new(StoredTarget { store, model }));
         let sealed = !target.sealed_files().is_empty();
-        let signatures = signatures(&target, &home, &trust)?;
-        let facts = ModelFacts::look(&target);
-        let question = Question { facts: facts.as_ref(), sealed, tier: None, level: None };
-        let verdict = trust.judge(&target, &signatures, &question);
+        let signatures = target.signatures(&trust.policy.keys(), &mut warn_passed_over)?;
+        let facts = facts::look(&target);
+        let case = TargetCase { facts: facts.as_ref(), sealed, tier: None, level: None, now: machine::now() };
+        let verdict = trust.judge(&target, &signatures, &case);
         match verdict.refusal() {
-            Some((check, reason)) => Err(refused(&self.destination.short(), reason, &check.detail)),
+            Some((check, reason)) => {
+                Err(CommandError::refused(&self.destination.short(), reason, &check.detail))
+            }
             None => Ok(()),
         }
     }

@@ -6,22 +6,25 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use stack_seal::age::{Header, UnlockedFile};
-use stack_seal::bundle::Signed;
-use stack_seal::digest::{HashedFile, Root};
+use stack_seal::bundle;
+use stack_seal::digest::Root;
 use stack_seal::statement::Statement;
+use stack_trust::home::Home;
+use stack_trust::policy::Policy;
+use stack_trust::private_file::FileMode;
+use stack_trust::sealed::{self, SealedError};
+use stack_trust::target::Target;
+use stack_trust::trust_file::TrustFolder;
+use stack_trust::verification::{ExpectedRoot, compare_known, signed_roots};
 
-use crate::cli::access::KeyArguments;
-use crate::cli::options::CommonArguments;
 use crate::error::{CommandError, Kind};
-use crate::home::Home;
+use crate::home::access::KeyArguments;
 use crate::models::choice::ModelArgument;
+use crate::options::CommonArguments;
 use crate::process::threads;
-use crate::sealing::sealed::{self, Holds};
-use crate::signing::Target;
 use crate::terminal::interruptible::Interruptible;
-use crate::terminal::output::{Data, harmless};
-use crate::trust::TrustFolder;
-use crate::trust::admission::signatures;
+use crate::terminal::output::{Data, sanitize};
+use crate::terminal::report::warn_passed_over;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -34,13 +37,6 @@ pub(crate) struct Arguments {
     keys: KeyArguments,
     #[command(flatten)]
     common: CommonArguments,
-}
-
-/// What a file must turn out to be, and who says so.
-#[derive(Debug)]
-struct Known {
-    root: Root,
-    by: String,
 }
 
 #[derive(Serialize)]
@@ -60,7 +56,7 @@ struct PlainFile {
 /// Decrypts a file, or the weights of a model.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.common.home()?;
-    let files = match Target::find(&home, &arguments.target)? {
+    let files = match arguments.target.target(&home)? {
         Target::File(path) => vec![arguments.decrypt_file(&home, &path)?],
         target @ Target::Stored(_) => arguments.decrypt_model(&home, &target)?,
         Target::Folder(path) => {
@@ -73,8 +69,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return data.json(&Report { files });
     }
     for file in &files {
-        arguments.common.talk(file.describe());
-        data.line(&harmless(&file.file.display().to_string()))?;
+        arguments.common.stderr(file.describe());
+        data.line(&sanitize(&file.file.display().to_string()))?;
     }
     Ok(())
 }
@@ -84,38 +80,41 @@ impl Arguments {
         let name = path.display().to_string();
         // What is no sealed file, or not there, is told before anything else.
         let file = sealed::open(path)?;
-        Header::read(&file).map_err(|error| sealed::cannot_open(&name, error))?;
+        Header::read(&file).map_err(SealedError::opening(&name))?;
         let known = match sealed::plain_path_of(path) {
             Some(plain) => {
                 let file = plain.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-                signed_roots(home, &Target::File(plain), &file)?
+                Signed::of(home, &Target::File(plain))?.roots(&file)
             }
             None => Vec::new(),
         };
-        let (unlocked, _) = self.keys.unlock_file(home, path)?;
+        let (unlocked, _) = self.keys.opener(home).unlock_file(path)?;
         self.write(&name, &unlocked, &self.output, &known)
     }
 
     fn decrypt_model(&self, home: &Home, target: &Target) -> Result<Vec<PlainFile>, CommandError> {
         let name = target.title();
-        let files = target.sealed_files();
+        let (Target::Stored(stored), files) = (target, target.sealed_files()) else { return Ok(Vec::new()) };
         if files.is_empty() {
             return Err(CommandError::new(Kind::Usage, format!("{name} is not sealed"))
                 .hint("`stack show` lists its files"));
         }
+        let signed = Signed::of(home, target)?;
         if files.len() > 1 {
-            make_folder(&self.output)?;
+            sealed::new_folder(&self.output)?;
         }
+        let opener = self.keys.opener(home);
         let mut written = Vec::with_capacity(files.len());
-        let outcome = files.iter().try_for_each(|file| {
-            let mut known = signed_roots(home, target, file.path.as_str())?;
+        let outcome = files.iter().try_for_each(|&sealed| {
+            let file = sealed.file;
+            let mut known = signed.roots(file.path.as_str());
             let recorded = file.blake3.and_then(|digest| Root::try_from(digest).ok());
-            known.extend(recorded.map(|root| Known { root, by: "the manifest".to_owned() }));
+            known.extend(recorded.map(|root| ExpectedRoot { root, by: "the manifest".to_owned() }));
             let out = match files.len() {
                 1 => self.output.clone(),
                 _ => self.output.join(file.path.file_name()),
             };
-            let unlocked = self.keys.unlock(home, &name, &file.bytes, &target.noted_recipients(file))?;
+            let unlocked = stored.unlock(&opener, sealed)?;
             written.push(self.write(&name, &unlocked, &out, &known)?);
             Ok(())
         });
@@ -135,15 +134,16 @@ impl Arguments {
         what: &str,
         unlocked: &UnlockedFile,
         out: &Path,
-        known: &[Known],
+        known: &[ExpectedRoot],
     ) -> Result<PlainFile, CommandError> {
-        let new = sealed::new_file(out, Holds::Plain)?;
+        let new = sealed::new_file(out, FileMode::Private)?;
         let work = Interruptible::start("opening", unlocked.len(), self.common.quiet)?;
-        let target = new.file().try_clone().map_err(|error| sealed::cannot_write(out, error))?;
+        let target = new.file().try_clone();
+        let target = target.map_err(|source| SealedError::Write { path: out.to_owned(), source })?;
         let hashed = unlocked
             .decrypt_to(target, threads::usable(), &|bytes| work.advance(bytes))
-            .map_err(|error| work.failed(sealed::cannot_open(what, error)))?;
-        compare(what, &hashed, known)?;
+            .map_err(|error| work.failed(SealedError::opening(what)(error).into()))?;
+        compare_known(what, &hashed, known)?;
         sealed::finish(new, out)?;
         Ok(PlainFile {
             file: out.to_owned(),
@@ -154,6 +154,26 @@ impl Arguments {
     }
 }
 
+/// What is signed about a target, and who may sign.
+struct Signed {
+    policy: Policy,
+    signatures: Vec<bundle::Signed<Statement>>,
+}
+
+impl Signed {
+    /// Reads both, once for all files. A signature that is wrong ends it.
+    fn of(home: &Home, target: &Target) -> Result<Self, CommandError> {
+        let policy = TrustFolder::new(home).read()?.policy;
+        let signatures = target.signatures(&policy.keys(), &mut warn_passed_over)?;
+        Ok(Self { policy, signatures })
+    }
+
+    /// Finds the roots that those whose keys are trusted signed for a file.
+    fn roots(&self, file: &str) -> Vec<ExpectedRoot> {
+        signed_roots(&self.policy, &self.signatures, file)
+    }
+}
+
 impl PlainFile {
     fn describe(&self) -> String {
         match self.according_to.as_slice() {
@@ -161,38 +181,4 @@ impl PlainFile {
             names => format!("{}, as stated by {}", self.root, names.join(" and ")),
         }
     }
-}
-
-/// Finds the roots that those whose keys are trusted signed for a file. A signature that is wrong ends it.
-fn signed_roots(home: &Home, target: &Target, file: &str) -> Result<Vec<Known>, CommandError> {
-    let trust = TrustFolder::new(home).read()?;
-    let trusted = trust.policy.keys();
-    let known = |signed: &Signed<Statement>| {
-        let statement = signed.payload();
-        let entry = statement.file_or_only(file)?;
-        Some(Known { root: entry.blake3?, by: signed.key().to_string() })
-    };
-    let signatures = signatures(target, home, &trust)?;
-    Ok(signatures.iter().filter(|signed| trusted.contains(signed.key())).filter_map(known).collect())
-}
-
-fn compare(what: &str, found: &HashedFile, known: &[Known]) -> Result<(), CommandError> {
-    match known.iter().find(|known| known.root != found.root) {
-        None => Ok(()),
-        Some(Known { root, by }) => {
-            let message =
-                format!("the contents of {what} have the root {}, but {by} says {root}", found.root);
-            Err(CommandError::new(Kind::Differs, message)
-                .reason("digest-mismatch")
-                .hint("anyone who can open it could have made it; ask whoever sealed it"))
-        }
-    }
-}
-
-/// Makes a folder that is not there.
-fn make_folder(path: &Path) -> Result<(), CommandError> {
-    std::fs::create_dir(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => sealed::exists(path),
-        _ => sealed::cannot_write(path, error),
-    })
 }

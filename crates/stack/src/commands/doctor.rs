@@ -6,17 +6,18 @@ use clap::Args;
 use serde::Serialize;
 use stack_engine::executor::{DeviceKind, Placement, PrefetchPolicy};
 use stack_engine::load;
+use stack_trust::home::Home;
+use stack_trust::trust_file::TrustFolder;
 
-use crate::cli::options;
 use crate::config::Config;
 use crate::error::CommandError;
-use crate::home::{Home, HomeArguments, history_file};
+use crate::home::{HomeArguments, history_file};
 use crate::models::default_model;
+use crate::options;
 use crate::process::machine;
 use crate::process::threads::{self, Workload};
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 use crate::terminal::units;
-use crate::trust::TrustFolder;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -165,9 +166,7 @@ fn trust(home: &Home) -> TrustReport {
             file,
             problem: None,
         },
-        Err(error) => {
-            TrustReport { default_level: None, rules: 0, file, problem: Some(error.message().to_owned()) }
-        }
+        Err(error) => TrustReport { default_level: None, rules: 0, file, problem: Some(error.to_string()) },
     }
 }
 
@@ -200,7 +199,7 @@ fn print(report: &Report, data: &mut Data) -> Result<(), CommandError> {
     ];
     for (name, path) in folders {
         let path = path.as_deref().unwrap_or("none: neither STACK_HOME nor HOME is set");
-        data.line(&harmless(&format!("{name:<10} {path}")))?;
+        data.line(&sanitize(&format!("{name:<10} {path}")))?;
     }
     let TrustReport { default_level, rules, problem, .. } = &report.trust;
     match (default_level, problem) {

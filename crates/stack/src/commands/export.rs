@@ -13,10 +13,10 @@ use stack_registry::store::Store;
 use stack_seal::age::{Recipients, Sealing};
 use stack_seal::digest::Digest;
 use stack_seal::statement::Tier;
+use stack_trust::identity;
 
 use crate::error::{CommandError, Kind};
-use crate::home::identities;
-use crate::home::store_access::StoreArguments;
+use crate::options::CommonArguments;
 use crate::process::machine;
 use crate::terminal::interruptible::Interruptible;
 use crate::terminal::output::Data;
@@ -25,8 +25,8 @@ use crate::terminal::{input, units};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The models
-    #[arg(required = true, value_name = "NAME")]
-    names: Vec<String>,
+    #[arg(required = true, value_name = "NAME", value_parser = Name::parse)]
+    names: Vec<Name>,
     /// Output file; must not exist yet
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "RECIPIENT", conflicts_with = "split")]
     recipient: Vec<String>,
     #[command(flatten)]
-    pub(crate) store: StoreArguments,
+    pub(crate) common: CommonArguments,
 }
 
 #[derive(Serialize)]
@@ -53,16 +53,16 @@ struct Report {
 
 /// Writes the package.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let names = arguments.names.iter().map(|name| Name::parse(name)).collect::<Result<Vec<_>, _>>()?;
-    let store = arguments.store.needed(&names[0])?;
+    let names = &arguments.names;
+    let store = arguments.common.store_with(&names[0])?;
     let recipients = recipients(arguments)?;
     if recipients.is_none() {
         names.iter().try_for_each(|name| check_tier(&store, name))?;
     }
     let receiver_has = arguments.inventory.as_deref().map(inventory).transpose()?.unwrap_or_default();
-    let export = Export::collect(&store, &names, &receiver_has, &|_| {})?;
+    let export = Export::collect(&store, names, &receiver_has, &|_| {})?;
     let bytes = export.bytes()?;
-    let work = Interruptible::start("exporting", bytes, arguments.store.quiet)?;
+    let work = Interruptible::start("exporting", bytes, arguments.common.quiet)?;
     let out = VolumeWriter::new(&arguments.output, arguments.split);
     let written = match &recipients {
         None => plain(&export, out, &work),
@@ -81,7 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         left_out: export.left_out().iter().map(ToString::to_string).collect(),
     };
     let mut data = Data::new();
-    if arguments.store.json {
+    if arguments.common.json {
         return data.json(&report);
     }
     for file in &report.files {
@@ -120,8 +120,8 @@ fn failed(source: std::io::Error) -> PackageError {
 }
 
 fn recipients(arguments: &Arguments) -> Result<Option<Recipients>, CommandError> {
-    let home = arguments.store.home()?;
-    let keys = arguments.recipient.iter().map(|text| identities::recipient(&home, text));
+    let home = arguments.common.home()?;
+    let keys = arguments.recipient.iter().map(|text| identity::recipient(&home, text));
     Ok(Recipients::keys(keys.collect::<Result<Vec<_>, _>>()?))
 }
 

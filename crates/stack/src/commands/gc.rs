@@ -7,9 +7,9 @@ use serde::Serialize;
 use stack_registry::gc::{self, GcOptions};
 
 use crate::error::CommandError;
-use crate::home::store_access::StoreArguments;
+use crate::options::CommonArguments;
 use crate::process::machine;
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 use crate::terminal::units;
 
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = units::parse_duration)]
     parts_older: Duration,
     #[command(flatten)]
-    pub(crate) store: StoreArguments,
+    pub(crate) common: CommonArguments,
 }
 
 #[derive(Serialize)]
@@ -46,7 +46,7 @@ struct Blob {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let now = UNIX_EPOCH + Duration::from_secs(machine::now().seconds());
     let Arguments { dry_run, grace, parts_older, .. } = *arguments;
-    let swept = match arguments.store.existing()? {
+    let swept = match arguments.common.existing_store()? {
         Some(store) => gc::collect(&store, &GcOptions { now, grace, parts_older, dry_run })?,
         None => Vec::new(),
     };
@@ -62,13 +62,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let freed_bytes = blobs.iter().filter(|blob| blob.freed).map(|blob| blob.bytes).sum();
     let report = Report { blobs, freed_bytes, dry_run };
     let mut data = Data::new();
-    if arguments.store.json {
+    if arguments.common.json {
         return data.json(&report);
     }
     let free = if dry_run { "would free" } else { "freed" };
     for blob in &report.blobs {
         let fate = if blob.freed { free } else { "kept" };
-        data.line(&harmless(&format!(
+        data.line(&sanitize(&format!(
             "{fate} {} {}: {}",
             blob.digest,
             units::bytes(blob.bytes),

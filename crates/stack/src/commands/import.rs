@@ -8,11 +8,12 @@ use stack_registry::name::Name;
 use stack_registry::package::{Import, ImportOptions, Imported, Outcome, Receipt, Source, Volumes};
 use stack_registry::store::{Rebind, Store};
 use stack_seal::age::{Header, Identity, OpenError, UnlockedFile};
+use stack_trust::keyring::SealedHeader;
+use stack_trust::private_file::{self, FileMode};
 
-use crate::cli::access::KeyArguments;
 use crate::error::{CommandError, Kind};
-use crate::home::private_file::{self, Existing, Readers};
-use crate::home::store_access::StoreArguments;
+use crate::home::access::KeyArguments;
+use crate::options::CommonArguments;
 use crate::process::machine;
 use crate::terminal::interruptible::Interruptible;
 use crate::terminal::output::Data;
@@ -27,8 +28,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     dry_run: bool,
     /// Name for the model, if the package holds exactly one
-    #[arg(long = "as", value_name = "NAME")]
-    name: Option<String>,
+    #[arg(long = "as", value_name = "NAME", value_parser = Name::parse)]
+    name: Option<Name>,
     /// Move existing names to the new models
     #[arg(long)]
     update: bool,
@@ -38,7 +39,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     keys: KeyArguments,
     #[command(flatten)]
-    pub(crate) store: StoreArguments,
+    pub(crate) common: CommonArguments,
 }
 
 #[derive(Default, Serialize)]
@@ -58,7 +59,7 @@ struct Model {
 
 /// Imports the packages, one after the other.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let name = arguments.name.as_deref().map(Name::parse).transpose()?;
+    let name = &arguments.name;
     if arguments.files.len() > 1 && (name.is_some() || arguments.receipt.is_some()) {
         let message = "--as and --receipt work with one package, but several were given";
         return Err(CommandError::new(Kind::Usage, message).hint("import them one at a time"));
@@ -70,10 +71,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             report.would_import(arguments, &Import::open(&*source)?)?;
             continue;
         }
-        let work = Interruptible::start("importing", source.length(), arguments.store.quiet)?;
+        let work = Interruptible::start("importing", source.length(), arguments.common.quiet)?;
         let watched = work.watch(&*source);
         let import = Import::open(&watched)?;
-        let store = arguments.store.open()?;
+        let store = arguments.common.store()?;
         let now = machine::now();
         let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
         let options = ImportOptions { name: name.clone(), rebind, now: now.seconds() };
@@ -87,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         report.imported(&imported);
     }
     let mut data = Data::new();
-    if arguments.store.json {
+    if arguments.common.json {
         return data.json(&report);
     }
     for model in &report.models {
@@ -111,7 +112,9 @@ fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandEr
     let (header, _) = Header::read(&file).map_err(|error| cannot_open(path, error))?;
     let attempt = |keys: &[Identity]| UnlockedFile::open(file.try_clone().map_err(OpenError::Io)?, keys);
     let name = path.display().to_string();
-    let (opened, _) = arguments.keys.open(&arguments.store.home()?, &name, &header, &[], &attempt)?;
+    let home = arguments.common.home()?;
+    let sealed = SealedHeader { name: &name, header: &header, noted: &[] };
+    let (opened, _) = arguments.keys.opener(&home).open(&sealed, &attempt)?;
     Ok(Box::new(opened))
 }
 
@@ -131,7 +134,7 @@ fn cannot_open(path: &Path, error: OpenError) -> CommandError {
 
 impl Report {
     fn would_import(&mut self, arguments: &Arguments, import: &Import<'_>) -> Result<(), CommandError> {
-        let store: Option<Store> = arguments.store.existing()?;
+        let store: Option<Store> = arguments.common.existing_store()?;
         let missing = match &store {
             Some(store) => import.missing(store)?,
             None => import.blobs().copied().collect(),
@@ -167,10 +170,8 @@ impl Report {
 }
 
 fn write_receipt(path: &Path, receipt: &Receipt) -> Result<(), CommandError> {
-    private_file::write(path, &receipt.to_bytes(), Readers::Everyone, Existing::Replace).map_err(|error| {
-        CommandError::new(Kind::Machine, format!("the receipt {} cannot be written", path.display()))
-            .reason("io")
-            .caused(error)
+    private_file::replace(path, &receipt.to_bytes(), FileMode::Public).map_err(|error| {
+        CommandError::writing_file(format!("the receipt {}", path.display()), error)
             .hint("the models were imported; run the command again to write the receipt")
     })
 }

@@ -6,12 +6,12 @@ use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 use serde::Serialize;
 use stack_seal::key::KeyKind;
 use stack_seal::keyfile::IdentityFile;
+use stack_trust::identity::IdentityPaths;
+use stack_trust::private_file;
 use zeroize::Zeroizing;
 
-use crate::cli::options::CommonArguments;
 use crate::error::{CommandError, Kind};
-use crate::home::identities::IdentityPaths;
-use crate::home::private_file;
+use crate::options::CommonArguments;
 use crate::process::machine;
 use crate::terminal::output::Data;
 use crate::terminal::passphrase::PassphraseArguments;
@@ -87,8 +87,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             public_file: paths.public,
         });
     }
-    arguments.common.talk(format!("secret key: {} (keep it private)", paths.key.display()));
-    arguments.common.talk(format!("public key: {} (share it)", paths.public.display()));
+    arguments.common.stderr(format!("secret key: {} (keep it private)", paths.key.display()));
+    arguments.common.stderr(format!("public key: {} (share it)", paths.public.display()));
     data.write(&public.to_string())
 }
 

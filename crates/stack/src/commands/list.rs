@@ -6,14 +6,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use clap::Args;
 use serde::Serialize;
 use stack_registry::attached::unchecked_claims;
-use stack_registry::manifest::{Descriptor, Index, Manifest, Role};
+use stack_registry::manifest::{Descriptor, FileFormat, Index, Manifest, Role};
 use stack_registry::store::{Entry, Store};
 use stack_seal::statement::Tier;
 
 use crate::error::CommandError;
-use crate::home::store_access::StoreArguments;
+use crate::options::CommonArguments;
 use crate::process::machine;
-use crate::terminal::output::{Data, harmless, talk};
+use crate::terminal::output::{Data, sanitize, stderr};
 use crate::terminal::units;
 
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["all", "pattern"])]
     inventory: bool,
     #[command(flatten)]
-    pub(crate) store: StoreArguments,
+    pub(crate) common: CommonArguments,
 }
 
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ struct Model {
     /// The digest of the manifest.
     digest: String,
     size_bytes: u64,
-    format: Option<String>,
+    format: Option<&'static str>,
     /// Who was accepted as the signer, or who claims to be one.
     signers: Vec<String>,
     tier: Option<&'static str>,
@@ -68,10 +68,10 @@ struct Referrer {
 /// Prints the models.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut data = Data::new();
-    let store = arguments.store.existing()?;
+    let store = arguments.common.existing_store()?;
     if arguments.inventory {
         let digests = store.as_ref().map(inventory).transpose()?.unwrap_or_default();
-        if arguments.store.json {
+        if arguments.common.json {
             return data.json(&digests);
         }
         return digests.iter().try_for_each(|digest| data.line(digest));
@@ -96,11 +96,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             }
         }
     }
-    if arguments.store.json {
+    if arguments.common.json {
         return data.json(&report);
     }
-    if report.models.is_empty() && !arguments.store.quiet {
-        talk(arguments.nothing());
+    if report.models.is_empty() && !arguments.common.quiet {
+        stderr(arguments.nothing());
     }
     print(&report, arguments.all, &mut data)
 }
@@ -109,7 +109,7 @@ impl Arguments {
     /// What is said where no model is listed.
     fn nothing(&self) -> String {
         match &self.pattern {
-            Some(pattern) => format!("no model has {} in its name; `stack list` lists all", harmless(pattern)),
+            Some(pattern) => format!("no model has {} in its name; `stack list` lists all", sanitize(pattern)),
             None => "no models yet: `stack pull hf://OWNER/REPO` fetches one, `stack adopt` uses those that are on \
                      this machine already; without a model, `stack run` answers with the built-in one"
                 .to_owned(),
@@ -133,24 +133,24 @@ fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError
             "{:width$}  {:>9}  {:8} {:10} {:6} {:24} {}",
             model.name,
             units::bytes(model.size_bytes),
-            model.format.as_deref().unwrap_or("other"),
+            model.format.unwrap_or("other"),
             model.tier.unwrap_or("none"),
             sealed,
             shortened(&signers),
             model.last_used.map_or("never".to_owned(), |used| ago(now.saturating_sub(used))),
         );
-        data.line(&harmless(&line))?;
+        data.line(&sanitize(&line))?;
         if let Some(problem) = &model.problem {
-            data.line(&harmless(&format!("  {problem}")))?;
+            data.line(&sanitize(&format!("  {problem}")))?;
         }
         if all {
             let origin = model.origin.as_deref().unwrap_or("unknown source");
-            data.line(&harmless(&format!("  {} from {origin}", model.digest)))?;
+            data.line(&sanitize(&format!("  {} from {origin}", model.digest)))?;
         }
     }
     for referrer in report.referrers.iter().flatten() {
         let what = referrer.artifact_type.as_deref().unwrap_or("something");
-        data.line(&harmless(&format!("{what} {} refers to {}", referrer.digest, referrer.subject)))?;
+        data.line(&sanitize(&format!("{what} {} refers to {}", referrer.digest, referrer.subject)))?;
     }
     Ok(())
 }
@@ -180,11 +180,8 @@ impl Model {
 
     fn look_into(&mut self, store: &Store, index: &Index, entry: &Entry, manifest: &Manifest) {
         self.size_bytes = manifest.total_bytes();
-        let paths = || manifest.layers.iter().filter_map(Descriptor::file_path);
-        self.format = ["gguf", "safetensors"]
-            .into_iter()
-            .find(|format| paths().any(|path| path.as_str().to_ascii_lowercase().ends_with(format)))
-            .map(str::to_owned);
+        let paths: Vec<_> = manifest.layers.iter().filter_map(Descriptor::file_path).collect();
+        self.format = FileFormat::of_files(&paths).map(FileFormat::name);
         self.sealed = manifest.layers.iter().any(|layer| layer.role() == Role::SealedPayload);
         for layer in &manifest.layers {
             match store.blob(&layer.digest) {

@@ -5,9 +5,11 @@ use serde::Serialize;
 use stack_engine::executor::{Chunk, Output, Wanted};
 use stack_engine::spec::DecoderSpec;
 
-use crate::cli::access::AccessArguments;
-use crate::cli::options::{Compute, OneModel};
 use crate::error::{CommandError, Kind};
+use crate::home::access::AccessArguments;
+use crate::models::choice::OneModel;
+use crate::models::path;
+use crate::options::Compute;
 use crate::process::threads::Workload;
 use crate::terminal::output::Data;
 
@@ -38,7 +40,7 @@ struct Report<'a> {
 
 /// Prints one row of logits for each position.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let model = arguments.model.find(&arguments.access.home()?)?.open(&arguments.access)?;
+    let model = path::open(&arguments.model.find(&arguments.access.home()?)?, &arguments.access)?;
     let spec = DecoderSpec::read(&*model.source)?;
     if arguments.tokens.len() > spec.context_trained {
         let (tokens, context) = (arguments.tokens.len(), spec.context_trained);

@@ -17,6 +17,7 @@ pub(crate) mod list;
 pub(crate) mod logits;
 pub(crate) mod pull;
 pub(crate) mod push;
+mod reclaimed;
 pub(crate) mod rekey;
 pub(crate) mod render;
 pub(crate) mod rm;

@@ -7,21 +7,23 @@ use stack_registry::hub::{Content, Glob, Hub, TreeFile, Wanted, choose};
 use stack_registry::manifest::{Descriptor, Manifest};
 use stack_registry::name::{HubChoice, Name, Reference};
 use stack_registry::oci::{Remote, Scope};
-use stack_registry::plan::Limits;
 use stack_registry::pull::{
     Pulled, Puller, Reason, TransferError, Upstream, from_address, from_hub, from_registry,
 };
+use stack_registry::scheduler::Limits;
 use stack_registry::store::{Entry, Rebind, Store};
 use stack_registry::throttle::SharedThrottle;
 use stack_registry::url::Url;
 use stack_seal::digest::Digest;
+use stack_trust::home::Home;
 
 use crate::error::{CommandError, Kind};
 use crate::models::weights_check;
+use crate::options::transfer::TransferArguments;
 use crate::process::machine::{self, environment};
 use crate::terminal::output::Data;
 use crate::terminal::units;
-use crate::transport::transfer::{self, TransferArguments};
+use crate::transport::registry::{Plaintext, registry};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -88,7 +90,7 @@ struct OfferedFile {
 
 /// Fetches a model and names it.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let home = arguments.transfer.home.home()?;
+    let home = arguments.transfer.common.home()?;
     if !arguments.dry_run {
         // Said before anything is fetched for nothing.
         home.root()?;
@@ -106,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         {
             return local_copy(arguments, &home, error);
         }
-        offered => promised(arguments, offered.map_err(transfer::failed)?)?,
+        offered => promised(arguments, offered?)?,
     };
     let name = arguments.name.clone().unwrap_or_else(|| upstream.name.clone());
     if arguments.dry_run {
@@ -115,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     home.make(&home.store()?)?;
     let store = Store::open(home.root()?)?;
     let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
-    let show = arguments.transfer.show();
+    let show = arguments.transfer.progress();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
     let mut seed = [0; 8];
     machine::random()?(&mut seed);
@@ -196,7 +198,7 @@ fn wanted(arguments: &Arguments, choice: Option<&HubChoice>) -> Wanted {
 /// Names the registry that the reference means, if it means one. On this machine, registries speak http.
 fn remote(arguments: &Arguments, cancel: &Cancel) -> Result<Option<Remote>, CommandError> {
     let Reference::Oci { host, repository, .. } = &arguments.reference else { return Ok(None) };
-    transfer::registry(host, repository, Scope::Pull, transfer::Clear::OnLoopback, cancel).map(Some)
+    registry(host, repository, Scope::Pull, Plaintext::OnLoopback, cancel).map(Some)
 }
 
 fn hub() -> Result<Hub, TransferError> {
@@ -243,11 +245,7 @@ fn promised<'a>(arguments: &Arguments, mut upstream: Upstream<'a>) -> Result<Ups
 }
 
 /// A complete local copy wins over a network that may not be asked.
-fn local_copy(
-    arguments: &Arguments,
-    home: &crate::home::Home,
-    error: TransferError,
-) -> Result<(), CommandError> {
+fn local_copy(arguments: &Arguments, home: &Home, error: TransferError) -> Result<(), CommandError> {
     let store = Store::existing(home.root()?)?;
     let entries = store.as_ref().map(Store::entries).transpose()?;
     let is_copy = |entry: &Entry| store.as_ref().is_some_and(|store| is_copy(arguments, store, entry));
@@ -257,7 +255,7 @@ fn local_copy(
             arguments.transfer.say(&format!("{error}; keeping the local copy"));
             report(arguments, &entry, false)
         }
-        _ => Err(transfer::failed(error)),
+        _ => Err(error.into()),
     }
 }
 
@@ -304,7 +302,7 @@ fn holds_exactly(manifest: &Manifest, wanted: &Wanted) -> bool {
 }
 
 /// A name that the store has needs no network; one that it does not have leads nowhere.
-fn known(arguments: &Arguments, home: &crate::home::Home, name: &Name) -> Result<(), CommandError> {
+fn known(arguments: &Arguments, home: &Home, name: &Name) -> Result<(), CommandError> {
     let store = Store::existing(home.root()?)?;
     match store.map(|store| store.resolve(name)) {
         Some(Ok(entry)) => report(arguments, &entry, false),
@@ -346,7 +344,7 @@ fn print(arguments: &Arguments, pulled: &Pulled, upstream: &Upstream<'_>) -> Res
 
 fn report(arguments: &Arguments, entry: &Entry, changed: bool) -> Result<(), CommandError> {
     let mut data = Data::new();
-    if arguments.transfer.json {
+    if arguments.transfer.common.json {
         return data.json(&Report {
             name: entry.name.short(),
             manifest: entry.manifest.digest.to_string(),
@@ -361,7 +359,7 @@ fn report(arguments: &Arguments, entry: &Entry, changed: bool) -> Result<(), Com
 
 fn print_offer(arguments: &Arguments, upstream: &Upstream<'_>, name: &Name) -> Result<(), CommandError> {
     let mut data = Data::new();
-    if arguments.transfer.json {
+    if arguments.transfer.common.json {
         let file = |file: &stack_registry::pull::UpstreamFile<'_>| OfferedFile {
             path: file.path.to_string(),
             size_bytes: file.size,

@@ -9,9 +9,10 @@ use stack_registry::push::{Pusher, Weights};
 use stack_registry::store::Store;
 
 use crate::error::{CommandError, Kind};
+use crate::options::transfer::TransferArguments;
 use crate::terminal::output::Data;
 use crate::terminal::{interruptible, units};
-use crate::transport::transfer::{self, Clear, TransferArguments};
+use crate::transport::registry::{Plaintext, registry};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -43,7 +44,7 @@ struct Report {
 
 /// Sends what the registry lacks.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let home = arguments.transfer.home.home()?;
+    let home = arguments.transfer.common.home()?;
     let transport = arguments.transfer.transport(&home)?;
     let Reference::Oci { host, repository, version } = &arguments.reference else {
         return Err(
@@ -55,8 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             CommandError::new(Kind::Usage, "the target must be a tag, not a digest").reason("bad-name")
         );
     }
-    let clear = if arguments.plain_http { Clear::Asked } else { Clear::Never };
-    let remote = transfer::registry(host, repository, Scope::Push, clear, transport.interrupt())?;
+    let plaintext = if arguments.plain_http { Plaintext::Asked } else { Plaintext::Never };
+    let remote = registry(host, repository, Scope::Push, plaintext, transport.interrupt())?;
     let store = Store::existing(home.root()?)?;
     let missing = || {
         CommandError::new(Kind::Missing, format!("{} is not in the store", arguments.name.short()))
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     };
     let store = store.ok_or_else(missing)?;
     let (entry, _lease) = store.hold(&arguments.name)?;
-    let show = arguments.transfer.show();
+    let show = arguments.transfer.progress();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
     let weights = if arguments.sealed_only { Weights::Sealed } else { Weights::Any };
     let pusher = Pusher { store: &store, fetch: &transport, remote: &remote, watch: &watch, weights };
@@ -75,11 +76,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         Reason::Interrupted => interruptible::stopped(
             "the registry keeps the files that were sent whole, and the same command sends the others",
         ),
-        _ => transfer::failed(error),
+        _ => error.into(),
     })?;
     let to = format!("{remote}:{version}");
     let mut data = Data::new();
-    if arguments.transfer.json {
+    if arguments.transfer.common.json {
         return data.json(&Report {
             name: arguments.name.short(),
             to,

@@ -16,11 +16,12 @@ use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
 use stack_wire::openai::{self, Call};
 
-use crate::cli::access::AccessArguments;
 use crate::error::{CommandError, Kind};
+use crate::home::access::AccessArguments;
 use crate::models::choice::ModelArgument;
+use crate::models::path;
 use crate::terminal::input;
-use crate::terminal::output::{Data, escaped, talk};
+use crate::terminal::output::{Data, escaped, stderr};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -83,7 +84,7 @@ fn alone(file: &Path, variables: Map<String, Value>, now: &Zoned) -> Result<Show
     let rendered = template.render_whole(variables, now)?;
     if !rendered.lost.is_empty() {
         let lost = rendered.lost.join(", ");
-        talk(format!(
+        stderr(format!(
             "warning: the template does not show {lost}; a server writes it in another form or refuses the request"
         ));
     }
@@ -95,7 +96,7 @@ impl Arguments {
     fn as_sent(&self, mut variables: Map<String, Value>, now: &Zoned) -> Result<Shown, CommandError> {
         let home = self.access.home()?;
         let model = self.model.as_ref().map(|model| model.find(&home)).transpose()?;
-        let model = model.unwrap_or_default().open(&self.access)?;
+        let model = path::open(&model.unwrap_or_default(), &self.access)?;
         let given = self.template.as_deref().map(input::text).transpose()?;
         let found = model.templates(&EngineOptions { template: given, ..EngineOptions::default() })?;
         let templates = found.usable.map_err(|reason| {
@@ -103,7 +104,7 @@ impl Arguments {
                 .hint("give one with --template FILE")
         })?;
         for warning in found.warnings {
-            talk(format!("warning: {warning}"));
+            stderr(format!("warning: {warning}"));
         }
         let tokenizer = model.tokenizer()?;
         let special = ["bos_token", "eos_token"]
@@ -118,7 +119,7 @@ impl Arguments {
         let rendered = prompts.render(messages, &request.tools, &request.template, now)?;
         rendered.unused.iter().for_each(|unused| ignored.note_unused(unused));
         if let Some(names) = ignored.header_value() {
-            talk(format!("without effect: {names}"));
+            stderr(format!("without effect: {names}"));
         }
         Ok(Shown {
             text: prompt_text(tokenizer.as_ref().filter(|_| as_it_is), &rendered),

@@ -6,20 +6,20 @@ use stack_registry::gc::{self, Removed};
 use stack_registry::name::Name;
 
 use crate::error::CommandError;
-use crate::home::store_access::StoreArguments;
+use crate::options::CommonArguments;
 use crate::terminal::output::Data;
 use crate::terminal::units;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The models
-    #[arg(required = true, value_name = "NAME")]
-    names: Vec<String>,
+    #[arg(required = true, value_name = "NAME", value_parser = Name::parse)]
+    names: Vec<Name>,
     /// Print what would be removed and change nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    pub(crate) store: StoreArguments,
+    pub(crate) common: CommonArguments,
 }
 
 #[derive(Serialize)]
@@ -32,9 +32,8 @@ struct Report {
 
 /// Removes the models.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let names = arguments.names.iter().map(|name| Name::parse(name)).collect::<Result<Vec<_>, _>>()?;
-    let store = arguments.store.needed(&names[0])?;
-    let Removed { names, freed } = gc::remove(&store, &names, arguments.dry_run)?;
+    let store = arguments.common.store_with(&arguments.names[0])?;
+    let Removed { names, freed } = gc::remove(&store, &arguments.names, arguments.dry_run)?;
     let report = Report {
         removed: names.iter().map(Name::short).collect(),
         freed_bytes: freed.iter().map(|blob| blob.bytes).sum(),
@@ -42,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         dry_run: arguments.dry_run,
     };
     let mut data = Data::new();
-    if arguments.store.json {
+    if arguments.common.json {
         return data.json(&report);
     }
     let (removed, would) = if report.dry_run { ("would remove", "would free") } else { ("removed", "freed") };

@@ -7,18 +7,19 @@ use std::mem;
 use clap::{Args, ValueHint};
 use serde_json::json;
 use stack_chat::{ChatRequest, FinishReason, Message, Prompt, Role};
+use stack_registry::choice::{Chosen, ModelList, ModelPath, Spelling};
 use tokio::runtime::{self, Runtime};
 
 use crate::chat::answer::{Answer, Cut, answer, cut, speed};
 use crate::chat::{Chat, Manner, Models};
-use crate::cli::access::AccessArguments;
-use crate::cli::options::{EngineArguments, SamplingArguments};
 use crate::error::{CommandError, Kind};
-use crate::models::choice::{Asked, Chosen, Decision, ModelArgument, Shelf, Spelling};
-use crate::models::path::ModelPath;
+use crate::home::access::AccessArguments;
+use crate::models::choice::{Asked, Decision, ModelArgument, told};
+use crate::models::path::{self, OpenModel, locate};
 use crate::models::ready::{Candidate, Prompts, Ready};
+use crate::options::{EngineArguments, SamplingArguments};
 use crate::process::threads::Workload;
-use crate::terminal::output::talk;
+use crate::terminal::output::stderr;
 use crate::terminal::screen::Screen;
 use crate::terminal::{Silence, input};
 
@@ -65,16 +66,17 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     arguments.refuse_a_seed_as_system()?;
     let Decision { chosen, prompt } = arguments.decide()?;
-    let model = chosen.told();
+    let model = told(chosen);
     // A wrong path should not have to wait for the prompt.
-    model.check(&arguments.access)?;
+    let found = locate(&model, &arguments.access.home()?)?;
     let prompt = arguments.with_pipe(prompt.as_deref())?;
-    let ready = arguments.candidate(&model)?.load(&arguments.engine.options(arguments.work())?)?;
+    let candidate = arguments.candidate(model, found.open(&arguments.access)?)?;
+    let ready = candidate.load(&arguments.engine.options(arguments.work())?)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
     })?;
     if arguments.verbose {
-        talk(format!("loaded {} in {:.2} s", ready.id, ready.load.as_secs_f64()));
+        stderr(format!("loaded {} in {:.2} s", ready.id, ready.load.as_secs_f64()));
     }
     if let Some(prompt) = prompt {
         arguments.answer_once(ready, &runtime, prompt)
@@ -99,8 +101,9 @@ impl Arguments {
         let asked =
             Asked { model: self.model.as_deref(), prompt: self.prompt.as_deref(), words: &self.words };
         let spelling = asked.model_argument().map(Spelling::of);
-        let shelf = Shelf::beside(&spelling.unwrap_or(Spelling::BuiltIn), &self.access.home()?)?;
-        Ok(asked.decide(&shelf)?)
+        let home = self.access.home()?;
+        let list = ModelList::beside(&spelling.unwrap_or(Spelling::BuiltIn), || home.existing_store())?;
+        Ok(asked.decide(&list)?)
     }
 
     /// Refuses `-s 42`, which elsewhere is a seed.
@@ -133,11 +136,10 @@ impl Arguments {
         }
     }
 
-    /// Opens a model, and finds what it lacks to answer.
-    fn candidate(&self, path: &ModelPath) -> Result<Candidate, CommandError> {
-        let model = path.open(&self.access)?;
+    /// Finds what a model lacks to answer.
+    fn candidate(&self, path: ModelPath, model: OpenModel) -> Result<Candidate, CommandError> {
         let prompts = if self.raw { Prompts::Raw } else { Prompts::Templated };
-        Candidate::new(path.clone(), model, &self.engine.options(self.work())?, prompts)
+        Candidate::new(path, model, &self.engine.options(self.work())?, prompts)
     }
 
     fn answer_once(&self, ready: Ready, runtime: &Runtime, prompt: String) -> Result<(), CommandError> {
@@ -166,18 +168,18 @@ impl Arguments {
         }
         match cut(&answer, self.sampling.max_tokens(), ready.chat.card().context) {
             Some(Cut::Context(context)) => {
-                talk(format!(
+                stderr(format!(
                     "note: the answer is cut, because the context of {context} tokens is full; --ctx N may give it more"
                 ));
             }
             // Whoever asked for so many tokens knows it, unless they watch and wonder.
             Some(Cut::Limit(limit)) if io::stderr().is_terminal() => {
-                talk(format!("note: the answer is cut after {limit} tokens (--max-tokens)"));
+                stderr(format!("note: the answer is cut after {limit} tokens (--max-tokens)"));
             }
             _ => {}
         }
         if self.verbose {
-            talk(speed(&answer));
+            stderr(speed(&answer));
         }
         Ok(())
     }
@@ -197,8 +199,8 @@ impl Models for Arguments {
         ModelArgument::from(OsString::from(name)).find(&self.access.home()?)
     }
 
-    fn open(&self, path: &ModelPath) -> Result<Candidate, CommandError> {
-        self.candidate(path)
+    fn open(&self, model: &ModelPath) -> Result<Candidate, CommandError> {
+        self.candidate(model.clone(), path::open(model, &self.access)?)
     }
 
     fn load(&self, candidate: Candidate) -> Result<Ready, CommandError> {

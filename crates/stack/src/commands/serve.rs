@@ -3,16 +3,15 @@
 mod listen;
 mod web;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
+use std::{io, thread};
 
 use clap::{Args, ValueHint};
 use stack_chat::ModelCard;
 use stack_engine::EngineOptions;
-use stack_registry::lease::Lease;
+use stack_registry::store::Lease;
 use stack_server::{Limits, Models, Options, Served, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -20,16 +19,18 @@ use tokio::sync::oneshot;
 
 pub(crate) use self::listen::ListenArguments;
 use self::web::WebArguments;
-use crate::cli::access::AccessArguments;
-use crate::cli::options::{EngineArguments, SamplingArguments};
 use crate::config::Config;
 use crate::error::{CommandError, Kind};
-use crate::models::choice::{ModelArgument, Spelling};
-use crate::models::path::ModelPath;
+use crate::home::access::AccessArguments;
+use crate::models::choice::ModelArgument;
+use crate::models::path::{FoundModel, locate};
 use crate::models::sampling_defaults::WithDefaults;
-use crate::models::served::{Plan, Wanted};
+use crate::models::served::Plan;
+use crate::options::{EngineArguments, SamplingArguments};
 use crate::process::threads::Workload;
-use crate::terminal::output::talk;
+use crate::terminal::output::stderr;
+use crate::terminal::report::report;
+use stack_registry::choice::{ModelPath, Spelling};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -67,6 +68,13 @@ impl Arguments {
     }
 }
 
+/// A model that is to be served, held where it is until it is loaded.
+struct Found {
+    model: FoundModel,
+    /// The names by which requests select it; at least one.
+    ids: Vec<String>,
+}
+
 /// How models are loaded.
 struct Loading {
     options: EngineOptions,
@@ -87,16 +95,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         paths.push(ModelPath::BuiltIn);
     }
     let web = arguments.web.options(&config.server, paths.len())?;
-    for path in &paths {
-        // A wrong name should not have to wait for the models before it.
-        path.check(&arguments.access)?;
-    }
     let Plan { wanted, repeated } = Plan::new(&paths, &arguments.alias)?;
+    // A wrong name should not have to wait for the models before it.
+    let found =
+        wanted.into_iter().map(|wanted| Ok(Found { model: locate(&wanted.path, &home)?, ids: wanted.ids }));
+    let found = found.collect::<Result<Vec<_>, CommandError>>()?;
     for id in repeated {
-        talk(format!("note: {id} is given more than once, and is loaded and served once"));
+        stderr(format!("note: {id} is given more than once, and is loaded and served once"));
     }
     if home.known().is_none() {
-        talk("note: neither STACK_HOME nor HOME is set, so there is no store and no trust policy");
+        stderr("note: neither STACK_HOME nor HOME is set, so there is no store and no trust policy");
     }
     let loading = Loading {
         options,
@@ -110,13 +118,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
         })?
-        .block_on(listen(address, web, wanted, loading))
+        .block_on(listen(address, web, found, loading))
 }
 
 async fn listen(
     address: SocketAddr,
     web: Options,
-    wanted: Vec<Wanted>,
+    found: Vec<Found>,
     loading: Loading,
 ) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
@@ -128,22 +136,22 @@ async fn listen(
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let (mut stop, mut stop_now) = (Signals::new().map_err(failed)?, Signals::new().map_err(failed)?);
-    talk(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
+    stderr(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
 
     let _leases = Arc::clone(&loading.leases);
-    let models = Arc::new(Models::starting(wanted.iter().flat_map(|wanted| &wanted.ids)));
+    let models = Arc::new(Models::starting(found.iter().flat_map(|found| &found.ids)));
     let router = router(Arc::clone(&models), web);
     let (give_up, hopeless) = oneshot::channel();
     thread::Builder::new()
         .name("stack-load".to_owned())
-        .spawn(move || load_all(&models, &wanted, &loading, give_up))
+        .spawn(move || load_all(&models, found, &loading, give_up))
         .map_err(failed)?;
 
     let mut problem = None;
     let shutdown = async {
         tokio::select! {
             Ok(error) = hopeless => problem = Some(error),
-            () = stop.next() => talk("stopping after running requests finish (press Ctrl-C again to stop now)"),
+            () = stop.next() => stderr("stopping after running requests finish (press Ctrl-C again to stop now)"),
         }
     };
     let second = async {
@@ -158,24 +166,24 @@ async fn listen(
 }
 
 /// Loads one model after the other. A server without any model is of no use, so then it is told to give up.
-fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: oneshot::Sender<CommandError>) {
-    let mut failures = Vec::new();
-    for model in wanted {
+fn load_all(models: &Models, found: Vec<Found>, loading: &Loading, give_up: oneshot::Sender<CommandError>) {
+    let (mut failures, count) = (Vec::new(), found.len());
+    for Found { model, ids } in found {
         let started = Instant::now();
-        match loading.load(model) {
+        match loading.load(model, &ids) {
             Ok(served) => {
                 served.for_each(|served| models.ready(served));
-                let ids = model.ids.join(" and ");
-                talk(format!("{ids} is ready, loaded in {:.1} s", started.elapsed().as_secs_f64()));
+                let ids = ids.join(" and ");
+                stderr(format!("{ids} is ready, loaded in {:.1} s", started.elapsed().as_secs_f64()));
             }
             Err(error) => {
-                model.ids.iter().for_each(|id| models.failed(id));
+                ids.iter().for_each(|id| models.failed(id));
                 failures.push(error);
             }
         }
     }
-    let reason = if failures.len() == wanted.len() { failures.pop() } else { None };
-    failures.iter().for_each(CommandError::report);
+    let reason = if failures.len() == count { failures.pop() } else { None };
+    failures.iter().for_each(report);
     if let Some(reason) = reason {
         // The server may have been stopped in the meantime.
         let _stopped = give_up.send(reason);
@@ -184,14 +192,18 @@ fn load_all(models: &Models, wanted: &[Wanted], loading: &Loading, give_up: ones
 
 impl Loading {
     /// Loads a model once, and serves it under each of its names.
-    fn load<'a>(&self, wanted: &'a Wanted) -> Result<impl Iterator<Item = Served> + use<'a>, CommandError> {
-        let (loaded, lease) = wanted.path.open(&self.access)?.load(&self.options)?;
+    fn load<'a>(
+        &self,
+        model: FoundModel,
+        ids: &'a [String],
+    ) -> Result<impl Iterator<Item = Served> + use<'a>, CommandError> {
+        let (loaded, lease) = model.open(&self.access)?.load(&self.options)?;
         self.leases.lock().unwrap_or_else(PoisonError::into_inner).extend(lease);
-        let name = wanted.ids.first().map_or("the model", String::as_str);
-        loaded.warnings().iter().for_each(|warning| talk(format!("warning: {name}: {warning}")));
+        let name = ids.first().map_or("the model", String::as_str);
+        loaded.warnings().iter().for_each(|warning| stderr(format!("warning: {name}: {warning}")));
         let (sampling, max_tokens) = (self.sampling.sampling(), self.sampling.max_tokens());
         let chat = loaded.chat().map(|chat| WithDefaults::wrap(chat, &sampling, max_tokens));
-        Ok(wanted.ids.iter().map(move |id| Served {
+        Ok(ids.iter().map(move |id| Served {
             id: id.clone(),
             card: ModelCard { id: id.clone(), ..loaded.card().clone() },
             chat: chat.clone(),

@@ -4,9 +4,10 @@ use clap::{Args, ValueHint};
 use serde::Serialize;
 use stack_engine::tokenizer::{Control, Specials};
 
-use crate::cli::access::AccessArguments;
 use crate::error::CommandError;
+use crate::home::access::AccessArguments;
 use crate::models::choice::ModelArgument;
+use crate::models::path;
 use crate::terminal::input;
 use crate::terminal::output::{Data, escaped};
 
@@ -35,8 +36,8 @@ struct Report {
 
 /// Prints the tokens.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let tokenizer =
-        arguments.model.find(&arguments.access.home()?)?.open(&arguments.access)?.needed_tokenizer()?;
+    let model = arguments.model.find(&arguments.access.home()?)?;
+    let tokenizer = path::open(&model, &arguments.access)?.needed_tokenizer()?;
     let text = match &arguments.text {
         Some(text) => text.clone(),
         None => input::stdin()?,

@@ -3,7 +3,6 @@
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::VERSION;
 use crate::error::CommandError;
 use crate::terminal::output::Data;
 
@@ -22,3 +21,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     data.line(&format!("stack {VERSION}"))
 }
+
+/// The version, and the commit that it was built from.
+pub(crate) const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("STACK_COMMIT"), ")");

@@ -3,11 +3,11 @@
 use std::fmt::Display;
 use std::ops::Range;
 
+use stack_registry::name::nearest;
 use toml_edit::{Document, Item, Table, TableLike, Value};
 
 use super::error::Problem;
 use super::setting::{Origin, Setting};
-use crate::cli::nearest::nearest;
 
 /// A file that is being read.
 pub(super) struct File {

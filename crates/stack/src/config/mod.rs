@@ -7,21 +7,22 @@
 
 mod error;
 mod file;
+mod privacy;
 mod setting;
 
-use std::fs;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::{fs, io};
 
 use stack_server::{HostName, Origin as WebOrigin};
+use stack_trust::home::Home;
 
 pub(crate) use error::{ConfigError, Problem};
+pub(crate) use privacy::{Effective, PrivacyArguments};
 pub(crate) use setting::{Origin, Setting};
 
 use self::file::{File, Section};
 use crate::error::CommandError;
-use crate::home::Home;
 use crate::privacy::{HostPattern, Tier, parse_tier};
 
 /// The configuration: what the file says, and nothing else.

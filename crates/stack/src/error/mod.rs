@@ -1,21 +1,20 @@
 //! What every command returns: an error that knows its exit code and what to do about it.
+//!
+//! The libraries' errors become one here, each type in one place: [`engine`], [`registry`], [`transfer`], [`trust`]
+//! and [`keys`] match every variant, so that a new one is given its exit code, reason and hint before it can happen.
 
+mod engine;
+mod keys;
 mod load_hint;
+mod registry;
+mod transfer;
+mod trust;
 
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::io;
 
 use serde_json::{Value, json};
-use stack_chat::{ChatError, ErrorKind};
-use stack_engine::executor::ExecutorError;
-use stack_engine::template::TemplateError;
-use stack_engine::weights::{LoadError, LoadErrorKind};
-use stack_registry::store::StoreError;
-use stack_seal::verified::Breach;
-
-use crate::error::load_hint::load_hint;
-use crate::terminal::output;
 
 /// An error that ends the program.
 #[derive(Debug)]
@@ -134,6 +133,11 @@ impl CommandError {
             .hint("check the path and the permissions")
     }
 
+    /// Makes an error from a failed write of `what`, a small file that is not part of the store.
+    pub(crate) fn writing_file(what: impl fmt::Display, error: io::Error) -> Self {
+        Self::new(Kind::Machine, format!("{what} cannot be written")).reason("io").caused(error)
+    }
+
     /// Makes an error from a failed write to stdout.
     pub(crate) fn writing(error: io::Error) -> Self {
         let kind = match error.kind() {
@@ -158,26 +162,18 @@ impl CommandError {
         self.reason
     }
 
-    /// Prints the error, its causes and the hint to stderr.
-    pub(crate) fn report(&self) {
-        self.say(|| output::talk(self.to_string()));
-    }
-
-    /// Prints the error to stderr as one JSON object.
-    pub(crate) fn report_json(&self) {
-        self.say(|| output::talk_exactly(self.to_json().to_string()));
-    }
-
-    fn say(&self, say: impl FnOnce()) {
+    /// Whether nobody wants to hear of it.
+    pub(crate) fn is_silent(&self) -> bool {
         match self.kind {
-            Kind::OutputClosed => {}
+            Kind::OutputClosed => true,
             // Whoever pressed Ctrl-C knows that; what is left to say is what became of the work.
-            Kind::Interrupted if self.hint.is_none() => {}
-            _ => say(),
+            Kind::Interrupted => self.hint.is_none(),
+            _ => false,
         }
     }
 
-    fn to_json(&self) -> Value {
+    /// Returns the error as programs read it: one JSON object.
+    pub(crate) fn to_json(&self) -> Value {
         let causes: Vec<String> = self.causes().map(ToString::to_string).collect();
         json!({"error": {
             "code": self.reason,
@@ -215,141 +211,18 @@ impl fmt::Display for CommandError {
     }
 }
 
-impl From<LoadError> for CommandError {
-    fn from(error: LoadError) -> Self {
-        if let Some(breach) = cause::<Breach>(&error)
-            && !matches!(breach, Breach::Io { .. } | Breach::Unusable(_))
-        {
-            let code =
-                if matches!(breach, Breach::Length { .. }) { "length-mismatch" } else { "digest-mismatch" };
-            let message = error.to_string();
-            return Self {
-                kind: Kind::Differs,
-                reason: Some(code),
-                message,
-                cause: error.source,
-                hint: None,
-            }
-            .hint("download it again with `stack pull --update`, or from its original source");
-        }
-        let (kind, hint) = match cause::<io::Error>(&error).map(kind_of) {
-            Some(Kind::Machine) => {
-                (Kind::Machine, "check the permissions, and the free memory and disk space")
-            }
-            Some(Kind::Missing) if error.kind == LoadErrorKind::default() => {
-                load_hint(LoadErrorKind::NotFound)
-            }
-            _ => load_hint(error.kind),
-        };
-        let message = error.to_string();
-        Self { kind, reason: None, message, cause: error.source, hint: Some(hint.to_owned()) }
-    }
-}
-
-impl From<StoreError> for CommandError {
-    fn from(error: StoreError) -> Self {
-        let (kind, hint) = match &error {
-            StoreError::Io { .. } => (Kind::Machine, "check the disk that holds $STACK_HOME"),
-            StoreError::NotInStore { .. } => (Kind::Missing, "`stack list` shows the stored models"),
-            StoreError::Vanished { .. } => (Kind::Missing, "adopt it again from its new location"),
-            StoreError::Malformed { .. } => (Kind::Malformed, "download it again with `stack pull --update`"),
-            StoreError::Differs { .. } | StoreError::Length { .. } => {
-                (Kind::Differs, "download it again with `stack pull --update`")
-            }
-            StoreError::Locked { .. } => (Kind::Busy, "try again when the other process has finished"),
-            StoreError::InUse { .. } => (Kind::Busy, "stop the process that uses it"),
-            StoreError::NoIndex { .. } => {
-                (Kind::Differs, "`stack verify --all --repair` rebuilds it; nothing was removed")
-            }
-            StoreError::SignerChanged { .. } => {
-                (Kind::Untrusted, "if the change is expected, remove the old model first: `stack rm NAME`")
-            }
-            StoreError::NameTaken { .. } => {
-                (Kind::Refused, "choose another name with --as, or allow the change with --update")
-            }
-        };
-        let new = Self::new(kind, error.to_string()).reason(error.code()).hint(hint);
-        match error {
-            StoreError::Io { source, .. } => new.caused(source),
-            StoreError::Malformed { source, .. } => new.caused(source),
-            _ => new,
-        }
-    }
-}
-
-impl From<ChatError> for CommandError {
-    fn from(error: ChatError) -> Self {
-        let (kind, hint) = match error.kind {
-            ErrorKind::Invalid | ErrorKind::Unsupported | ErrorKind::UnknownModel => (Kind::Usage, None),
-            ErrorKind::ContextOverflow { .. } => {
-                (Kind::Limit, Some("shorten the prompt, or raise the context length with --ctx"))
-            }
-            ErrorKind::Busy { .. } | ErrorKind::Loading => (Kind::Busy, Some("try again in a moment")),
-            ErrorKind::Closed | ErrorKind::Internal => {
-                (Kind::Machine, Some("STACK_LOG=debug shows more; `stack doctor` describes the machine"))
-            }
-        };
-        let error = Self::new(kind, error.message);
-        match hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
-    }
-}
-
-impl From<TemplateError> for CommandError {
-    fn from(error: TemplateError) -> Self {
-        let (kind, hint) = match &error {
-            TemplateError::Exhausted(_) => {
-                (Kind::Limit, "the template may not terminate; use another one with --template")
-            }
-            TemplateError::Syntax { .. } => (Kind::Malformed, "use another template with --template"),
-            _ => (Kind::Malformed, "the template does not accept this conversation"),
-        };
-        Self::new(kind, error.to_string()).hint(hint)
-    }
-}
-
-impl From<ExecutorError> for CommandError {
-    fn from(error: ExecutorError) -> Self {
-        let (kind, hint) = match &error {
-            ExecutorError::UnknownToken { .. } => {
-                (Kind::Usage, "`stack tokenize` prints the token ids of a text")
-            }
-            ExecutorError::ContextFull { .. } => (Kind::Limit, "give fewer tokens"),
-            ExecutorError::Device(_) => (Kind::Machine, "`stack doctor` describes the machine"),
-        };
-        let message = error.to_string();
-        let error = match error {
-            ExecutorError::Device(cause) => Self::new(kind, message).caused(cause),
-            _ => Self::new(kind, message),
-        };
-        error.hint(hint)
-    }
-}
-
-/// Finds an error of this type among the causes.
-fn cause<E: Error + 'static>(error: &LoadError) -> Option<&E> {
-    let mut cause = error.source.as_deref().map(|cause| cause as &(dyn Error + 'static));
-    while let Some(current) = cause {
-        // Readers wrap what they meet into errors of the system.
-        let wrapped =
-            current.downcast_ref::<io::Error>().and_then(|error| error.get_ref()?.downcast_ref::<E>());
-        if let Some(found) = wrapped.or_else(|| current.downcast_ref::<E>()) {
-            return Some(found);
-        }
-        cause = current.source();
-    }
-    None
-}
-
 /// Tells what sort of error the system's error is.
-pub(crate) fn kind_of(error: &io::Error) -> Kind {
+fn kind_of(error: &io::Error) -> Kind {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Kind::Missing,
         io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Kind::Malformed,
         _ => Kind::Machine,
     }
+}
+
+/// The reason code of a file that cannot be read: its own where there is none.
+fn missing_or_io(error: &io::Error, missing: &'static str) -> &'static str {
+    if error.kind() == io::ErrorKind::NotFound { missing } else { "io" }
 }
 
 /// Makes hostile names and messages harmless: one line, nothing that a terminal obeys.
@@ -394,15 +267,5 @@ mod tests {
     fn hostile_names_stay_on_their_line() {
         let error = CommandError::new(Kind::Malformed, "key \x1b[2J\nhint: rm");
         assert_eq!(error.to_string(), "error: key \\u{1b}[2J\\nhint: rm");
-    }
-
-    #[test]
-    fn a_missing_file_and_a_wrong_one_differ() {
-        let missing = LoadError::caused("x", "cannot be opened", io::Error::from(io::ErrorKind::NotFound));
-        assert_eq!(CommandError::from(missing).kind(), Kind::Missing);
-        let denied =
-            LoadError::caused("x", "cannot be opened", io::Error::from(io::ErrorKind::PermissionDenied));
-        assert_eq!(CommandError::from(denied).kind(), Kind::Machine);
-        assert_eq!(CommandError::from(LoadError::new("x", "is not GGUF")).kind(), Kind::Malformed);
     }
 }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use stack_chat::ChatModel;
 use stack_engine::EngineOptions;
 use stack_engine::spec::DecoderSpec;
-use stack_registry::lease::Lease;
+use stack_registry::choice::ModelPath;
+use stack_registry::store::Lease;
 
 use crate::error::{CommandError, Kind};
-use crate::models::path::{ModelPath, OpenModel};
-use crate::terminal::output::talk;
+use crate::models::path::OpenModel;
+use crate::terminal::output::stderr;
 
 /// A model that can be asked.
 pub(crate) struct Ready {
@@ -68,7 +69,7 @@ impl Candidate {
                         "let it continue the prompt with --raw, or give a template with --template FILE";
                     cannot(&model.id, &reason.to_string(), hint)
                 })?;
-                found.warnings.iter().for_each(|warning| talk(format!("warning: {warning}")));
+                found.warnings.iter().for_each(|warning| stderr(format!("warning: {warning}")));
                 Some(usable.choose(false).source().to_owned())
             }
         };

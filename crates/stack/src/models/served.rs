@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use stack_registry::choice::ModelPath;
+
 use crate::error::{CommandError, Kind};
-use crate::models::path::ModelPath;
 
 /// A model that is to be served, and under which names.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,18 +9,16 @@
 
 mod address;
 mod hosts;
-mod settings;
 
 use std::fmt;
 use std::net::IpAddr;
 
-use stack_registry::fetch::Hop;
+use stack_registry::fetch::{Hop, Refusal};
 use stack_registry::url::{Origin, Scheme, Url};
 pub(crate) use stack_seal::statement::Tier;
 
 pub(crate) use address::{is_loopback_host, is_public};
 pub(crate) use hosts::HostPattern;
-pub(crate) use settings::{Effective, PrivacyArguments, Settings};
 
 /// Decides which requests may leave.
 #[derive(Clone, Debug)]
@@ -29,6 +27,15 @@ pub(crate) struct Gate {
     offline: bool,
     listed: Vec<HostPattern>,
     proxy: Option<Proxy>,
+}
+
+/// The effective settings.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) tier: Tier,
+    pub(crate) offline: bool,
+    pub(crate) listed: Vec<HostPattern>,
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// A proxy, and who is reached without it.
@@ -49,8 +56,8 @@ pub(crate) struct EgressPermit {
 /// Why a request may not leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Denied {
-    /// `tier-forbids`, `host-not-listed` or `offline`.
-    pub(crate) code: &'static str,
+    /// Why.
+    pub(crate) refusal: Refusal,
     pub(crate) message: String,
 }
 
@@ -65,21 +72,21 @@ impl Gate {
     pub(crate) fn permit(&self, url: &Url, hop: &Hop) -> Result<EgressPermit, Denied> {
         let origin = url.origin();
         let listed = self.is_listed(origin);
-        let refuse = |code, message: String| Err(Denied { code, message });
+        let refuse = |refusal, message: String| Err(Denied { refusal, message });
         if self.offline {
-            return refuse("offline", "offline: network access is disabled".to_owned());
+            return refuse(Refusal::Offline, "offline: network access is disabled".to_owned());
         }
         let loopback = is_loopback_host(&origin.host);
         let authority = origin.authority();
         if self.tier == Tier::Sovereign && !loopback {
             return refuse(
-                "tier-forbids",
+                Refusal::TierForbids,
                 format!("the tier sovereign does not allow contacting {authority}"),
             );
         }
         if !listed && (loopback || self.tier < Tier::Standard) {
             return refuse(
-                "host-not-listed",
+                Refusal::HostNotListed,
                 format!(
                     "the tier {} does not allow contacting {authority}, which is not listed",
                     self.tier.name()
@@ -91,23 +98,26 @@ impl Gate {
             && !(origin.scheme == Scheme::Https && origin.host == *of)
         {
             let message = format!("{of} asks to send credentials to {authority}, which is not listed");
-            return refuse("host-not-listed", message);
+            return refuse(Refusal::HostNotListed, message);
         }
         if origin.scheme == Scheme::Http && !loopback {
-            return refuse("tier-forbids", format!("{authority} would be contacted over plain http"));
+            return refuse(Refusal::TierForbids, format!("{authority} would be contacted over plain http"));
         }
         if let Some(address) = address::literal(&origin.host)
             && !listed
             && !is_public(address)
         {
-            return refuse("host-not-listed", format!("{authority} is not a public address and not listed"));
+            return refuse(
+                Refusal::HostNotListed,
+                format!("{authority} is not a public address and not listed"),
+            );
         }
         if let Some(proxy) = self.proxy_for(origin)
             && self.tier == Tier::Private
             && !self.is_listed(proxy.url.origin())
         {
             let message = format!("the proxy {} is not listed", proxy.url.origin().authority());
-            return refuse("host-not-listed", message);
+            return refuse(Refusal::HostNotListed, message);
         }
         Ok(EgressPermit { origin: origin.clone() })
     }
@@ -123,7 +133,7 @@ impl Gate {
         match addresses.iter().find(|address| !sound(address)) {
             None => Ok(()),
             Some(address) => Err(Denied {
-                code: "host-not-listed",
+                refusal: Refusal::HostNotListed,
                 message: format!(
                     "{host} resolves to {address}, which is not a public address, and is not listed"
                 ),

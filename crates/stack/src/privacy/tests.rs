@@ -8,7 +8,7 @@ fn gate(tier: Tier, listed: &[&str]) -> Gate {
 }
 
 fn code(gate: &Gate, url: &str, hop: &Hop) -> &'static str {
-    gate.permit(&Url::parse(url).unwrap(), hop).map_or_else(|denied| denied.code, |_| "yes")
+    gate.permit(&Url::parse(url).unwrap(), hop).map_or_else(|denied| denied.refusal.code(), |_| "yes")
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn names_that_lead_inside_are_refused_unless_listed() {
     let gate = gate(Tier::Standard, &["registry.lan"]);
     let addresses = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
     let inside = addresses(&["93.184.216.34", "10.0.0.1"]);
-    assert_eq!(gate.admits("evil.test", &inside).unwrap_err().code, "host-not-listed");
+    assert_eq!(gate.admits("evil.test", &inside).unwrap_err().refusal.code(), "host-not-listed");
     gate.admits("evil.test", &inside[..1]).unwrap();
     gate.admits("registry.lan", &inside).unwrap();
     gate.admits("localhost", &addresses(&["127.0.0.1", "::1"])).unwrap();

@@ -5,11 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use stack_engine::executor::{DeviceKind, Placement};
 use stack_seal::time::UnixTime;
 
 use crate::error::{CommandError, Kind};
-
-use stack_engine::executor::{DeviceKind, Placement};
 
 /// Returns a variable of the environment that is set, not empty, and text.
 pub(crate) fn environment(name: &str) -> Option<String> {

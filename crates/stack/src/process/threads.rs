@@ -8,10 +8,13 @@
 //! Left to themselves, rayon takes every hardware thread and candle every physical core, even where a container may
 //! use only a few of them; both are slower than one thread per core that may be used.
 
+use std::env;
 use std::num::NonZero;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::thread::available_parallelism;
 
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::process::machine::{self, environment};
 
 /// How much there is to share among threads.
@@ -49,14 +52,7 @@ fn from_environment() -> Option<usize> {
 }
 
 /// Replaces the process by one with the variable set.
-#[cfg(unix)]
 fn restart(threads: usize) -> Result<(), CommandError> {
-    use std::env;
-    use std::os::unix::process::CommandExt;
-    use std::process::Command;
-
-    use crate::error::Kind;
-
     let failed = |error| {
         CommandError::new(Kind::Machine, "the number of threads cannot be set")
             .caused(error)
@@ -66,15 +62,6 @@ fn restart(threads: usize) -> Result<(), CommandError> {
     let mut arguments = env::args_os();
     let name = arguments.next().unwrap_or_else(|| program.clone().into());
     Err(failed(Command::new(program).arg0(name).args(arguments).env(VARIABLE, threads.to_string()).exec()))
-}
-
-/// Elsewhere a process cannot be replaced, and the environment is the only way.
-#[cfg(not(unix))]
-fn restart(threads: usize) -> Result<(), CommandError> {
-    crate::terminal::output::talk(format!(
-        "{VARIABLE} is not set in the environment; {threads} would be best"
-    ));
-    Ok(())
 }
 
 const VARIABLE: &str = "RAYON_NUM_THREADS";

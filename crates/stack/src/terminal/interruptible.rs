@@ -12,6 +12,7 @@ use tokio::runtime::Builder;
 
 use crate::error::{CommandError, Kind};
 use crate::terminal::progress::{self, Bar};
+use crate::terminal::report::{report, report_json};
 
 /// Interruptible on a known number of bytes.
 pub(crate) struct Interruptible {
@@ -114,9 +115,9 @@ pub(crate) fn end_on_interrupt(json: bool, kept: &'static str) -> Result<(), Com
         progress::clear();
         let error = stopped(kept);
         if json {
-            error.report_json();
+            report_json(&error);
         } else {
-            error.report();
+            report(&error);
         }
         #[expect(clippy::disallowed_methods, reason = "Ctrl-C ends the program from a thread of its own")]
         std::process::exit(error.kind().exit_code().into());

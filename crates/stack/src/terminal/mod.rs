@@ -2,18 +2,18 @@
 
 pub(crate) mod input;
 pub(crate) mod interruptible;
+pub(crate) mod logs;
 pub(crate) mod output;
 pub(crate) mod passphrase;
 pub(crate) mod progress;
+pub(crate) mod report;
 pub(crate) mod screen;
 pub(crate) mod units;
 pub(crate) mod word_wrap;
 
-use std::io;
-use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, Once, PoisonError};
-use std::thread;
+use std::{io, mem, thread};
 
 use rustix::process::getpgrp;
 use rustix::termios::{

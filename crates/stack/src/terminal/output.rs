@@ -1,4 +1,4 @@
-//! Where words go: data to stdout, talk to stderr.
+//! Where words go: data to stdout, everything else to stderr.
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 
@@ -27,7 +27,7 @@ impl Data {
 
     /// Writes what a model or a file says. On a terminal, nothing in it can move the cursor or worse.
     pub(crate) fn write_foreign(&mut self, text: &str) -> Result<(), CommandError> {
-        if self.terminal { self.write(&harmless(text)) } else { self.write(text) }
+        if self.terminal { self.write(&sanitize(text)) } else { self.write(text) }
     }
 
     /// Writes a line.
@@ -45,20 +45,20 @@ impl Data {
 }
 
 /// Says something on stderr, on a terminal with its lines broken between words.
-pub(crate) fn talk(line: impl AsRef<str>) {
+pub(crate) fn stderr(line: impl AsRef<str>) {
     match terminal::columns(io::stderr()) {
-        Some(columns) => talk_exactly(wrapped(line.as_ref(), columns)),
-        None => talk_exactly(line),
+        Some(columns) => stderr_exactly(wrapped(line.as_ref(), columns)),
+        None => stderr_exactly(line),
     }
 }
 
 /// Says something on stderr as it is, such as what a program reads. Nobody may be listening, which is no reason to fail.
-pub(crate) fn talk_exactly(line: impl AsRef<str>) {
+pub(crate) fn stderr_exactly(line: impl AsRef<str>) {
     let _unheard = writeln!(io::stderr(), "{}", line.as_ref());
 }
 
 /// Removes what terminals obey; newlines and tabs stay.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     text.chars().filter(|&character| !character.is_control() || matches!(character, '\n' | '\t')).collect()
 }
 
@@ -84,6 +84,6 @@ mod tests {
 
     #[test]
     fn terminals_are_not_steered() {
-        assert_eq!(harmless("a\x1b[2Jb\r\n\tc\u{9b}1m"), "a[2Jb\n\tc1m");
+        assert_eq!(sanitize("a\x1b[2Jb\r\n\tc\u{9b}1m"), "a[2Jb\n\tc1m");
     }
 }

@@ -4,10 +4,12 @@ use std::io::{self, IsTerminal};
 
 use clap::Args;
 use stack_seal::age::Passphrase;
+use stack_trust::passphrase::{PassphraseError, PassphraseSource};
+use stack_trust::private_file::Exposure;
 use zeroize::Zeroizing;
 
-use crate::error::{CommandError, Kind};
 use crate::process::machine::environment;
+use crate::terminal::output::stderr;
 
 /// Where a passphrase comes from.
 #[derive(Clone, Debug, Default, Args)]
@@ -18,40 +20,18 @@ pub(crate) struct PassphraseArguments {
 }
 
 impl PassphraseArguments {
-    /// Asks for the passphrase that opens `what`.
-    pub(crate) fn existing(&self, what: &str) -> Result<Passphrase, CommandError> {
-        let text = match self.named()? {
-            Some(text) => text,
-            None => ask(&format!("Passphrase of {what}: "))?,
-        };
-        Ok(Passphrase::new(text))
-    }
-
-    /// Asks for the passphrase that opens `what`, one of several things of which any will do.
-    pub(crate) fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, CommandError> {
-        let text = match self.named()? {
-            Some(text) => text,
-            None => ask(&format!("Passphrase of {what} (Enter skips it): "))?,
-        };
-        Ok(Some(text).filter(|text| !text.is_empty()).map(Passphrase::new))
-    }
-
     /// Asks for a new passphrase, twice on a terminal.
-    pub(crate) fn new_for(&self, what: &str) -> Result<Passphrase, CommandError> {
+    pub(crate) fn new_for(&self, what: &str) -> Result<Passphrase, PassphraseError> {
         let text = if let Some(text) = self.named()? {
             text
         } else {
             let first = ask(&format!("New passphrase for {what}: "))?;
             if ask("Repeat passphrase: ")? != first {
-                return Err(CommandError::new(Kind::Usage, "the passphrases do not match"));
+                return Err(PassphraseError::Different);
             }
             first
         };
-        if text.is_empty() {
-            return Err(CommandError::new(Kind::Usage, "the passphrase is empty")
-                .hint("--no-passphrase stores the key without one"));
-        }
-        Ok(Passphrase::new(text))
+        if text.is_empty() { Err(PassphraseError::Empty) } else { Ok(Passphrase::new(text)) }
     }
 
     /// Whether a variable was named.
@@ -59,21 +39,51 @@ impl PassphraseArguments {
         self.password_env.is_some()
     }
 
-    fn named(&self) -> Result<Option<Zeroizing<String>>, CommandError> {
+    fn named(&self) -> Result<Option<Zeroizing<String>>, PassphraseError> {
         let Some(name) = &self.password_env else { return Ok(None) };
-        let value = environment(name).ok_or_else(|| {
-            CommandError::new(Kind::Usage, format!("the environment variable {name} is empty or not set"))
-        })?;
+        let value = environment(name).ok_or_else(|| PassphraseError::Unset(name.clone()))?;
         Ok(Some(Zeroizing::new(value)))
     }
 }
 
-fn ask(prompt: &str) -> Result<Zeroizing<String>, CommandError> {
-    if !io::stdin().is_terminal() {
-        return Err(CommandError::new(Kind::Usage, "no terminal to ask for the passphrase")
-            .hint("put it into an environment variable and pass its name with --password-env"));
+impl PassphraseSource for PassphraseArguments {
+    fn existing(&self, what: &str) -> Result<Passphrase, PassphraseError> {
+        let text = match self.named()? {
+            Some(text) => text,
+            None => ask(&format!("Passphrase of {what}: "))?,
+        };
+        Ok(Passphrase::new(text))
     }
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|error| CommandError::new(Kind::Machine, "the passphrase cannot be read").caused(error))
+
+    fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, PassphraseError> {
+        let text = match self.named()? {
+            Some(text) => text,
+            None => ask(&format!("Passphrase of {what} (Enter skips it): "))?,
+        };
+        Ok(Some(text).filter(|text| !text.is_empty()).map(Passphrase::new))
+    }
+
+    fn exposed(&self, exposure: &Exposure) {
+        stderr(match exposure {
+            Exposure::Readable(path) => {
+                let path = path.display();
+                format!(
+                    "warning: {path} can be read by others on this machine; `chmod 0600 {path}` ends that"
+                )
+            }
+            Exposure::Replaceable(folder) => {
+                let folder = folder.display();
+                format!(
+                    "warning: others on this machine may write into {folder}; `chmod 0700 {folder}` ends that"
+                )
+            }
+        });
+    }
+}
+
+fn ask(prompt: &str) -> Result<Zeroizing<String>, PassphraseError> {
+    if !io::stdin().is_terminal() {
+        return Err(PassphraseError::NoTerminal);
+    }
+    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(PassphraseError::Unreadable)
 }

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::error::CommandError;
 use crate::terminal;
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 use crate::terminal::word_wrap::WordWrap;
 
 /// Standard output while an answer is written to it.
@@ -24,7 +24,7 @@ impl Screen {
     pub(crate) fn show(&mut self, text: &str) -> Result<(), CommandError> {
         match self.columns() {
             Some(columns) => {
-                let shown = self.wrap.push(&harmless(text), columns);
+                let shown = self.wrap.push(&sanitize(text), columns);
                 self.data.write(&shown)
             }
             None => self.data.write_foreign(text),

@@ -4,12 +4,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use stack_registry::fetch::{Cancel, FetchError, Trouble};
+use stack_registry::fetch::{Cancel, FetchError, FetchErrorKind};
 use tokio::runtime::Runtime;
 
 use super::engine::{of_reqwest, wait};
 
-/// Reads a reply piece by piece; each may take as long as patience lasts.
+/// Reads a reply piece by piece; each may take as long as timeout lasts.
 pub(super) struct Body {
     response: reqwest::Response,
     /// What came and did not fit yet.
@@ -18,7 +18,7 @@ pub(super) struct Body {
     taken: usize,
     host: String,
     cancels: [Cancel; 2],
-    patience: Duration,
+    timeout: Duration,
     runtime: Arc<Runtime>,
 }
 
@@ -27,23 +27,23 @@ impl Body {
         response: reqwest::Response,
         host: String,
         cancels: [Cancel; 2],
-        patience: Duration,
+        timeout: Duration,
         runtime: Arc<Runtime>,
     ) -> Self {
-        Self { response, rest: Vec::new(), taken: 0, host, cancels, patience, runtime }
+        Self { response, rest: Vec::new(), taken: 0, host, cancels, timeout, runtime }
     }
 }
 
 impl Read for Body {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.taken == self.rest.len() {
-            let waiting = wait(&self.cancels, self.patience, self.response.chunk());
+            let waiting = wait(&self.cancels, self.timeout, self.response.chunk());
             let piece = match self.runtime.block_on(waiting) {
                 Ok(Ok(Some(piece))) => piece,
                 Ok(Ok(None)) => return Ok(0),
                 Ok(Err(error)) => return Err(io::Error::other(of_reqwest(&self.host, error))),
                 Err(trouble) => {
-                    let message = if trouble == Trouble::Stalled {
+                    let message = if trouble == FetchErrorKind::Stalled {
                         "timed out waiting for data"
                     } else {
                         "interrupted"

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use stack_registry::fetch::{Cancel, FetchError, Headers, Method, Request, Response, Trouble};
+use stack_registry::fetch::{Cancel, FetchError, FetchErrorKind, Headers, Method, Request, Response};
 use stack_registry::url::{Origin, Scheme};
 use tokio::runtime::{Builder, Runtime};
 
@@ -29,7 +29,8 @@ impl Engine {
     /// Starts the runtime. From here on, Ctrl-C ends `interrupt` and not the program.
     pub(super) fn start(gate: &Arc<Gate>, interrupt: &Cancel) -> Result<Self, FetchError> {
         let cannot = |error: Box<dyn Error + Send + Sync>| {
-            FetchError::new(Trouble::Machine, "this machine", "the network cannot be used").caused(error)
+            FetchError::new(FetchErrorKind::Machine, "this machine", "the network cannot be used")
+                .caused(error)
         };
         let runtime = Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
@@ -64,17 +65,18 @@ impl Engine {
         };
         let prepared = prepare(client, &origin, request)?;
         let cancels = [interrupt.clone(), request.cancel.clone()];
-        let sending = wait(&cancels, request.patience, client.execute(prepared));
+        let sending = wait(&cancels, request.timeout, client.execute(prepared));
         let response = match self.runtime.block_on(sending) {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(of_reqwest(&host, error)),
             Err(trouble) => return Err(FetchError::new(trouble, host, "no response")),
         };
         let pairs = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        let headers = Headers::new(pairs)
-            .ok_or_else(|| FetchError::new(Trouble::Nonsense, &host, "the response headers exceed 64 KiB"))?;
+        let headers = Headers::new(pairs).ok_or_else(|| {
+            FetchError::new(FetchErrorKind::Nonsense, &host, "the response headers exceed 64 KiB")
+        })?;
         let status = response.status().as_u16();
-        let body = Body::new(response, host, cancels, request.patience, Arc::clone(&self.runtime));
+        let body = Body::new(response, host, cancels, request.timeout, Arc::clone(&self.runtime));
         Ok(Response { status, headers, body: Box::new(body) })
     }
 
@@ -86,7 +88,7 @@ impl Engine {
         let mut builder = builder(&self.gate);
         builder = builder.proxy(reqwest::Proxy::custom(move |url| proxy(&gate, url)));
         let client = builder.build().map_err(|error| {
-            FetchError::new(Trouble::Machine, host, "no root certificates found").caused(error)
+            FetchError::new(FetchErrorKind::Machine, host, "no root certificates found").caused(error)
         })?;
         Ok(self.tls.get_or_init(|| client))
     }
@@ -125,7 +127,7 @@ fn prepare(
     origin: &Origin,
     request: &Request,
 ) -> Result<reqwest::Request, FetchError> {
-    let wrong = |message: &str| FetchError::new(Trouble::Nonsense, origin.authority(), message);
+    let wrong = |message: &str| FetchError::new(FetchErrorKind::Nonsense, origin.authority(), message);
     let url = reqwest::Url::parse(&request.url.to_string()).map_err(|_| wrong("the URL is invalid"))?;
     let same = url.scheme() == origin.scheme.to_string()
         && url.host_str() == Some(origin.host.as_str())
@@ -159,12 +161,12 @@ fn prepare(
     builder.build().map_err(|error| wrong("the request is invalid").caused(error))
 }
 
-/// Waits for a future, for cancellation, or until patience ends.
+/// Waits for a future, for cancellation, or until timeout ends.
 pub(super) async fn wait<T>(
     cancels: &[Cancel],
-    patience: Duration,
+    timeout: Duration,
     future: impl Future<Output = T>,
-) -> Result<T, Trouble> {
+) -> Result<T, FetchErrorKind> {
     let cancelled = async {
         while !cancels.iter().any(Cancel::is_cancelled) {
             tokio::time::sleep(CANCEL_PAUSE).await;
@@ -173,8 +175,8 @@ pub(super) async fn wait<T>(
     tokio::select! {
         biased;
         done = future => Ok(done),
-        () = cancelled => Err(Trouble::Interrupted),
-        () = tokio::time::sleep(patience) => Err(Trouble::Stalled),
+        () = cancelled => Err(FetchErrorKind::Interrupted),
+        () = tokio::time::sleep(timeout) => Err(FetchErrorKind::Stalled),
     }
 }
 
@@ -184,18 +186,18 @@ pub(super) fn of_reqwest(host: &str, error: reqwest::Error) -> FetchError {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(current) = cause {
         if let Some(denied) = current.downcast_ref::<Denied>() {
-            return FetchError::new(Trouble::Refused(denied.code), host, denied.message.clone());
+            return FetchError::new(FetchErrorKind::Refused(denied.refusal), host, denied.message.clone());
         }
         cause = current.source();
     }
     let (trouble, message) = if error.is_connect() {
-        (Trouble::Unreachable, "cannot connect")
+        (FetchErrorKind::Unreachable, "cannot connect")
     } else if error.is_timeout() {
-        (Trouble::Stalled, "timed out waiting for data")
+        (FetchErrorKind::Stalled, "timed out waiting for data")
     } else if error.is_builder() {
-        (Trouble::Nonsense, "the request is invalid")
+        (FetchErrorKind::Nonsense, "the request is invalid")
     } else {
-        (Trouble::Broken, "the connection broke")
+        (FetchErrorKind::Broken, "the connection broke")
     };
     FetchError::new(trouble, host, message).caused(error)
 }

@@ -5,16 +5,16 @@
 
 mod body;
 mod engine;
+mod login;
+pub(crate) mod registry;
 mod resolver;
-pub(crate) mod transfer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use stack_registry::fetch::{Cancel, Fetch, FetchError, Request, Response, Trouble};
+use engine::Engine;
+use stack_registry::fetch::{Cancel, Fetch, FetchError, FetchErrorKind, Request, Response};
 
 use crate::privacy::Gate;
-
-use engine::Engine;
 
 /// Sends what the gate lets through.
 pub(crate) struct Transport {
@@ -50,7 +50,11 @@ impl Transport {
 impl Fetch for Transport {
     fn send(&self, request: &Request) -> Result<Response, FetchError> {
         let permit = self.gate.permit(&request.url, &request.hop).map_err(|denied| {
-            FetchError::new(Trouble::Refused(denied.code), request.url.origin().authority(), denied.message)
+            FetchError::new(
+                FetchErrorKind::Refused(denied.refusal),
+                request.url.origin().authority(),
+                denied.message,
+            )
         })?;
         self.engine()?.send(permit, request, &self.interrupt)
     }

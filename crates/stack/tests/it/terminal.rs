@@ -229,7 +229,7 @@ impl Terminal {
                 self.found += at + texts[which].len();
                 return which;
             }
-            match self.shows.recv_timeout(PATIENCE) {
+            match self.shows.recv_timeout(DELAY) {
                 Ok(bytes) => self.seen.extend(bytes),
                 Err(error) => panic!("{texts:?} is not shown ({error}):\n{}", self.seen()),
             }
@@ -265,4 +265,4 @@ impl Drop for Terminal {
 }
 
 /// What is not shown by then never is.
-const PATIENCE: Duration = Duration::from_mins(1);
+const DELAY: Duration = Duration::from_mins(1);

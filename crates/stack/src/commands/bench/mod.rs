@@ -15,9 +15,11 @@ use stack_engine::spec::DecoderSpec;
 use self::measure::{Bench, Work};
 use self::memory::Memory;
 use self::spread::Spread;
-use crate::cli::access::AccessArguments;
-use crate::cli::options::{Compute, OneModel};
 use crate::error::{CommandError, Kind};
+use crate::home::access::AccessArguments;
+use crate::models::choice::OneModel;
+use crate::models::path;
+use crate::options::Compute;
 use crate::process::machine;
 use crate::process::threads::Workload;
 use crate::terminal::output::Data;
@@ -91,7 +93,7 @@ impl Report {
 /// Measures.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let started = Instant::now();
-    let model = arguments.model.find(&arguments.access.home()?)?.open(&arguments.access)?;
+    let model = path::open(&arguments.model.find(&arguments.access.home()?)?, &arguments.access)?;
     let spec = DecoderSpec::read(&*model.source)?;
     let context = arguments.context(&spec)?;
     let placement = arguments.compute.placement(Workload::Unknown)?;

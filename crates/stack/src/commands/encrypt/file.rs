@@ -1,20 +1,19 @@
 //! A file becomes an age file beside it.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use stack_seal::age::{self, Sealing};
+use stack_seal::age::Sealing;
+use stack_trust::home::Home;
+use stack_trust::private_file::FileMode;
+use stack_trust::sealed::{self, SealRecord, SealedError};
 
 use super::{Arguments, Readers};
 use crate::error::{CommandError, Kind};
-use crate::home::Home;
 use crate::process::{machine, threads};
-use crate::sealing::record::SealRecord;
-use crate::sealing::sealed;
 use crate::terminal::interruptible::Interruptible;
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -30,18 +29,23 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
     let reading = |error| CommandError::reading(path.display(), error).reason("io");
     let plain = File::open(path).map_err(reading)?;
     let length = plain.metadata().map_err(reading)?.len();
-    if is_sealed(&plain).map_err(reading)? {
+    // A sealed file in a sealed file is nothing that anybody wants.
+    if sealed::begins_sealed(&plain).map_err(reading)? {
         let message = format!("{} is already sealed", path.display());
         return Err(CommandError::new(Kind::Usage, message).hint("`stack rekey` changes who can open it"));
     }
     let out = arguments.output.clone().unwrap_or_else(|| sealed::path_of(path));
-    let new = sealed::new_file(&out, sealed::Holds::Sealed)?;
+    let new = sealed::new_file(&out, FileMode::Public)?;
     let (recipients, readers) = arguments.recipients(home)?;
     let work = Interruptible::start("sealing", length, arguments.common.quiet)?;
-    let target = new.file().try_clone().map_err(|error| sealed::cannot_write(&out, error))?;
+    let target = new.file().try_clone();
+    let target = target.map_err(|source| SealedError::Write { path: out.clone(), source })?;
     let hashed = Sealing::new(&recipients, &mut machine::random()?)
         .write_file(&plain, target, threads::usable(), &|bytes| work.advance(bytes))
-        .map_err(|error| work.failed(sealed::cannot_seal(path, &out, error)))?;
+        .map_err(|source| {
+            let (plain, sealed) = (path.to_owned(), out.clone());
+            work.failed(SealedError::Seal { plain, sealed, source }.into())
+        })?;
     // Before the file has its place: what runs must be known.
     let keys = readers.keys();
     SealRecord::of(&hashed, &keys).keep(home, &out.display().to_string(), new.file())?;
@@ -53,21 +57,10 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
     if arguments.common.json {
         return data.json(&report);
     }
-    arguments.common.talk(format!(
+    arguments.common.stderr(format!(
         "sealed {}; the plain file {} is still there",
         readers.describe(),
         path.display()
     ));
-    data.line(&harmless(&PathBuf::from(report.file).display().to_string()))
+    data.line(&sanitize(&PathBuf::from(report.file).display().to_string()))
 }
-
-/// Whether the file is an age file. A sealed file in a sealed file is nothing that anybody wants.
-fn is_sealed(file: &File) -> std::io::Result<bool> {
-    let mut start = Vec::new();
-    let mut file = file;
-    Read::take(&mut file, START_BYTES).read_to_end(&mut start)?;
-    Ok(age::is_sealed(&start))
-}
-
-/// Enough to know an age file.
-const START_BYTES: u64 = 64;

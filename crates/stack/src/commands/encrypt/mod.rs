@@ -8,13 +8,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use stack_seal::age::{Recipients, X25519Recipient};
+use stack_trust::home::Home;
+use stack_trust::target::Target;
 
-use crate::cli::options::CommonArguments;
 use crate::error::{CommandError, Kind};
-use crate::home::Home;
 use crate::models::choice::ModelArgument;
-use crate::sealing::recipients;
-use crate::signing::Target;
+use crate::options::{CommonArguments, recipients};
 use crate::terminal::passphrase::PassphraseArguments;
 
 #[derive(Debug, Args)]
@@ -43,9 +42,9 @@ struct Readers {
 /// Seals a file, or the weights of a model.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.common.home()?;
-    match Target::find(&home, &arguments.target)? {
+    match arguments.target.target(&home)? {
         Target::File(path) => file::seal(arguments, &home, &path),
-        Target::Stored(model) => model::seal(arguments, &home, *model),
+        Target::Stored(stored) => model::seal(arguments, &home, *stored),
         Target::Folder(path) => {
             let message = format!("{} is a folder; files are sealed one at a time", path.display());
             Err(CommandError::new(Kind::Usage, message).hint("give one of its files"))

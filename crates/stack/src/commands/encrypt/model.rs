@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 use stack_registry::manifest::Role;
-use stack_registry::model::StoredModel;
-use stack_registry::sealing::{Means, NewLayers};
-use stack_registry::store::{Record, Store};
+use stack_registry::sealing::{NewLayers, SealingOptions};
+use stack_registry::store::Record;
+use stack_trust::home::Home;
+use stack_trust::target::StoredTarget;
 
 use super::{Arguments, Readers};
+use crate::commands::reclaimed::Reclaimed;
 use crate::error::{CommandError, Kind};
-use crate::home::Home;
 use crate::process::{machine, threads};
-use crate::sealing::reclaimed::Reclaimed;
 use crate::terminal::interruptible::Interruptible;
 use crate::terminal::output::Data;
 
@@ -33,7 +33,8 @@ struct SealedFile {
 }
 
 /// Seals the weights that are not sealed yet; the name means the sealed form from then on.
-pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Result<(), CommandError> {
+pub(super) fn seal(arguments: &Arguments, home: &Home, stored: StoredTarget) -> Result<(), CommandError> {
+    let StoredTarget { store, model } = stored;
     let name = model.entry.name.short();
     if arguments.output.is_some() {
         let message = format!("{name} is a stored model, which is sealed in place");
@@ -46,11 +47,13 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Re
         return Err(CommandError::new(Kind::Usage, message).hint("`stack rekey` changes who can open it"));
     }
     let (recipients, readers) = arguments.recipients(home)?;
-    let store = Store::open(home.root()?)?;
     let work = Interruptible::start("sealing", bytes, arguments.common.quiet)?;
     let mut random = machine::random()?;
-    let mut means =
-        Means { workers: threads::usable(), random: &mut random, progress: &|bytes| work.advance(bytes) };
+    let mut means = SealingOptions {
+        workers: threads::usable(),
+        random: &mut random,
+        progress: &|bytes| work.advance(bytes),
+    };
     let mut layers = NewLayers::new(&store, &model)?;
     let mut files = Vec::new();
     for layer in &model.manifest.layers {
@@ -74,9 +77,9 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, model: StoredModel) -> Re
     if arguments.common.json {
         return data.json(&Report { name, manifest, files, readers: &readers, freed });
     }
-    arguments.common.talk(format!("sealed {}", readers.describe()));
+    arguments.common.stderr(format!("sealed {}", readers.describe()));
     for line in freed.lines("plain weights") {
-        arguments.common.talk(line);
+        arguments.common.stderr(line);
     }
     data.line(&format!("{name} {manifest}"))
 }

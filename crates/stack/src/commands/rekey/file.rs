@@ -6,15 +6,15 @@ use std::path::Path;
 use std::slice;
 
 use stack_seal::age::{Header, Identity, OpenError, Sealing, UnlockedFile};
+use stack_trust::home::Home;
+use stack_trust::keyring::SealedHeader;
+use stack_trust::private_file::{FileMode, NewFile};
+use stack_trust::rekey::RekeyPlan;
+use stack_trust::sealed::{SealRecord, SealedError};
 
-use super::wanted::Wanted;
 use super::{Arguments, Report};
 use crate::error::{CommandError, Kind};
-use crate::home::Home;
-use crate::home::private_file::{Existing, NewFile, Readers};
 use crate::process::{machine, threads};
-use crate::sealing::record::SealRecord;
-use crate::sealing::sealed;
 use crate::terminal::interruptible::Interruptible;
 
 /// Puts a file with the new header in place of the old one, in one step.
@@ -27,42 +27,45 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
     let reading = |error| CommandError::reading(&name, error).reason("io");
     let file = File::open(path).map_err(reading)?;
     let metadata = file.metadata().map_err(reading)?;
-    let cannot_open = |error| sealed::cannot_open(&name, error);
-    let (header, payload_at) = Header::read(&file).map_err(cannot_open)?;
-    let wanted = Wanted::of(arguments, home, &header, None)?;
+    let (header, payload_at) = Header::read(&file).map_err(SealedError::opening(&name))?;
+    let plan = RekeyPlan::new(&arguments.request(home)?, &header, None)?;
     let record = SealRecord::find(home, &name, &file)?;
     let noted = record.as_ref().map(|record| record.recipients.clone()).unwrap_or_default();
     // A file that was cut is told so before anything takes its place.
     let attempt = |keys: &[Identity]| UnlockedFile::open(file.try_clone().map_err(OpenError::Io)?, keys);
-    let (unlocked, key) = arguments.keys.open(home, &name, &header, &noted, &attempt)?;
-    let writing = |error| sealed::cannot_write(path, error);
-    let new = NewFile::create(path, Readers::Everyone).map_err(writing)?;
+    let sealed = SealedHeader { name: &name, header: &header, noted: &noted };
+    let (unlocked, key) = arguments.keys.opener(home).open(&sealed, &attempt)?;
+    let writing = |source| SealedError::Write { path: path.to_owned(), source };
+    let new = NewFile::create(path, FileMode::Public).map_err(writing)?;
     new.file().set_permissions(metadata.permissions()).map_err(writing)?;
     if arguments.rotate {
-        let recipients = wanted.recipients(arguments)?;
+        let recipients = arguments.recipients(&plan)?;
         let work = Interruptible::start("sealing", unlocked.len(), arguments.common.quiet)?;
         let target = new.file().try_clone().map_err(writing)?;
         let hashed = Sealing::new(&recipients, &mut machine::random()?)
             .rewrite_file(&unlocked, target, threads::usable(), &|bytes| work.advance(bytes))
-            .map_err(|error| work.failed(cannot_open(error)))?;
+            .map_err(|error| work.failed(SealedError::opening(&name)(error).into()))?;
         if let Some(known) = record.as_ref().filter(|known| known.root != hashed.root) {
-            return Err(sealed::holds_another(&name, &hashed.root, &known.root));
+            let (found, sealed) = (hashed.root, known.root);
+            return Err(SealedError::HoldsAnother { what: name, found, sealed }.into());
         }
     } else {
         let work = Interruptible::start("copying", metadata.len() - payload_at, arguments.common.quiet)?;
-        let header = wanted.header(&name, &header, slice::from_ref(&*key))?;
-        copy(&header, &file, payload_at, new.file(), &work).map_err(|error| work.failed(writing(error)))?;
+        let header = plan.header(&header, slice::from_ref(&*key), &mut machine::random()?);
+        let header = header.map_err(SealedError::opening(&name))?;
+        copy(&header, &file, payload_at, new.file(), &work)
+            .map_err(|error| work.failed(writing(error).into()))?;
     }
     if let Some(known) = record {
         // The new file is as good as the old one: it was sealed here, or its header was made here.
-        let recipients = match &wanted {
-            Wanted::More(added) => [&known.recipients[..], added].concat(),
-            _ => wanted.keys(Some(&known.recipients)).unwrap_or_default(),
+        let recipients = match &plan {
+            RekeyPlan::More(added) => [&known.recipients[..], added].concat(),
+            RekeyPlan::Same | RekeyPlan::Exactly(_) => plan.keys(Some(&known.recipients)).unwrap_or_default(),
         };
         SealRecord { recipients, ..known }.keep(home, &name, new.file())?;
     }
-    new.finish(Existing::Replace).map_err(writing)?;
-    Ok(Report::new(name, arguments.rotate, wanted.keys(None).as_deref()))
+    new.replace().map_err(writing)?;
+    Ok(Report::new(name, arguments.rotate, plan.keys(None).as_deref()))
 }
 
 /// Writes the header, and lets the system copy the payload behind it, piece by piece.

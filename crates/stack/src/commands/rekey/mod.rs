@@ -6,19 +6,20 @@
 mod file;
 mod model;
 mod signature;
-mod wanted;
 
 use clap::Args;
 use serde::Serialize;
-use stack_seal::age::X25519Recipient;
+use stack_seal::age::{Recipients, X25519Recipient};
+use stack_trust::home::Home;
+use stack_trust::rekey::{RekeyPlan, RekeyRequest};
+use stack_trust::target::Target;
 
-use crate::cli::access::KeyArguments;
-use crate::cli::options::CommonArguments;
+use crate::commands::reclaimed::Reclaimed;
 use crate::error::{CommandError, Kind};
+use crate::home::access::KeyArguments;
 use crate::models::choice::ModelArgument;
-use crate::sealing::reclaimed::Reclaimed;
-use crate::signing::Target;
-use crate::terminal::output::{Data, harmless};
+use crate::options::{CommonArguments, recipients};
+use crate::terminal::output::{Data, sanitize};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -71,9 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             .hint("use --add, --remove, --recipient, --rotate or --sign"));
     }
     let home = arguments.common.home()?;
-    let report = match Target::find(&home, &arguments.target)? {
+    let report = match arguments.target.target(&home)? {
         Target::File(path) => file::rekey(arguments, &home, &path)?,
-        Target::Stored(model) => model::rekey(arguments, &home, *model)?,
+        Target::Stored(stored) => model::rekey(arguments, &home, *stored)?,
         Target::Folder(path) => {
             let message = format!("{} is a folder; files are sealed one at a time", path.display());
             return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
@@ -84,13 +85,33 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         return data.json(&report);
     }
     for line in report.lines(arguments) {
-        arguments.common.talk(line);
+        arguments.common.stderr(line);
     }
     let line = match &report.manifest {
         Some(manifest) => format!("{} {manifest}", report.target),
         None => report.target,
     };
-    data.line(&harmless(&line))
+    data.line(&sanitize(&line))
+}
+
+impl Arguments {
+    /// Finds out who is meant.
+    fn request(&self, home: &Home) -> Result<RekeyRequest, CommandError> {
+        Ok(RekeyRequest {
+            exactly: recipients::find(home, &self.recipient)?,
+            added: recipients::find(home, &self.add)?,
+            removed: recipients::find(home, &self.remove)?,
+            rotate: self.rotate,
+        })
+    }
+
+    /// Returns for whom to seal everything anew; a passphrase is asked for once more.
+    fn recipients(&self, plan: &RekeyPlan) -> Result<Recipients, CommandError> {
+        match plan.recipients()? {
+            Some(recipients) => Ok(recipients),
+            None => Ok(Recipients::Passphrase(self.keys.passphrase.new_for(&self.target.text())?)),
+        }
+    }
 }
 
 impl Report {

@@ -15,9 +15,9 @@ use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
 use stack_seal::verified::{self, Attested};
 
 use super::stored::Stored;
-use crate::cli::access::AccessArguments;
 use crate::error::CommandError;
-use crate::models::path::{ModelPath, OpenModel};
+use crate::home::access::AccessArguments;
+use crate::models::path::{FoundModel, Inspected, OpenModel};
 use crate::terminal::output::escaped;
 
 /// The facts, in the order in which they are printed. What the file does not say is absent.
@@ -91,14 +91,14 @@ pub(super) struct Memory {
 impl Facts {
     /// Reads the facts of a model, with the memory for a context of so many tokens.
     pub(super) fn read(
-        path: &ModelPath,
+        model: Inspected<'_>,
         access: &AccessArguments,
         context: Option<u32>,
     ) -> Result<Self, CommandError> {
-        match (path.inspect(access), path) {
+        match (model.open(access), model) {
             (Ok(model), _) => Ok(Self::of(&model, context)),
             // A family that is not known still has tensors.
-            (Err(error), ModelPath::Path(path)) if path.join("config.json").is_file() => {
+            (Err(error), Inspected::Path(path)) if path.join("config.json").is_file() => {
                 match SafeTensorsDir::open(path) {
                     Ok(directory) => Ok(Self::of_unknown(path, &directory, &error)),
                     Err(_) => Err(error),
@@ -109,8 +109,8 @@ impl Facts {
     }
 
     /// Adds on which basis the model would be loaded.
-    pub(super) fn judge(&mut self, path: &ModelPath, access: &AccessArguments) {
-        match path.basis(access) {
+    pub(super) fn judge(&mut self, model: FoundModel, access: &AccessArguments) {
+        match model.basis(access) {
             Ok(basis) => {
                 self.basis = Some(load::card_basis(&basis));
                 if let verified::Basis::Signed(Attested { signers }) = basis {
@@ -169,7 +169,7 @@ impl Facts {
     fn of_unknown(path: &Path, directory: &SafeTensorsDir, error: &CommandError) -> Self {
         let architecture = directory.config()["architectures"][0].as_str().map(str::to_owned);
         let mut facts = Self {
-            id: ModelPath::Path(path.to_owned()).id(),
+            id: Inspected::Path(path).id(),
             architecture,
             problem: Some(error.message().to_owned()),
             size_bytes: directory.size_bytes(),

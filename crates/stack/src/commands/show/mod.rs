@@ -5,16 +5,20 @@ mod print;
 mod stored;
 
 use clap::{Args, value_parser};
+use stack_registry::choice::ModelPath;
 use stack_registry::manifest::DOCUMENT_BYTES_MAX;
 use stack_registry::model::{FileBytes, StoredModel};
-use stack_registry::store::Store;
+use stack_registry::name::Name;
+use stack_registry::store::StoreError;
+use stack_trust::home::Home;
+use stack_trust::target::StoredTarget;
 
 use self::facts::Facts;
 use self::stored::Stored;
-use crate::cli::access::AccessArguments;
-use crate::cli::options::OneModel;
 use crate::error::{CommandError, Kind};
-use crate::models::path::ModelPath;
+use crate::home::access::AccessArguments;
+use crate::models::choice::OneModel;
+use crate::models::path::{Inspected, locate};
 use crate::terminal::output::Data;
 
 #[derive(Debug, Args)]
@@ -46,20 +50,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut data = Data::new();
     let home = arguments.access.home()?;
     let path = arguments.model.find(&home)?;
-    let Some((store, model)) = path.stored(&home)? else {
-        if arguments.manifest || arguments.lineage {
-            let message = format!("{} is not a stored model, so it has no manifest", path.id());
-            return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows the stored models"));
-        }
-        let mut facts = Facts::read(&path, &arguments.access, arguments.ctx)?;
-        facts.judge(&path, &arguments.access);
-        return show(arguments, &facts, &mut data);
+    let inspected = match &path {
+        ModelPath::Stored(name) => return show_stored(arguments, &home, name, &mut data),
+        ModelPath::BuiltIn => Inspected::BuiltIn,
+        ModelPath::Path(path) => Inspected::Path(path),
     };
-    if arguments.manifest {
-        let manifest = store.read(&model.entry.manifest.digest, DOCUMENT_BYTES_MAX)?;
-        return data.write_foreign(&(String::from_utf8_lossy(&manifest) + "\n"));
+    if arguments.manifest || arguments.lineage {
+        let message = format!("{} is not a stored model, so it has no manifest", path.id());
+        return Err(CommandError::new(Kind::Usage, message).hint("`stack list` shows the stored models"));
     }
-    show_stored(arguments, &path, (&store, &model), &mut data)
+    let mut facts = Facts::read(inspected, &arguments.access, arguments.ctx)?;
+    facts.judge(locate(&path, &home)?, &arguments.access);
+    show(arguments, &facts, &mut data)
 }
 
 fn show(arguments: &Arguments, facts: &Facts, data: &mut Data) -> Result<(), CommandError> {
@@ -73,36 +75,37 @@ fn show(arguments: &Arguments, facts: &Facts, data: &mut Data) -> Result<(), Com
     if arguments.json { data.json(facts) } else { print::print(facts, data) }
 }
 
-fn show_stored(
-    arguments: &Arguments,
-    path: &ModelPath,
-    (store, model): (&Store, &StoredModel),
-    data: &mut Data,
-) -> Result<(), CommandError> {
-    let stored = Stored::of(store, model)?;
+fn show_stored(arguments: &Arguments, home: &Home, name: &Name, data: &mut Data) -> Result<(), CommandError> {
+    let store = home.existing_store()?.ok_or_else(|| StoreError::missing(name.short()))?;
+    let model = StoredModel::open(&store, name)?;
+    if arguments.manifest {
+        let manifest = store.read(&model.entry.manifest.digest, DOCUMENT_BYTES_MAX)?;
+        return data.write_foreign(&(String::from_utf8_lossy(&manifest) + "\n"));
+    }
+    let stored = Stored::of(&store, &model)?;
     if arguments.lineage {
         return if arguments.json { data.json(&stored.lineage()) } else { stored.print_lineage(data) };
     }
     // Of what is sealed or in parts, only the store's own facts are shown.
     let header = match &model.weights()[..] {
         [file] => match &file.bytes {
-            FileBytes::Plain(blob) => Some(ModelPath::Path(blob.path.clone())),
+            FileBytes::Plain(blob) => Some(Inspected::Path(&blob.path)),
             FileBytes::Sealed { .. } => None,
         },
         _ => None,
     };
-    let mut facts = match &header {
+    let mut facts = match header {
         Some(path) => Facts::read(path, &arguments.access, arguments.ctx)?,
         None => Facts { problem: Some("its weights are sealed or split".to_owned()), ..Facts::default() },
     };
     facts.id.clone_from(&stored.name);
-    facts.judge(path, &arguments.access);
     if !arguments.template && !arguments.json {
         stored.print(data)?;
         if header.is_none() {
             return Ok(());
         }
     }
+    facts.judge(StoredTarget { store, model }.into(), &arguments.access);
     facts.stored = Some(stored);
     show(arguments, &facts, data)
 }

@@ -4,13 +4,13 @@ use stack_chat::Basis;
 
 use super::facts::{Facts, Memory, Token, Vocabulary};
 use crate::error::CommandError;
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 use crate::terminal::units;
 
 /// Prints the facts, a line for each. What the file says is shown without what terminals obey.
 pub(super) fn print(facts: &Facts, data: &mut Data) -> Result<(), CommandError> {
     let mut row =
-        |label: &str, value: &str| data.line(&format!("{label:<13} {}", harmless(&value.replace('\n', " "))));
+        |label: &str, value: &str| data.line(&format!("{label:<13} {}", sanitize(&value.replace('\n', " "))));
     let absent = "not in the file";
     row("model", &facts.id)?;
     if let Some(name) = &facts.name {
@@ -72,7 +72,6 @@ fn basis(basis: Basis, signers: &[String]) -> String {
     match basis {
         Basis::BuiltIn => "built in: part of this program".to_owned(),
         Basis::Signed => format!("signed by {}", signers.join(", ")),
-        Basis::Catalog => "listed in this program's catalog".to_owned(),
         Basis::Pinned => "pinned: as recorded earlier".to_owned(),
         Basis::FirstSeen => "first seen: neither signed nor recorded".to_owned(),
     }

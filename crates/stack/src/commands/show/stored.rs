@@ -7,7 +7,7 @@ use stack_registry::store::Store;
 use stack_seal::statement::Claim;
 
 use crate::error::CommandError;
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 use crate::terminal::units;
 
 /// A model of the store: where it came from, its files, and what is claimed about it.
@@ -77,7 +77,7 @@ impl Stored {
 
     /// Prints a row for each fact.
     pub(super) fn print(&self, data: &mut Data) -> Result<(), CommandError> {
-        let mut row = |label: &str, value: &str| data.line(&harmless(&format!("{label:<13} {value}")));
+        let mut row = |label: &str, value: &str| data.line(&sanitize(&format!("{label:<13} {value}")));
         row("stored as", &self.name)?;
         row("manifest", &self.digest)?;
         row("origin", self.origin.as_deref().unwrap_or("not recorded"))?;
@@ -111,7 +111,7 @@ impl Stored {
     pub(super) fn print_lineage(&self, data: &mut Data) -> Result<(), CommandError> {
         for parent in self.claims.iter().flat_map(|claim| &claim.parents) {
             let line = format!("{:<13} {} {}", parent.relation, parent.name, parent.root);
-            data.line(&harmless(&line))?;
+            data.line(&sanitize(&line))?;
         }
         Ok(())
     }

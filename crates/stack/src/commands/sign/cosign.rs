@@ -5,12 +5,13 @@ use std::path::Path;
 use stack_seal::bundle::Signed;
 use stack_seal::key::PublicKey;
 use stack_seal::statement::Statement;
+use stack_trust::home::Home;
+use stack_trust::signatures;
+use stack_trust::target::{HasherOptions, Target};
+use stack_trust::trust_file::TrustFolder;
+use stack_trust::verification::{Depth, OpenSealed, UnsignedFiles, VerifyOptions, check_files};
 
-use crate::commands::verify::{Depth, Extra, Manner, Opening, check_files};
 use crate::error::{CommandError, Kind};
-use crate::home::Home;
-use crate::signing::{Target, read_bundle, unsigned};
-use crate::trust::TrustFolder;
 
 /// Checks the first signature, that the statement asks for ours, and that the files are what it says. Returns it and
 /// the bytes to sign.
@@ -19,11 +20,11 @@ pub(super) fn check(
     target: &Target,
     first: &Path,
     key: &PublicKey,
+    hashing: HasherOptions<'_>,
 ) -> Result<(Statement, Vec<u8>), CommandError> {
-    let bundle = read_bundle(first)?;
+    let bundle = signatures::read(first)?;
     let known = TrustFolder::new(home).policy()?.keys();
-    let signed: Signed<Statement> =
-        bundle.open(&known).map_err(|error| unsigned(&first.display().to_string(), error))?;
+    let signed: Signed<Statement> = bundle.open(&known)?;
     let statement = signed.payload();
     let asked = statement.claim().is_some_and(|claim| claim.signers.contains(key));
     if !asked {
@@ -38,7 +39,13 @@ pub(super) fn check(
             CommandError::new(Kind::Usage, message).hint("sign with another identity: --identity NAME")
         );
     }
-    let manner = Manner { depth: Depth::Both, extra: Extra::Refused, sealed: Opening::Never };
-    check_files(target, statement, &[], &manner, &mut |_, outcome| outcome.map(drop))?;
+    let options = VerifyOptions {
+        depth: Depth::Both,
+        unsigned: UnsignedFiles::Refused,
+        signatures: &[],
+        sealed: OpenSealed::Never,
+        hashing,
+    };
+    check_files(target, statement, &options, &mut |_, found| found.map(drop))?;
     Ok((statement.clone(), signed.bytes().to_vec()))
 }

@@ -8,20 +8,21 @@ use std::path::{Path, PathBuf};
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 use serde_json::json;
 use stack_registry::manifest::kind;
-use stack_registry::store::Store;
 use stack_seal::bundle::Bundle;
 use stack_seal::key::PublicKey;
-use stack_seal::statement::{Statement, Tier};
+use stack_seal::statement::Tier;
+use stack_trust::private_file::{self, FileMode};
+use stack_trust::target::{HasherOptions, Target};
+use stack_trust::{identity, signatures};
 
-use crate::cli::options::CommonArguments;
-use crate::error::{CommandError, Kind};
-use crate::home::private_file::{self, Existing, Readers};
-use crate::home::{Home, identities};
+use crate::error::CommandError;
 use crate::models::choice::ModelArgument;
-use crate::signing::{Target, read_bundle, stored_signature_of};
+use crate::options::CommonArguments;
+use crate::process::threads;
 use crate::terminal::interruptible;
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 use crate::terminal::passphrase::PassphraseArguments;
+use crate::terminal::progress::FileBars;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -73,22 +74,26 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     interruptible::end_on_interrupt(arguments.common.json, "nothing was signed")?;
     let home = arguments.common.home()?;
-    let target = Target::find(&home, &arguments.target)?;
+    let target = arguments.target.target(&home)?;
     // Who signs is settled before hours of hashing.
-    let identity = identities::open(&home, arguments.identity.as_deref(), &arguments.passphrase)?;
+    let identity = identity::open(&home, arguments.identity.as_deref(), &arguments.passphrase)?;
     let key = identity.signing().public();
+    let bars = FileBars::new("hashing");
+    let progress = |name: &str, done, total| bars.show(name, done, total);
+    let hashing = HasherOptions { workers: threads::usable(), progress: &progress };
     let (statement, payload) = if let Some(first) = &arguments.cosign {
-        cosign::check(&home, &target, first, &key)?
+        cosign::check(&home, &target, first, &key, hashing)?
     } else {
-        let statement = statement::make(arguments, &home, &target, &key)?;
+        let statement = statement::make(arguments, &home, &target, &key, &hashing)?;
         let payload = statement.to_payload();
         (statement, payload)
     };
+    drop(bars);
     for line in statement::describe(&statement) {
-        arguments.common.talk(line);
+        arguments.common.stderr(line);
     }
     let bundle = Bundle::sign(payload, identity.signing());
-    let place = write(arguments, &home, &target, &bundle, &key)?;
+    let place = write(arguments, &target, &bundle, &key)?;
     let mut data = Data::new();
     if arguments.common.json {
         return data.json(&json!({
@@ -99,13 +104,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             "serial": statement.claim().map(|claim| claim.serial),
         }));
     }
-    data.line(&harmless(&place))
+    data.line(&sanitize(&place))
 }
 
 /// Writes the bundle beside the target, or into the store, and says where it is.
 fn write(
     arguments: &Arguments,
-    home: &Home,
     target: &Target,
     bundle: &Bundle,
     key: &PublicKey,
@@ -114,15 +118,15 @@ fn write(
     let path = match (&arguments.output, target) {
         (Some(path), _) => path.clone(),
         (None, Target::File(path) | Target::Folder(path)) => {
-            let first = stored_signature_of(path, None);
+            let first = signatures::path_of(path, None);
             let is_taken = further.is_none() && first.exists() && !is_signed_by(&first, key);
             let further = further.or_else(|| is_taken.then(|| key.hint()));
-            stored_signature_of(path, further.as_deref())
+            signatures::path_of(path, further.as_deref())
         }
-        (None, Target::Stored(model)) => {
-            let store = Store::open(home.root()?)?;
-            let lease = store.lease()?;
-            let put = store.attach(&lease, &model.entry.manifest, kind::BUNDLE, &bundle.to_json())?;
+        (None, Target::Stored(stored)) => {
+            let lease = stored.store.lease()?;
+            let manifest = &stored.model.entry.manifest;
+            let put = stored.store.attach(&lease, manifest, kind::BUNDLE, &bundle.to_json())?;
             return Ok(put.digest.to_string());
         }
     };
@@ -132,17 +136,14 @@ fn write(
 
 /// Whether a signature file is this key's own, which a new one replaces. Those of others stay.
 fn is_signed_by(path: &Path, key: &PublicKey) -> bool {
-    read_bundle(path)
-        .is_ok_and(|bundle| bundle.open::<Statement>(&[]).is_ok_and(|signed| signed.key() == key))
+    signatures::read(path).is_ok_and(|named| named.open(&[]).is_ok_and(|signed| signed.key() == key))
 }
 
 fn write_file(path: &Path, bundle: &Bundle) -> Result<(), CommandError> {
     let mut bytes = bundle.to_json();
     bytes.push(b'\n');
-    private_file::write(path, &bytes, Readers::Everyone, Existing::Replace).map_err(|error| {
-        CommandError::new(Kind::Machine, format!("{} cannot be written", path.display()))
-            .reason("io")
-            .caused(error)
+    private_file::replace(path, &bytes, FileMode::Public).map_err(|error| {
+        CommandError::writing_file(path.display(), error)
             .hint("check the permissions, or choose another file with -o")
     })
 }

@@ -1,18 +1,18 @@
 //! The statement that is signed, and how it is shown.
 
-use stack_registry::manifest::kind;
-use stack_registry::name::Name;
-use stack_seal::bundle::Bundle;
 use stack_seal::key::PublicKey;
-use stack_seal::statement::{Claim, Parent, Relation, SignedFile, Statement, StatementError};
+use stack_seal::statement::{Claim, Parent, Relation, Statement};
+use stack_trust::home::Home;
+use stack_trust::identity;
+use stack_trust::statement::{BadParent, ParentReference, ignored_names, sign_files};
+use stack_trust::target::{HasherOptions, Target};
+use stack_trust::trust_file::TrustFolder;
 
 use super::Arguments;
 use crate::error::{CommandError, Kind};
-use crate::home::{Home, identities};
+use crate::models::facts;
 use crate::process::machine;
-use crate::signing::{ModelFacts, Target, TargetFile, hash_twice};
 use crate::terminal::units;
-use crate::trust::TrustFolder;
 
 /// How long a statement counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +28,11 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, String> {
     if text == "never" {
         return Ok(Lifetime::Endless);
     }
-    let wrong = || "expected a duration such as 400d, 12h or 90m, or `never`".to_owned();
-    let unit = match text.chars().last() {
-        Some('d') => 24 * 60 * 60,
-        Some('h') => 60 * 60,
-        Some('m') => 60,
-        Some('s') => 1,
-        _ => return Err(wrong()),
-    };
-    let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
-    Ok(Lifetime::Seconds(u64::from(number) * unit))
+    let seconds = units::parse_duration(text).ok().map(|time| time.as_secs());
+    match seconds.filter(|&seconds| seconds <= LIFETIME_SECONDS_MAX) {
+        Some(seconds) => Ok(Lifetime::Seconds(seconds)),
+        None => Err("expected a duration such as 400d, 12h or 90m, or `never`".to_owned()),
+    }
 }
 
 /// Hashes the files and makes the statement.
@@ -46,17 +41,15 @@ pub(super) fn make(
     home: &Home,
     target: &Target,
     key: &PublicKey,
+    hashing: &HasherOptions<'_>,
 ) -> Result<Statement, CommandError> {
-    let ignored = match target {
-        Target::Folder(_) => IGNORED.map(str::to_owned).to_vec(),
-        Target::File(_) | Target::Stored(_) => Vec::new(),
-    };
+    let ignored = ignored_names(target);
     let issued = machine::now();
     let mut signers = vec![key.clone()];
     for text in &arguments.also {
         signers.push(other_signer(home, text)?);
     }
-    let facts = ModelFacts::look(target).ok_or_else(|| {
+    let facts = facts::look(target).ok_or_else(|| {
         CommandError::new(Kind::Closed, "the model is sealed, but a signature covers the plain bytes")
             .reason("no-identity")
             .hint("sign it before sealing, or sign the output of `stack decrypt`")
@@ -72,16 +65,16 @@ pub(super) fn make(
         quorum: signers.len() as u32,
         signers,
         tier: arguments.tier,
-        format: facts.format.to_owned(),
+        format: facts.format_name().to_owned(),
         template: facts.template,
         origin: arguments.origin.clone(),
         license: arguments.license.clone(),
         recipe: arguments.recipe.clone(),
-        parents: arguments.parent.iter().map(|text| parent(home, text)).collect::<Result<_, _>>()?,
+        parents: parents(home, &arguments.parent)?,
         sealed: Vec::new(),
     };
-    let files = target.files(&ignored)?.iter().map(signed_file).collect::<Result<Vec<_>, _>>()?;
-    Statement::new(target.title(), without_leaves_of_giants(files), ignored, Some(claim)).map_err(unusable)
+    let files = sign_files(target, &ignored, hashing)?;
+    Ok(Statement::new(target.title(), files, ignored, Some(claim))?)
 }
 
 /// What is shown before it is signed.
@@ -117,32 +110,6 @@ pub(super) fn describe(statement: &Statement) -> Vec<String> {
     lines
 }
 
-/// The error for a statement that cannot be made.
-fn unusable(error: StatementError) -> CommandError {
-    CommandError::new(Kind::Usage, "the statement is invalid").reason("bad-name").caused(error)
-}
-
-fn signed_file(file: &TargetFile) -> Result<SignedFile, CommandError> {
-    let hashed = hash_twice(file)?;
-    Ok(SignedFile {
-        name: file.name.clone(),
-        sha256: hashed.sha256.bytes,
-        blake3: Some(hashed.file.root),
-        size: Some(hashed.file.length),
-        leaves: hashed.file.leaves,
-    })
-}
-
-/// Leaves are a help, which must not make a statement too long to be read.
-fn without_leaves_of_giants(mut files: Vec<SignedFile>) -> Vec<SignedFile> {
-    let spans: usize =
-        files.iter().filter_map(|file| file.leaves.as_ref()).map(|leaves| leaves.tree().spans()).sum();
-    if spans > SPANS_MAX {
-        files.iter_mut().for_each(|file| file.leaves = None);
-    }
-    files
-}
-
 /// Finds the key of somebody else who is to sign: an identity that is trusted here, or a key.
 fn other_signer(home: &Home, text: &str) -> Result<PublicKey, CommandError> {
     let policy = TrustFolder::new(home).policy()?;
@@ -152,39 +119,31 @@ fn other_signer(home: &Home, text: &str) -> Result<PublicKey, CommandError> {
             let message = format!("the identity {text} has {} keys", keys.len());
             Err(CommandError::new(Kind::Usage, message).hint("choose the key with --also KEY"))
         }
-        None => identities::public_key(home, text),
+        None => Ok(identity::public_key(home, text)?),
     }
 }
 
-/// Finds a parent in the store, with the root that was signed for it.
-fn parent(home: &Home, text: &str) -> Result<Parent, CommandError> {
-    let wrong = |hint: String| {
-        CommandError::new(Kind::Usage, format!("{text:?} is not a parent")).reason("bad-name").hint(hint)
-    };
-    let (relation, name) =
-        text.split_once('=').ok_or_else(|| wrong("write RELATION=NAME, as in quantized=qwen3-4b".into()))?;
-    let relation = Relation::from_name(relation)
-        .ok_or_else(|| wrong(format!("known relations: {}", Relation::ALL.map(Relation::name).join(", "))))?;
-    let name = Name::parse(name).map_err(|error| wrong(error.to_string()))?;
-    let unsigned = || {
-        CommandError::new(Kind::Missing, format!("the parent {name} is not signed"))
-            .reason("no-signature")
-            .hint("pull or sign it first")
-    };
-    let store = home.existing_store()?.ok_or_else(unsigned)?;
-    let entry = store.resolve(&name)?;
-    let referrer = store.referrers(&entry.manifest.digest, kind::BUNDLE)?.into_iter().next();
-    let layer = referrer.and_then(|found| found.manifest.layers.into_iter().next()).ok_or_else(unsigned)?;
-    let bytes = store.read(&layer.digest, stack_seal::statement::BYTES_MAX)?;
-    // An edge says which statement is meant; whether that is to be trusted is asked where the parent is verified.
-    let statement = Bundle::parse(&bytes).ok().and_then(|bundle| Statement::parse(bundle.payload()).ok());
-    Ok(Parent { relation, name: name.to_string(), root: statement.ok_or_else(unsigned)?.root() })
+/// Finds parents in the store, with the roots that were signed for them.
+fn parents(home: &Home, texts: &[String]) -> Result<Vec<Parent>, CommandError> {
+    let parse = |text: &String| ParentReference::parse(text).map_err(|error| not_a_parent(text, &error));
+    let references = texts.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    let store = if references.is_empty() { None } else { home.existing_store()? };
+    Ok(references.iter().map(|reference| reference.find(store.as_ref())).collect::<Result<_, _>>()?)
 }
 
-/// What OMS leaves out of a folder.
-const IGNORED: [&str; 4] = [".git", ".gitattributes", ".github", ".gitignore"];
-/// 4 MiB of leaves, for 32 GiB of files.
-const SPANS_MAX: usize = (4 << 20) / 32;
+fn not_a_parent(text: &str, error: &BadParent) -> CommandError {
+    let hint = match error {
+        BadParent::Malformed => "write RELATION=NAME, as in quantized=qwen3-4b".to_owned(),
+        BadParent::Relation => {
+            format!("known relations: {}", Relation::ALL.map(Relation::name).join(", "))
+        }
+        BadParent::Name(error) => error.to_string(),
+    };
+    CommandError::new(Kind::Usage, format!("{text:?} is not a parent")).reason("bad-name").hint(hint)
+}
+
+/// A statement that is to count for longer is one that does not expire.
+const LIFETIME_SECONDS_MAX: u64 = u32::MAX as u64 * 24 * 60 * 60;
 
 #[cfg(test)]
 mod tests {

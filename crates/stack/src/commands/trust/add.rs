@@ -2,13 +2,13 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, value_parser};
-use stack_registry::trust::{Level, Pattern};
+use stack_trust::identity;
+use stack_trust::policy::{Level, Pattern};
+use stack_trust::trust_file::{RuleRequest, TrustFolder};
 
 use super::list;
-use crate::cli::options::CommonArguments;
 use crate::error::{CommandError, Kind};
-use crate::home::identities;
-use crate::trust::{RuleChange, TrustFolder};
+use crate::options::CommonArguments;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.common.home()?;
     let folder = TrustFolder::new(&home);
-    let keys = arguments.key.iter().map(|text| identities::public_key(&home, text));
+    let keys = arguments.key.iter().map(|text| identity::public_key(&home, text));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let before = folder.policy()?;
     if keys.is_empty() && !before.identities.iter().any(|identity| identity.name == arguments.name) {
@@ -48,19 +48,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if let Some(pattern) = &arguments.pattern {
         let (level, threshold) = (arguments.level, arguments.threshold);
         let signer = &arguments.name;
-        document.add_rule(&RuleChange { pattern: pattern.as_str(), signer, level, threshold });
+        document.add_rule(&RuleRequest { pattern: pattern.as_str(), signer, level, threshold });
         let first = before.rule(pattern.as_str()).filter(|rule| rule.pattern != *pattern);
         if let Some(first) = first {
             let line = format!(
                 "note: the rule for {} comes first and covers all or part of {pattern}",
                 first.pattern
             );
-            arguments.common.talk(line);
+            arguments.common.stderr(line);
         }
     }
     let policy = folder.write(&document)?;
     if let Some(file) = folder.file() {
-        arguments.common.talk(format!("wrote {}", file.display()));
+        arguments.common.stderr(format!("wrote {}", file.display()));
     }
     list::print(&policy, arguments.common.json)
 }

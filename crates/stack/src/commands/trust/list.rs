@@ -2,14 +2,14 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use stack_registry::trust::{Identity, Policy, Revocation, Rule};
 use stack_seal::revocation::Revoked;
 use stack_seal::statement::Tier;
+use stack_trust::policy::{Identity, Policy, Revocation, Rule};
+use stack_trust::trust_file::TrustFolder;
 
-use crate::cli::options::CommonArguments;
 use crate::error::CommandError;
-use crate::terminal::output::{Data, harmless};
-use crate::trust::TrustFolder;
+use crate::options::CommonArguments;
+use crate::terminal::output::{Data, sanitize};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -56,7 +56,7 @@ pub(super) fn print(policy: &Policy, as_json: bool) -> Result<(), CommandError> 
         lines.push(format!("revoked  {}{since}{reason}", what(entry)));
     }
     lines.push(format!("level    {} for all other names", policy.level.name()));
-    lines.iter().try_for_each(|line| data.line(&harmless(line)))
+    lines.iter().try_for_each(|line| data.line(&sanitize(line)))
 }
 
 fn identity(identity: &Identity) -> Value {

@@ -1,19 +1,19 @@
 //! `stack trust remove`.
 
 use clap::Args;
-use stack_registry::trust::Policy;
 use stack_seal::bundle::Bundle;
 use stack_seal::digest::Digest;
 use stack_seal::key::PublicKey;
 use stack_seal::revocation::{Revocation, Revoked};
+use stack_trust::identity;
+use stack_trust::policy::Policy;
+use stack_trust::trust_file::{Document, TrustFolder};
 
 use super::list;
-use crate::cli::options::CommonArguments;
 use crate::error::{CommandError, Kind};
-use crate::home::identities;
+use crate::options::CommonArguments;
 use crate::process::machine;
 use crate::terminal::passphrase::PassphraseArguments;
-use crate::trust::{Document, TrustFolder};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -47,23 +47,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         }
     }
     if let Some(name) = &arguments.identity {
-        let identity = identities::open(&home, Some(name), &arguments.passphrase)?;
+        let signer = identity::open(&home, Some(name), &arguments.passphrase)?;
         for revoked in gone {
             let revocation = Revocation {
                 revoked,
                 since: None,
                 reason: arguments.reason.clone(),
                 issued: machine::now(),
-                signer: identity.signing().public(),
+                signer: signer.signing().public(),
             };
-            let bundle = Bundle::sign(revocation.to_payload(), identity.signing());
+            let bundle = Bundle::sign(revocation.to_payload(), signer.signing());
             let path = folder.keep_revocation(&bundle)?;
-            arguments.common.talk(format!("revocation: {} (share it)", path.display()));
+            arguments.common.stderr(format!("revocation: {} (share it)", path.display()));
         }
     }
     let policy = folder.write(&document)?;
     if let Some(file) = folder.file() {
-        arguments.common.talk(format!("wrote {}", file.display()));
+        arguments.common.stderr(format!("wrote {}", file.display()));
     }
     list::print(&policy, arguments.common.json)
 }

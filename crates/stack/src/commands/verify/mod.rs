@@ -1,32 +1,37 @@
 //! `stack verify`: checks who vouches for a model, and that it is what they signed. It writes nothing.
 
 mod everything;
-mod files;
 mod policy;
 mod report;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use stack_registry::trust::{Level, Outcome, Step};
-use stack_seal::age::UnlockedFile;
-use stack_seal::bundle::{Bundle, Signed};
+use stack_seal::bundle::Signed;
 use stack_seal::digest::Digest;
 use stack_seal::statement::Statement;
+use stack_trust::home::Home;
+use stack_trust::identity;
+use stack_trust::policy::{Level, Outcome, Step};
+use stack_trust::signatures::{self, FoundBundle, SignatureError};
+use stack_trust::target::{HasherOptions, Target};
+use stack_trust::trust_file::{TargetCase, Trust, TrustFolder};
+use stack_trust::verification::{
+    Depth, Finding, OpenSealed, UnsignedFiles, VerifyOptions, check_files, compare_digest,
+};
 
 use self::report::{Report, Stop};
-use crate::cli::access::KeyArguments;
-use crate::cli::options::CommonArguments;
 use crate::error::{CommandError, Kind};
-use crate::home::{Home, identities};
+use crate::home::access::KeyArguments;
 use crate::models::choice::ModelArgument;
+use crate::models::facts;
+use crate::options::CommonArguments;
 use crate::process::no_sockets::Sockets;
-use crate::signing::{ModelFacts, Target, read_bundle, unsigned};
-use crate::terminal::interruptible;
+use crate::process::{machine, threads};
 use crate::terminal::output::Data;
-use crate::trust::{Question, Trust, TrustFolder, refused};
-
-pub(crate) use files::{Depth, Extra, Manner, Opening, check_files};
+use crate::terminal::progress::FileBars;
+use crate::terminal::report::warn_passed_over;
+use crate::terminal::{interruptible, units};
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "they are the switches of a command line")]
@@ -82,12 +87,16 @@ pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), Command
         // What is only said cannot stop anything.
         let _goes_on = report.record("sockets", Ok(said.to_owned()));
     }
+    let bars = FileBars::new("hashing");
+    let progress = |name: &str, done, total| bars.show(name, done, total);
+    let hashing = HasherOptions { workers: threads::usable(), progress: &progress };
     // Whoever stopped has written down why.
     let _stopped = if arguments.all {
-        everything::examine(arguments, &mut report)
+        everything::examine(arguments, &hashing, &mut report)
     } else {
-        examine(arguments, &mut report)
+        examine(arguments, &hashing, &mut report)
     };
+    drop(bars);
     let mut data = Data::new();
     if arguments.common.json {
         report.print_json(&arguments.target.text(), &mut data)?;
@@ -97,20 +106,62 @@ pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), Command
     report.into_result()
 }
 
-fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
+fn examine(arguments: &Arguments, hashing: &HasherOptions<'_>, report: &mut Report) -> Result<(), Stop> {
     let inputs = gather(arguments);
     let Some(inputs) = report.record_with("inputs", inputs.map(|inputs| (inputs.summary(), inputs)))? else {
         return Ok(());
     };
     if let Some(digest) = &arguments.digest {
-        report.record("digest", files::compare(&inputs.target, digest))?;
+        let found = compare_digest(&inputs.target, digest, hashing);
+        let found = found.map(|found| format!("{}: {found}", inputs.target.title()));
+        report.record("digest", found.map_err(CommandError::from))?;
     }
     if arguments.digest_alone() {
         return Ok(());
     }
+    let signatures = open_signatures(&inputs, report)?;
+    let facts = facts::look(&inputs.target);
+    let case = TargetCase {
+        facts: facts.as_ref(),
+        sealed: facts.is_none(),
+        tier: None,
+        level: Some(Level::Strict),
+        now: machine::now(),
+    };
+    let verdict = inputs.trust.judge(&inputs.target, &signatures, &case);
+    // What the signature step passes has a line for each signature already.
+    let checks = verdict.checks.iter().filter(|check| check.step != Step::Signature || signatures.is_empty());
+    for check in checks {
+        let outcome = match check.outcome {
+            Outcome::Passed => Ok(check.detail.clone()),
+            Outcome::Recorded(reason) | Outcome::Refused(reason) => {
+                Err(CommandError::refused(&arguments.target.text(), reason, &check.detail))
+            }
+        };
+        report.record(check.step.name(), outcome)?;
+    }
+    let Some(statement) = verdict.statement.map(|index| signatures[index].payload()) else { return Ok(()) };
+    report.describe(statement, &verdict);
+    let opener = arguments.keys.opener(&inputs.home);
+    let unlock = |name: &str| inputs.target.unlock(&opener, name);
+    let options = VerifyOptions {
+        depth: if arguments.full { Depth::Both } else { Depth::Blake3 },
+        unsigned: if arguments.ignore_unsigned { UnsignedFiles::Ignored } else { UnsignedFiles::Refused },
+        signatures: &arguments.signature,
+        sealed: if arguments.open { OpenSealed::Always(&unlock) } else { OpenSealed::IfNeeded(&unlock) },
+        hashing: *hashing,
+    };
+    check_files(&inputs.target, statement, &options, &mut |check, found| {
+        report.record(check.name(), found.map(|found| told(&found)).map_err(CommandError::from))
+    })
+}
+
+/// Opens the signatures, with a line of the report for each.
+fn open_signatures(inputs: &Inputs, report: &mut Report) -> Result<Vec<Signed<Statement>>, Stop> {
     let mut signatures: Vec<Signed<Statement>> = Vec::new();
     let known = inputs.trust.policy.keys();
-    let opened: Vec<_> = inputs.bundles.iter().map(|(name, bundle)| (name, bundle.open(&known))).collect();
+    let opened: Vec<_> =
+        inputs.bundles.iter().map(|named| (&named.name, named.bundle.open(&known))).collect();
     let one_holds = opened.iter().any(|(_, opened)| opened.is_ok());
     for (name, opened) in opened {
         match opened {
@@ -119,43 +170,37 @@ fn examine(arguments: &Arguments, report: &mut Report) -> Result<(), Stop> {
                 report.record("signature", Ok(format!("{name}: passed over: {error}")))?;
             }
             opened => {
-                let opened = opened.map_err(|error| unsigned(name, error));
-                let opened = opened.map(|signed| (format!("{name}: by {}", signed.key()), signed));
+                let opened = match opened {
+                    Ok(signed) => Ok((format!("{name}: by {}", signed.key()), signed)),
+                    Err(source) => Err(SignatureError::Unusable { name: name.clone(), source }.into()),
+                };
                 signatures.extend(report.record_with("signature", opened)?);
             }
         }
     }
-    let facts = ModelFacts::look(&inputs.target);
-    let question =
-        Question { facts: facts.as_ref(), sealed: facts.is_none(), tier: None, level: Some(Level::Strict) };
-    let verdict = inputs.trust.judge(&inputs.target, &signatures, &question);
-    // What the signature step passes has a line for each signature already.
-    let checks = verdict.checks.iter().filter(|check| check.step != Step::Signature || signatures.is_empty());
-    for check in checks {
-        let outcome = match check.outcome {
-            Outcome::Passed => Ok(check.detail.clone()),
-            Outcome::Recorded(reason) | Outcome::Refused(reason) => {
-                Err(refused(&arguments.target.text(), reason, &check.detail))
-            }
-        };
-        report.record(check.step.name(), outcome)?;
+    Ok(signatures)
+}
+
+/// Says what a check of files found.
+fn told(found: &Finding) -> String {
+    match found {
+        Finding::Files(1) => "one, as signed".to_owned(),
+        Finding::Files(count) => format!("{count}, as signed"),
+        Finding::Length { name, bytes } => format!("{name}: {}", units::bytes(*bytes)),
+        Finding::Digests { name, sealed, digests } => {
+            let form = if *sealed { "encrypted " } else { "" };
+            let digests: Vec<String> = digests.iter().map(ToString::to_string).collect();
+            format!("{form}{name}: {}", digests.join(" "))
+        }
+        Finding::Opened { name, root } => format!("opened {name}: {root}"),
     }
-    let Some(statement) = verdict.statement.map(|index| signatures[index].payload()) else { return Ok(()) };
-    report.describe(statement, &verdict);
-    let depth = if arguments.full { Depth::Both } else { Depth::Blake3 };
-    let extra = if arguments.ignore_unsigned { Extra::Ignored } else { Extra::Refused };
-    let unlock = |name: &str| arguments.unlock(&inputs.target, name);
-    let sealed = if arguments.open { Opening::Always(&unlock) } else { Opening::IfNeeded(&unlock) };
-    let manner = Manner { depth, extra, sealed };
-    check_files(&inputs.target, statement, &arguments.signature, &manner, &mut |check, outcome| {
-        report.record(check, outcome)
-    })
 }
 
 /// All that the checks need, before the first one.
 struct Inputs {
+    home: Home,
     target: Target,
-    bundles: Vec<(String, Bundle)>,
+    bundles: Vec<FoundBundle>,
     trust: Trust,
 }
 
@@ -170,11 +215,6 @@ impl Inputs {
 }
 
 impl Arguments {
-    /// Unlocks a sealed file of the target.
-    fn unlock(&self, target: &Target, name: &str) -> Result<UnlockedFile, CommandError> {
-        target.unlock(&self.common.home()?, &self.keys, name)
-    }
-
     /// Whether only bytes are to be compared with a digest.
     fn digest_alone(&self) -> bool {
         self.digest.is_some() && self.signature.is_empty() && self.key.is_empty() && self.signer.is_empty()
@@ -183,31 +223,30 @@ impl Arguments {
 
 fn gather(arguments: &Arguments) -> Result<Inputs, CommandError> {
     let home = arguments.common.home()?;
-    let target = Target::find(&home, &arguments.target)?;
+    let target = arguments.target.target(&home)?;
     if arguments.digest_alone() {
         let trust = Trust::default();
-        return Ok(Inputs { target, bundles: Vec::new(), trust });
+        return Ok(Inputs { home, target, bundles: Vec::new(), trust });
     }
-    let bundles = bundles(arguments, &home, &target)?;
+    let bundles = bundles(arguments, &target)?;
     let mut trust = TrustFolder::new(&home).read()?;
     if !arguments.key.is_empty() {
-        let keys = arguments.key.iter().map(|text| identities::public_key(&home, text));
+        let keys = arguments.key.iter().map(|text| identity::public_key(&home, text));
         policy::trust_only(&mut trust.policy, &keys.collect::<Result<Vec<_>, _>>()?);
     }
     policy::count_only(&mut trust.policy, &arguments.signer)?;
-    Ok(Inputs { target, bundles, trust })
+    Ok(Inputs { home, target, bundles, trust })
 }
 
-fn bundles(
-    arguments: &Arguments,
-    home: &Home,
-    target: &Target,
-) -> Result<Vec<(String, Bundle)>, CommandError> {
+fn bundles(arguments: &Arguments, target: &Target) -> Result<Vec<FoundBundle>, CommandError> {
     if !arguments.signature.is_empty() {
-        let read = |path: &PathBuf| Ok((path.display().to_string(), read_bundle(path)?));
-        return arguments.signature.iter().map(read).collect();
+        return Ok(arguments
+            .signature
+            .iter()
+            .map(|path| signatures::read(path))
+            .collect::<Result<_, _>>()?);
     }
-    let found = target.bundles(home)?;
+    let found = target.bundles(&mut warn_passed_over)?;
     if found.is_empty() {
         return Err(CommandError::new(
             Kind::Missing,

@@ -1,7 +1,7 @@
 //! What `--key` and `--signer` make of the policy, for this once.
 
-use stack_registry::trust::{Identity, Level, Policy, Rule, Sealing};
 use stack_seal::key::PublicKey;
+use stack_trust::policy::{Identity, Level, Policy, Rule, Sealing};
 
 use crate::error::{CommandError, Kind};
 

@@ -1,11 +1,11 @@
 //! What the checks found.
 
 use serde_json::{Value, json};
-use stack_registry::trust::Verdict;
 use stack_seal::statement::Statement;
+use stack_trust::policy::Verdict;
 
 use crate::error::CommandError;
-use crate::terminal::output::{Data, harmless};
+use crate::terminal::output::{Data, sanitize};
 
 /// The checks so far.
 pub(super) struct Report {
@@ -72,7 +72,7 @@ impl Report {
                 Ok(detail) => ("ok", detail.as_str()),
                 Err(error) => ("FAIL", error.message()),
             };
-            data.line(&harmless(&format!("{mark:<6}{check:<12}{detail}")))?;
+            data.line(&sanitize(&format!("{mark:<6}{check:<12}{detail}")))?;
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! What is said where there is no model.
 
+use stack_registry::choice::NoModel;
 use stack_registry::name::Name;
 
-use super::NoModel;
 use super::prompt::Undecided;
 use crate::error::{CommandError, Kind};
-use crate::terminal::output::harmless;
+use crate::terminal::output::sanitize;
 
 impl From<NoModel> for CommandError {
     fn from(why: NoModel) -> Self {
@@ -94,7 +94,7 @@ fn looks_like_hub(word: &str) -> bool {
 
 /// As much of what was typed as fits a line.
 fn shown(text: &str) -> String {
-    let text = harmless(text);
+    let text = sanitize(text);
     if text.chars().count() <= SHOWN_CHARS {
         return text;
     }

@@ -2,8 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::{Chosen, NoModel, Shelf, Spelling, choose};
-use crate::models::path::ModelPath;
+use stack_registry::choice::{Chosen, ModelList, ModelPath, NoModel, Spelling, choose};
 
 /// What was typed behind `stack run`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,15 +49,15 @@ impl<'a> Asked<'a> {
     /// # Errors
     ///
     /// When a model is named that is not there: another one never answers in its place.
-    pub(crate) fn decide(&self, shelf: &Shelf<'_>) -> Result<Decision, Undecided> {
+    pub(crate) fn decide(&self, list: &ModelList<'_>) -> Result<Decision, Undecided> {
         let built_in = || Chosen { model: ModelPath::BuiltIn, passed_over: None };
         let (chosen, words) = match (self.model, self.words) {
             (Some(model), words) => {
-                let chosen = choose(Spelling::of(model), shelf);
+                let chosen = choose(Spelling::of(model), list);
                 (chosen.map_err(|why| Undecided::NoModel { why, prompt: None })?, words)
             }
             (None, []) => (built_in(), self.words),
-            (None, [first, rest @ ..]) => match choose(Spelling::of(first), shelf) {
+            (None, [first, rest @ ..]) => match choose(Spelling::of(first), list) {
                 Ok(chosen) => (chosen, rest),
                 Err(NoModel::Text(_)) => (built_in(), self.words),
                 Err(why) => {
@@ -89,15 +88,15 @@ mod tests {
 
     use stack_registry::name::Name;
 
-    use super::super::Shelved;
     use super::*;
+    use stack_registry::choice::ListedModel;
 
     fn decide(
         model: Option<&str>,
         prompt: Option<&str>,
         words: &[&str],
     ) -> Result<(String, Option<String>), Undecided> {
-        let stored = |name: &str| Shelved {
+        let stored = |name: &str| ListedModel {
             name: Name::parse(name).unwrap(),
             origin: None,
             commit: None,
@@ -105,10 +104,10 @@ mod tests {
             files: Vec::new(),
         };
         let is_there = |path: &Path| path == Path::new("here.gguf") || path == Path::new("a b.gguf");
-        let shelf = Shelf::new(vec![stored("llama3"), stored("med/tiny:v1")], &is_there);
+        let list = ModelList::new(vec![stored("llama3"), stored("med/tiny:v1")], &is_there);
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let asked = Asked { model: model.map(OsStr::new), prompt, words: &words };
-        let Decision { chosen, prompt } = asked.decide(&shelf)?;
+        let Decision { chosen, prompt } = asked.decide(&list)?;
         let model = match chosen.model {
             ModelPath::BuiltIn => "built-in".to_owned(),
             ModelPath::Stored(name) => name.short(),
@@ -193,8 +192,8 @@ mod tests {
     fn prompts_are_text() {
         use std::os::unix::ffi::OsStrExt;
         let words = [OsString::from("default"), OsStr::from_bytes(b"\xFF").to_owned()];
-        let shelf = Shelf::new(Vec::new(), &Path::exists);
+        let list = ModelList::new(Vec::new(), &Path::exists);
         let asked = Asked { words: &words, ..Asked::default() };
-        assert_eq!(asked.decide(&shelf), Err(Undecided::NotText));
+        assert_eq!(asked.decide(&list), Err(Undecided::NotText));
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::terminal::output::harmless;
+use crate::terminal::output::sanitize;
 use crate::terminal::units;
 
 /// What the line says.
@@ -25,7 +25,7 @@ impl Line<'_> {
     /// the time that is left, the speed, the amounts. Names are shortened in the middle.
     pub(crate) fn fit(&self, columns: usize) -> String {
         let width = columns.saturating_sub(1);
-        let name = harmless(self.name).replace(['\n', '\t'], " ");
+        let name = sanitize(self.name).replace(['\n', '\t'], " ");
         let name_min = name.width().min(NAME_MIN);
         let label = |room: usize| match (self.doing, name.as_str()) {
             (doing, "") => doing.to_owned(),

@@ -2,6 +2,7 @@
 
 mod layout;
 mod meter;
+mod transfer;
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use layout::Line;
+use meter::Meter;
 
 use crate::terminal;
-
-pub(crate) use layout::Line;
-pub(crate) use meter::Meter;
+pub(crate) use transfer::TransferProgress;
 
 /// A line on stderr; it shows only on a terminal, and disappears when dropped.
 pub(crate) struct Bar {
@@ -47,7 +48,7 @@ impl Bar {
     /// Shows bytes done and in all, of which only so many were moved now; the others were there.
     pub(crate) fn show_moved(&self, done: u64, total: u64, moved: u64) {
         let now = Instant::now();
-        if self.hidden || now.duration_since(self.started) < PATIENCE {
+        if self.hidden || now.duration_since(self.started) < DELAY {
             return;
         }
         // Another thread that draws at this moment draws nearly the same.
@@ -73,6 +74,31 @@ impl Drop for Bar {
     }
 }
 
+/// A bar for each file of several that are hashed one after the other.
+pub(crate) struct FileBars {
+    doing: &'static str,
+    current: Mutex<Option<(String, Bar)>>,
+}
+
+impl FileBars {
+    /// Starts with none.
+    pub(crate) fn new(doing: &'static str) -> Self {
+        Self { doing, current: Mutex::new(None) }
+    }
+
+    /// Shows how many bytes of a file are done, and how many it has. Several threads may call it.
+    pub(crate) fn show(&self, name: &str, done: u64, total: u64) {
+        // Another thread that draws at this moment draws nearly the same.
+        let Ok(mut current) = self.current.try_lock() else { return };
+        if current.as_ref().is_none_or(|(known, _)| known != name) {
+            *current = Some((name.to_owned(), Bar::new(self.doing, name, false)));
+        }
+        if let Some((_, bar)) = &*current {
+            bar.show(done, total);
+        }
+    }
+}
+
 /// Takes whatever bar there is off the terminal, for a program that ends without dropping it.
 pub(crate) fn clear() {
     if terminal::can_draw() {
@@ -82,13 +108,13 @@ pub(crate) fn clear() {
 }
 
 /// Makes a bar that is a line of text. It draws nothing before it has one.
-pub(crate) fn plain_bar() -> ProgressBar {
+fn plain_bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{msg}").expect("the template is constant and valid");
     ProgressBar::no_length().with_style(style)
 }
 
 /// The width of the terminal that bars are drawn on.
-pub(crate) fn columns() -> usize {
+fn columns() -> usize {
     terminal::columns(io::stderr()).unwrap_or(COLUMNS_USUAL)
 }
 
@@ -100,7 +126,7 @@ pub(crate) fn be_quiet() {
 /// Whether the command line has `--quiet`, which every bar obeys.
 static QUIET: AtomicBool = AtomicBool::new(false);
 /// What is faster shows no bar.
-const PATIENCE: Duration = Duration::from_millis(500);
+const DELAY: Duration = Duration::from_millis(500);
 /// Nobody reads faster.
 const FRAME: Duration = Duration::from_millis(100);
 const COLUMNS_USUAL: usize = 80;

@@ -11,7 +11,7 @@ use crate::terminal::output;
 pub(crate) fn start() {
     let asked = environment("STACK_LOG").unwrap_or_else(|| "warn".to_owned());
     let filter = asked.parse().unwrap_or_else(|error| {
-        output::talk(format!("ignoring STACK_LOG, which cannot be parsed: {error}"));
+        output::stderr(format!("ignoring STACK_LOG, which cannot be parsed: {error}"));
         EnvFilter::new("warn")
     });
     let colour = io::stderr().is_terminal() && environment("NO_COLOR").is_none();

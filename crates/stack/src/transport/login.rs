@@ -1,9 +1,8 @@
 //! Who we are to a registry: what `docker login` wrote down.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::Deserialize;
 use stack_registry::fetch::Authorization;

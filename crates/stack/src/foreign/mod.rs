@@ -9,20 +9,19 @@ mod options;
 
 use std::ffi::{OsStr, OsString};
 
+use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory};
+use stack_registry::name::nearest;
 
-use crate::cli::Cli;
-use crate::cli::nearest::nearest;
 use crate::error::{CommandError, Kind};
-use crate::terminal::output::harmless;
+use crate::terminal::output::sanitize;
 
 /// Rewrites options of one dash and several letters that mean the same as one of ours.
 ///
 /// # Errors
 ///
 /// When one means something that this program does not do.
-pub(crate) fn translated(arguments: &[OsString]) -> Result<Vec<OsString>, CommandError> {
+pub(crate) fn translated(arguments: &[OsString], root: &Command) -> Result<Vec<OsString>, CommandError> {
     let mut known = Vec::with_capacity(arguments.len());
     let mut is_value = false;
     for (position, argument) in arguments.iter().enumerate() {
@@ -37,7 +36,7 @@ pub(crate) fn translated(arguments: &[OsString]) -> Result<Vec<OsString>, Comman
         match found {
             Some(options::Way::Ours(ours)) => known.push(format!("{ours}{}", &text[name.len()..]).into()),
             Some(options::Way::Hint(hint)) => {
-                return Err(unknown_option(&called(arguments), name).hint(hint));
+                return Err(unknown_option(&called(root, arguments), name).hint(hint));
             }
             None => known.push(argument.clone()),
         }
@@ -46,7 +45,7 @@ pub(crate) fn translated(arguments: &[OsString]) -> Result<Vec<OsString>, Comman
 }
 
 /// Explains an argument that the parser did not understand, where there is more to say than that.
-pub(crate) fn explained(error: &clap::Error, arguments: &[OsString]) -> Option<CommandError> {
+pub(crate) fn explained(error: &clap::Error, arguments: &[OsString], root: &Command) -> Option<CommandError> {
     let word = |kind| match error.get(kind) {
         Some(ContextValue::String(word)) => Some(word.as_str()),
         _ => None,
@@ -54,7 +53,7 @@ pub(crate) fn explained(error: &clap::Error, arguments: &[OsString]) -> Option<C
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let word = word(ContextKind::InvalidSubcommand)?;
-            Some(unknown_command(command_of(&built(), arguments), word))
+            Some(unknown_command(command_of(&built(root), arguments), word))
         }
         ErrorKind::UnknownArgument => {
             let option = word(ContextKind::InvalidArg)?;
@@ -62,12 +61,12 @@ pub(crate) fn explained(error: &clap::Error, arguments: &[OsString]) -> Option<C
                 |argument: &&str| argument.starts_with('-') && argument.contains(char::is_whitespace);
             let texts = arguments.iter().filter_map(|argument| argument.to_str());
             if let Some(text) = texts.filter(is_text).find(|text| text.starts_with(option.trim_end())) {
-                let shown: String = harmless(text).chars().take(SHOWN_CHARS).collect();
+                let shown: String = sanitize(text).chars().take(SHOWN_CHARS).collect();
                 let message = format!("{shown:?} begins with a dash, and is read as an option");
                 return Some(CommandError::new(Kind::Usage, message).hint("put `--` before it"));
             }
             // A positional too many is no option.
-            option.starts_with('-').then(|| option_error(command_of(&built(), arguments), option))
+            option.starts_with('-').then(|| option_error(command_of(&built(root), arguments), option))
         }
         _ => None,
     }
@@ -75,7 +74,7 @@ pub(crate) fn explained(error: &clap::Error, arguments: &[OsString]) -> Option<C
 
 /// The error for a command that there is not.
 pub(crate) fn unknown_command(parent: &Command, word: &str) -> CommandError {
-    let shown: String = harmless(word).chars().take(SHOWN_CHARS).collect();
+    let shown: String = sanitize(word).chars().take(SHOWN_CHARS).collect();
     let parent_name = parent.get_bin_name().unwrap_or("stack");
     let new = |hint: String| {
         CommandError::new(Kind::Usage, format!("{parent_name} has no command {shown:?}")).hint(hint)
@@ -120,7 +119,7 @@ fn option_error(command: &Command, option: &str) -> CommandError {
 }
 
 fn unknown_option(called: &str, option: &str) -> CommandError {
-    let option: String = harmless(option).chars().take(SHOWN_CHARS).collect();
+    let option: String = sanitize(option).chars().take(SHOWN_CHARS).collect();
     CommandError::new(Kind::Usage, format!("{called} has no option {option}"))
 }
 
@@ -137,13 +136,13 @@ fn command_of<'a>(root: &'a Command, arguments: &[OsString]) -> &'a Command {
 }
 
 /// The name of the command that was called, such as `stack trust add`.
-fn called(arguments: &[OsString]) -> String {
-    command_of(&built(), arguments).get_bin_name().unwrap_or("stack").to_owned()
+fn called(root: &Command, arguments: &[OsString]) -> String {
+    command_of(&built(root), arguments).get_bin_name().unwrap_or("stack").to_owned()
 }
 
-/// All commands, which know what they are called.
-fn built() -> Command {
-    let mut root = Cli::command();
+/// All commands, which know what they are called only then.
+fn built(root: &Command) -> Command {
+    let mut root = root.clone();
     root.build();
     root
 }
@@ -161,27 +160,31 @@ const SHOWN_CHARS: usize = 60;
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
 
     use super::*;
+    use crate::cli::Cli;
 
     fn arguments(line: &[&str]) -> Vec<OsString> {
         std::iter::once("stack").chain(line.iter().copied()).map(OsString::from).collect()
     }
 
     fn translate(line: &[&str]) -> Result<Vec<String>, String> {
-        let translated = translated(&arguments(line)).map_err(|error| error.to_string())?;
+        let translated = translated(&arguments(line), &Cli::command()).map_err(|error| error.to_string())?;
         Ok(translated.into_iter().skip(1).map(|word| word.into_string().unwrap()).collect())
     }
 
     /// What a command line comes to: nothing if it is understood, else the error.
     fn problem(line: &[&str]) -> Option<String> {
-        let arguments = match translated(&arguments(line)) {
+        let arguments = match translated(&arguments(line), &Cli::command()) {
             Ok(arguments) => arguments,
             Err(error) => return Some(error.to_string()),
         };
         let error = Cli::try_parse_from(&arguments).err()?;
-        Some(explained(&error, &arguments).map_or_else(|| error.to_string(), |error| error.to_string()))
+        Some(
+            explained(&error, &arguments, &Cli::command())
+                .map_or_else(|| error.to_string(), |error| error.to_string()),
+        )
     }
 
     #[test]

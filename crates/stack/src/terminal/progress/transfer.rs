@@ -11,19 +11,18 @@ use stack_registry::progress::Progress;
 use stack_registry::pull::{Reason, TransferError};
 
 use crate::error::CommandError;
-use crate::terminal;
 use crate::terminal::progress::{Line, Meter, columns, plain_bar};
-use crate::terminal::{interruptible, output, units};
+use crate::terminal::{self, interruptible, output, units};
 
 /// Shows bars on a terminal, a line per tenth elsewhere, or events as JSON lines; all on stderr.
-pub(crate) struct Show {
-    manner: Manner,
+pub(crate) struct TransferProgress {
+    output: Output,
     files: Mutex<BTreeMap<String, Shown>>,
     /// Bytes of files that are there, and right.
     finished: AtomicU64,
 }
 
-enum Manner {
+enum Output {
     Nothing,
     Bars(MultiProgress),
     Lines,
@@ -43,24 +42,24 @@ struct Shown {
     waiting: bool,
 }
 
-impl Show {
+impl TransferProgress {
     /// Shows nothing.
     pub(crate) fn nothing() -> Self {
-        Self::new(Manner::Nothing)
+        Self::new(Output::Nothing)
     }
 
     /// Shows events to a program.
     pub(crate) fn events() -> Self {
-        Self::new(Manner::Events)
+        Self::new(Output::Events)
     }
 
     /// Shows bars if somebody watches, and lines if somebody may read them later.
     pub(crate) fn people() -> Self {
-        Self::new(if terminal::can_draw() { Manner::Bars(MultiProgress::new()) } else { Manner::Lines })
+        Self::new(if terminal::can_draw() { Output::Bars(MultiProgress::new()) } else { Output::Lines })
     }
 
-    fn new(manner: Manner) -> Self {
-        Self { manner, files: Mutex::default(), finished: AtomicU64::new(0) }
+    fn new(output: Output) -> Self {
+        Self { output, files: Mutex::default(), finished: AtomicU64::new(0) }
     }
 
     /// Takes note of one thing. Several threads may call it.
@@ -77,7 +76,7 @@ impl Show {
 
     /// Takes the bars away.
     pub(crate) fn end(&self) {
-        if let Manner::Bars(bars) = &self.manner {
+        if let Output::Bars(bars) = &self.output {
             // A terminal that is gone needs no cleaning.
             let _gone = bars.clear();
         }
@@ -85,8 +84,8 @@ impl Show {
 
     /// Turns a failed transfer into the command's error; one that Ctrl-C stopped says what is kept.
     pub(crate) fn failed(&self, error: TransferError) -> CommandError {
-        if error.reason != Reason::Interrupted {
-            return super::failed(error);
+        if !matches!(error.reason, Reason::Interrupted) {
+            return error.into();
         }
         match units::bytes(self.kept()) {
             none if self.kept() == 0 => {
@@ -105,21 +104,21 @@ impl Show {
     }
 
     fn say(&self, text: &str) {
-        match &self.manner {
-            Manner::Nothing => {}
-            Manner::Bars(bars) => {
-                let _gone = bars.println(output::harmless(text));
+        match &self.output {
+            Output::Nothing => {}
+            Output::Bars(bars) => {
+                let _gone = bars.println(output::sanitize(text));
             }
-            Manner::Lines => output::talk(output::harmless(text)),
-            Manner::Events => output::talk_exactly(json!({"event": "note", "text": text}).to_string()),
+            Output::Lines => output::stderr(output::sanitize(text)),
+            Output::Events => output::stderr_exactly(json!({"event": "note", "text": text}).to_string()),
         }
     }
 
     fn start(&self, file: &str, total: u64, have: u64, host: &str) {
-        let bar = match &self.manner {
+        let bar = match &self.output {
             // What is drawn before it has its place among the others stays there for ever.
-            Manner::Bars(bars) => Some(bars.add(plain_bar())),
-            Manner::Lines => {
+            Output::Bars(bars) => Some(bars.add(plain_bar())),
+            Output::Lines => {
                 let resumed = if have > 0 {
                     format!(", {} already present", units::bytes(have))
                 } else {
@@ -128,12 +127,12 @@ impl Show {
                 self.say(&format!("{file}: {}{resumed}, {host}", units::bytes(total)));
                 None
             }
-            Manner::Events => {
+            Output::Events => {
                 let event = json!({"event": "started", "file": file, "bytes": have, "total_bytes": total, "host": host});
-                output::talk_exactly(event.to_string());
+                output::stderr_exactly(event.to_string());
                 None
             }
-            Manner::Nothing => None,
+            Output::Nothing => None,
         };
         let (now, host) = (Instant::now(), host.to_owned());
         let tenths = tenths(have, total);
@@ -154,24 +153,24 @@ impl Show {
         shown.meter.note(now, have.saturating_sub(shown.had));
         let rate = shown.meter.rate();
         let left = rate.and_then(|rate| total.saturating_sub(have).checked_div(rate));
-        match &self.manner {
-            Manner::Bars(_) if have == total || now.duration_since(shown.told) >= FRAME => {
+        match &self.output {
+            Output::Bars(_) if have == total || now.duration_since(shown.told) >= FRAME => {
                 shown.told = now;
                 shown.draw("", file, total, have, rate);
             }
-            Manner::Lines if tenths(have, total) > shown.tenths => {
+            Output::Lines if tenths(have, total) > shown.tenths => {
                 shown.tenths = tenths(have, total);
                 let left = left.map_or_else(String::new, |left| format!(", {left} s left"));
                 let rate = rate.map_or_else(String::new, |rate| format!(", {}/s", units::bytes(rate)));
-                output::talk(output::harmless(&format!("{file}: {} %{rate}{left}", shown.tenths * 10)));
+                output::stderr(output::sanitize(&format!("{file}: {} %{rate}{left}", shown.tenths * 10)));
             }
-            Manner::Events if shown.told.elapsed() >= EVENT_PAUSE || have == total => {
+            Output::Events if shown.told.elapsed() >= EVENT_PAUSE || have == total => {
                 shown.told = now;
                 let event = json!({
                     "event": "moved", "file": file, "bytes": have, "total_bytes": total,
                     "bytes_per_second": rate.unwrap_or_default(), "seconds_left": left, "host": shown.host,
                 });
-                output::talk_exactly(event.to_string());
+                output::stderr_exactly(event.to_string());
             }
             _ => {}
         }
@@ -204,8 +203,8 @@ impl Show {
         if let Some(bar) = shown.and_then(|shown| shown.bar) {
             bar.finish_and_clear();
         }
-        if matches!(self.manner, Manner::Events) {
-            output::talk_exactly(
+        if matches!(self.output, Output::Events) {
+            output::stderr_exactly(
                 json!({"event": "finished", "file": file, "total_bytes": total}).to_string(),
             );
         } else {

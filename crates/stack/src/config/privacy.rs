@@ -3,9 +3,9 @@
 use clap::Args;
 use stack_registry::url::Url;
 
-use super::{HostPattern, Proxy, Tier, parse_tier};
-use crate::config::{Config, Origin, PrivacySection, Setting};
+use super::{Config, Origin, PrivacySection, Setting};
 use crate::error::{CommandError, Kind};
+use crate::privacy::{HostPattern, Proxy, Settings, Tier, parse_tier};
 use crate::process::machine::environment;
 
 /// What may leave this machine.
@@ -28,15 +28,6 @@ pub(crate) struct Effective {
     pub(crate) tier: Setting<Tier>,
     pub(crate) offline: Setting<bool>,
     pub(crate) hosts: Setting<Vec<HostPattern>>,
-}
-
-/// The effective settings.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) tier: Tier,
-    pub(crate) offline: bool,
-    pub(crate) listed: Vec<HostPattern>,
-    pub(crate) proxy: Option<Proxy>,
 }
 
 impl PrivacyArguments {

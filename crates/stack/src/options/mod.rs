@@ -1,22 +1,26 @@
 //! Options that several commands share.
 
+pub(crate) mod recipients;
+pub(crate) mod transfer;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint, value_parser};
 use stack_chat::Sampling;
 use stack_engine::EngineOptions;
 use stack_engine::executor::{CacheType, DeviceKind, Level, Placement, PrefetchPolicy};
+use stack_registry::name::Name;
+use stack_registry::store::{Store, StoreError};
+use stack_trust::home::Home;
 
 use crate::error::{CommandError, Kind};
-use crate::home::{Home, HomeArguments};
-use crate::models::choice::ModelArgument;
-use crate::models::path::ModelPath;
+use crate::home::HomeArguments;
 use crate::process::machine;
 use crate::process::threads::{self, Workload};
 use crate::terminal::input;
-use crate::terminal::output::{self, harmless};
+use crate::terminal::output::{self, sanitize};
 
-/// What every command takes that deals with models as things to keep, sign and trust.
+/// What every command takes that deals with models as things to keep, to fetch, to sign and to trust.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CommonArguments {
     #[command(flatten)]
@@ -35,31 +39,28 @@ impl CommonArguments {
         self.home.home()
     }
 
-    /// Says something on stderr, unless nobody wants to hear it.
-    pub(crate) fn talk(&self, line: impl AsRef<str>) {
-        if !self.quiet {
-            output::talk(harmless(line.as_ref()));
-        }
+    /// Opens the store, and makes it if there is none yet.
+    pub(crate) fn store(&self) -> Result<Store, CommandError> {
+        let home = self.home()?;
+        home.make(home.root()?)?;
+        Ok(Store::open(home.root()?)?)
     }
-}
 
-/// The one model that a command is about.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct OneModel {
-    /// The model: a name of the store, a GGUF file, a folder or an address, or `default`
-    #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath)]
-    #[arg(required_unless_present = "named", conflicts_with = "named")]
-    model: Option<ModelArgument>,
-    /// The same as MODEL, as `run` and `serve` take it
-    #[arg(short = 'm', long = "model", id = "named", value_name = "MODEL", value_hint = ValueHint::AnyPath)]
-    named: Option<ModelArgument>,
-}
+    /// Opens the store if there is one, and writes nothing.
+    pub(crate) fn existing_store(&self) -> Result<Option<Store>, CommandError> {
+        Ok(Store::existing(self.home()?.root()?)?)
+    }
 
-impl OneModel {
-    /// Finds the model.
-    pub(crate) fn find(&self, home: &Home) -> Result<ModelPath, CommandError> {
-        let given = self.model.as_ref().or(self.named.as_ref());
-        given.expect("one of the two is required").find(home)
+    /// Opens the store that must have something.
+    pub(crate) fn store_with(&self, what: &Name) -> Result<Store, CommandError> {
+        self.existing_store()?.ok_or_else(|| StoreError::missing(what.short()).into())
+    }
+
+    /// Says something on stderr, unless nobody wants to hear it.
+    pub(crate) fn stderr(&self, line: impl AsRef<str>) {
+        if !self.quiet {
+            output::stderr(sanitize(line.as_ref()));
+        }
     }
 }
 

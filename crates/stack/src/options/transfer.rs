@@ -1,0 +1,45 @@
+//! Options that pulling and pushing share.
+
+use clap::Args;
+use stack_trust::home::Home;
+
+use super::CommonArguments;
+use crate::config::{Config, PrivacyArguments};
+use crate::error::CommandError;
+use crate::privacy::Gate;
+use crate::terminal::output::{sanitize, stderr};
+use crate::terminal::progress::TransferProgress;
+use crate::transport::Transport;
+
+/// Options of both commands. With `--json`, progress is events as JSON lines on stderr.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TransferArguments {
+    #[command(flatten)]
+    pub(crate) common: CommonArguments,
+    #[command(flatten)]
+    privacy: PrivacyArguments,
+}
+
+impl TransferArguments {
+    /// Makes the transport behind the gate that configuration, environment and options describe.
+    pub(crate) fn transport(&self, home: &Home) -> Result<Transport, CommandError> {
+        let config = Config::read(home)?;
+        Ok(Transport::new(Gate::new(self.privacy.settings(&config)?)))
+    }
+
+    /// Makes what shows progress.
+    pub(crate) fn progress(&self) -> TransferProgress {
+        match (self.common.quiet, self.common.json) {
+            (true, _) => TransferProgress::nothing(),
+            (false, true) => TransferProgress::events(),
+            (false, false) => TransferProgress::people(),
+        }
+    }
+
+    /// Says something to people.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.common.quiet && !self.common.json {
+            stderr(sanitize(text));
+        }
+    }
+}
