@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use crate::ChatError;
+use crate::Failure;
 
 /// What a call of [`Embedder::embed`] resolves to. Dropping it cancels the work.
-pub type EmbedFuture = Pin<Box<dyn Future<Output = Result<Embeddings, ChatError>> + Send>>;
+pub type EmbedFuture = Pin<Box<dyn Future<Output = Result<Embeddings, Failure>> + Send>>;
 
 /// Anything that turns texts into vectors.
 pub trait Embedder: Send + Sync {

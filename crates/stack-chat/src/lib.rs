@@ -8,22 +8,34 @@
 //! `stack-wire`, files to `stack-engine` and `stack`.
 //!
 //! Invariants:
-//! - A stream ends with exactly one [`ChatEvent::Done`] or with one error, and yields nothing after either.
+//! - A stream follows the grammar of [`ChatEvent`]: it ends with exactly one [`ChatEvent::Done`] or with one
+//!   [`Failure`], and yields nothing after either.
 //! - Dropping a stream cancels the work behind it.
-//! - The text of a choice is the concatenation of its deltas, byte for byte.
+//! - A part of an answer is the concatenation of its fragments, byte for byte.
+//! - The counters of [`Usage`] are disjoint: no token is counted twice.
 
 mod embed;
-mod error;
 mod event;
+mod failure;
 mod message;
 mod model;
+mod output;
+mod part;
 mod request;
 mod sampling;
+mod thinking;
+mod tool;
+mod usage;
 
 pub use embed::{EmbedFuture, EmbedInput, EmbedRequest, Embedder, Embeddings};
-pub use error::{ChatError, ErrorKind};
-pub use event::{ChatEvent, Delta, EventStream, FinishReason, Timings, TokenLogprob, Usage};
-pub use message::{Json, Message, Role, Tool, ToolCall};
+pub use event::{ChatEvent, Delta, EventStream, FinishReason, Fragment, PartKind, Timings, TokenLogprob};
+pub use failure::{Domain, Failure, FailureKind, Overflow, Retry};
+pub use message::{Json, Message, Role};
 pub use model::{Ability, Basis, ChatModel, ModelCard};
+pub use output::{Grammar, GrammarSyntax, Output, Schema};
+pub use part::{Foreign, Media, MediaSource, Part, ToolResult};
 pub use request::{ChatRequest, Prompt, PromptEnd, TemplateOptions, Unused};
 pub use sampling::{Dry, LogitBias, Logprobs, Sampling, Xtc};
+pub use thinking::{Effort, Thinking};
+pub use tool::{Tool, ToolCall, ToolChoice};
+pub use usage::Usage;

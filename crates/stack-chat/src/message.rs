@@ -1,4 +1,6 @@
-//! What is said: messages, tool definitions, tool calls.
+//! What is said.
+
+use crate::{Part, ToolCall, ToolResult};
 
 /// A JSON text, kept as text: this crate only carries it from the wire to the template.
 ///
@@ -55,53 +57,52 @@ impl From<&str> for Role {
 pub struct Message {
     /// Who speaks.
     pub role: Role,
-    /// The text; `None` and the empty text are different things to some templates.
-    pub content: Option<String>,
-    /// The name of the speaker or of the tool, where given.
+    /// The name of the speaker, where given.
     pub name: Option<String>,
-    /// The reasoning that came before the text, where the caller gives it back.
-    pub reasoning: Option<String>,
-    /// The tools that an assistant message calls.
-    pub tool_calls: Vec<ToolCall>,
-    /// The call that a tool message answers.
-    pub tool_call_id: Option<String>,
+    /// What is said, in order. Without a text part there is no content, which to some templates is another thing than
+    /// an empty text.
+    pub parts: Vec<Part>,
 }
 
 impl Message {
     /// Makes a message of plain text.
-    pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self {
-            role,
-            content: Some(content.into()),
-            name: None,
-            reasoning: None,
-            tool_calls: Vec::new(),
-            tool_call_id: None,
-        }
+    pub fn new(role: Role, text: impl Into<String>) -> Self {
+        Self { role, name: None, parts: vec![Part::Text(text.into())] }
     }
 
     /// Makes a user message of plain text.
-    pub fn user(content: impl Into<String>) -> Self {
-        Self::new(Role::User, content)
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::new(Role::User, text)
     }
-}
 
-/// A call of a tool by the model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToolCall {
-    /// The identifier that the result refers to.
-    pub id: String,
-    /// The tool.
-    pub name: String,
-    /// The arguments, a JSON object.
-    pub arguments: Json,
-}
+    /// Makes the message that a tool call is answered with.
+    pub fn result(result: ToolResult) -> Self {
+        Self { role: Role::Tool, name: None, parts: vec![Part::ToolResult(result)] }
+    }
 
-/// A tool that the model may call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tool {
-    /// The name by which the model calls it.
-    pub name: String,
-    /// The whole definition as the caller gave it, `{"type": "function", "function": {…}}`; key order is kept.
-    pub definition: Json,
+    /// Returns its text, the parts joined by line breaks; `None` if it has no text part.
+    pub fn text(&self) -> Option<String> {
+        Part::text(&self.parts)
+    }
+
+    /// Returns what the model thought before it, the parts joined by line breaks; `None` if it did not think.
+    pub fn thinking(&self) -> Option<String> {
+        let texts: Vec<_> = self
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Thinking(text) => Some(text.as_str()),
+                _ => None,
+            })
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    /// Iterates over the tool calls in it.
+    pub fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::ToolCall(call) => Some(call),
+            _ => None,
+        })
+    }
 }

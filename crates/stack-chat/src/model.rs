@@ -1,6 +1,6 @@
 //! Who answers.
 
-use crate::{ChatError, ChatRequest, EventStream};
+use crate::{ChatRequest, EventStream, Failure};
 
 /// Anything that answers a conversation.
 pub trait ChatModel: Send + Sync {
@@ -14,8 +14,8 @@ pub trait ChatModel: Send + Sync {
     ///
     /// # Errors
     ///
-    /// The kinds of [`ChatError`] say what callers can do about it.
-    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError>;
+    /// The kinds of [`Failure`] say what callers can do about it.
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure>;
 }
 
 /// What callers may know about a model.

@@ -1,6 +1,6 @@
 //! What is asked.
 
-use crate::{Json, Logprobs, Message, Sampling, Tool};
+use crate::{Json, Logprobs, Message, Output, Sampling, Thinking, Tool, ToolChoice};
 
 /// What the model continues.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,11 +39,18 @@ pub enum PromptEnd {
     Closed,
 }
 
-/// A part of a request that the model's chat template does not look at.
+/// A part of a request that has no effect on this model: its chat template does not look at it, or the program that
+/// runs it cannot honour it and the request is right without.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unused {
     /// The tools.
     Tools,
+    /// That calls of this tool follow its schema in every case.
+    StrictTools,
+    /// That tools are not called several at once.
+    ParallelToolCalls,
+    /// That a tool failed.
+    ToolErrors,
     /// Whether the model may think.
     EnableThinking,
     /// The names of speakers.
@@ -59,8 +66,16 @@ pub enum Unused {
 pub struct ChatRequest {
     /// What is continued.
     pub prompt: Prompt,
-    /// The tools that the template shows to the model.
+    /// The tools that the model may call.
     pub tools: Vec<Tool>,
+    /// Whether it calls them.
+    pub tool_choice: ToolChoice,
+    /// Whether it may call several at once; `None` leaves it to the model.
+    pub parallel_tool_calls: Option<bool>,
+    /// What form the answer must have.
+    pub output: Output,
+    /// How much the model may think.
+    pub thinking: Thinking,
     /// Values for the template.
     pub template: TemplateOptions,
     /// How tokens are chosen.
@@ -83,6 +98,10 @@ impl ChatRequest {
         Self {
             prompt,
             tools: Vec::new(),
+            tool_choice: ToolChoice::default(),
+            parallel_tool_calls: None,
+            output: Output::default(),
+            thinking: Thinking::default(),
             template: TemplateOptions::default(),
             sampling: Sampling::default(),
             max_tokens: None,
@@ -91,5 +110,66 @@ impl ChatRequest {
             logprobs: None,
             ignore_eos: false,
         }
+    }
+
+    /// Returns the tools that the model is shown: none if it must not call any.
+    pub fn shown_tools(&self) -> &[Tool] {
+        if self.tool_choice == ToolChoice::None { &[] } else { &self.tools }
+    }
+
+    /// Returns the values for the template, and among them what the request says of thinking, where they do not say it
+    /// themselves.
+    pub fn template_values(&self) -> TemplateOptions {
+        let mut values = self.template.clone();
+        let thinks = match self.thinking {
+            Thinking::Off => Some(false),
+            Thinking::Budget(_) => Some(true),
+            Thinking::Default | Thinking::Effort(_) => None,
+        };
+        values.enable_thinking = values.enable_thinking.or(thinks);
+        if let Some(effort) = self.thinking.effort() {
+            values.variables.retain(|(name, _)| name != EFFORT);
+            values.variables.push((EFFORT.to_owned(), Json(format!("\"{}\"", effort.as_str()))));
+        }
+        values
+    }
+}
+
+/// The variable in which templates look for how hard the model is to think.
+const EFFORT: &str = "reasoning_effort";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Effort;
+
+    fn request(thinking: Thinking) -> ChatRequest {
+        ChatRequest { thinking, ..ChatRequest::new(Prompt::Messages(Vec::new())) }
+    }
+
+    #[test]
+    fn templates_are_told_how_much_the_model_may_think() {
+        let effort = |word: &str| vec![(EFFORT.to_owned(), Json(format!("\"{word}\"")))];
+        for (thinking, enable, variables) in [
+            (Thinking::Default, None, Vec::new()),
+            (Thinking::Off, Some(false), Vec::new()),
+            (Thinking::Effort(Effort::Low), None, effort("low")),
+            (Thinking::Budget(9000), Some(true), effort("high")),
+        ] {
+            let values = request(thinking).template_values();
+            assert_eq!((values.enable_thinking, values.variables), (enable, variables), "{thinking:?}");
+        }
+        let mut said = request(Thinking::Off);
+        said.template.enable_thinking = Some(true);
+        assert_eq!(said.template_values().enable_thinking, Some(true));
+    }
+
+    #[test]
+    fn a_model_that_must_not_call_tools_is_shown_none() {
+        let tool = Tool { name: "f".into(), description: None, parameters: None, strict: false };
+        let mut request = ChatRequest { tools: vec![tool], ..request(Thinking::Default) };
+        assert_eq!(request.shown_tools().len(), 1);
+        request.tool_choice = ToolChoice::None;
+        assert_eq!(request.shown_tools(), []);
     }
 }

@@ -2,11 +2,13 @@
 
 #![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
+mod checked;
 pub mod gguf;
 mod http;
 mod reference;
 mod scripted;
 
+pub use checked::{CheckedModel, EventGrammar};
 pub use gguf::GgufBuilder;
 pub use http::{HttpReply, HttpRequest, HttpServer};
 pub use reference::{nmse, reference_data};

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use stack_chat::{
-    Ability, ChatError, ChatEvent, ChatModel, ChatRequest, Delta, EmbedFuture, EmbedInput, EmbedRequest,
-    Embedder, Embeddings, ErrorKind, EventStream, FinishReason, ModelCard, Prompt, Timings, TokenLogprob,
-    Unused, Usage,
+    Ability, ChatEvent, ChatModel, ChatRequest, Delta, EmbedFuture, EmbedInput, EmbedRequest, Embedder,
+    Embeddings, EventStream, Failure, FailureKind, FinishReason, Fragment, Message, ModelCard, Overflow,
+    PartKind, Prompt, Timings, TokenLogprob, Unused, Usage,
 };
 
-/// A [`ChatModel`] that replays the same tokens for every request and choice, and keeps count of what happens to it.
+/// A [`ChatModel`] that replays the same parts for every request and choice, and keeps count of what happens to it.
 ///
 /// It honours `choices`, `max_tokens`, `logprobs` and the context of its card, and ignores everything else. A prompt
 /// counts one token per word. Between any two events it lets other tasks run once.
@@ -25,10 +25,10 @@ pub struct ScriptedModel {
 
 #[derive(Clone)]
 struct Script {
-    tokens: Vec<String>,
+    parts: Vec<(PartKind, Vec<String>)>,
     endless: bool,
-    refusal: Option<ChatError>,
-    failure: Option<(usize, ChatError)>,
+    refusal: Option<Failure>,
+    failure: Option<(usize, Failure)>,
     holds_after: Option<usize>,
     streams_max: usize,
     unused: Vec<Unused>,
@@ -46,7 +46,7 @@ struct State {
 }
 
 impl ScriptedModel {
-    /// Makes a model that answers with `tokens` and then stops.
+    /// Makes a model that answers with a text of `tokens` and then stops; without tokens it has nothing to say.
     pub fn new(id: &str, tokens: &[&str]) -> Self {
         let card = ModelCard {
             id: id.to_owned(),
@@ -55,7 +55,7 @@ impl ScriptedModel {
             ..ModelCard::default()
         };
         let script = Script {
-            tokens: tokens.iter().map(|&token| token.to_owned()).collect(),
+            parts: Vec::new(),
             endless: false,
             refusal: None,
             failure: None,
@@ -63,7 +63,31 @@ impl ScriptedModel {
             streams_max: usize::MAX,
             unused: Vec::new(),
         };
-        Self { card, script, state: Arc::default() }
+        let model = Self { card, script, state: Arc::default() };
+        if tokens.is_empty() { model } else { model.part(PartKind::Text, tokens) }
+    }
+
+    /// Thinks these tokens next.
+    #[must_use]
+    pub fn thinking(self, tokens: &[&str]) -> Self {
+        self.part(PartKind::Thinking, tokens)
+    }
+
+    /// Says these tokens next.
+    #[must_use]
+    pub fn saying(self, tokens: &[&str]) -> Self {
+        self.part(PartKind::Text, tokens)
+    }
+
+    /// Calls a tool next, with arguments of these tokens.
+    #[must_use]
+    pub fn calling(self, id: &str, name: &str, tokens: &[&str]) -> Self {
+        self.part(PartKind::ToolCall { id: id.to_owned(), name: name.to_owned() }, tokens)
+    }
+
+    fn part(mut self, kind: PartKind, tokens: &[&str]) -> Self {
+        self.script.parts.push((kind, tokens.iter().map(|&token| token.to_owned()).collect()));
+        self
     }
 
     /// Repeats the tokens until the request's own limit is reached.
@@ -82,14 +106,14 @@ impl ScriptedModel {
 
     /// Refuses every request at once.
     #[must_use]
-    pub fn refusing(mut self, error: ChatError) -> Self {
+    pub fn refusing(mut self, error: Failure) -> Self {
         self.script.refusal = Some(error);
         self
     }
 
     /// Fails after `events` events of a stream.
     #[must_use]
-    pub fn failing_after(mut self, events: usize, error: ChatError) -> Self {
+    pub fn failing_after(mut self, events: usize, error: Failure) -> Self {
         self.script.failure = Some((events, error));
         self
     }
@@ -148,14 +172,14 @@ impl ChatModel for ScriptedModel {
         &self.card
     }
 
-    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
         if let Some(error) = &self.script.refusal {
             return Err(error.clone());
         }
         if self.running() >= self.script.streams_max {
-            let busy = ErrorKind::Busy { retry_after: Duration::from_secs(1) };
-            return Err(ChatError::new(busy, "every place is taken"));
+            let busy = Failure::new(FailureKind::QueueFull, "every place is taken");
+            return Err(busy.after(Duration::from_secs(1)));
         }
         self.state.running.fetch_add(1, Ordering::SeqCst);
         let events = match overflow(&request, &self.card) {
@@ -176,30 +200,51 @@ impl ChatModel for ScriptedModel {
 
 impl Script {
     /// Writes down everything that a stream will yield.
-    fn events(&self, request: &ChatRequest) -> Vec<Result<ChatEvent, ChatError>> {
+    fn events(&self, request: &ChatRequest) -> Vec<Result<ChatEvent, Failure>> {
         let prompt_tokens = prompt_tokens(&request.prompt);
         let limit = request.max_tokens.map_or(10_000, |tokens| tokens.min(10_000) as usize);
-        let count = if self.endless { limit } else { limit.min(self.tokens.len()) };
-        let tokens = || self.tokens.iter().cycle().take(count).enumerate();
-        let reason =
-            if count < self.tokens.len() || self.endless { FinishReason::Length } else { FinishReason::Stop };
+        let script: Vec<(usize, &String)> = (self.parts.iter().enumerate())
+            .flat_map(|(part, (_, tokens))| tokens.iter().map(move |token| (part, token)))
+            .collect();
+        let count = if self.endless { limit } else { limit.min(script.len()) };
+        let choices = || 0..request.choices;
 
         let seed = request.sampling.seed.unwrap_or(0);
         let unused = self.unused.clone();
-        let mut events = vec![Ok(ChatEvent::Started { prompt_tokens, seed, unused })];
-        for (id, text) in tokens() {
-            for choice in 0..request.choices {
-                let token = logprob(id as u32, text, request);
-                events.push(Ok(ChatEvent::Delta(Delta { choice, text: text.clone(), tokens: vec![token] })));
+        let mut events = vec![ChatEvent::Started { prompt_tokens, seed, unused }];
+        let mut open = None;
+        let (mut thought, mut calls) = (0, false);
+        for (id, (index, text)) in script.iter().cycle().take(count).enumerate() {
+            let (part, kind) = (*index as u32, &self.parts[*index].0);
+            if open != Some(part) {
+                let ended = open.replace(part).into_iter();
+                events.extend(ended.flat_map(|part| choices().map(move |choice| ended_part(choice, part))));
+                let start = |choice| ChatEvent::PartStarted { choice, part, kind: kind.clone() };
+                events.extend(choices().map(start));
             }
+            thought += u32::from(*kind == PartKind::Thinking) * request.choices;
+            calls |= matches!(kind, PartKind::ToolCall { .. });
+            let tokens = vec![logprob(id as u32, text, request)];
+            let fragment = fragment(kind, text);
+            events.extend(choices().map(|choice| {
+                ChatEvent::Delta(Delta { choice, part, fragment: fragment.clone(), tokens: tokens.clone() })
+            }));
         }
-        events.extend((0..request.choices).map(|choice| Ok(ChatEvent::Finished { choice, reason })));
-        let generated_tokens = count as u32 * request.choices;
+        events
+            .extend(open.into_iter().flat_map(|part| choices().map(move |choice| ended_part(choice, part))));
+        let reason = match () {
+            () if count < script.len() || self.endless => FinishReason::Length,
+            () if calls => FinishReason::ToolCalls,
+            () => FinishReason::Stop,
+        };
+        events.extend(choices().map(|choice| ChatEvent::Finished { choice, reason }));
+        let answer = count as u32 * request.choices - thought;
         let second = Duration::from_secs(1);
-        events.push(Ok(ChatEvent::Done {
-            usage: Usage { prompt_tokens, cached_tokens: 0, generated_tokens },
+        events.push(ChatEvent::Done {
+            usage: Usage { input: prompt_tokens, answer, reasoning: thought, ..Usage::default() },
             timings: Timings { queue: second, prefill: second, decode: second },
-        }));
+        });
+        let mut events: Vec<_> = events.into_iter().map(Ok).collect();
         if let Some((after, error)) = &self.failure {
             events.truncate(*after);
             events.push(Err(error.clone()));
@@ -210,7 +255,7 @@ impl Script {
 
 /// The stream of one request.
 struct Replay {
-    events: std::vec::IntoIter<Result<ChatEvent, ChatError>>,
+    events: std::vec::IntoIter<Result<ChatEvent, Failure>>,
     sent: usize,
     yielded: bool,
     ended: bool,
@@ -219,7 +264,7 @@ struct Replay {
 }
 
 impl Stream for Replay {
-    type Item = Result<ChatEvent, ChatError>;
+    type Item = Result<ChatEvent, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.holds_after == Some(self.sent) {
@@ -268,23 +313,39 @@ impl Embedder for ScriptedEmbedder {
         let vectors = angles.map(|angle| vec![angle.cos(), angle.sin()]).collect();
         let answer = match request.dimensions {
             None | Some(2) => Ok(Embeddings { vectors, tokens }),
-            Some(_) => Err(ChatError::invalid("dimensions", "`dimensions` must be 2")),
+            Some(_) => Err(Failure::invalid("dimensions", "`dimensions` must be 2")),
         };
         Box::pin(std::future::ready(answer))
     }
 }
 
-fn overflow(request: &ChatRequest, card: &ModelCard) -> Option<ChatError> {
+fn ended_part(choice: u32, part: u32) -> ChatEvent {
+    ChatEvent::PartEnded { choice, part }
+}
+
+fn fragment(kind: &PartKind, text: &str) -> Fragment {
+    let text = text.to_owned();
+    match kind {
+        PartKind::Text => Fragment::Text(text),
+        PartKind::Thinking => Fragment::Thinking(text),
+        PartKind::ToolCall { .. } => Fragment::Arguments(text),
+        PartKind::Refusal => Fragment::Refusal(text),
+    }
+}
+
+fn overflow(request: &ChatRequest, card: &ModelCard) -> Option<Failure> {
     let (prompt_tokens, context) = (prompt_tokens(&request.prompt), card.context);
     let message = format!("the prompt has {prompt_tokens} tokens; {context} fit");
-    let error = ChatError::new(ErrorKind::ContextOverflow { prompt_tokens, context }, message);
+    let error = Failure::overflow(Overflow { prompt_tokens, context }, message);
     (context > 0 && prompt_tokens >= context).then_some(error)
 }
 
 fn prompt_tokens(prompt: &Prompt) -> u32 {
     let words = |text: &str| text.split_whitespace().count();
     let count = match prompt {
-        Prompt::Messages(messages) => messages.iter().filter_map(|m| m.content.as_deref()).map(words).sum(),
+        Prompt::Messages(messages) => {
+            messages.iter().filter_map(Message::text).map(|text| words(&text)).sum()
+        }
         Prompt::Text(text) => words(text),
         Prompt::Tokens(ids) => ids.len(),
     };
