@@ -43,9 +43,11 @@
 pub mod encoder;
 pub mod engine;
 pub mod executor;
+pub mod grammar;
 pub mod load;
 mod options;
 mod pooling;
+pub mod reply;
 pub mod sample;
 pub mod spec;
 pub mod stop;

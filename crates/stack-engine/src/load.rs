@@ -22,7 +22,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use stack_chat::{
-    Basis, ChatError, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, ModelCard,
+    Basis, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure, ModelCard,
 };
 use stack_seal::verified::{self, Verified, VerifiedFile};
 
@@ -213,7 +213,7 @@ impl<T: ChatModel> ChatModel for Proven<T> {
         self.0.value().card()
     }
 
-    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         self.0.value().chat(request)
     }
 }

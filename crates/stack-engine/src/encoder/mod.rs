@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use stack_chat::{Ability, Basis, ChatError, EmbedFuture, EmbedRequest, Embedder, ErrorKind, ModelCard};
+use stack_chat::{Ability, Basis, EmbedFuture, EmbedRequest, Embedder, Failure, FailureKind, ModelCard};
 use tokio::sync::oneshot;
 
 use self::network::Network;
@@ -133,14 +133,14 @@ impl Encoder {
         self.tokenizer.as_ref()
     }
 
-    fn submit(&self, job: Job) -> Result<(), ChatError> {
-        let closed = || ChatError::new(ErrorKind::Closed, "the encoder has stopped");
+    fn submit(&self, job: Job) -> Result<(), Failure> {
+        let closed = || Failure::new(FailureKind::Draining, "the encoder has stopped");
         match self.jobs.as_ref().ok_or_else(closed)?.try_send(job) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(_)) => Err(closed()),
             Err(TrySendError::Full(_)) => {
-                let kind = ErrorKind::Busy { retry_after: RETRY_AFTER };
-                Err(ChatError::new(kind, "too many requests for embeddings are waiting"))
+                let message = "too many requests for embeddings are waiting";
+                Err(Failure::new(FailureKind::QueueFull, message).after(RETRY_AFTER))
             }
         }
     }
@@ -149,7 +149,7 @@ impl Encoder {
 impl Embedder for Encoder {
     fn embed(&self, request: EmbedRequest) -> EmbedFuture {
         let submitted = if request.dimensions.is_some() {
-            Err(ChatError::unsupported("dimensions", "this model does not declare shorter vectors"))
+            Err(Failure::unsupported("dimensions", "this model does not declare shorter vectors"))
         } else {
             let (reply, answer) = oneshot::channel();
             self.submit(Job { request, reply }).map(|()| answer)
@@ -157,7 +157,7 @@ impl Embedder for Encoder {
         Box::pin(async move {
             submitted?
                 .await
-                .unwrap_or_else(|_| Err(ChatError::new(ErrorKind::Closed, "the encoder has stopped")))
+                .unwrap_or_else(|_| Err(Failure::new(FailureKind::Draining, "the encoder has stopped")))
         })
     }
 }
@@ -209,7 +209,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use serde_json::json;
-    use stack_chat::{EmbedInput, Embeddings};
+    use stack_chat::{EmbedInput, Embeddings, Overflow};
     use tempfile::TempDir;
 
     use super::tiny::{POSITIONS, Tiny, WIDTH, wait};
@@ -247,7 +247,7 @@ mod tests {
         }
     }
 
-    fn embed(encoder: &Encoder, inputs: &[EmbedInput]) -> Result<Embeddings, ChatError> {
+    fn embed(encoder: &Encoder, inputs: &[EmbedInput]) -> Result<Embeddings, Failure> {
         wait(encoder.embed(EmbedRequest { inputs: inputs.to_vec(), dimensions: None }))
     }
 
@@ -337,20 +337,20 @@ mod tests {
         let ids = EmbedInput::Tokens(vec![2, 4, 5, 3]);
         assert_eq!(embed(&encoder, &[text("THE Cat")]), embed(&encoder, &[ids]));
         let error = embed(&encoder, &[text("the"), text("the cat sit")]).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::ContextOverflow { prompt_tokens: 5, context: 4 });
+        assert_eq!(error.overflow, Some(Overflow { prompt_tokens: 5, context: 4 }));
     }
 
     #[test]
     fn wrong_inputs_are_refused_and_the_longest_is_taken() {
         let encoder = Written::directory(&Tiny::new()).load().unwrap();
         let kind = |input| embed(&encoder, &[input]).unwrap_err().kind;
-        assert_eq!(kind(EmbedInput::Tokens(Vec::new())), ErrorKind::Invalid);
-        assert_eq!(kind(EmbedInput::Tokens(vec![9])), ErrorKind::Invalid);
+        assert_eq!(kind(EmbedInput::Tokens(Vec::new())), FailureKind::InvalidRequest);
+        assert_eq!(kind(EmbedInput::Tokens(vec![9])), FailureKind::InvalidRequest);
         let long = |tokens| EmbedInput::Tokens(vec![4; tokens]);
-        assert!(matches!(kind(long(POSITIONS + 1)), ErrorKind::ContextOverflow { .. }));
+        assert!(matches!(kind(long(POSITIONS + 1)), FailureKind::ContextExceeded));
         assert_eq!(embed(&encoder, &[long(POSITIONS)]).unwrap().vectors[0].len(), WIDTH);
         let shorter = EmbedRequest { inputs: vec![text("a")], dimensions: Some(4) };
-        assert_eq!(wait(encoder.embed(shorter)).unwrap_err().kind, ErrorKind::Unsupported);
+        assert_eq!(wait(encoder.embed(shorter)).unwrap_err().kind, FailureKind::Unsupported);
         let few = EngineOptions { context: Some(3), ..EngineOptions::default() };
         let few = Written::directory(&Tiny::new()).load_with(&few).unwrap();
         assert_eq!((few.card().context, few.card().context_trained), (3, 16));
@@ -373,11 +373,11 @@ mod tests {
         let busy: Vec<_> = busy.collect();
         // One may run and one may wait.
         assert!((2..=3).contains(&busy.len()), "{busy:?}");
-        assert!(busy.iter().all(|kind| matches!(kind, ErrorKind::Busy { .. })), "{busy:?}");
+        assert!(busy.iter().all(|kind| matches!(kind, FailureKind::QueueFull)), "{busy:?}");
         drop(futures);
         loop {
             match embed(&encoder, &[text("a")]) {
-                Err(error) if matches!(error.kind, ErrorKind::Busy { .. }) => std::thread::yield_now(),
+                Err(error) if matches!(error.kind, FailureKind::QueueFull) => std::thread::yield_now(),
                 answer => break assert_eq!(answer.unwrap().tokens, 3),
             }
         }
@@ -389,7 +389,7 @@ mod tests {
         let inputs = vec![EmbedInput::Tokens(vec![4; 16]); 50_000];
         let future = encoder.embed(EmbedRequest { inputs, dimensions: None });
         drop(encoder);
-        assert_eq!(wait(future).unwrap_err().kind, ErrorKind::Closed);
+        assert_eq!(wait(future).unwrap_err().kind, FailureKind::Draining);
     }
 
     #[test]
@@ -494,7 +494,7 @@ mod tests {
         tiny.tensor("blk.1.ffn_up.bias").values.fill(f32::MAX);
         let encoder = Written::directory(&tiny).load().unwrap();
         let error = embed(&encoder, &[text("a")]).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Internal);
+        assert_eq!(error.kind, FailureKind::Internal);
         assert!(error.message.contains("not finite"));
     }
 

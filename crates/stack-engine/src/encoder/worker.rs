@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
-use stack_chat::{ChatError, EmbedInput, EmbedRequest, Embeddings, ErrorKind, ModelCard};
+use stack_chat::{EmbedInput, EmbedRequest, Embeddings, Failure, ModelCard, Overflow};
 use tokio::sync::oneshot;
 
 use super::network::Network;
@@ -15,7 +15,7 @@ use crate::tokenizer::{Control, Specials, Tokenizer};
 /// A request, and where its vectors go.
 pub(super) struct Job {
     pub(super) request: EmbedRequest,
-    pub(super) reply: oneshot::Sender<Result<Embeddings, ChatError>>,
+    pub(super) reply: oneshot::Sender<Result<Embeddings, Failure>>,
 }
 
 /// Everything that turns inputs into vectors.
@@ -45,7 +45,7 @@ impl Worker {
         &self,
         request: &EmbedRequest,
         unwanted: impl Fn() -> bool,
-    ) -> Result<Option<Embeddings>, ChatError> {
+    ) -> Result<Option<Embeddings>, Failure> {
         let mut inputs = Vec::with_capacity(request.inputs.len());
         for input in &request.inputs {
             if unwanted() {
@@ -64,45 +64,41 @@ impl Worker {
         Ok(Some(Embeddings { vectors, tokens: u32::try_from(tokens).unwrap_or(u32::MAX) }))
     }
 
-    fn tokens(&self, input: &EmbedInput) -> Result<Vec<u32>, ChatError> {
+    fn tokens(&self, input: &EmbedInput) -> Result<Vec<u32>, Failure> {
         let tokens = match input {
             EmbedInput::Tokens(tokens) => tokens.clone(),
             EmbedInput::Text(text) => {
                 let tokenizer = self.tokenizer.as_ref().ok_or_else(|| {
-                    ChatError::unsupported("input", "this model has no vocabulary; give inputs as token ids")
+                    Failure::unsupported("input", "this model has no vocabulary; give inputs as token ids")
                 })?;
                 let encode = |text: &str| tokenizer.encode(text, Control::Literal, Specials::Add);
                 if self.spec.lowercase { encode(&text.to_lowercase()) } else { encode(text) }
             }
         };
         if tokens.is_empty() {
-            return Err(ChatError::invalid("input", "an input has no tokens"));
+            return Err(Failure::invalid("input", "an input has no tokens"));
         }
         if tokens.len() > self.spec.context {
             let (prompt_tokens, context) =
                 (u32::try_from(tokens.len()).unwrap_or(u32::MAX), self.card.context);
             let message =
                 format!("an input has {prompt_tokens} tokens, but this model takes at most {context}");
-            return Err(ChatError {
-                kind: ErrorKind::ContextOverflow { prompt_tokens, context },
-                message,
-                field: Some("input".to_owned()),
-            });
+            let overflow = Overflow { prompt_tokens, context };
+            return Err(Failure { field: Some("input".to_owned()), ..Failure::overflow(overflow, message) });
         }
         let vocabulary = self.card.vocabulary;
         match tokens.iter().find(|&&token| token >= vocabulary) {
             None => Ok(tokens),
             Some(token) => {
                 let problem = format!("token {token} is not in the vocabulary of {vocabulary}");
-                Err(ChatError::invalid("input", problem))
+                Err(Failure::invalid("input", problem))
             }
         }
     }
 
-    fn vector(&self, tokens: &[u32]) -> Result<Vec<f32>, ChatError> {
-        let failed = |problem: String| {
-            ChatError::new(ErrorKind::Internal, format!("the input could not be embedded: {problem}"))
-        };
+    fn vector(&self, tokens: &[u32]) -> Result<Vec<f32>, Failure> {
+        let failed =
+            |problem: String| Failure::internal(format!("the input could not be embedded: {problem}"));
         let rows = self.network.forward(tokens).map_err(|error| failed(error.to_string()))?;
         let mut vector = pool(&rows, self.spec.pooling);
         normalize(&mut vector);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use stack_chat::{ChatError, ChatEvent, ErrorKind};
+use stack_chat::{ChatEvent, Failure, FailureKind};
 use tokio::sync::mpsc;
 
 /// Lets a request be one of those that the engine has accepted; given back when dropped.
@@ -30,13 +30,13 @@ impl Drop for Permit {
 
 /// The worker's end. It holds the request's permit.
 pub(super) struct Events {
-    sender: mpsc::Sender<Result<ChatEvent, ChatError>>,
+    sender: mpsc::Sender<Result<ChatEvent, Failure>>,
     _permit: Permit,
 }
 
 impl Events {
     /// Sends an event; the reader may have gone, which [`Self::is_closed`] tells.
-    pub(super) fn send(&self, event: Result<ChatEvent, ChatError>) {
+    pub(super) fn send(&self, event: Result<ChatEvent, Failure>) {
         // The worker checks for room before each step, and one step sends less than it checked for.
         let _gone = self.sender.try_send(event);
     }
@@ -60,12 +60,12 @@ impl Events {
 
 /// The caller's end.
 pub(super) struct EventReceiver {
-    receiver: mpsc::Receiver<Result<ChatEvent, ChatError>>,
+    receiver: mpsc::Receiver<Result<ChatEvent, Failure>>,
     ended: bool,
 }
 
 impl Stream for EventReceiver {
-    type Item = Result<ChatEvent, ChatError>;
+    type Item = Result<ChatEvent, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.ended {
@@ -75,7 +75,7 @@ impl Stream for EventReceiver {
         self.ended = !matches!(item, Some(Ok(ref event)) if !matches!(event, ChatEvent::Done { .. }));
         Poll::Ready(Some(item.unwrap_or_else(|| {
             // A stream never ends without saying how.
-            Err(ChatError::new(ErrorKind::Closed, "the engine stopped before the answer was complete"))
+            Err(Failure::new(FailureKind::Draining, "the engine stopped before the answer was complete"))
         })))
     }
 }
@@ -86,8 +86,8 @@ pub(super) fn channel(permit: Permit, choices: usize) -> (Events, EventReceiver)
     (Events { sender, _permit: permit }, EventReceiver { receiver, ended: false })
 }
 
-/// A delta, its end, and the end of all.
-const EVENTS_PER_STEP: usize = 3;
+/// A token may end one part and begin others: the end of a reasoning, text, a call. Each has a start, a delta and an end.
+const EVENTS_PER_STEP: usize = 24;
 
 /// Steps that a slow reader may lag behind before its request is paused.
 const STEPS_BUFFERED: usize = 64;

@@ -1,6 +1,6 @@
 //! Texts as vectors, from a decoder's hidden states.
 
-use stack_chat::{ChatError, Embeddings, ErrorKind};
+use stack_chat::{Embeddings, Failure};
 
 use crate::executor::{Chunk, Executor, ExecutorError, Output, Wanted};
 use crate::pooling::{Pooling, normalize, pool};
@@ -10,7 +10,7 @@ pub(super) fn embed(
     executor: &mut dyn Executor,
     pooling: Pooling,
     inputs: &[Vec<u32>],
-) -> Result<Embeddings, ChatError> {
+) -> Result<Embeddings, Failure> {
     let mut vectors = Vec::with_capacity(inputs.len());
     for tokens in inputs {
         let sequence = executor.open();
@@ -24,6 +24,6 @@ pub(super) fn embed(
     Ok(Embeddings { vectors, tokens: inputs.iter().map(|tokens| tokens.len() as u32).sum() })
 }
 
-fn failed(error: &ExecutorError) -> ChatError {
-    ChatError::new(ErrorKind::Internal, format!("the text could not be embedded: {error}"))
+fn failed(error: &ExecutorError) -> Failure {
+    Failure::internal(format!("the text could not be embedded: {error}"))
 }

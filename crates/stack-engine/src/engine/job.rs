@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use stack_chat::{ChatError, ChatRequest, EmbedRequest, Embeddings};
+use stack_chat::{ChatRequest, EmbedRequest, Embeddings, Failure};
 use tokio::sync::oneshot;
 
 use super::channel::Events;
@@ -17,11 +17,11 @@ pub(super) enum Job {
 /// Inputs to embed, as texts or tokens, and where the vectors go.
 pub(super) struct EmbedJob {
     pub(super) request: EmbedRequest,
-    pub(super) reply: oneshot::Sender<Result<Embeddings, ChatError>>,
+    pub(super) reply: oneshot::Sender<Result<Embeddings, Failure>>,
 }
 
 /// The same as tokens, which the worker computes.
 pub(super) enum PreparedJob {
     Chat(SequenceGroup),
-    Embed { inputs: Vec<Vec<u32>>, reply: oneshot::Sender<Result<Embeddings, ChatError>> },
+    Embed { inputs: Vec<Vec<u32>>, reply: oneshot::Sender<Result<Embeddings, Failure>> },
 }

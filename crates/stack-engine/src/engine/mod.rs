@@ -5,30 +5,34 @@
 //!                 render, tokenize              schedule, compute, sample
 //! ```
 
+mod answer;
+mod binding;
 mod channel;
 mod embed;
 mod group;
 mod job;
 mod memory;
 mod model;
+mod parts;
 mod prefix_cache;
 mod prepare;
 mod prompts;
 mod scheduler;
 mod sequence;
 mod templates;
+mod without_effect;
 mod worker;
 
 use std::fmt;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use stack_chat::{
-    Ability, Basis, ChatError, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, ErrorKind,
-    EventStream, ModelCard,
+    Ability, Basis, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure,
+    FailureKind, ModelCard,
 };
 use tokio::sync::oneshot;
 
@@ -96,7 +100,17 @@ impl Idle {
         let card = card(source, executor.as_ref(), prompts.is_ok());
         let clock = options.clock;
         Ok(Self {
-            model: Model { card, context, tokenizer, prompts, sampling, pooling, clock, warnings },
+            model: Model {
+                card,
+                context,
+                tokenizer,
+                prompts,
+                sampling,
+                pooling,
+                clock,
+                warnings,
+                grammars: OnceLock::new(),
+            },
             executor,
             cache_tokens: cache_tokens.max(context),
             queue_max: options.queue_max,
@@ -148,8 +162,8 @@ impl Engine {
         &self.model.warnings
     }
 
-    fn submit(&self, job: Job) -> Result<(), ChatError> {
-        let closed = || ChatError::new(ErrorKind::Closed, "the engine has stopped");
+    fn submit(&self, job: Job) -> Result<(), Failure> {
+        let closed = || Failure::new(FailureKind::Draining, "the engine has stopped");
         self.jobs.as_ref().ok_or_else(closed)?.try_send(job).map_err(|_| closed())
     }
 }
@@ -159,18 +173,18 @@ impl ChatModel for Engine {
         &self.model.card
     }
 
-    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         let choices = request.choices as usize;
         if choices == 0 || choices > CHOICES_MAX {
             let problem = format!("n is {choices}, but must be from 1 to {CHOICES_MAX}");
-            return Err(ChatError::invalid("n", problem));
+            return Err(Failure::invalid("n", problem));
         }
         if request.max_tokens == Some(0) {
-            return Err(ChatError::invalid("max_tokens", "max_tokens must be at least 1"));
+            return Err(Failure::invalid("max_tokens", "max_tokens must be at least 1"));
         }
         let permit = Permit::take(&self.accepted, self.queue_max).ok_or_else(|| {
             let message = format!("{} requests are waiting or running; the queue is full", self.queue_max);
-            ChatError::new(ErrorKind::Busy { retry_after: RETRY_AFTER }, message)
+            Failure::new(FailureKind::QueueFull, message).after(RETRY_AFTER)
         })?;
         let (events, receiver) = channel::channel(permit, choices);
         self.submit(Job::Chat { request: Box::new(request), events, arrived: Instant::now() })?;
@@ -181,7 +195,7 @@ impl ChatModel for Engine {
 impl Embedder for Engine {
     fn embed(&self, request: EmbedRequest) -> EmbedFuture {
         let submitted = if request.dimensions.is_some() {
-            Err(ChatError::unsupported("dimensions", "this model does not declare shorter vectors"))
+            Err(Failure::unsupported("dimensions", "this model does not declare shorter vectors"))
         } else {
             let (reply, answer) = oneshot::channel();
             self.submit(Job::Embed(EmbedJob { request, reply })).map(|()| answer)
@@ -189,7 +203,7 @@ impl Embedder for Engine {
         Box::pin(async move {
             submitted?
                 .await
-                .unwrap_or_else(|_| Err(ChatError::new(ErrorKind::Closed, "the engine has stopped")))
+                .unwrap_or_else(|_| Err(Failure::new(FailureKind::Draining, "the engine has stopped")))
         })
     }
 }

@@ -1,10 +1,13 @@
 //! What is known of a loaded model beside its weights.
 
+use std::sync::OnceLock;
+
 use jiff::Zoned;
-use stack_chat::{ChatError, Message, ModelCard, TemplateOptions, Tool};
+use stack_chat::{Failure, Message, ModelCard, TemplateOptions, Tool};
 
 use super::prompts::PromptRenderer;
 use super::templates::NoTemplate;
+use crate::grammar::{GrammarCompiler, GrammarError};
 use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
 use crate::template::{Rendered, TemplateError};
@@ -23,35 +26,53 @@ pub(super) struct Model {
     pub(super) clock: fn() -> Zoned,
     /// What the user should know.
     pub(super) warnings: Vec<String>,
+    /// What binds answers to grammars; made when first needed.
+    pub(super) grammars: OnceLock<Result<GrammarCompiler, GrammarError>>,
 }
 
 impl Model {
+    /// Returns what binds answers to grammars.
+    ///
+    /// # Errors
+    ///
+    /// For models without a vocabulary, or without a token that ends an answer.
+    pub(super) fn grammars(&self) -> Result<&GrammarCompiler, GrammarError> {
+        let make = || match &self.tokenizer {
+            Some(tokenizer) => GrammarCompiler::new(tokenizer),
+            None => Err(GrammarError::new("this model has no vocabulary")),
+        };
+        self.grammars.get_or_init(make).as_ref().map_err(Clone::clone)
+    }
+
     /// Renders a conversation.
     pub(super) fn render(
         &self,
         messages: &[Message],
         tools: &[Tool],
         options: &TemplateOptions,
-    ) -> Result<Rendered, ChatError> {
+    ) -> Result<Rendered, Failure> {
         match &self.prompts {
             Ok(prompts) => {
                 prompts.render(messages, tools, options, &(self.clock)()).map_err(|error| refusal(&error))
             }
             Err(reason) => {
                 let way_out = "give one at start with --template, or use completions";
-                Err(ChatError::unsupported("messages", format!("this model {reason}; {way_out}")))
+                Err(Failure::unsupported("messages", format!("this model {reason}; {way_out}")))
             }
         }
     }
 }
 
 /// A template that fails has been given something that it does not understand.
-fn refusal(error: &TemplateError) -> ChatError {
+fn refusal(error: &TemplateError) -> Failure {
     let mut message = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         message = format!("{message}: {inner}");
         cause = inner.source();
     }
-    ChatError::invalid(error.field(), message)
+    match error {
+        TemplateError::Part { field, .. } => Failure::unsupported(field, message),
+        _ => Failure::invalid(error.field(), message),
+    }
 }

@@ -5,13 +5,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use stack_chat::{ChatError, ChatEvent, ChatRequest, EmbedInput, ErrorKind, Prompt, Unused};
+use stack_chat::{ChatEvent, ChatRequest, EmbedInput, Failure, Overflow, Prompt, Unused};
 
+use super::answer::Answer;
+use super::binding::{Rules, rules};
 use super::group::SequenceGroup;
 use super::job::{EmbedJob, Job, PreparedJob};
 use super::model::Model;
 use super::prompts::prompt_tokens;
 use super::sequence::{GenerationOptions, Sequence};
+use super::without_effect::without_effect;
 use crate::sample::Sampler;
 use crate::tokenizer::{Control, Specials, Tokenizer};
 
@@ -66,8 +69,8 @@ struct Prepared {
     unused: Vec<Unused>,
 }
 
-fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> {
-    let (prompt, unused) = prompt(model, request)?;
+fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, Failure> {
+    let PreparedPrompt { tokens: prompt, end, unused } = prompt(model, request)?;
     check_length(model, prompt.len())?;
     let room = model.context - prompt.len() + 1;
     let tokens_max = request.max_tokens.unwrap_or(u32::MAX).min(u32::try_from(room).unwrap_or(u32::MAX));
@@ -76,10 +79,10 @@ fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> 
     let vocabulary = model.card.vocabulary;
     if let Some(bias) = request.sampling.logit_bias.iter().find(|bias| bias.token >= vocabulary) {
         let problem = format!("token {} is not in the vocabulary of {vocabulary}", bias.token);
-        return Err(ChatError::invalid("logit_bias", problem));
+        return Err(Failure::invalid("logit_bias", problem));
     }
     if !request.stop.is_empty() && tokenizer.is_none() {
-        return Err(ChatError::unsupported(
+        return Err(Failure::unsupported(
             "stop",
             "this model has no vocabulary, so its answers have no text",
         ));
@@ -88,12 +91,14 @@ fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> 
         Some(tokenizer) => tokenizer.encode(text, Control::Literal, Specials::Omit),
         None => Vec::new(),
     };
+    let Rules { reply, binding } = rules(model, request, &end)?;
     let sequences = (0..request.choices)
         .map(|choice| {
+            let answer = Answer::new(choice, tokenizer, &request.stop, reply.clone(), binding.clone());
             let sampler = Sampler::new(&request.sampling, &model.sampling, seed, choice, tokenize)?;
-            Ok(Sequence::new(choice, prompt.clone(), sampler, tokenizer, &request.stop))
+            Ok(Sequence::new(choice, prompt.clone(), sampler, answer))
         })
-        .collect::<Result<_, ChatError>>()?;
+        .collect::<Result<_, Failure>>()?;
     Ok(Prepared {
         sequences,
         options: GenerationOptions {
@@ -108,26 +113,37 @@ fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, ChatError> 
     })
 }
 
+struct PreparedPrompt {
+    tokens: Vec<u32>,
+    /// The last of its text, where it is a rendered conversation.
+    end: String,
+    /// What has no effect.
+    unused: Vec<Unused>,
+}
+
 /// Makes the tokens of a prompt, and lists what its template does not look at.
-fn prompt(model: &Model, request: &ChatRequest) -> Result<(Vec<u32>, Vec<Unused>), ChatError> {
-    let mut unused = Vec::new();
+fn prompt(model: &Model, request: &ChatRequest) -> Result<PreparedPrompt, Failure> {
+    let mut unused = without_effect(request);
+    let mut end = String::new();
     let tokens = match &request.prompt {
         Prompt::Tokens(tokens) => tokens.clone(),
         // No template stands between the caller and the model: this text is the whole prompt, and what it says of
         // control tokens is meant.
         Prompt::Text(text) => vocabulary(model)?.encode(text, Control::Parsed, Specials::Add),
         Prompt::Messages(messages) => {
-            let rendered = model.render(messages, &request.tools, &request.template)?;
+            let rendered = model.render(messages, request.shown_tools(), &request.template_values())?;
             let tokens = prompt_tokens(vocabulary(model)?, &rendered);
-            unused = rendered.unused;
+            unused.extend(rendered.unused);
+            end =
+                rendered.segments.last().map(|segment| segment.text.clone().into_owned()).unwrap_or_default();
             tokens
         }
     };
     check_tokens(model, "prompt", &tokens)?;
-    Ok((tokens, unused))
+    Ok(PreparedPrompt { tokens, end, unused })
 }
 
-fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, ChatError> {
+fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, Failure> {
     inputs
         .iter()
         .map(|input| {
@@ -144,32 +160,32 @@ fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, C
 }
 
 /// Checks what the field `field` of the request became.
-fn check_tokens(model: &Model, field: &str, tokens: &[u32]) -> Result<(), ChatError> {
+fn check_tokens(model: &Model, field: &str, tokens: &[u32]) -> Result<(), Failure> {
     if tokens.is_empty() {
-        return Err(ChatError::invalid(field, format!("the {field} has no tokens")));
+        return Err(Failure::invalid(field, format!("the {field} has no tokens")));
     }
     match tokens.iter().find(|&&token| token >= model.card.vocabulary) {
         None => Ok(()),
         Some(token) => {
             let problem = format!("token {token} is not in the vocabulary of {}", model.card.vocabulary);
-            Err(ChatError::invalid(field, problem))
+            Err(Failure::invalid(field, problem))
         }
     }
 }
 
-fn check_length(model: &Model, tokens: usize) -> Result<(), ChatError> {
+fn check_length(model: &Model, tokens: usize) -> Result<(), Failure> {
     if tokens <= model.context {
         return Ok(());
     }
     let (prompt_tokens, context) = (tokens as u32, model.context as u32);
     let message =
         format!("the prompt has {tokens} tokens, but the context of this model is {context} tokens here");
-    Err(ChatError::new(ErrorKind::ContextOverflow { prompt_tokens, context }, message))
+    Err(Failure::overflow(Overflow { prompt_tokens, context }, message))
 }
 
-fn vocabulary(model: &Model) -> Result<&Tokenizer, ChatError> {
+fn vocabulary(model: &Model) -> Result<&Tokenizer, Failure> {
     model.tokenizer.as_ref().ok_or_else(|| {
-        ChatError::unsupported("prompt", "this model has no vocabulary; give the prompt as token ids")
+        Failure::unsupported("prompt", "this model has no vocabulary; give the prompt as token ids")
     })
 }
 

@@ -1,9 +1,12 @@
 //! From a conversation to the prompt of one model.
 
+use std::sync::{Arc, OnceLock};
+
 use jiff::Zoned;
 use stack_chat::{Message, TemplateOptions, Tool};
 
 use super::templates::ChatTemplates;
+use crate::reply::ReplyFormat;
 use crate::template::{ControlTexts, RenderInput, Rendered, TemplateError};
 use crate::tokenizer::{Specials, Tokenizer};
 
@@ -14,6 +17,8 @@ pub struct PromptRenderer {
     control: ControlTexts,
     bos_token: String,
     eos_token: String,
+    /// How replies are written, without and with tools; inferred when first needed.
+    formats: [OnceLock<Arc<ReplyFormat>>; 2],
 }
 
 impl PromptRenderer {
@@ -28,6 +33,7 @@ impl PromptRenderer {
             control: ControlTexts::new(tokenizer.into_iter().flat_map(Tokenizer::control_texts)),
             bos_token: text(Tokenizer::bos),
             eos_token: text(Tokenizer::eos),
+            formats: Default::default(),
         }
     }
 
@@ -37,6 +43,12 @@ impl PromptRenderer {
         self.bos_token = bos.unwrap_or(self.bos_token);
         self.eos_token = eos.unwrap_or(self.eos_token);
         self
+    }
+
+    /// How the model writes its replies, as the template shows that a request with tools or without them is rendered by.
+    pub fn reply_format(&self, has_tools: bool) -> Arc<ReplyFormat> {
+        let format = &self.formats[usize::from(has_tools)];
+        Arc::clone(format.get_or_init(|| Arc::new(ReplyFormat::of(self.templates.choose(has_tools)))))
     }
 
     /// Renders a conversation by the template that fits it.

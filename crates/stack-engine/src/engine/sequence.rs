@@ -1,11 +1,10 @@
-//! One answer on its way: tokens so far, how the next is chosen, and the text that may leave.
+//! One answer on its way: tokens so far, and how the next is chosen.
 
-use stack_chat::{ChatError, Delta, FinishReason, Logprobs, TokenLogprob};
+use stack_chat::{Failure, Logprobs, TokenLogprob};
 
+use super::answer::{Answer, Heard};
 use crate::executor::SequenceId;
 use crate::sample::Sampler;
-use crate::stop::StopMatcher;
-use crate::tokenizer::{Detokenizer, Tokenizer};
 
 /// One choice of a request while it is generated.
 pub(super) struct Sequence {
@@ -20,14 +19,7 @@ pub(super) struct Sequence {
     /// Whether its last token has been chosen.
     pub(super) finished: bool,
     sampler: Sampler,
-    text: Option<TextOut>,
-}
-
-/// Turns tokens into text that may leave.
-struct TextOut {
-    tokenizer: Tokenizer,
-    detokenizer: Detokenizer,
-    stop: StopMatcher,
+    answer: Answer,
 }
 
 /// What ends a sequence besides the model, and what is told of each of its tokens.
@@ -41,30 +33,13 @@ pub(super) struct GenerationOptions {
     pub(super) logprobs: Option<Logprobs>,
 }
 
-/// What one token led to.
-pub(super) struct Step {
-    pub(super) delta: Option<Delta>,
-    pub(super) finish: Option<FinishReason>,
-}
-
 impl Sequence {
     /// Makes a sequence that has computed nothing.
-    pub(super) fn new(
-        choice: u32,
-        tokens: Vec<u32>,
-        mut sampler: Sampler,
-        tokenizer: Option<&Tokenizer>,
-        stop: &[String],
-    ) -> Self {
+    pub(super) fn new(choice: u32, tokens: Vec<u32>, mut sampler: Sampler, answer: Answer) -> Self {
         for &token in &tokens {
             sampler.accept(token);
         }
-        let text = tokenizer.map(|tokenizer| TextOut {
-            tokenizer: tokenizer.clone(),
-            detokenizer: tokenizer.continuation(),
-            stop: StopMatcher::new(stop),
-        });
-        Self { choice, id: None, tokens, computed: 0, generated: 0, finished: false, sampler, text }
+        Self { choice, id: None, tokens, computed: 0, generated: 0, finished: false, sampler, answer }
     }
 
     /// Tokens that the executor does not hold yet.
@@ -73,48 +48,31 @@ impl Sequence {
     }
 
     /// Chooses the next token from the logits that follow all tokens so far.
-    pub(super) fn step(&mut self, logits: &[f32], options: &GenerationOptions) -> Result<Step, ChatError> {
-        let sampled = self.sampler.sample(logits, options.logprobs)?;
+    pub(super) fn step(&mut self, logits: &[f32], options: &GenerationOptions) -> Result<Heard, Failure> {
+        let mask = self.answer.mask()?;
+        let sampled = self.sampler.sample(logits, mask.as_ref(), options.logprobs)?;
         let token = sampled.token;
-        if !options.ignore_eos
-            && self.text.as_ref().is_some_and(|text| text.tokenizer.is_end_of_generation(token))
-        {
-            return Ok(Step { delta: self.rest(), finish: Some(FinishReason::Stop) });
+        if !options.ignore_eos && self.answer.is_end(token) {
+            return Ok(self.answer.finish(Some(token)));
         }
         self.sampler.accept(token);
         self.tokens.push(token);
         self.generated += 1;
 
-        let describe = |id: u32, logprob: f32| TokenLogprob {
-            id,
-            bytes: self.text.as_ref().map_or_else(Vec::new, |text| text.tokenizer.piece(id).to_vec()),
-            logprob,
-            top: Vec::new(),
+        let describe = |id: u32, logprob: f32| {
+            let bytes = self.answer.piece(id).to_vec();
+            TokenLogprob { id, bytes, logprob, top: Vec::new() }
         };
         let mut chosen = describe(token, sampled.logprob);
         chosen.top = sampled.top.iter().map(|&(id, logprob)| describe(id, logprob)).collect();
-        let mut delta = Delta { choice: self.choice, text: String::new(), tokens: vec![chosen] };
-        let mut stopped = false;
-        if let Some(text) = &mut self.text {
-            let checked = text.stop.push(&text.detokenizer.push(token));
-            delta.text = checked.emit;
-            stopped = checked.stopped;
+        let mut heard = self.answer.push(token, chosen)?;
+        if heard.finish.is_some() {
+            self.answer.close(&mut heard.events);
+        } else if self.generated >= options.tokens_max || self.tokens.len() > options.context {
+            let rest = self.answer.finish(None);
+            heard.events.extend(rest.events);
+            heard.finish = rest.finish;
         }
-        if stopped {
-            return Ok(Step { delta: Some(delta), finish: Some(FinishReason::Stop) });
-        }
-        let full = self.generated >= options.tokens_max || self.tokens.len() > options.context;
-        if full && let Some(rest) = self.rest() {
-            delta.text.push_str(&rest.text);
-        }
-        Ok(Step { delta: Some(delta), finish: full.then_some(FinishReason::Length) })
-    }
-
-    /// The text that was held back and now may leave.
-    fn rest(&mut self) -> Option<Delta> {
-        let text = self.text.as_mut()?;
-        let mut rest = text.stop.push(&text.detokenizer.flush()).emit;
-        rest.push_str(&text.stop.finish());
-        (!rest.is_empty()).then(|| Delta { choice: self.choice, text: rest, tokens: Vec::new() })
+        Ok(heard)
     }
 }

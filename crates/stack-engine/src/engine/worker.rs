@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use stack_chat::{ChatError, ChatEvent, Embeddings, ErrorKind, Timings, Usage};
+use stack_chat::{ChatEvent, Embeddings, Failure, Timings, Usage};
 use tokio::sync::oneshot;
 
 use super::embed;
@@ -35,7 +35,7 @@ pub(super) struct Worker {
 }
 
 /// Inputs as tokens, and where their vectors go.
-type EmbedInputs = (Vec<Vec<u32>>, oneshot::Sender<Result<Embeddings, ChatError>>);
+type EmbedInputs = (Vec<Vec<u32>>, oneshot::Sender<Result<Embeddings, Failure>>);
 
 /// Which of the running groups, and which of its sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -239,7 +239,7 @@ impl Worker {
                 tracing::error!(error = %error, "a step failed; its requests were aborted");
                 for chunk in scheduled {
                     let message = format!("the model could not be computed: {error}");
-                    self.fail(indices[chunk.sequence].group, ChatError::new(ErrorKind::Internal, message));
+                    self.fail(indices[chunk.sequence].group, Failure::internal(message));
                 }
             }
         }
@@ -277,12 +277,12 @@ impl Worker {
         let sequence = &mut group.sequences[index.sequence];
         match sequence.step(logits, &group.options) {
             Err(error) => self.fail(index.group, error),
-            Ok(step) => {
+            Ok(heard) => {
                 let choice = sequence.choice;
-                if let Some(delta) = step.delta {
-                    group.events.send(Ok(ChatEvent::Delta(delta)));
+                for event in heard.events {
+                    group.events.send(Ok(event));
                 }
-                if let Some(reason) = step.finish {
+                if let Some(reason) = heard.finish {
                     sequence.finished = true;
                     group.events.send(Ok(ChatEvent::Finished { choice, reason }));
                 }
@@ -291,7 +291,7 @@ impl Worker {
     }
 
     /// Ends a request with an error; its sequences are freed with the finished ones.
-    fn fail(&mut self, group: usize, error: ChatError) {
+    fn fail(&mut self, group: usize, error: Failure) {
         let group = &mut self.running[group];
         if !group.failed {
             group.failed = true;
@@ -315,9 +315,10 @@ impl Worker {
                 let now = Instant::now();
                 let (started, prompt_done) = (group.started.unwrap_or(now), group.prompt_done.unwrap_or(now));
                 let usage = Usage {
-                    prompt_tokens: group.prompt_tokens,
-                    cached_tokens: group.cached_tokens,
-                    generated_tokens: group.generated_tokens,
+                    input: group.prompt_tokens - group.cached_tokens,
+                    cache_read: group.cached_tokens,
+                    answer: group.generated_tokens,
+                    ..Usage::default()
                 };
                 let timings = Timings {
                     queue: started - group.arrived,
@@ -353,13 +354,13 @@ impl Worker {
 }
 
 /// Gives the other choices of a request a copy of the prompt that the first has computed.
-fn fork_choices(executor: &mut dyn Executor, group: &mut SequenceGroup) -> Result<(), ChatError> {
+fn fork_choices(executor: &mut dyn Executor, group: &mut SequenceGroup) -> Result<(), Failure> {
     let (first, others) = group.sequences.split_first_mut().expect("a request has at least one choice");
     let Some(id) = first.id else { return Ok(()) };
     for sequence in others {
-        let copy = executor.fork(id).map_err(|error| {
-            ChatError::new(ErrorKind::Internal, format!("the prompt could not be copied: {error}"))
-        })?;
+        let copy = executor
+            .fork(id)
+            .map_err(|error| Failure::internal(format!("the prompt could not be copied: {error}")))?;
         sequence.id = Some(copy);
         sequence.computed = first.computed;
     }

@@ -41,6 +41,14 @@ impl Candidates {
         }
     }
 
+    /// Bans what is not allowed.
+    pub(super) fn keep_allowed(&mut self, is_allowed: impl Fn(u32) -> bool) {
+        debug_assert!(!self.sorted, "penalties and truncation come later");
+        for candidate in self.list.iter_mut().filter(|candidate| !is_allowed(candidate.token)) {
+            candidate.logit = f32::NEG_INFINITY;
+        }
+    }
+
     /// The most probable token, the lowest id among equals; `None` if none can be chosen.
     pub(super) fn best(&self) -> Option<u32> {
         let best = self.list.iter().fold(None, |best: Option<Candidate>, &next| match best {

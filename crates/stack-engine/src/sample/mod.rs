@@ -1,6 +1,6 @@
 //! Chooses the next token.
 //!
-//! The stages act in this order: logit bias, penalties, DRY, top-k, typical-p, top-p, min-p, XTC, temperature, draw.
+//! The stages act in this order: logit bias, grammar, penalties, DRY, top-k, typical-p, top-p, min-p, XTC, temperature, draw.
 //! The draw is counter-based: it depends on the seed, the choice and the position, and on nothing else.
 
 mod candidates;
@@ -11,12 +11,14 @@ mod penalties;
 mod rng;
 mod truncate;
 
-use stack_chat::{ChatError, ErrorKind, Logprobs, Sampling};
+use stack_chat::{Failure, Logprobs, Sampling};
 
 use self::candidates::Candidates;
 use self::dry::DrySearch;
 use self::parameters::SamplingParameters;
 use self::penalties::Penalties;
+
+use crate::grammar::Mask;
 
 pub use parameters::SamplingDefaults;
 
@@ -56,7 +58,7 @@ impl Sampler {
         seed: u64,
         choice: u32,
         tokenize: impl Fn(&str) -> Vec<u32>,
-    ) -> Result<Self, ChatError> {
+    ) -> Result<Self, Failure> {
         let parameters = SamplingParameters::new(sampling, defaults)?;
         Ok(Self {
             penalties: Penalties::new(&parameters),
@@ -69,13 +71,18 @@ impl Sampler {
         })
     }
 
-    /// Chooses a token from the logits of one position.
+    /// Chooses a token from the logits of one position, of those that a grammar allows.
     ///
     /// # Errors
     ///
     /// When no logit is a usable number.
-    pub fn sample(&mut self, logits: &[f32], logprobs: Option<Logprobs>) -> Result<Sampled, ChatError> {
-        let token = self.choose(logits)?;
+    pub fn sample(
+        &mut self,
+        logits: &[f32],
+        mask: Option<&Mask>,
+        logprobs: Option<Logprobs>,
+    ) -> Result<Sampled, Failure> {
+        let token = self.choose(logits, mask)?;
         self.position += 1;
         let (logprob, top) = match logprobs {
             None => (0.0, Vec::new()),
@@ -92,18 +99,21 @@ impl Sampler {
         }
     }
 
-    fn choose(&mut self, logits: &[f32]) -> Result<u32, ChatError> {
+    fn choose(&mut self, logits: &[f32], mask: Option<&Mask>) -> Result<u32, Failure> {
         let Self { parameters, candidates, .. } = self;
         candidates.fill(logits);
         for &(token, bias) in &parameters.logit_bias {
             candidates.add(token, bias);
+        }
+        if let Some(mask) = mask {
+            candidates.keep_allowed(|token| mask.allows(token));
         }
         self.penalties.apply(candidates);
         if let Some(dry) = &self.dry {
             dry.apply(candidates);
         }
         let Some(best) = candidates.best() else {
-            return Err(ChatError::new(ErrorKind::Internal, "the model returned no usable logits"));
+            return Err(Failure::internal("the model returned no usable logits"));
         };
         if parameters.temperature <= 0.0 {
             return Ok(best);
@@ -124,7 +134,7 @@ impl Sampler {
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::{LogitBias, Xtc};
+    use stack_chat::{FailureKind, LogitBias, Xtc};
 
     use super::*;
 
@@ -134,7 +144,7 @@ mod tests {
 
     fn draws(sampling: &Sampling, seed: u64, choice: u32, logits: &[f32], count: usize) -> Vec<u32> {
         let mut sampler = sampler(sampling, seed, choice);
-        (0..count).map(|_| sampler.sample(logits, None).unwrap().token).collect()
+        (0..count).map(|_| sampler.sample(logits, None, None).unwrap().token).collect()
     }
 
     #[test]
@@ -197,8 +207,8 @@ mod tests {
     fn logits_that_are_not_numbers_are_never_chosen() {
         let sampling = Sampling { temperature: Some(1.0), ..Sampling::default() };
         assert!(draws(&sampling, 3, 0, &[f32::NAN, 0.0, f32::NAN], 50).iter().all(|&token| token == 1));
-        let error = sampler(&sampling, 0, 0).sample(&[f32::NAN; 3], None).unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Internal);
+        let error = sampler(&sampling, 0, 0).sample(&[f32::NAN; 3], None, None).unwrap_err();
+        assert_eq!(error.kind, FailureKind::Internal);
     }
 
     #[test]
@@ -206,7 +216,7 @@ mod tests {
         let logit_bias = vec![LogitBias { token: 2, bias: 100.0 }];
         let mut sampler = sampler(&Sampling { logit_bias, ..Sampling::default() }, 1, 0);
         let logits = [0.5f32.ln(), 0.3f32.ln(), 0.2f32.ln()];
-        let sampled = sampler.sample(&logits, Some(Logprobs { top: 2 })).unwrap();
+        let sampled = sampler.sample(&logits, None, Some(Logprobs { top: 2 })).unwrap();
         assert_eq!(sampled.token, 2);
         assert!((sampled.logprob - 0.2f32.ln()).abs() < 1e-6);
         assert_eq!(sampled.top.iter().map(|&(token, _)| token).collect::<Vec<_>>(), [0, 1]);

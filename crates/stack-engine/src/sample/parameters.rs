@@ -1,6 +1,6 @@
 //! The parameters of a request, checked and completed.
 
-use stack_chat::{ChatError, Dry, Sampling, Xtc};
+use stack_chat::{Dry, Failure, Sampling, Xtc};
 
 use crate::weights::{Metadata, MetadataError};
 
@@ -53,12 +53,12 @@ pub(super) struct SamplingParameters {
 }
 
 impl SamplingParameters {
-    pub(super) fn new(sampling: &Sampling, defaults: &SamplingDefaults) -> Result<Self, ChatError> {
+    pub(super) fn new(sampling: &Sampling, defaults: &SamplingDefaults) -> Result<Self, Failure> {
         let within = |field: &str, value: f32, low: f32, high: f32| {
             if (low..=high).contains(&value) {
                 return Ok(value);
             }
-            Err(ChatError::invalid(field, format!("{field} is {value}, but must be from {low} to {high}")))
+            Err(Failure::invalid(field, format!("{field} is {value}, but must be from {low} to {high}")))
         };
         let pick = |field, asked: Option<f32>, recommended: Option<f32>, otherwise, low, high| {
             within(field, asked.or(recommended).unwrap_or(otherwise), low, high)
@@ -90,7 +90,7 @@ impl SamplingParameters {
         )?;
         if let Some(bias) = sampling.logit_bias.iter().find(|bias| bias.bias.is_nan()) {
             let problem = format!("the bias of token {} is not a number", bias.token);
-            return Err(ChatError::invalid("logit_bias", problem));
+            return Err(Failure::invalid("logit_bias", problem));
         }
         Ok(Self {
             temperature: pick("temperature", sampling.temperature, defaults.temperature, 0.8, 0.0, 1000.0)?,

@@ -1,23 +1,38 @@
 //! A conversation in the shape that templates expect: the JSON that chat interfaces share.
 
 use serde_json::{Map, Value as Json, json};
-use stack_chat::{Message, Tool, ToolCall};
+use stack_chat::{Message, Part, Tool, ToolCall};
 
 use super::error::TemplateError;
 
 /// Makes the JSON form of messages. Absent fields are absent; content that is `None` is null.
+///
+/// # Errors
+///
+/// What no template is given: everything that is not text.
 pub(super) fn messages(messages: &[Message]) -> Result<Vec<Json>, TemplateError> {
-    messages.iter().map(message).collect()
+    messages.iter().enumerate().map(message).collect()
 }
 
 /// Makes the JSON form of tool definitions: null if there are none, as in transformers.
-pub(super) fn tools(tools: &[Tool]) -> Result<Json, TemplateError> {
+pub(crate) fn tools(tools: &[Tool]) -> Result<Json, TemplateError> {
     if tools.is_empty() {
         return Ok(Json::Null);
     }
     tools
         .iter()
-        .map(|tool| parse(&tool.definition.0, &format!("the definition of tool {}", tool.name)))
+        .map(|tool| {
+            let mut function = Map::new();
+            function.insert("name".into(), tool.name.as_str().into());
+            if let Some(description) = &tool.description {
+                function.insert("description".into(), description.as_str().into());
+            }
+            if let Some(parameters) = &tool.parameters {
+                let what = format!("the parameters of tool {}", tool.name);
+                function.insert("parameters".into(), parse(&parameters.0, &what)?);
+            }
+            Ok(json!({ "type": "function", "function": function }))
+        })
         .collect()
 }
 
@@ -27,24 +42,38 @@ pub(super) fn parse(text: &str, what: &str) -> Result<Json, TemplateError> {
         .map_err(|error| TemplateError::Input(format!("{what} is not valid JSON: {error}")))
 }
 
-fn message(message: &Message) -> Result<Json, TemplateError> {
+fn message((index, message): (usize, &Message)) -> Result<Json, TemplateError> {
+    let result = match message.parts.as_slice() {
+        [Part::ToolResult(result)] => Some(result),
+        _ => None,
+    };
+    let parts = result.map_or(&message.parts, |result| &result.parts);
+    for (place, part) in parts.iter().enumerate() {
+        match part {
+            Part::Text(_) | Part::Thinking(_) | Part::ToolCall(_) | Part::Refusal(_) => {}
+            Part::Image(_) | Part::Audio(_) | Part::Document(_) | Part::ToolResult(_) | Part::Foreign(_) => {
+                let field = format!("messages[{index}].content[{place}]");
+                return Err(TemplateError::Part { field, noun: part.noun() });
+            }
+        }
+    }
     let mut fields = Map::new();
     fields.insert("role".into(), message.role.as_str().into());
-    fields.insert("content".into(), message.content.as_deref().into());
-    if let Some(name) = &message.name {
+    fields.insert("content".into(), message.text().into());
+    if let Some(name) = message.name.as_ref().or_else(|| result?.name.as_ref()) {
         fields.insert("name".into(), name.as_str().into());
     }
-    if let Some(reasoning) = &message.reasoning {
+    if let Some(reasoning) = message.thinking() {
         // Qwen, GLM and DeepSeek read the first, gpt-oss and LFM the second.
         fields.insert("reasoning_content".into(), reasoning.as_str().into());
-        fields.insert("thinking".into(), reasoning.as_str().into());
+        fields.insert("thinking".into(), reasoning.into());
     }
-    if !message.tool_calls.is_empty() {
-        let calls: Result<Vec<Json>, TemplateError> = message.tool_calls.iter().map(tool_call).collect();
-        fields.insert("tool_calls".into(), calls?.into());
+    let calls: Vec<Json> = message.tool_calls().map(tool_call).collect::<Result<_, _>>()?;
+    if !calls.is_empty() {
+        fields.insert("tool_calls".into(), calls.into());
     }
-    if let Some(id) = &message.tool_call_id {
-        fields.insert("tool_call_id".into(), id.as_str().into());
+    if let Some(result) = result {
+        fields.insert("tool_call_id".into(), result.call.as_str().into());
     }
     Ok(Json::Object(fields))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use stack_chat::{ChatError, ErrorKind};
+use stack_chat::{Failure, FailureKind};
 
 /// Why a chat template could not be compiled, or could not render a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,13 @@ pub enum TemplateError {
     Exhausted(String),
     /// The input cannot be handed to any template.
     Input(String),
+    /// A message holds something that is not text.
+    Part {
+        /// The part, such as `messages[2].content[0]`.
+        field: String,
+        /// What it is: "an image".
+        noun: &'static str,
+    },
     /// The template does not show a message, or cannot go on with it.
     Message {
         /// The message and its field, such as `messages[2].role`.
@@ -40,7 +47,7 @@ impl TemplateError {
     /// Returns the field of the request that is at fault.
     pub fn field(&self) -> &str {
         match self {
-            Self::Message { field, .. } => field,
+            Self::Message { field, .. } | Self::Part { field, .. } => field,
             _ => "messages",
         }
     }
@@ -57,6 +64,7 @@ impl fmt::Display for TemplateError {
             Self::Failed { message, line } => write!(f, "the chat template failed{}: {message}", at(line)),
             Self::Exhausted(message) => write!(f, "the chat template was stopped: {message}"),
             Self::Input(message) => write!(f, "the conversation cannot be rendered: {message}"),
+            Self::Part { field, noun } => write!(f, "`{field}` is {noun}; this model only takes text"),
             Self::Message { problem, .. } => f.write_str(problem),
         }
     }
@@ -64,16 +72,17 @@ impl fmt::Display for TemplateError {
 
 impl std::error::Error for TemplateError {}
 
-impl From<TemplateError> for ChatError {
+impl From<TemplateError> for Failure {
     fn from(error: TemplateError) -> Self {
         let message = error.to_string();
         match error {
             TemplateError::Raised(_) | TemplateError::Failed { .. } | TemplateError::Input(_) => {
                 Self::invalid("messages", message)
             }
+            TemplateError::Part { field, .. } => Self::unsupported(field, message),
             TemplateError::Message { field, .. } => Self::invalid(field, message),
             TemplateError::Syntax { .. } | TemplateError::Exhausted(_) => {
-                Self::new(ErrorKind::Unsupported, message)
+                Self::new(FailureKind::Unsupported, message)
             }
         }
     }

@@ -11,7 +11,7 @@
 
 mod builtin;
 mod chat_template;
-mod conversation;
+pub(crate) mod conversation;
 mod effect;
 mod ending;
 mod error;

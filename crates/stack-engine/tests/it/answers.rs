@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stack_chat::{
-    ChatError, ChatEvent, ChatModel, ChatRequest, EmbedInput, EmbedRequest, ErrorKind, EventStream,
-    FinishReason, Logprobs, Message, Prompt, Sampling, Usage,
+    ChatEvent, ChatModel, ChatRequest, EmbedInput, EmbedRequest, EventStream, Failure, FailureKind,
+    FinishReason, Logprobs, Message, Overflow, Prompt, Sampling, Usage,
 };
 use stack_engine::EngineOptions;
 use stack_engine::load::{self, Loaded};
 use stack_engine::weights::Files;
-use stack_testkit::reference_data;
+use stack_testkit::{CheckedModel, reference_data};
 
 #[test]
 fn greedy_answers_continue_as_the_reference_does() {
@@ -53,10 +53,10 @@ fn a_conversation_that_goes_on_reuses_what_was_computed() {
     let Some(engine) = stories(&EngineOptions::default()) else { return };
     let start = "Once upon a time, there was a little girl named Lily. She loved to play outside";
     let first = answer(engine.chat(ChatRequest { max_tokens: Some(20), ..plain(start) }).unwrap()).unwrap();
-    assert_eq!(first.usage.cached_tokens, 0);
+    assert_eq!(first.usage.cache_read, 0);
     let longer = format!("{start}{} The end.", first.texts[0]);
     let second = answer(engine.chat(ChatRequest { max_tokens: Some(5), ..plain(&longer) }).unwrap()).unwrap();
-    assert!(second.usage.cached_tokens >= first.usage.prompt_tokens, "{:?}", second.usage);
+    assert!(second.usage.cache_read >= first.usage.prompt(), "{:?}", second.usage);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn a_seed_costs_no_cached_token() {
     };
     let first = answer(engine.chat(seeded()).unwrap()).unwrap();
     let second = answer(engine.chat(seeded()).unwrap()).unwrap();
-    assert_eq!(second.usage.cached_tokens, first.usage.prompt_tokens - 1, "the last token is computed");
+    assert_eq!(second.usage.cache_read, first.usage.prompt() - 1, "the last token is computed");
     assert_eq!(first.texts, second.texts);
 }
 
@@ -79,7 +79,7 @@ fn control_tokens_count_in_raw_text_and_bos_is_not_doubled() {
     let (engine, embedder) = (loaded.chat().unwrap(), loaded.embedder());
     let prompt_tokens = |text: &str| {
         let request = ChatRequest { max_tokens: Some(1), ..plain(text) };
-        answer(engine.chat(request).unwrap()).unwrap().usage.prompt_tokens
+        answer(engine.chat(request).unwrap()).unwrap().usage.prompt()
     };
     let plain = prompt_tokens("Once upon a time");
     assert_eq!(prompt_tokens("<s>Once upon a time"), plain);
@@ -126,8 +126,23 @@ fn a_prompt_beyond_the_context_is_refused_with_both_numbers() {
         return;
     };
     let error = answer(engine.chat(plain(&"a story ".repeat(100))).unwrap()).unwrap_err();
-    let ErrorKind::ContextOverflow { prompt_tokens, context: 32 } = error.kind else { panic!("{error:?}") };
+    let Some(Overflow { prompt_tokens, context: 32 }) = error.overflow else { panic!("{error:?}") };
     assert!(prompt_tokens > 100);
+}
+
+#[test]
+fn a_stream_follows_the_grammar_of_events() {
+    let Some(engine) = stories(&EngineOptions { context: Some(48), ..EngineOptions::default() }) else {
+        return;
+    };
+    let model = CheckedModel(engine);
+    for request in [
+        ChatRequest { choices: 3, ..plain("Once upon a time") },
+        ChatRequest { stop: vec![" ".into()], ..plain("Once upon a time") },
+        plain(&"a story ".repeat(100)),
+    ] {
+        assert!(events(model.chat(request).unwrap()).count() > 0);
+    }
 }
 
 #[test]
@@ -137,11 +152,7 @@ fn an_answer_ends_where_the_context_does() {
     };
     let answer = answer(engine.chat(plain("Once upon a time")).unwrap()).unwrap();
     assert_eq!(answer.reasons, [FinishReason::Length]);
-    assert_eq!(
-        answer.usage.prompt_tokens + answer.usage.generated_tokens,
-        33,
-        "the last token is not computed"
-    );
+    assert_eq!(answer.usage.total(), 33, "the last token is not computed");
 }
 
 #[test]
@@ -150,7 +161,7 @@ fn a_full_house_refuses_and_recovers() {
     let long = || ChatRequest { max_tokens: Some(400), ..plain("Once upon a time") };
     let (first, second) = (engine.chat(long()).unwrap(), engine.chat(long()).unwrap());
     let error = engine.chat(long()).err().unwrap();
-    assert!(matches!(error.kind, ErrorKind::Busy { .. }), "{error:?}");
+    assert!(matches!(error.kind, FailureKind::QueueFull), "{error:?}");
     drop((first, second));
     let deadline = Instant::now() + Duration::from_secs(20);
     while engine.chat(long()).is_err() {
@@ -216,24 +227,24 @@ fn plain(prompt: &str) -> ChatRequest {
     }
 }
 
-fn answer(stream: EventStream) -> Result<Answer, ChatError> {
+fn answer(stream: EventStream) -> Result<Answer, Failure> {
     let mut answer = Answer { texts: Vec::new(), reasons: Vec::new(), usage: Usage::default() };
     for event in events(stream) {
         match event? {
-            ChatEvent::Started { .. } => {}
             ChatEvent::Delta(delta) => {
                 let choice = delta.choice as usize;
                 answer.texts.resize(answer.texts.len().max(choice + 1), String::new());
-                answer.texts[choice].push_str(&delta.text);
+                answer.texts[choice].push_str(delta.fragment.as_str());
             }
             ChatEvent::Finished { reason, .. } => answer.reasons.push(reason),
             ChatEvent::Done { usage, .. } => answer.usage = usage,
+            _ => {}
         }
     }
     Ok(answer)
 }
 
-fn events(mut stream: EventStream) -> impl Iterator<Item = Result<ChatEvent, ChatError>> {
+fn events(mut stream: EventStream) -> impl Iterator<Item = Result<ChatEvent, Failure>> {
     std::iter::from_fn(move || poll_until_ready(|context| stream.as_mut().poll_next(context)))
 }
 

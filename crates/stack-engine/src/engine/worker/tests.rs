@@ -120,6 +120,7 @@ impl Bench {
             pooling: Pooling::Mean,
             clock: jiff::Zoned::default,
             warnings: Vec::new(),
+            grammars: std::sync::OnceLock::new(),
         });
         let (prepared, receiver) = sync_channel(8);
         let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, 4 * CONTEXT);
@@ -166,7 +167,7 @@ fn read(mut events: EventReceiver) -> (Vec<u32>, u32) {
             Poll::Ready(ChatEvent::Delta(delta)) => {
                 tokens.extend(delta.tokens.iter().map(|token| token.id));
             }
-            Poll::Ready(ChatEvent::Done { usage, .. }) => return (tokens, usage.cached_tokens),
+            Poll::Ready(ChatEvent::Done { usage, .. }) => return (tokens, usage.cache_read),
             Poll::Ready(_) => {}
             Poll::Pending => panic!("the answer is not finished"),
         }

@@ -1,6 +1,6 @@
 use jiff::Zoned;
 use serde_json::json;
-use stack_chat::{Json as JsonText, Message, Tool, ToolCall};
+use stack_chat::{Json as JsonText, Media, MediaSource, Message, Part, Tool, ToolCall, ToolResult};
 
 use super::*;
 use crate::template::CHATML;
@@ -25,12 +25,14 @@ impl Case {
     }
 
     fn with_tools(self) -> Self {
-        let definition = json!({ "type": "function", "function": {
-            "name": "lookup", "description": "Looks up.",
-            "parameters": { "type": "object", "properties": { "city": { "type": "string" } } },
-        } });
+        let parameters = json!({ "type": "object", "properties": { "city": { "type": "string" } } });
         Self {
-            tools: vec![Tool { name: "lookup".into(), definition: JsonText(definition.to_string()) }],
+            tools: vec![Tool {
+                name: "lookup".into(),
+                description: Some("Looks up.".into()),
+                parameters: Some(JsonText(parameters.to_string())),
+                strict: false,
+            }],
             ..self
         }
     }
@@ -75,18 +77,20 @@ fn message(role: &str, content: &str) -> Message {
 }
 
 fn calling(content: Option<&str>, names: &[&str]) -> Message {
-    let call = |name: &&str| ToolCall {
-        id: format!("call-{name:.>4}"),
-        name: (*name).to_owned(),
-        arguments: JsonText(format!(r#"{{"city": "place of {name}"}}"#)),
+    let call = |name: &&str| {
+        Part::ToolCall(ToolCall {
+            id: format!("call-{name:.>4}"),
+            name: (*name).to_owned(),
+            arguments: JsonText(format!(r#"{{"city": "place of {name}"}}"#)),
+        })
     };
-    let tool_calls = names.iter().map(call).collect();
-    Message { content: content.map(str::to_owned), tool_calls, ..message("assistant", "") }
+    let text = content.map(|text| Part::Text(text.to_owned()));
+    Message { parts: text.into_iter().chain(names.iter().map(call)).collect(), ..message("assistant", "") }
 }
 
 fn result(name: &str) -> Message {
-    let tool_call_id = Some(format!("call-{name:.>4}"));
-    Message { tool_call_id, ..message("tool", &format!("result of {name}")) }
+    let parts = vec![Part::Text(format!("result of {name}"))];
+    Message::result(ToolResult { call: format!("call-{name:.>4}"), name: None, parts, is_error: false })
 }
 
 /// The templates of real models, by name.
@@ -152,10 +156,10 @@ fn no_public_template_loses_what_somebody_said() {
             let case = Case::of(messages.clone());
             match case.text(&source) {
                 Ok(text) => {
-                    for said in messages.iter().filter_map(|message| message.content.as_deref()) {
-                        assert!(shows(&text, said), "{name} lost {said:?}:\n{text}");
+                    for said in messages.iter().filter_map(Message::text) {
+                        assert!(shows(&text, &said), "{name} lost {said:?}:\n{text}");
                     }
-                    for call in messages.iter().flat_map(|message| &message.tool_calls) {
+                    for call in messages.iter().flat_map(Message::tool_calls) {
                         assert!(text.contains(&call.name), "{name} lost the call of {}:\n{text}", call.name);
                         assert!(text.contains(&format!("place of {}", call.name)), "{name}:\n{text}");
                     }
@@ -163,7 +167,8 @@ fn no_public_template_loses_what_somebody_said() {
                 }
                 Err(error) => assert!(
                     messages.iter().any(|message| {
-                        !message.tool_calls.is_empty() || matches!(message.role, Role::Other(_) | Role::Tool)
+                        message.tool_calls().next().is_some()
+                            || matches!(message.role, Role::Other(_) | Role::Tool)
                     }),
                     "{name} refuses {messages:?}: {error}"
                 ),
@@ -366,7 +371,7 @@ fn what_the_template_does_not_look_at_is_listed() {
 #[test]
 fn reasoning_is_listed_only_where_no_turn_shows_it() {
     let mut answered = message("assistant", "b");
-    answered.reasoning = Some("because".into());
+    answered.parts.insert(0, Part::Thinking("because".into()));
     let case = Case::of([message("user", "a"), answered, message("user", "c")]);
     assert_eq!(case.unused("{% for m in messages %}{{ m.content }}{% endfor %}"), [Unused::Reasoning]);
     for (name, source) in public() {
@@ -434,7 +439,7 @@ fn an_answer_that_has_not_begun_begins_where_it_would() {
         assert_eq!(render(CHATML.source, &messages), render(CHATML.source, &messages[..1]));
     }
     let mut thinking = message("assistant", "");
-    thinking.reasoning = Some("Let me see".into());
+    thinking.parts.insert(0, Part::Thinking("Let me see".into()));
     let source = "{% for m in messages %}<{{ m.role }}>{% if m.reasoning_content %}<think>{{ m.reasoning_content }}</think>\
         {% endif %}{{ m.content }}</s>{% endfor %}";
     assert_eq!(
@@ -516,14 +521,17 @@ fn every_caller_text_is_guarded() {
     let bad = "<|im_end|>";
     let mut message = Message::new(Role::Other(bad.into()), bad);
     message.name = Some(bad.into());
-    message.reasoning = Some(bad.into());
-    message.tool_call_id = Some(bad.into());
-    let arguments = JsonText(format!(r#"{{"{bad}": ["{bad}"]}}"#));
-    message.tool_calls = vec![ToolCall { id: bad.into(), name: bad.into(), arguments }];
-    let definition = JsonText(format!(r#"{{"type": "function", "function": {{"name": "{bad}"}}}}"#));
+    let object = || JsonText(format!(r#"{{"{bad}": ["{bad}"]}}"#));
+    let parts = vec![Part::Text(bad.into())];
+    message.parts = vec![
+        Part::Thinking(bad.into()),
+        Part::ToolCall(ToolCall { id: bad.into(), name: bad.into(), arguments: object() }),
+        Part::ToolResult(ToolResult { call: bad.into(), name: Some(bad.into()), parts, is_error: false }),
+    ];
     let mut case =
         Case::of([message]).with("extra", &format!("\"{bad}\"")).with("bos_token", &format!("\"{bad}\""));
-    case.tools = vec![Tool { name: bad.into(), definition }];
+    let parameters = Some(object());
+    case.tools = vec![Tool { name: bad.into(), description: Some(bad.into()), parameters, strict: false }];
     case.control = chatml();
     let source = "{{ messages | tojson }}{{ messages | tojson(ensure_ascii=True) }}{{ messages }}{{ tools }}\
         {{ tools | tojson(indent=1) }}{{ extra }}{{ extra | upper | lower }}{{ bos_token }}\
@@ -536,6 +544,21 @@ fn every_caller_text_is_guarded() {
     assert!(segments.iter().filter(|segment| segment.control == Control::Literal).count() > 20);
     let text: String = segments.iter().map(|segment| &*segment.text).collect();
     assert!(text.contains("<s>") && !text.contains('\u{fdd0}') && !text.contains("fdd0"));
+}
+
+#[test]
+fn what_is_not_text_is_refused_by_its_place() {
+    let image = || {
+        let source = MediaSource::Url("https://host.example/a.png".into());
+        Part::Image(Media { source, media_type: None, detail: None })
+    };
+    let seen = Message { parts: vec![Part::Text("a".into()), image()], ..Message::user("") };
+    let parts = vec![image()];
+    let got = Message::result(ToolResult { call: "c".into(), name: None, parts, is_error: false });
+    for (message, field) in [(seen, "messages[1].content[1]"), (got, "messages[1].content[0]")] {
+        let error = render(CHATML.source, &[Message::user("a"), message]).unwrap_err();
+        assert_eq!(error, TemplateError::Part { field: field.into(), noun: "an image" });
+    }
 }
 
 #[test]
@@ -561,7 +584,8 @@ fn ordinary_text_of_any_kind_is_one_segment() {
 fn null_and_empty_content_are_different() {
     let source = "{{ messages[0].content is none }} {{ 'content' in messages[0] }}{{ messages[1].content }}";
     let with = |content: Option<&str>| {
-        let silent = Message { content: content.map(str::to_owned), ..message("assistant", "") };
+        let parts = content.map(|text| Part::Text(text.to_owned())).into_iter().collect();
+        let silent = Message { parts, ..message("assistant", "") };
         render(source, &[silent, message("user", "")]).unwrap()
     };
     assert_eq!(with(Some("")), "False True");

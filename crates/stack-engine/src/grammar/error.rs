@@ -1,0 +1,40 @@
+//! Why something cannot bind a model.
+
+use std::fmt;
+
+/// A grammar that cannot be used, with the reason: the caller's fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrammarError {
+    /// What is wrong with it, and where: a keyword, a line.
+    pub problem: String,
+}
+
+impl GrammarError {
+    pub(crate) fn new(problem: impl Into<String>) -> Self {
+        Self { problem: problem.into() }
+    }
+
+    /// Keeps what llguidance says to people: its first lines, without its own state.
+    pub(super) fn of(error: impl fmt::Display) -> Self {
+        let text = error.to_string();
+        let lines: Vec<&str> =
+            text.lines().map(str::trim).take_while(|line| !line.starts_with("<state>")).collect();
+        let mut problem = lines.join(" ");
+        if problem.len() > PROBLEM_BYTES_MAX {
+            problem.truncate(problem.floor_char_boundary(PROBLEM_BYTES_MAX));
+            problem.push('…');
+        }
+        Self { problem }
+    }
+}
+
+impl fmt::Display for GrammarError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem)
+    }
+}
+
+impl std::error::Error for GrammarError {}
+
+/// A caller's own text may be part of the problem, and may be long.
+const PROBLEM_BYTES_MAX: usize = 400;

@@ -1,0 +1,40 @@
+//! What a model writes, taken apart: reasoning, text and calls of tools.
+//!
+//! Every family of models writes calls in its own way, and a model's chat template knows it, because it writes earlier
+//! calls of the conversation in that way. So nothing here asks for a model's name: [`infer`] renders the template with
+//! and without a call, and reads the format off the difference. One record, [`ReplyFormat`], then yields the
+//! incremental [`ReplyParser`] and, in [`lark`], the grammar that makes a malformed call impossible.
+//!
+//! What a model wrote is never lost: a call that turns out to be malformed is text.
+
+mod call;
+mod format;
+mod harmony;
+mod infer;
+mod json_scan;
+mod lark;
+mod literal;
+mod marker;
+mod object_call;
+mod parser;
+mod probe;
+mod tagged_call;
+
+pub use format::{CallFormat, CallShape, ReplyFormat, Tags};
+pub use lark::{CallRule, opened_grammar, reply_grammar};
+pub use parser::{ReplyEvent, ReplyParser};
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! Formats of real families for the tests of others.
+
+    use super::ReplyFormat;
+
+    /// The formats of the reference templates, each with the name of its template.
+    pub(crate) fn formats() -> Vec<(String, ReplyFormat)> {
+        super::tests::families().into_iter().map(|(name, _, format)| (name, (*format).clone())).collect()
+    }
+}
