@@ -1,10 +1,13 @@
-//! The body of `POST /v1/embeddings`: any bytes are a request or a refusal.
+//! The body of a request for vectors, in every dialect: any bytes are a request or a refusal.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stack_wire::openai;
+use stack_wire::{ollama, openai};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = openai::parse_embedding(bytes);
+    let _ = ollama::parse_embed(bytes);
+    let _ = ollama::parse_embedding(bytes);
+    let _ = ollama::parse_show(bytes);
 });

@@ -2,14 +2,14 @@
 //!
 //! A JSON parser says of all of them "expected value at line 1 column 1", which helps nobody.
 
-use stack_chat::{ChatError, ErrorKind};
+use stack_chat::{Failure, FailureKind};
 
 /// Checks that a body begins like JSON in UTF-8.
 ///
 /// # Errors
 ///
 /// Names what it is instead, and what to send.
-pub(crate) fn check(body: &[u8]) -> Result<(), ChatError> {
+pub(crate) fn check(body: &[u8]) -> Result<(), Failure> {
     let problem = match body {
         [0xef, 0xbb, 0xbf, ..] => {
             "begins with a byte order mark (BOM, U+FEFF); send JSON in UTF-8 without it"
@@ -28,7 +28,7 @@ pub(crate) fn check(body: &[u8]) -> Result<(), ChatError> {
         _ if body.iter().all(u8::is_ascii_whitespace) => "is empty; send a JSON object",
         _ => return Ok(()),
     };
-    Err(ChatError::new(ErrorKind::Invalid, format!("the body {problem}")))
+    Err(Failure::new(FailureKind::InvalidRequest, format!("the body {problem}")))
 }
 
 #[cfg(test)]
@@ -52,7 +52,11 @@ mod tests {
             (b" \r\n".to_vec(), "empty"),
         ] {
             let error = check(&body).unwrap_err();
-            assert!(error.kind == ErrorKind::Invalid && error.message.contains(word), "{}", error.message);
+            assert!(
+                error.kind == FailureKind::InvalidRequest && error.message.contains(word),
+                "{}",
+                error.message
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
-use stack_chat::{ChatError, ErrorKind};
+use stack_chat::{Failure, FailureKind};
 
 use crate::{Ignored, encoding, limits};
 
@@ -19,8 +19,8 @@ pub(crate) struct Fields {
 
 impl Fields {
     /// Parses a request body, which must be one JSON object.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, ChatError> {
-        let invalid = |message| ChatError::new(ErrorKind::Invalid, message);
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, Failure> {
+        let invalid = |message| Failure::new(FailureKind::InvalidRequest, message);
         encoding::check(body)?;
         limits::check(body)?;
         match serde_json::from_slice(body) {
@@ -31,7 +31,7 @@ impl Fields {
     }
 
     /// Opens the object at `path`.
-    pub(crate) fn open(path: String, value: Value) -> Result<Self, ChatError> {
+    pub(crate) fn open(path: String, value: Value) -> Result<Self, Failure> {
         match value {
             Value::Object(map) => Ok(Self { path, map }),
             other => Err(mismatch(path, "an object", &other)),
@@ -49,12 +49,12 @@ impl Fields {
     }
 
     /// Takes a field that must be present.
-    pub(crate) fn require(&mut self, name: &str) -> Result<Value, ChatError> {
+    pub(crate) fn require(&mut self, name: &str) -> Result<Value, Failure> {
         self.take(name).ok_or_else(|| self.missing(name))
     }
 
     /// Takes `true` or `false`.
-    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, ChatError> {
+    pub(crate) fn flag(&mut self, name: &str) -> Result<Option<bool>, Failure> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(flag)),
@@ -63,11 +63,7 @@ impl Fields {
     }
 
     /// Takes a number within `range`.
-    pub(crate) fn number(
-        &mut self,
-        name: &str,
-        range: RangeInclusive<f32>,
-    ) -> Result<Option<f32>, ChatError> {
+    pub(crate) fn number(&mut self, name: &str, range: RangeInclusive<f32>) -> Result<Option<f32>, Failure> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let number = value.as_f64().map(|wide| wide as f32);
         match number.filter(|number| range.contains(number)) {
@@ -77,7 +73,7 @@ impl Fields {
     }
 
     /// Takes a whole number within `range`.
-    pub(crate) fn integer<T>(&mut self, name: &str, range: RangeInclusive<T>) -> Result<Option<T>, ChatError>
+    pub(crate) fn integer<T>(&mut self, name: &str, range: RangeInclusive<T>) -> Result<Option<T>, Failure>
     where
         T: TryFrom<i64> + PartialOrd + Display,
     {
@@ -90,26 +86,26 @@ impl Fields {
     }
 
     /// Takes a string of at most `bytes_max` bytes.
-    pub(crate) fn text(&mut self, name: &str, bytes_max: usize) -> Result<Option<String>, ChatError> {
+    pub(crate) fn text(&mut self, name: &str, bytes_max: usize) -> Result<Option<String>, Failure> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) if text.len() <= bytes_max => Ok(Some(text)),
             Some(Value::String(_)) => {
                 let path = self.path(name);
                 let message = format!("`{path}` is longer than {bytes_max} bytes");
-                Err(ChatError::invalid(path, message))
+                Err(Failure::invalid(path, message))
             }
             Some(other) => Err(mismatch(self.path(name), "a string", &other)),
         }
     }
 
     /// Takes a string of at most `bytes_max` bytes that must be present.
-    pub(crate) fn require_text(&mut self, name: &str, bytes_max: usize) -> Result<String, ChatError> {
+    pub(crate) fn require_text(&mut self, name: &str, bytes_max: usize) -> Result<String, Failure> {
         self.text(name, bytes_max)?.ok_or_else(|| self.missing(name))
     }
 
     /// Takes a list of at most `len_max` values.
-    pub(crate) fn list(&mut self, name: &str, len_max: usize) -> Result<Option<Vec<Value>>, ChatError> {
+    pub(crate) fn list(&mut self, name: &str, len_max: usize) -> Result<Option<Vec<Value>>, Failure> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Array(values)) => {
@@ -121,16 +117,21 @@ impl Fields {
     }
 
     /// Takes an object.
-    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Self>, ChatError> {
+    pub(crate) fn object(&mut self, name: &str) -> Result<Option<Self>, Failure> {
         let path = self.path(name);
         self.take(name).map(|value| Self::open(path, value)).transpose()
     }
 
     /// Makes the error for a field that must be present.
-    fn missing(&self, name: &str) -> ChatError {
+    pub(crate) fn missing(&self, name: &str) -> Failure {
         let path = self.path(name);
         let message = format!("`{path}` is required");
-        ChatError::invalid(path, message)
+        Failure::invalid(path, message)
+    }
+
+    /// Looks at the remaining fields.
+    pub(crate) fn rest(&self) -> &Map<String, Value> {
+        &self.map
     }
 
     /// Returns the remaining fields, in no particular order.
@@ -152,17 +153,17 @@ impl Fields {
 }
 
 /// Makes the error for a value that is not what the field at `path` takes.
-pub(crate) fn mismatch(path: String, expected: &str, got: &Value) -> ChatError {
+pub(crate) fn mismatch(path: String, expected: &str, got: &Value) -> Failure {
     let message = format!("`{path}` must be {expected}, not {}", kind(got));
-    ChatError::invalid(path, message)
+    Failure::invalid(path, message)
 }
 
 /// Checks the length of the list at `path`.
-pub(crate) fn bounded(path: &str, len: usize, len_max: usize) -> Result<(), ChatError> {
+pub(crate) fn bounded(path: &str, len: usize, len_max: usize) -> Result<(), Failure> {
     if len <= len_max {
         return Ok(());
     }
-    Err(ChatError::invalid(path, format!("`{path}` has {len} entries; at most {len_max} are allowed")))
+    Err(Failure::invalid(path, format!("`{path}` has {len} entries; at most {len_max} are allowed")))
 }
 
 /// Names what a value is, without repeating long texts.

@@ -11,6 +11,41 @@ pub struct Ignored {
     names: BTreeSet<String>,
     /// What was given inside `chat_template_kwargs`.
     template_kwargs: BTreeSet<String>,
+    words: Words,
+}
+
+/// What a dialect calls the parts of a request that a model may have no use for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// That calls follow their schema in every case.
+    pub(crate) strict_tools: &'static str,
+    /// That tools are not called several at once.
+    pub(crate) parallel_tool_calls: &'static str,
+    /// That a tool failed.
+    pub(crate) tool_errors: &'static str,
+    /// The name of a speaker.
+    pub(crate) speaker_names: &'static str,
+    /// What the model thought in earlier turns.
+    pub(crate) reasoning: &'static str,
+    /// Whether the model may think.
+    pub(crate) thinking: &'static str,
+    /// How hard it may think.
+    pub(crate) effort: &'static str,
+}
+
+/// The words of OpenAI's chat completions, and of those who extended them.
+impl Default for Words {
+    fn default() -> Self {
+        Self {
+            strict_tools: "tools[].function.strict",
+            parallel_tool_calls: "parallel_tool_calls",
+            tool_errors: "messages[].content",
+            speaker_names: "messages[].name",
+            reasoning: "messages[].reasoning_content",
+            thinking: "enable_thinking",
+            effort: "reasoning_effort",
+        }
+    }
 }
 
 impl Ignored {
@@ -28,19 +63,41 @@ impl Ignored {
     pub fn note_unused(&mut self, unused: &Unused) {
         match unused {
             Unused::Tools => self.note("tools"),
-            Unused::SpeakerNames => self.note("messages[].name"),
-            Unused::Reasoning => self.note("messages[].reasoning_content"),
-            Unused::EnableThinking => self.note_variable("enable_thinking"),
-            Unused::Variable(name) => self.note_variable(name),
+            Unused::StrictTools => self.note(self.words.strict_tools),
+            Unused::ParallelToolCalls => self.note(self.words.parallel_tool_calls),
+            Unused::ToolErrors => self.note(self.words.tool_errors),
+            Unused::SpeakerNames => self.note(self.words.speaker_names),
+            Unused::Reasoning => self.note(self.words.reasoning),
+            Unused::EnableThinking => self.note_variable("enable_thinking", self.words.thinking),
+            Unused::Variable(name) if name == "reasoning_effort" => {
+                self.note_variable(name, self.words.effort);
+            }
+            Unused::Variable(name) => self.note_variable(name, name),
         }
     }
 
-    fn note_variable(&mut self, name: &str) {
+    /// Notes a variable of templates by the place where it was given, or else by the word for it outside of them.
+    fn note_variable(&mut self, name: &str, word: &str) {
         if self.template_kwargs.contains(name) {
             self.note(&format!("chat_template_kwargs.{name}"));
         } else {
-            self.note(name);
+            self.note(word);
         }
+    }
+
+    /// Starts a list in the words of a dialect.
+    pub(crate) fn in_words(words: Words) -> Self {
+        Self { words, ..Self::default() }
+    }
+
+    /// Remembers by which field the request said how hard the model may think.
+    pub(crate) fn effort_is(&mut self, word: &'static str) {
+        self.words.effort = word;
+    }
+
+    /// Remembers by which field the request said whether the model may think.
+    pub(crate) fn thinking_is(&mut self, word: &'static str) {
+        self.words.thinking = word;
     }
 
     /// Remembers that the template variable `name` was given inside `chat_template_kwargs`.

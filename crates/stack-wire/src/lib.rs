@@ -1,7 +1,9 @@
 //! Wire formats: bytes in, values of `stack-chat` out, and back.
 //!
 //! A request body becomes a [`stack_chat::ChatRequest`] or an error that names the field at fault; the events of an
-//! answer become JSON, whole or as server-sent events. So far there is one dialect, [`openai`].
+//! answer become JSON, whole or event by event. A dialect is a module: [`openai`], [`responses`], [`anthropic`],
+//! [`ollama`]. Each parses
+//! requests, and writes answers through an [`AnswerWriter`] and errors from a [`Problem`].
 //!
 //! This crate deliberately opens no socket and reads no clock: identifiers and times enter as arguments, so every
 //! function can be tested (and fuzzed) with bytes alone.
@@ -14,18 +16,33 @@
 //!
 //! let error = stack_wire::openai::parse_chat(br#"{"messages": "Hi"}"#).unwrap_err();
 //! assert_eq!(error.field.as_deref(), Some("messages"));
-//! # Ok::<(), stack_chat::ChatError>(())
+//! # Ok::<(), stack_chat::Failure>(())
 //! ```
 //!
 //! Invariants:
 //! - No body makes a parser panic, recurse without bound, or allocate more than a small multiple of its length.
 //! - A known field is honoured or refused by name. Everything else is listed in [`Ignored`], never dropped silently.
 
+mod answer;
+pub mod anthropic;
+mod availability;
+mod call;
+mod calls;
 mod encoding;
 mod fields;
 mod ignored;
 mod limits;
+mod media;
+pub mod ollama;
 pub mod openai;
+mod problem;
+pub mod responses;
+mod schema;
 pub mod sse;
+mod timestamp;
 
+pub use answer::{Answer, AnswerWriter, Choice};
+pub use availability::Availability;
+pub use call::{Call, Delivery};
 pub use ignored::Ignored;
+pub use problem::Problem;

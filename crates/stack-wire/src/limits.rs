@@ -3,7 +3,7 @@
 //! A JSON value takes some seventy bytes in memory and only two in the body (`1,`), so the number of values is bounded
 //! beside the number of bytes, which is the transport's business.
 
-use stack_chat::{ChatError, ErrorKind};
+use stack_chat::{Failure, FailureKind};
 
 /// How deeply arrays and objects may nest.
 const DEPTH_MAX: u32 = 64;
@@ -16,7 +16,7 @@ const VALUES_MAX: u32 = 1 << 19;
 /// # Errors
 ///
 /// Names the limit that is exceeded.
-pub(crate) fn check(body: &[u8]) -> Result<(), ChatError> {
+pub(crate) fn check(body: &[u8]) -> Result<(), Failure> {
     let (mut depth, mut values, mut in_string, mut escaped) = (0_u32, 0_u32, false, false);
     for &byte in body {
         match byte {
@@ -42,8 +42,8 @@ pub(crate) fn check(body: &[u8]) -> Result<(), ChatError> {
     Ok(())
 }
 
-fn exceeded(message: String) -> ChatError {
-    ChatError::new(ErrorKind::Invalid, message)
+fn exceeded(message: String) -> Failure {
+    Failure::new(FailureKind::InvalidRequest, message)
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Server-sent events: the framing of a streamed answer.
 
+/// The media type of a stream of events.
+pub const MEDIA_TYPE: &str = "text/event-stream";
+
 /// A frame that only shows that the connection lives; clients skip it.
 pub const PING: &str = ": ping\n\n";
 
@@ -12,6 +15,14 @@ pub fn event(out: &mut String, data: &str) {
     out.push_str("data: ");
     out.push_str(data);
     out.push_str("\n\n");
+}
+
+/// Appends one event that has a name.
+pub fn named_event(out: &mut String, name: &str, data: &str) {
+    out.push_str("event: ");
+    out.push_str(name);
+    out.push('\n');
+    event(out, data);
 }
 
 #[cfg(test)]

@@ -1,29 +1,33 @@
 //! `POST /v1/chat/completions`: the request.
 
-use serde_json::Value;
-use stack_chat::{ChatError, ChatRequest, Json, Logprobs, Prompt, PromptEnd, TemplateOptions};
+use stack_chat::{
+    ChatRequest, Effort, Failure, Json, Logprobs, Prompt, PromptEnd, TemplateOptions, Thinking,
+};
 
 use super::message::messages;
-use super::options::{self, Call};
+use super::options;
+use super::output::output;
 use super::tool::tools;
 use super::unsupported::{self, CHAT, GENERATION};
-use crate::Ignored;
 use crate::fields::{Fields, bounded, mismatch};
+use crate::{Call, Ignored};
 
 /// Parses the body of a chat completion.
 ///
 /// # Errors
 ///
 /// Of kind `Invalid` or `Unsupported`, and naming the field at fault unless the body as a whole is wrong.
-pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, ChatError> {
+pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
     let mut fields = Fields::parse(body)?;
     let mut ignored = Ignored::default();
     unsupported::refuse(&mut fields, GENERATION)?;
     unsupported::refuse(&mut fields, CHAT)?;
     let mut request = ChatRequest::new(Prompt::Messages(messages(&mut fields, &mut ignored)?));
     options::generation(&mut fields, &mut request)?;
-    request.tools = tools(&mut fields, &mut ignored)?;
+    tools(&mut fields, &mut request, &mut ignored)?;
+    request.output = output(&mut fields, &mut ignored)?;
     request.template = template(&mut fields, &mut ignored)?;
+    request.thinking = thinking(&mut fields, &mut request.template, &mut ignored)?;
     request.max_tokens =
         options::max_tokens(&mut fields, &["max_completion_tokens", "max_tokens", "n_predict"], None)?;
     request.logprobs = logprobs(&mut fields)?;
@@ -34,17 +38,17 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, ChatError> {
     Ok(Call { model, request, delivery, ignored })
 }
 
-fn logprobs(fields: &mut Fields) -> Result<Option<Logprobs>, ChatError> {
+fn logprobs(fields: &mut Fields) -> Result<Option<Logprobs>, Failure> {
     let wanted = fields.flag("logprobs")?.unwrap_or(false);
     let top = fields.integer("top_logprobs", 0..=20_u8)?;
     if top.is_some_and(|top| top > 0) && !wanted {
-        return Err(ChatError::invalid("top_logprobs", "`top_logprobs` needs `logprobs: true`"));
+        return Err(Failure::invalid("top_logprobs", "`top_logprobs` needs `logprobs: true`"));
     }
     Ok(wanted.then_some(Logprobs { top: top.unwrap_or(0) }))
 }
 
 /// Takes the values that a chat template may look at.
-fn template(fields: &mut Fields, ignored: &mut Ignored) -> Result<TemplateOptions, ChatError> {
+fn template(fields: &mut Fields, ignored: &mut Ignored) -> Result<TemplateOptions, Failure> {
     let mut template = TemplateOptions { end: end(fields)?, ..TemplateOptions::default() };
     if let Some(mut variables) = fields.object("chat_template_kwargs")? {
         template.enable_thinking = variables.flag("enable_thinking")?;
@@ -58,25 +62,48 @@ fn template(fields: &mut Fields, ignored: &mut Ignored) -> Result<TemplateOption
     if let Some(thinking) = fields.flag("enable_thinking")? {
         template.enable_thinking = Some(thinking);
     }
-    match fields.take("reasoning_effort") {
-        None => {}
-        Some(effort @ Value::String(_)) => {
-            template.variables.retain(|(name, _)| name != "reasoning_effort");
-            template.variables.push(("reasoning_effort".to_owned(), Json(effort.to_string())));
-        }
-        Some(other) => return Err(mismatch("reasoning_effort".into(), "a string", &other)),
-    }
     Ok(template)
+}
+
+/// Takes `reasoning_effort`, which wins over a template variable of that name.
+fn thinking(
+    fields: &mut Fields,
+    template: &mut TemplateOptions,
+    ignored: &mut Ignored,
+) -> Result<Thinking, Failure> {
+    let Some(value) = fields.take("reasoning_effort") else { return Ok(Thinking::Default) };
+    template.variables.retain(|(name, _)| name != "reasoning_effort");
+    let Some(thinking) = value.as_str().and_then(effort) else {
+        let words = "\"none\", \"minimal\", \"low\", \"medium\", \"high\" or \"xhigh\"";
+        return Err(mismatch("reasoning_effort".into(), words, &value));
+    };
+    if thinking == Thinking::Off && template.enable_thinking.is_none() {
+        ignored.thinking_is("reasoning_effort");
+    }
+    Ok(thinking)
+}
+
+/// Returns what a word for how hard to think means.
+pub(crate) fn effort(word: &str) -> Option<Thinking> {
+    Some(match word {
+        "none" => Thinking::Off,
+        "minimal" => Thinking::Effort(Effort::Minimal),
+        "low" => Thinking::Effort(Effort::Low),
+        "medium" => Thinking::Effort(Effort::Medium),
+        "high" => Thinking::Effort(Effort::High),
+        "xhigh" | "max" => Thinking::Effort(Effort::Max),
+        _ => return None,
+    })
 }
 
 /// Takes where the prompt ends: `add_generation_prompt` and `continue_final_message`, with the meanings that
 /// transformers gives them.
-fn end(fields: &mut Fields) -> Result<PromptEnd, ChatError> {
+fn end(fields: &mut Fields) -> Result<PromptEnd, Failure> {
     let prompt = fields.flag("add_generation_prompt")?;
     match (fields.flag("continue_final_message")?, prompt) {
         (Some(true), Some(true)) => {
             let message = "`continue_final_message` and `add_generation_prompt` cannot both be true";
-            Err(ChatError::invalid("continue_final_message", message))
+            Err(Failure::invalid("continue_final_message", message))
         }
         (Some(true), _) => Ok(PromptEnd::Continue),
         (_, Some(false)) => Ok(PromptEnd::Closed),
@@ -89,13 +116,13 @@ const VARIABLES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::{ErrorKind, Message, Unused};
+    use stack_chat::{FailureKind, Message, Unused};
 
     use super::*;
-    use crate::openai::Delivery;
+    use crate::Delivery;
 
     /// Parses a request of one message and the given further fields.
-    fn parse(more: &str) -> Result<Call<ChatRequest>, ChatError> {
+    fn parse(more: &str) -> Result<Call<ChatRequest>, Failure> {
         parse_chat(format!(r#"{{"messages": [{{"role": "user", "content": "Hi"}}]{more}}}"#).as_bytes())
     }
 
@@ -121,11 +148,9 @@ mod tests {
         assert_eq!(call.request.logprobs, Some(Logprobs { top: 3 }));
         assert!(call.request.ignore_eos);
         assert_eq!(call.request.template.enable_thinking, Some(false));
+        assert_eq!(call.request.thinking, Thinking::Effort(Effort::Low));
         let variable = |name: &str, value: &str| (name.to_owned(), Json(value.to_owned()));
-        assert_eq!(
-            call.request.template.variables,
-            [variable("tone", "\"dry\""), variable("reasoning_effort", "\"low\"")]
-        );
+        assert_eq!(call.request.template.variables, [variable("tone", "\"dry\"")]);
     }
 
     #[test]
@@ -213,15 +238,31 @@ mod tests {
             (r#", "top_logprobs": 21"#, "top_logprobs"),
         ] {
             let error = parse(more).unwrap_err();
-            assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::Invalid, Some(field)), "{more}");
+            assert_eq!(
+                (error.kind, error.field.as_deref()),
+                (FailureKind::InvalidRequest, Some(field)),
+                "{more}"
+            );
         }
     }
 
     #[test]
-    fn a_response_format_is_refused_unless_it_is_text() {
-        assert!(parse(r#", "response_format": {"type": "text"}"#).is_ok());
-        let error = parse(r#", "response_format": {"type": "json_object"}"#).unwrap_err();
-        assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::Unsupported, Some("response_format")));
+    fn how_hard_to_think_is_one_of_a_few_words() {
+        for (word, want) in [
+            ("none", Thinking::Off),
+            ("minimal", Thinking::Effort(Effort::Minimal)),
+            ("xhigh", Thinking::Effort(Effort::Max)),
+        ] {
+            let call = parse(&format!(r#", "reasoning_effort": "{word}""#)).unwrap();
+            assert_eq!(call.request.thinking, want);
+        }
+        for value in ["\"extreme\"", "1", "[]"] {
+            let failure = parse(&format!(r#", "reasoning_effort": {value}"#)).unwrap_err();
+            assert_eq!(failure.field.as_deref(), Some("reasoning_effort"));
+        }
+        let mut ignored = parse(r#", "reasoning_effort": "none""#).unwrap().ignored;
+        ignored.note_unused(&Unused::EnableThinking);
+        assert_eq!(ignored.header_value().as_deref(), Some("reasoning_effort"));
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! `POST /v1/completions`: the request.
 
-use stack_chat::{ChatError, ChatRequest, EmbedInput, Logprobs, Prompt};
+use stack_chat::{ChatRequest, EmbedInput, Failure, Logprobs, Prompt};
 
 use super::input::inputs;
-use super::options::{self, Call, TOKENS_MAX};
+use super::options::{self, TOKENS_MAX};
+use super::output::output;
 use super::unsupported::{self, COMPLETION, GENERATION};
-use crate::Ignored;
 use crate::fields::Fields;
+use crate::{Call, Ignored};
 
 /// Parses the body of a completion: one request per prompt, all with the same options.
 ///
@@ -15,7 +16,7 @@ use crate::fields::Fields;
 /// # Errors
 ///
 /// Of kind `Invalid` or `Unsupported`, and naming the field at fault unless the body as a whole is wrong.
-pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, ChatError> {
+pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, Failure> {
     let mut fields = Fields::parse(body)?;
     let mut ignored = Ignored::default();
     unsupported::refuse(&mut fields, GENERATION)?;
@@ -25,6 +26,7 @@ pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, ChatError
     options::generation(&mut fields, &mut options)?;
     options.max_tokens = options::max_tokens(&mut fields, &["max_tokens", "n_predict"], Some(16))?;
     options.logprobs = fields.integer("logprobs", 0..=20)?.map(|top| Logprobs { top });
+    options.output = output(&mut fields, &mut ignored)?;
     best_of(&mut fields, options.choices)?;
     let model = options::model(&mut fields)?;
     let delivery = options::delivery(&mut fields, &mut ignored)?;
@@ -41,13 +43,13 @@ pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, ChatError
 }
 
 /// Choosing the best of more answers than are returned is not supported.
-fn best_of(fields: &mut Fields, choices: u32) -> Result<(), ChatError> {
+fn best_of(fields: &mut Fields, choices: u32) -> Result<(), Failure> {
     match fields.integer("best_of", 1..=TOKENS_MAX)? {
         Some(best_of) if best_of < choices => {
-            Err(ChatError::invalid("best_of", "`best_of` must not be less than `n`"))
+            Err(Failure::invalid("best_of", "`best_of` must not be less than `n`"))
         }
         Some(best_of) if best_of > choices => {
-            Err(ChatError::unsupported("best_of", "`best_of` is not supported here; leave it out or use `n`"))
+            Err(Failure::unsupported("best_of", "`best_of` is not supported here; leave it out or use `n`"))
         }
         _ => Ok(()),
     }
@@ -57,11 +59,11 @@ const PROMPTS_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::ErrorKind;
+    use stack_chat::FailureKind;
 
     use super::*;
 
-    fn parse(json: &str) -> Result<Call<Vec<ChatRequest>>, ChatError> {
+    fn parse(json: &str) -> Result<Call<Vec<ChatRequest>>, Failure> {
         parse_completion(json.as_bytes())
     }
 
@@ -103,9 +105,12 @@ mod tests {
             (r#"{"prompt": "a", "best_of": 2}"#, "best_of"),
         ] {
             let error = parse(json).unwrap_err();
-            assert_eq!((error.kind, error.field.as_deref()), (ErrorKind::Unsupported, Some(field)));
+            assert_eq!((error.kind, error.field.as_deref()), (FailureKind::Unsupported, Some(field)));
         }
         assert_eq!(parse("{}").unwrap_err().field.as_deref(), Some("prompt"));
-        assert_eq!(parse(r#"{"prompt": "a", "n": 3, "best_of": 2}"#).unwrap_err().kind, ErrorKind::Invalid);
+        assert_eq!(
+            parse(r#"{"prompt": "a", "n": 3, "best_of": 2}"#).unwrap_err().kind,
+            FailureKind::InvalidRequest
+        );
     }
 }

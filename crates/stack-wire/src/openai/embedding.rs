@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use stack_chat::{ChatError, EmbedRequest, Embeddings};
+use stack_chat::{EmbedRequest, Embeddings, Failure};
 
 use super::input::inputs;
 use super::options;
@@ -38,7 +38,7 @@ pub enum Encoding {
 /// # Errors
 ///
 /// Of kind `Invalid`, and naming the field at fault unless the body as a whole is wrong.
-pub fn parse_embedding(body: &[u8]) -> Result<EmbeddingCall, ChatError> {
+pub fn parse_embedding(body: &[u8]) -> Result<EmbeddingCall, Failure> {
     let mut fields = Fields::parse(body)?;
     let mut ignored = Ignored::default();
     unsupported::refuse(&mut fields, EMBEDDING)?;

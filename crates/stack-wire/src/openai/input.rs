@@ -1,15 +1,15 @@
 //! What completions continue and embeddings embed: one or many texts or lists of token ids.
 
 use serde_json::Value;
-use stack_chat::{ChatError, EmbedInput};
+use stack_chat::{EmbedInput, Failure};
 
 use crate::fields::{Fields, bounded, mismatch};
 
 /// Takes the required field `name`: a string, a list of token ids, or a list of at most `len_max` of either.
-pub(super) fn inputs(fields: &mut Fields, name: &str, len_max: usize) -> Result<Vec<EmbedInput>, ChatError> {
+pub(crate) fn inputs(fields: &mut Fields, name: &str, len_max: usize) -> Result<Vec<EmbedInput>, Failure> {
     match fields.require(name)? {
         Value::Array(values) if values.is_empty() => {
-            Err(ChatError::invalid(name, format!("`{name}` must not be empty")))
+            Err(Failure::invalid(name, format!("`{name}` must not be empty")))
         }
         Value::Array(values) if !values[0].is_number() => {
             bounded(name, values.len(), len_max)?;
@@ -20,12 +20,12 @@ pub(super) fn inputs(fields: &mut Fields, name: &str, len_max: usize) -> Result<
     }
 }
 
-fn input(path: String, value: Value) -> Result<EmbedInput, ChatError> {
+fn input(path: String, value: Value) -> Result<EmbedInput, Failure> {
     match value {
         Value::String(text) => Ok(EmbedInput::Text(text)),
         Value::Array(ids) if ids.is_empty() => {
             let message = format!("`{path}` must not be empty");
-            Err(ChatError::invalid(path, message))
+            Err(Failure::invalid(path, message))
         }
         Value::Array(ids) => {
             let id = |id: &Value| match id.as_u64().map(u32::try_from) {
@@ -42,7 +42,7 @@ fn input(path: String, value: Value) -> Result<EmbedInput, ChatError> {
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Vec<EmbedInput>, ChatError> {
+    fn parse(json: &str) -> Result<Vec<EmbedInput>, Failure> {
         inputs(&mut Fields::parse(format!("{{\"input\": {json}}}").as_bytes())?, "input", 3)
     }
 

@@ -1,53 +1,64 @@
 //! Messages of a conversation.
 
 use serde_json::Value;
-use stack_chat::{ChatError, Json, Message, Role, ToolCall};
+use stack_chat::{Failure, Json, Media, MediaSource, Message, Part, Role, ToolCall, ToolResult};
 
-use crate::Ignored;
+use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
+use crate::{Ignored, media};
 
 /// Takes `messages`, which must hold at least one.
-pub(super) fn messages(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Message>, ChatError> {
+pub(super) fn messages(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Message>, Failure> {
     let values = match fields.require("messages")? {
         Value::Array(values) => values,
         other => return Err(mismatch("messages".into(), "an array of messages", &other)),
     };
     bounded("messages", values.len(), MESSAGES_MAX)?;
     if values.is_empty() {
-        return Err(ChatError::invalid("messages", "`messages` must hold at least one message"));
+        return Err(Failure::invalid("messages", "`messages` must hold at least one message"));
     }
-    let parse = |(index, value)| message(Fields::open(format!("messages[{index}]"), value)?, ignored);
+    let mut calls = Calls::default();
+    let parse =
+        |(index, value)| message(Fields::open(format!("messages[{index}]"), value)?, &mut calls, ignored);
     values.into_iter().enumerate().map(parse).collect()
 }
 
-fn message(mut fields: Fields, ignored: &mut Ignored) -> Result<Message, ChatError> {
+fn message(mut fields: Fields, calls: &mut Calls, ignored: &mut Ignored) -> Result<Message, Failure> {
     let role = role(&mut fields)?;
     for name in ["audio", "function_call"] {
         if fields.take(name).is_some() {
             let path = fields.path(name);
             let message = format!("`{path}` is not supported");
-            return Err(ChatError::unsupported(path, message));
+            return Err(Failure::unsupported(path, message));
         }
     }
     let content_path = fields.path("content");
-    let message = Message {
-        content: fields.take("content").map(|value| content(&content_path, value, ignored)).transpose()?,
-        name: fields.text("name", NAME_BYTES_MAX)?,
-        reasoning: reasoning(&mut fields)?,
-        tool_calls: tool_calls(&mut fields, ignored)?,
-        tool_call_id: fields.text("tool_call_id", NAME_BYTES_MAX)?,
-        role,
-    };
-    let calls_only = message.role == Role::Assistant && !message.tool_calls.is_empty();
-    if message.content.is_none() && !calls_only {
+    let content = fields.take("content").map(|value| content(&content_path, value, ignored)).transpose()?;
+    let name = fields.text("name", NAME_BYTES_MAX)?;
+    let thinking = reasoning(&mut fields)?;
+    let refusal = fields.text("refusal", usize::MAX)?;
+    let called = tool_calls(&mut fields, ignored)?;
+    let may_be_silent = role == Role::Assistant && (!called.is_empty() || refusal.is_some());
+    if content.is_none() && !may_be_silent {
         let text = format!("`{content_path}` is required, except beside `tool_calls`");
-        return Err(ChatError::invalid(content_path, text));
+        return Err(Failure::invalid(content_path, text));
     }
+    let mut parts = content.unwrap_or_default();
+    if role == Role::Tool {
+        let path = fields.path("tool_call_id");
+        let call = calls.answer(&path, fields.text("tool_call_id", NAME_BYTES_MAX)?)?;
+        fields.ignore_rest("messages[]", ignored);
+        return Ok(Message::result(ToolResult { call, name, parts, is_error: false }));
+    }
+    called.iter().for_each(|call| calls.made(&call.id, &call.name));
+    parts.extend(refusal.map(Part::Refusal));
+    parts.extend(called.into_iter().map(Part::ToolCall));
+    parts.splice(0..0, thinking.map(Part::Thinking));
     fields.ignore_rest("messages[]", ignored);
-    Ok(message)
+    Ok(Message { role, name, parts })
 }
 
-fn role(fields: &mut Fields) -> Result<Role, ChatError> {
+fn role(fields: &mut Fields) -> Result<Role, Failure> {
     let path = fields.path("role");
     match fields.require("role")? {
         Value::String(role) if (1..=NAME_BYTES_MAX).contains(&role.len()) => Ok(Role::from(role.as_str())),
@@ -56,47 +67,94 @@ fn role(fields: &mut Fields) -> Result<Role, ChatError> {
 }
 
 /// Two names are in use for the reasoning of earlier turns.
-fn reasoning(fields: &mut Fields) -> Result<Option<String>, ChatError> {
+fn reasoning(fields: &mut Fields) -> Result<Option<String>, Failure> {
     let short = fields.text("reasoning", usize::MAX)?;
     Ok(fields.text("reasoning_content", usize::MAX)?.or(short))
 }
 
-/// Reads a text, or a list of text parts, which are joined by line breaks.
-fn content(path: &str, value: Value, ignored: &mut Ignored) -> Result<String, ChatError> {
-    let parts = match value {
-        Value::String(text) => return Ok(text),
-        Value::Array(parts) => parts,
-        other => return Err(mismatch(path.to_owned(), "a string or an array of content parts", &other)),
-    };
-    let mut texts = Vec::with_capacity(parts.len());
-    for (index, part) in parts.into_iter().enumerate() {
-        let mut part = Fields::open(format!("{path}[{index}]"), part)?;
-        let kind_path = part.path("type");
-        match part.require("type")? {
-            Value::String(kind) if kind == "text" => texts.push(part.require_text("text", usize::MAX)?),
-            Value::String(_) => {
-                let message = format!("`{path}[{index}]` is not text; this model only takes text");
-                return Err(ChatError::unsupported(format!("{path}[{index}]"), message));
-            }
-            other => return Err(mismatch(kind_path, "a string", &other)),
+/// Reads a text, or a list of parts. An empty list says an empty text.
+fn content(path: &str, value: Value, ignored: &mut Ignored) -> Result<Vec<Part>, Failure> {
+    match value {
+        Value::String(text) => Ok(vec![Part::Text(text)]),
+        Value::Array(parts) if parts.is_empty() => Ok(vec![Part::Text(String::new())]),
+        Value::Array(parts) => {
+            let parse = |(index, value)| part(Fields::open(format!("{path}[{index}]"), value)?, ignored);
+            parts.into_iter().enumerate().map(parse).collect()
         }
-        part.ignore_rest("messages[].content[]", ignored);
+        other => Err(mismatch(path.to_owned(), "a string or an array of content parts", &other)),
     }
-    Ok(texts.join("\n"))
 }
 
-fn tool_calls(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<ToolCall>, ChatError> {
+fn part(mut part: Fields, ignored: &mut Ignored) -> Result<Part, Failure> {
+    let kind_path = part.path("type");
+    let kind = match part.require("type")? {
+        Value::String(kind) => kind,
+        other => return Err(mismatch(kind_path, "a string", &other)),
+    };
+    let parsed = match kind.as_str() {
+        "text" => Part::Text(part.require_text("text", usize::MAX)?),
+        "refusal" => Part::Refusal(part.require_text("refusal", usize::MAX)?),
+        "image_url" => Part::Image(image(&mut part)?),
+        "input_audio" => {
+            let path = part.path("input_audio");
+            let mut audio = Fields::open(path, part.require("input_audio")?)?;
+            let path = audio.path("data");
+            let media_type = audio.text("format", NAME_BYTES_MAX)?.map(|format| format!("audio/{format}"));
+            Part::Audio(media::from_base64(
+                &path,
+                &audio.require_text("data", usize::MAX)?,
+                media_type,
+                None,
+            )?)
+        }
+        "file" => Part::Document(file(&mut part)?),
+        _ => {
+            let shown: String = kind.chars().take(32).collect();
+            let message = format!("`{kind_path}` is {shown:?}, which no message holds");
+            return Err(Failure::unsupported(kind_path, message));
+        }
+    };
+    part.ignore_rest("messages[].content[]", ignored);
+    Ok(parsed)
+}
+
+fn image(part: &mut Fields) -> Result<Media, Failure> {
+    let path = part.path("image_url");
+    // Some clients send the bare URL.
+    match part.require("image_url")? {
+        Value::String(url) => media::from_url(&path, url, None),
+        value => {
+            let mut image = Fields::open(path, value)?;
+            let path = image.path("url");
+            let detail = image.text("detail", NAME_BYTES_MAX)?;
+            media::from_url(&path, image.require_text("url", usize::MAX)?, detail)
+        }
+    }
+}
+
+fn file(part: &mut Fields) -> Result<Media, Failure> {
+    let path = part.path("file");
+    let mut file = Fields::open(path, part.require("file")?)?;
+    let detail = file.text("filename", usize::MAX)?;
+    if let Some(id) = file.text("file_id", NAME_BYTES_MAX)? {
+        return Ok(Media { source: MediaSource::File(id), media_type: None, detail });
+    }
+    let path = file.path("file_data");
+    media::from_url(&path, file.require_text("file_data", usize::MAX)?, detail)
+}
+
+fn tool_calls(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<ToolCall>, Failure> {
     let path = fields.path("tool_calls");
     let calls = fields.list("tool_calls", TOOL_CALLS_MAX)?.unwrap_or_default();
     let parse = |(index, call)| tool_call(Fields::open(format!("{path}[{index}]"), call)?, ignored);
     calls.into_iter().enumerate().map(parse).collect()
 }
 
-fn tool_call(mut call: Fields, ignored: &mut Ignored) -> Result<ToolCall, ChatError> {
+fn tool_call(mut call: Fields, ignored: &mut Ignored) -> Result<ToolCall, Failure> {
     if let Some(kind) = call.text("type", NAME_BYTES_MAX)?.filter(|kind| kind != "function") {
         let path = call.path("type");
         let message = format!("`{path}` is {kind:?}; only \"function\" is supported");
-        return Err(ChatError::unsupported(path, message));
+        return Err(Failure::unsupported(path, message));
     }
     let path = call.path("function");
     let mut function = Fields::open(path, call.require("function")?)?;
@@ -109,7 +167,7 @@ fn tool_call(mut call: Fields, ignored: &mut Ignored) -> Result<ToolCall, ChatEr
 }
 
 /// OpenAI sends the arguments as JSON inside a string, others as an object; nothing at all means no arguments.
-fn arguments(function: &mut Fields) -> Result<Json, ChatError> {
+pub(crate) fn arguments(function: &mut Fields) -> Result<Json, Failure> {
     let path = function.path("arguments");
     let object = match function.take("arguments") {
         None => return Ok(Json("{}".to_owned())),
@@ -134,7 +192,7 @@ const NAME_BYTES_MAX: usize = 256;
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Vec<Message>, ChatError> {
+    fn parse(json: &str) -> Result<Vec<Message>, Failure> {
         let body = format!("{{\"messages\": {json}}}");
         messages(&mut Fields::parse(body.as_bytes())?, &mut Ignored::default())
     }
@@ -144,11 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn text_and_text_parts_are_the_same_content() {
+    fn text_comes_in_one_piece_or_in_parts() {
         let parts = parse(
             r#"[{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]"#,
         );
-        assert_eq!(parts, parse(r#"[{"role": "user", "content": "a\nb"}]"#));
+        assert_eq!(parts.unwrap()[0].text().as_deref(), Some("a\nb"));
         assert_eq!(parse(r#"[{"role": "user", "content": "a"}]"#).unwrap(), [Message::user("a")]);
     }
 
@@ -161,11 +219,35 @@ mod tests {
                 {"role": "tool", "tool_call_id": "c1", "name": "add", "content": "3"}]"#,
         );
         let [assistant, tool] = got.unwrap().try_into().unwrap();
-        assert_eq!(assistant.content, None);
-        assert_eq!(assistant.reasoning.as_deref(), Some("hm"));
         let arguments = Json(r#"{"b":1,"a":2}"#.into());
-        assert_eq!(assistant.tool_calls, [ToolCall { id: "c1".into(), name: "add".into(), arguments }]);
-        assert_eq!((tool.role, tool.tool_call_id.as_deref()), (Role::Tool, Some("c1")));
+        let call = ToolCall { id: "c1".into(), name: "add".into(), arguments };
+        assert_eq!(assistant.parts, [Part::Thinking("hm".into()), Part::ToolCall(call)]);
+        let parts = vec![Part::Text("3".into())];
+        let result = ToolResult { call: "c1".into(), name: Some("add".into()), parts, is_error: false };
+        assert_eq!(tool, Message::result(result));
+    }
+
+    #[test]
+    fn pictures_recordings_and_files_arrive() {
+        let got = parse(
+            r#"[{"role": "user", "content": [
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,AQ==", "detail": "low"}},
+                {"type": "input_audio", "input_audio": {"data": "Ag==", "format": "wav"}},
+                {"type": "file", "file": {"file_id": "f1"}}]}]"#,
+        );
+        let media = |source, media_type: Option<&str>, detail: Option<&str>| Media {
+            source,
+            media_type: media_type.map(str::to_owned),
+            detail: detail.map(str::to_owned),
+        };
+        assert_eq!(
+            got.unwrap()[0].parts,
+            [
+                Part::Image(media(MediaSource::Bytes(vec![1]), Some("image/png"), Some("low"))),
+                Part::Audio(media(MediaSource::Bytes(vec![2]), Some("audio/wav"), None)),
+                Part::Document(media(MediaSource::File("f1".into()), None, None)),
+            ]
+        );
     }
 
     #[test]
@@ -194,7 +276,14 @@ mod tests {
             (r#"[{"role": "user", "content": [1]}]"#, "messages[0].content[0]"),
             (r#"[{"role": "user", "content": [{"type": "text"}]}]"#, "messages[0].content[0].text"),
             (r#"[{"role": "user", "content": [{"type": 1}]}]"#, "messages[0].content[0].type"),
-            (r#"[{"role": "user", "content": [{"type": "image_url"}]}]"#, "messages[0].content[0]"),
+            (r#"[{"role": "user", "content": [{"type": "image_url"}]}]"#, "messages[0].content[0].image_url"),
+            (
+                r#"[{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]"#,
+                "messages[0].content[0].image_url.url",
+            ),
+            (r#"[{"role": "user", "content": [{"type": "hologram"}]}]"#, "messages[0].content[0].type"),
+            (r#"[{"role": "tool", "content": "3"}]"#, "messages[0].tool_call_id"),
+            (r#"[{"role": "tool", "content": "3", "tool_call_id": "c"}]"#, "messages[0].tool_call_id"),
             (r#"[{"role": "user", "content": "a", "name": 1}]"#, "messages[0].name"),
             (r#"[{"role": "assistant", "tool_calls": [{}]}]"#, "messages[0].tool_calls[0].function"),
             (

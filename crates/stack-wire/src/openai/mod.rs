@@ -1,9 +1,8 @@
 //! The OpenAI dialect: chat completions, completions, embeddings, models, errors.
 //!
-//! Requests come in through the three `parse_*` functions. Answers go out through a [`Reply`], whole or in chunks.
+//! Requests come in through the three `parse_*` functions. Answers go out through a [`Writer`], whole or in chunks.
 
 mod chat;
-mod chunks;
 mod completion;
 mod embedding;
 mod error;
@@ -12,18 +11,24 @@ mod logprobs;
 mod message;
 mod model;
 mod options;
+mod output;
 mod reply;
 mod sampling;
+mod stream;
 mod tool;
 mod unsupported;
 mod whole;
 
+pub(crate) use chat::effort;
 pub use chat::parse_chat;
-pub use chunks::Chunks;
 pub use completion::parse_completion;
 pub use embedding::{EmbeddingCall, Encoding, embedding_list, parse_embedding};
-pub use error::ErrorObject;
-pub use model::{Availability, model_list, model_object};
-pub use options::{Call, Delivery};
+pub use error::error_object;
+pub(crate) use input::inputs;
+pub(crate) use message::arguments;
+pub use model::{model_list, model_object};
+pub(crate) use options::stop;
 pub use reply::{Reply, Shape};
-pub use whole::Whole;
+pub(crate) use sampling::sampling;
+pub use stream::Writer;
+pub(crate) use tool::{is_name, tools};

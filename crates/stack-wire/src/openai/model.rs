@@ -1,18 +1,9 @@
 //! `GET /v1/models`: what can be asked.
 
 use serde_json::{Value, json};
-use stack_chat::{Basis, ModelCard};
+use stack_chat::Basis;
 
-/// Whether a model can be asked now.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Availability<'a> {
-    /// It is being loaded.
-    Loading,
-    /// It answers.
-    Ready(&'a ModelCard),
-    /// It could not be loaded.
-    Failed,
-}
+use crate::Availability;
 
 /// Renders one model. `meta` and `status` go beyond OpenAI and are named as llama-server names them, except for
 /// `basis`, which says why the weights are taken to be the right ones.
@@ -21,8 +12,8 @@ pub fn model_object(id: &str, availability: Availability<'_>) -> String {
 }
 
 /// Renders the list of all models.
-pub fn model_list<'a>(models: impl IntoIterator<Item = (&'a str, Availability<'a>)>) -> String {
-    let data: Value = models.into_iter().map(|(id, availability)| model_value(id, availability)).collect();
+pub fn model_list(models: &[(&str, Availability<'_>)]) -> String {
+    let data: Value = models.iter().map(|(id, availability)| model_value(id, *availability)).collect();
     json!({"object": "list", "data": data}).to_string()
 }
 
@@ -56,13 +47,15 @@ fn model_value(id: &str, availability: Availability<'_>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use stack_chat::ModelCard;
+
     use super::*;
 
     #[test]
     fn a_ready_model_says_what_it_is() {
         let basis = Some(Basis::Pinned);
         let card = ModelCard { created_s: 5, context: 64, parameters: 9, basis, ..ModelCard::default() };
-        let list: Value = serde_json::from_str(&model_list([("a/b", Availability::Ready(&card))])).unwrap();
+        let list: Value = serde_json::from_str(&model_list(&[("a/b", Availability::Ready(&card))])).unwrap();
         let model = &list["data"][0];
         assert_eq!(
             (&model["id"], &model["object"], &model["created"]),

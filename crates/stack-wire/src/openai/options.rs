@@ -1,39 +1,14 @@
 //! What chat completions and completions have in common.
 
 use serde_json::Value;
-use stack_chat::{ChatError, ChatRequest};
+use stack_chat::{ChatRequest, Failure};
 
 use super::sampling::sampling;
-use crate::Ignored;
 use crate::fields::{Fields, bounded, mismatch};
-
-/// A request as it was parsed: what the model is asked, and how the answer travels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Call<T> {
-    /// The model asked for, if the request names one.
-    pub model: Option<String>,
-    /// What the model is asked.
-    pub request: T,
-    /// How the answer travels.
-    pub delivery: Delivery,
-    /// What the request said without effect.
-    pub ignored: Ignored,
-}
-
-/// How an answer travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// As one JSON object, when it is complete.
-    Whole,
-    /// As server-sent events, while it is generated.
-    Stream {
-        /// Whether a last chunk without choices carries the usage.
-        include_usage: bool,
-    },
-}
+use crate::{Delivery, Ignored};
 
 /// Takes `model`. An empty name, which clients send where none was chosen, names none.
-pub(super) fn model(fields: &mut Fields) -> Result<Option<String>, ChatError> {
+pub(super) fn model(fields: &mut Fields) -> Result<Option<String>, Failure> {
     Ok(fields.text("model", 512)?.filter(|name| !name.is_empty()))
 }
 
@@ -43,13 +18,13 @@ pub(super) fn max_tokens(
     fields: &mut Fields,
     names: &[&str],
     default: Option<u32>,
-) -> Result<Option<u32>, ChatError> {
+) -> Result<Option<u32>, Failure> {
     let mut asked = None;
     for name in names {
         let tokens = fields.integer(name, -1..=i64::from(TOKENS_MAX))?;
         if tokens == Some(0) {
             let message = format!("`{name}` must be at least 1; -1 asks for no limit");
-            return Err(ChatError::invalid(*name, message));
+            return Err(Failure::invalid(*name, message));
         }
         asked = asked.or(tokens);
     }
@@ -58,13 +33,13 @@ pub(super) fn max_tokens(
 }
 
 /// Takes `stream` and `stream_options`.
-pub(super) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Delivery, ChatError> {
+pub(super) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Delivery, Failure> {
     let stream = fields.flag("stream")?.unwrap_or(false);
     let mut include_usage = false;
     if let Some(mut options) = fields.object("stream_options")? {
         if !stream {
             let message = "`stream_options` is only allowed together with `stream: true`";
-            return Err(ChatError::invalid("stream_options", message));
+            return Err(Failure::invalid("stream_options", message));
         }
         include_usage = options.flag("include_usage")?.unwrap_or(false);
         options.ignore_rest("stream_options", ignored);
@@ -73,7 +48,7 @@ pub(super) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Del
 }
 
 /// Takes how tokens are chosen and what ends an answer.
-pub(super) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Result<(), ChatError> {
+pub(super) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Result<(), Failure> {
     request.sampling = sampling(fields)?;
     request.stop = stop(fields)?;
     request.choices = fields.integer("n", 1..=CHOICES_MAX)?.unwrap_or(1);
@@ -81,24 +56,20 @@ pub(super) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Resu
     Ok(())
 }
 
-fn stop(fields: &mut Fields) -> Result<Vec<String>, ChatError> {
+/// Takes the texts that end an answer.
+pub(crate) fn stop(fields: &mut Fields) -> Result<Vec<String>, Failure> {
+    let path = fields.path("stop");
+    let expected = format!("a string of 1 to {STOP_BYTES_MAX} bytes or an array of them");
     let texts = match fields.take("stop") {
         None => return Ok(Vec::new()),
         Some(Value::Array(texts)) => texts,
         Some(text @ Value::String(_)) => vec![text],
-        Some(other) => return Err(mismatch("stop".into(), "a string or an array of strings", &other)),
+        Some(other) => return Err(mismatch(path, &expected, &other)),
     };
-    bounded("stop", texts.len(), STOPS_MAX)?;
+    bounded(&path, texts.len(), STOPS_MAX)?;
     let text = |text| match text {
-        Value::String(text) if text.is_empty() => {
-            Err(ChatError::invalid("stop", "`stop` contains an empty string"))
-        }
-        Value::String(text) if text.len() > STOP_BYTES_MAX => Err(ChatError::invalid(
-            "stop",
-            format!("`stop` contains a string longer than {STOP_BYTES_MAX} bytes"),
-        )),
-        Value::String(text) => Ok(text),
-        other => Err(mismatch("stop".into(), "a string or an array of strings", &other)),
+        Value::String(text) if (1..=STOP_BYTES_MAX).contains(&text.len()) => Ok(text),
+        other => Err(mismatch(path.clone(), &expected, &other)),
     };
     texts.into_iter().map(text).collect()
 }

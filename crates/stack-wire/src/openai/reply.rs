@@ -49,17 +49,21 @@ impl Reply {
 pub(super) fn finish_word(reason: FinishReason) -> &'static str {
     match reason {
         FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::ContentFilter => "content_filter",
+        // The dialect has no word for an answer that can go on; this one at least says that it is not complete.
+        FinishReason::Length | FinishReason::Paused => "length",
     }
 }
 
 /// Renders the token counts.
 pub(super) fn usage_object(usage: Usage) -> Value {
     json!({
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.generated_tokens,
-        "total_tokens": usage.prompt_tokens.saturating_add(usage.generated_tokens),
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "prompt_tokens": usage.prompt(),
+        "completion_tokens": usage.generated(),
+        "total_tokens": usage.total(),
+        "prompt_tokens_details": {"cached_tokens": usage.cache_read},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
     })
 }
 
@@ -67,16 +71,16 @@ pub(super) fn usage_object(usage: Usage) -> Value {
 pub(super) fn timings_object(usage: Usage, timings: Timings) -> Value {
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
     let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-    let computed = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
-    let (prompt_n, predicted_n) = (f64::from(computed), f64::from(usage.generated_tokens));
+    let computed = usage.computed();
+    let (prompt_n, predicted_n) = (f64::from(computed), f64::from(usage.generated()));
     let (prompt_ms, predicted_ms) = (ms(timings.prefill), ms(timings.decode));
     json!({
-        "cache_n": usage.cached_tokens,
+        "cache_n": usage.cache_read,
         "prompt_n": computed,
         "prompt_ms": prompt_ms,
         "prompt_per_token_ms": ratio(prompt_ms, prompt_n),
         "prompt_per_second": ratio(prompt_n * 1e3, prompt_ms),
-        "predicted_n": usage.generated_tokens,
+        "predicted_n": usage.generated(),
         "predicted_ms": predicted_ms,
         "predicted_per_token_ms": ratio(predicted_ms, predicted_n),
         "predicted_per_second": ratio(predicted_n * 1e3, predicted_ms),
@@ -94,7 +98,7 @@ mod tests {
 
     #[test]
     fn timings_are_rates_over_what_was_computed() {
-        let usage = Usage { prompt_tokens: 10, cached_tokens: 6, generated_tokens: 8 };
+        let usage = Usage { input: 4, cache_read: 6, answer: 8, ..Usage::default() };
         let timings = Timings {
             queue: Duration::ZERO,
             prefill: Duration::from_millis(500),

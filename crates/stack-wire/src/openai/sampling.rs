@@ -1,12 +1,12 @@
 //! Sampling parameters: OpenAI's own, and those that local engines add.
 
 use serde_json::Value;
-use stack_chat::{ChatError, Dry, LogitBias, Sampling, Xtc};
+use stack_chat::{Dry, Failure, LogitBias, Sampling, Xtc};
 
 use crate::fields::{Fields, bounded, mismatch};
 
 /// Takes every sampling parameter, each within the range that OpenAI or llama-server documents for it.
-pub(super) fn sampling(fields: &mut Fields) -> Result<Sampling, ChatError> {
+pub(crate) fn sampling(fields: &mut Fields) -> Result<Sampling, Failure> {
     Ok(Sampling {
         temperature: fields.number("temperature", 0.0..=2.0)?,
         // vLLM's clients write -1 for what is 0 elsewhere: no limit.
@@ -28,18 +28,18 @@ pub(super) fn sampling(fields: &mut Fields) -> Result<Sampling, ChatError> {
 }
 
 /// vLLM's name for the repeat penalty is accepted too; llama-server's own wins.
-fn repeat_penalty(fields: &mut Fields) -> Result<Option<f32>, ChatError> {
+fn repeat_penalty(fields: &mut Fields) -> Result<Option<f32>, Failure> {
     let alias = fields.number("repetition_penalty", 0.01..=100.0)?;
     Ok(fields.number("repeat_penalty", 0.01..=100.0)?.or(alias))
 }
 
-fn xtc(fields: &mut Fields) -> Result<Option<Xtc>, ChatError> {
+fn xtc(fields: &mut Fields) -> Result<Option<Xtc>, Failure> {
     let probability = fields.number("xtc_probability", 0.0..=1.0)?.unwrap_or(0.0);
     let threshold = fields.number("xtc_threshold", 0.0..=1.0)?.unwrap_or(0.1);
     Ok((probability > 0.0).then_some(Xtc { probability, threshold }))
 }
 
-fn dry(fields: &mut Fields) -> Result<Option<Dry>, ChatError> {
+fn dry(fields: &mut Fields) -> Result<Option<Dry>, Failure> {
     let mut dry = Dry::default();
     if let Some(multiplier) = fields.number("dry_multiplier", 0.0..=100.0)? {
         dry.multiplier = multiplier;
@@ -64,7 +64,7 @@ fn dry(fields: &mut Fields) -> Result<Option<Dry>, ChatError> {
 }
 
 /// Any 64-bit integer fixes the draw, except −1, which asks for a random seed as llama-server's clients expect.
-fn seed(fields: &mut Fields) -> Result<Option<u64>, ChatError> {
+fn seed(fields: &mut Fields) -> Result<Option<u64>, Failure> {
     let Some(value) = fields.take("seed") else { return Ok(None) };
     match (value.as_i64(), value.as_u64()) {
         (Some(-1), _) => Ok(None),
@@ -75,7 +75,7 @@ fn seed(fields: &mut Fields) -> Result<Option<u64>, ChatError> {
 }
 
 /// Takes `{"id": bias}` or `[[id, bias], …]`; a bias of `false` bans the token.
-fn logit_bias(fields: &mut Fields) -> Result<Vec<LogitBias>, ChatError> {
+fn logit_bias(fields: &mut Fields) -> Result<Vec<LogitBias>, Failure> {
     let path = || "logit_bias".to_owned();
     let Some(value) = fields.take("logit_bias") else { return Ok(Vec::new()) };
     match value {
@@ -95,10 +95,10 @@ fn logit_bias(fields: &mut Fields) -> Result<Vec<LogitBias>, ChatError> {
     }
 }
 
-fn bias(token: Option<u32>, value: &Value) -> Result<LogitBias, ChatError> {
+fn bias(token: Option<u32>, value: &Value) -> Result<LogitBias, Failure> {
     let Some(token) = token else {
         let message = "`logit_bias` must name tokens by their ids; texts are not supported";
-        return Err(ChatError::invalid("logit_bias", message));
+        return Err(Failure::invalid("logit_bias", message));
     };
     if value == &Value::Bool(false) {
         return Ok(LogitBias { token, bias: f32::NEG_INFINITY });
@@ -117,7 +117,7 @@ const BIASES_MAX: usize = 1024;
 mod tests {
     use super::*;
 
-    fn parse(json: &str) -> Result<Sampling, ChatError> {
+    fn parse(json: &str) -> Result<Sampling, Failure> {
         sampling(&mut Fields::parse(json.as_bytes())?)
     }
 

@@ -1,129 +1,211 @@
-//! Tool definitions, and which of them the model may call.
+//! Tool definitions, and which of them the model may or must call.
+
+use std::collections::HashSet;
 
 use serde_json::Value;
-use stack_chat::{ChatError, Json, Tool};
+use stack_chat::{ChatRequest, Failure, Tool, ToolChoice};
 
 use crate::Ignored;
 use crate::fields::{Fields, mismatch};
+use crate::schema::schema;
 
-/// Takes `tools`, `tool_choice` and `parallel_tool_calls`; with a choice of `"none"` the model is shown no tools.
-///
-/// Nothing binds what the model writes to the definitions yet, so wishes for that have no effect, and only a demand
-/// that the answer is a call is refused.
-pub(super) fn tools(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Tool>, ChatError> {
+/// Takes `tools`, `tool_choice` and `parallel_tool_calls`.
+pub(crate) fn tools(
+    fields: &mut Fields,
+    request: &mut ChatRequest,
+    ignored: &mut Ignored,
+) -> Result<(), Failure> {
     let definitions = fields.list("tools", TOOLS_MAX)?.unwrap_or_default();
-    let tools = definitions
-        .into_iter()
-        .enumerate()
-        .map(|(index, value)| tool(index, value, ignored))
-        .collect::<Result<_, _>>()?;
-    if fields.flag("parallel_tool_calls")? == Some(false) {
-        ignored.note("parallel_tool_calls");
+    let mut names = HashSet::new();
+    for (index, definition) in definitions.into_iter().enumerate() {
+        let tool = tool(Fields::open(format!("tools[{index}]"), definition)?, ignored)?;
+        if !names.insert(tool.name.clone()) {
+            let field = format!("tools[{index}].function.name");
+            let message = format!("`{field}` is {:?}, as another tool is called already", tool.name);
+            return Err(Failure::invalid(field, message));
+        }
+        request.tools.push(tool);
     }
-    match fields.take("tool_choice") {
-        None => Ok(tools),
-        Some(Value::String(choice)) => match choice.as_str() {
-            "auto" => Ok(tools),
-            "none" => Ok(Vec::new()),
-            "required" => Err(forced()),
-            _ => Err(ChatError::invalid("tool_choice", "`tool_choice` must be \"auto\" or \"none\"")),
-        },
-        Some(Value::Object(_)) => Err(forced()),
-        Some(other) => Err(mismatch("tool_choice".into(), "\"auto\" or \"none\"", &other)),
+    request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
+    request.tool_choice = match fields.take("tool_choice") {
+        None => ToolChoice::Auto,
+        Some(Value::String(word)) => mode("tool_choice", &word)?,
+        Some(value @ Value::Object(_)) => {
+            object(Fields::open("tool_choice".into(), value)?, &mut request.tools)?
+        }
+        Some(other) => return Err(mismatch("tool_choice".into(), CHOICES, &other)),
+    };
+    match &request.tool_choice {
+        ToolChoice::Required if request.tools.is_empty() => {
+            let message = "`tool_choice` demands a call, but there are no `tools`";
+            Err(Failure::invalid("tool_choice", message))
+        }
+        ToolChoice::Named(name) if !request.tools.iter().any(|tool| tool.name == *name) => {
+            let message = format!("`tool_choice` names {name:?}, which is none of the `tools`");
+            Err(Failure::invalid("tool_choice", message))
+        }
+        _ => Ok(()),
     }
 }
 
-fn tool(index: usize, value: Value, ignored: &mut Ignored) -> Result<Tool, ChatError> {
-    let definition = Json(value.to_string());
-    let mut tool = Fields::open(format!("tools[{index}]"), value)?;
+fn tool(mut tool: Fields, ignored: &mut Ignored) -> Result<Tool, Failure> {
     let kind_path = tool.path("type");
     match tool.require("type")? {
         Value::String(kind) if kind == "function" => {}
         Value::String(_) => {
             let message = format!("`{kind_path}` must be \"function\"; other tools are not supported");
-            return Err(ChatError::unsupported(kind_path, message));
+            return Err(Failure::unsupported(kind_path, message));
         }
         other => return Err(mismatch(kind_path, "a string", &other)),
     }
     let function_path = tool.path("function");
     let mut function = Fields::open(function_path, tool.require("function")?)?;
-    if function.flag("strict")? == Some(true) {
-        ignored.note("tools[].function.strict");
-    }
+    tool.ignore_rest("tools[]", ignored);
     let name_path = function.path("name");
-    match function.require("name")? {
-        Value::String(name) if is_name(&name) => Ok(Tool { name, definition }),
-        other => Err(mismatch(name_path, "1 to 64 letters, digits, `_`, `-` or `.`", &other)),
+    let name = match function.require("name")? {
+        Value::String(name) if is_name(&name) => name,
+        other => return Err(mismatch(name_path, "1 to 64 letters, digits, `_`, `-` or `.`", &other)),
+    };
+    let parameters_path = function.path("parameters");
+    let definition = Tool {
+        name,
+        description: function.text("description", usize::MAX)?,
+        parameters: function.take("parameters").map(|value| schema(&parameters_path, &value)).transpose()?,
+        strict: function.flag("strict")?.unwrap_or(false),
+    };
+    function.ignore_rest("tools[].function", ignored);
+    Ok(definition)
+}
+
+/// Takes a choice that is an object: one tool, or some of them.
+fn object(mut choice: Fields, tools: &mut Vec<Tool>) -> Result<ToolChoice, Failure> {
+    let path = choice.path("type");
+    match choice.require("type")? {
+        Value::String(kind) if kind == "function" => {
+            let path = choice.path("function");
+            let mut function = Fields::open(path, choice.require("function")?)?;
+            Ok(ToolChoice::Named(function.require_text("name", NAME_BYTES_MAX)?))
+        }
+        Value::String(kind) if kind == "allowed_tools" => {
+            let path = choice.path("allowed_tools");
+            let mut allowed = Fields::open(path, choice.require("allowed_tools")?)?;
+            let mode_path = allowed.path("mode");
+            let mode = mode(&mode_path, &allowed.require_text("mode", NAME_BYTES_MAX)?)?;
+            let mut names = HashSet::new();
+            let list_path = allowed.path("tools");
+            for (index, tool) in allowed.list("tools", TOOLS_MAX)?.unwrap_or_default().into_iter().enumerate()
+            {
+                let mut tool = Fields::open(format!("{list_path}[{index}]"), tool)?;
+                let path = tool.path("function");
+                let mut function = Fields::open(path, tool.require("function")?)?;
+                names.insert(function.require_text("name", NAME_BYTES_MAX)?);
+            }
+            tools.retain(|tool| names.contains(&tool.name));
+            Ok(mode)
+        }
+        other => Err(mismatch(path, "\"function\" or \"allowed_tools\"", &other)),
     }
 }
 
-fn is_name(name: &str) -> bool {
+fn mode(path: &str, word: &str) -> Result<ToolChoice, Failure> {
+    match word {
+        "auto" => Ok(ToolChoice::Auto),
+        "none" => Ok(ToolChoice::None),
+        "required" => Ok(ToolChoice::Required),
+        _ => Err(Failure::invalid(path, format!("`{path}` must be {CHOICES}"))),
+    }
+}
+
+/// Tells whether `name` may be the name of a tool.
+pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-fn forced() -> ChatError {
-    let message = "`tool_choice` must be \"auto\" or \"none\": a call cannot be forced yet";
-    ChatError::unsupported("tool_choice", message)
-}
-
+const CHOICES: &str = "\"auto\", \"none\", \"required\", or an object that names a tool";
 const TOOLS_MAX: usize = 512;
+const NAME_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::ErrorKind;
+    use stack_chat::{FailureKind, Json, Prompt};
 
     use super::*;
 
-    const ADD: &str = r#"{"type":"function","function":{"name":"add","parameters":{"z":1,"a":[]}}}"#;
+    const ADD: &str =
+        r#"{"type":"function","function":{"name":"add","description":"Adds.","parameters":{"z":1,"a":[]}}}"#;
+    const SUB: &str = r#"{"type":"function","function":{"name":"sub"}}"#;
 
-    fn parse(json: &str) -> Result<Vec<Tool>, ChatError> {
-        tools(&mut Fields::parse(json.as_bytes())?, &mut Ignored::default())
+    fn parse_noting(json: &str, ignored: &mut Ignored) -> Result<ChatRequest, Failure> {
+        let mut request = ChatRequest::new(Prompt::Messages(Vec::new()));
+        tools(&mut Fields::parse(json.as_bytes())?, &mut request, ignored)?;
+        Ok(request)
+    }
+
+    fn parse(json: &str) -> Result<ChatRequest, Failure> {
+        parse_noting(json, &mut Ignored::default())
     }
 
     #[test]
-    fn a_definition_keeps_its_keys_in_order() {
-        let tools = parse(&format!("{{\"tools\": [{ADD}]}}")).unwrap();
-        assert_eq!(tools, [Tool { name: "add".into(), definition: Json(ADD.into()) }]);
+    fn a_schema_keeps_its_keys_in_order() {
+        let [add, sub] = parse(&format!("{{\"tools\": [{ADD}, {SUB}]}}")).unwrap().tools.try_into().unwrap();
+        let parameters = Some(Json(r#"{"z":1,"a":[]}"#.into()));
+        let description = Some("Adds.".into());
+        assert_eq!(add, Tool { name: "add".into(), description, parameters, strict: false });
+        assert_eq!(sub, Tool { name: "sub".into(), description: None, parameters: None, strict: false });
     }
 
     #[test]
-    fn a_choice_of_none_hides_the_tools() {
-        assert_eq!(parse(&format!("{{\"tools\": [{ADD}], \"tool_choice\": \"none\"}}")).unwrap(), []);
-        assert_eq!(parse(&format!("{{\"tools\": [{ADD}], \"tool_choice\": \"auto\"}}")).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn a_forced_choice_is_refused_and_nonsense_is_invalid() {
-        for (choice, kind) in [
-            ("\"required\"", ErrorKind::Unsupported),
-            (r#"{"type": "function", "function": {"name": "add"}}"#, ErrorKind::Unsupported),
-            ("\"maybe\"", ErrorKind::Invalid),
-            ("7", ErrorKind::Invalid),
+    fn a_choice_is_a_word_or_names_tools_that_there_are() {
+        let allowed = r#"{"type": "allowed_tools", "allowed_tools":
+            {"mode": "required", "tools": [{"type": "function", "function": {"name": "sub"}}]}}"#;
+        let named = r#"{"type": "function", "function": {"name": "add"}}"#;
+        for (choice, want, count) in [
+            ("\"auto\"", ToolChoice::Auto, 2),
+            ("\"none\"", ToolChoice::None, 2),
+            ("\"required\"", ToolChoice::Required, 2),
+            (named, ToolChoice::Named("add".into()), 2),
+            (allowed, ToolChoice::Required, 1),
         ] {
-            let error = parse(&format!("{{\"tool_choice\": {choice}}}")).unwrap_err();
-            assert_eq!((error.kind, error.field.as_deref()), (kind, Some("tool_choice")), "{choice}");
+            let request =
+                parse(&format!("{{\"tools\": [{ADD}, {SUB}], \"tool_choice\": {choice}}}")).unwrap();
+            assert_eq!((request.tool_choice, request.tools.len()), (want, count), "{choice}");
         }
     }
 
     #[test]
-    fn wishes_about_calls_are_accepted_and_listed() {
-        let strict = r#"{"type": "function", "function": {"name": "a", "strict": true}}"#;
-        for (json, expected) in [
-            (format!(r#"{{"tools": [{strict}, {ADD}]}}"#), Some("tools[].function.strict")),
-            (format!(r#"{{"tools": [{ADD}], "parallel_tool_calls": false}}"#), Some("parallel_tool_calls")),
-            (format!(r#"{{"tools": [{ADD}], "parallel_tool_calls": true}}"#), None),
+    fn a_choice_that_cannot_be_followed_is_invalid() {
+        let other = r#"{"type": "function", "function": {"name": "other"}}"#;
+        for (tools, choice) in [
+            ("", "\"required\""),
+            (ADD, "\"maybe\""),
+            (ADD, "7"),
+            (ADD, other),
+            (ADD, r#"{"type": "made_up"}"#),
+            (ADD, r#"{"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": []}}"#),
         ] {
-            let mut ignored = Ignored::default();
-            let tools = tools(&mut Fields::parse(json.as_bytes()).unwrap(), &mut ignored).unwrap();
-            assert!(!tools.is_empty());
-            assert_eq!(ignored.header_value().as_deref(), expected, "{json}");
+            let failure = parse(&format!("{{\"tools\": [{tools}], \"tool_choice\": {choice}}}")).unwrap_err();
+            assert_eq!(failure.kind, FailureKind::InvalidRequest, "{choice}");
+            assert!(failure.field.unwrap().starts_with("tool_choice"), "{choice}");
         }
+    }
+
+    #[test]
+    fn wishes_about_calls_arrive_and_what_nobody_reads_is_listed() {
+        let strict =
+            r#"{"type": "function", "cache": 1, "function": {"name": "a", "strict": true, "returns": {}}}"#;
+        let mut ignored = Ignored::default();
+        let body = format!("{{\"tools\": [{strict}], \"parallel_tool_calls\": false}}");
+        let request = parse_noting(&body, &mut ignored).unwrap();
+        assert!(request.tools[0].strict);
+        assert_eq!(request.parallel_tool_calls, Some(false));
+        assert_eq!(ignored.header_value().as_deref(), Some("tools[].cache, tools[].function.returns"));
     }
 
     #[test]
     fn the_definition_at_fault_is_named() {
-        for (tool, want) in [
+        let twice = format!("{ADD}, {ADD}");
+        for (tools, want) in [
             ("1", "tools[0]"),
             ("{}", "tools[0].type"),
             (r#"{"type": "web_search"}"#, "tools[0].type"),
@@ -131,12 +213,37 @@ mod tests {
             (r#"{"type": "function", "function": {}}"#, "tools[0].function.name"),
             (r#"{"type": "function", "function": {"name": "a b"}}"#, "tools[0].function.name"),
             (
+                r#"{"type": "function", "function": {"name": "a", "description": 1}}"#,
+                "tools[0].function.description",
+            ),
+            (
+                r#"{"type": "function", "function": {"name": "a", "parameters": []}}"#,
+                "tools[0].function.parameters",
+            ),
+            (
+                r#"{"type": "function", "function": {"name": "a", "parameters": {"enum": []}}}"#,
+                "tools[0].function.parameters.enum",
+            ),
+            (
                 r#"{"type": "function", "function": {"name": "a", "strict": "yes"}}"#,
                 "tools[0].function.strict",
             ),
+            (&twice, "tools[1].function.name"),
         ] {
-            let error = parse(&format!("{{\"tools\": [{tool}]}}")).unwrap_err();
-            assert_eq!(error.field.as_deref(), Some(want), "{tool}");
+            let failure = parse(&format!("{{\"tools\": [{tools}]}}")).unwrap_err();
+            assert_eq!(failure.field.as_deref(), Some(want), "{tools}");
         }
+    }
+
+    #[test]
+    fn as_many_tools_as_are_allowed_are_taken_and_no_more() {
+        let many = |count: usize| {
+            let tools: Vec<_> = (0..count)
+                .map(|number| format!(r#"{{"type":"function","function":{{"name":"f{number}"}}}}"#))
+                .collect();
+            parse(&format!("{{\"tools\": [{}]}}", tools.join(",")))
+        };
+        assert_eq!(many(512).unwrap().tools.len(), 512);
+        assert_eq!(many(513).unwrap_err().field.as_deref(), Some("tools"));
     }
 }

@@ -5,7 +5,7 @@
 //! concern the service behind the original API (`user`, `metadata`, `store`, `service_tier`, `prompt_cache_key`) are not
 //! listed: like unknown ones they stay untaken, and are reported as ignored.
 
-use stack_chat::ChatError;
+use stack_chat::Failure;
 
 use crate::Ignored;
 use crate::fields::Fields;
@@ -23,7 +23,7 @@ const fn rule(name: &'static str, neutral: &'static [&'static str]) -> Rule {
 }
 
 /// Refuses the fields that `rules` name, except where their value is neutral.
-pub(super) fn refuse(fields: &mut Fields, rules: &[Rule]) -> Result<(), ChatError> {
+pub(super) fn refuse(fields: &mut Fields, rules: &[Rule]) -> Result<(), Failure> {
     for Rule { name, neutral } in rules {
         let Some(value) = fields.take(name) else { continue };
         if !neutral.contains(&value.to_string().as_str()) {
@@ -32,7 +32,7 @@ pub(super) fn refuse(fields: &mut Fields, rules: &[Rule]) -> Result<(), ChatErro
             } else {
                 format!("leave it out or use {}", neutral.join(" or "))
             };
-            return Err(ChatError::unsupported(*name, format!("`{name}` is not supported here; {accepted}")));
+            return Err(Failure::unsupported(*name, format!("`{name}` is not supported here; {accepted}")));
         }
     }
     Ok(())
@@ -64,7 +64,6 @@ pub(super) const GENERATION: &[Rule] = &[
     rule("dynatemp_range", &["0", "0.0"]),
     rule("echo", &["false"]),
     rule("format", &["\"\""]),
-    rule("grammar", &["\"\""]),
     rule("guided_choice", &[]),
     rule("guided_grammar", &[]),
     rule("guided_json", &[]),
@@ -73,7 +72,6 @@ pub(super) const GENERATION: &[Rule] = &[
     rule("include_stop_str_in_output", &["false"]),
     rule("input_extra", &["[]"]),
     rule("instructions", &["\"\""]),
-    rule("json_schema", &[]),
     rule("length_penalty", &["1", "1.0"]),
     rule("logits_processors", &["[]"]),
     rule("lora", &["[]"]),
@@ -117,7 +115,6 @@ pub(super) const CHAT: &[Rule] = &[
     rule("reasoning_budget", &["-1"]),
     rule("reasoning_budget_tokens", &["-1"]),
     rule("reasoning_format", &["\"none\""]),
-    rule("response_format", &["{\"type\":\"text\"}"]),
     rule("thinking_budget_tokens", &["-1"]),
     rule("thinking_token_budget", &["-1"]),
     rule("verbosity", &["\"medium\""]),
@@ -125,11 +122,7 @@ pub(super) const CHAT: &[Rule] = &[
 ];
 
 /// Fields of completions alone.
-pub(super) const COMPLETION: &[Rule] = &[
-    rule("add_special_tokens", &["true"]),
-    rule("response_format", &["{\"type\":\"text\"}"]),
-    rule("suffix", &["\"\""]),
-];
+pub(super) const COMPLETION: &[Rule] = &[rule("add_special_tokens", &["true"]), rule("suffix", &["\"\""])];
 
 /// Fields of embeddings.
 pub(super) const EMBEDDING: &[Rule] = &[
@@ -142,7 +135,7 @@ pub(super) const EMBEDDING: &[Rule] = &[
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::ErrorKind;
+    use stack_chat::FailureKind;
 
     use super::*;
 
@@ -155,7 +148,7 @@ mod tests {
                     refuse(&mut Fields::parse(body.as_bytes()).unwrap(), rules).err()
                 };
                 let error = refused("{\"made\": [\"up\"]}").expect(name);
-                assert_eq!(error.kind, ErrorKind::Unsupported);
+                assert_eq!(error.kind, FailureKind::Unsupported);
                 assert_eq!(error.field.as_deref(), Some(*name));
                 for value in *neutral {
                     assert_eq!(refused(value), None, "{name}: {value}");

@@ -1,68 +1,23 @@
 //! Answers as one object.
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, FinishReason, TokenLogprob};
 
 use super::logprobs::{chat_token, completion};
 use super::reply::{Reply, Shape, finish_word, timings_object, usage_object};
+use crate::answer::{Answer, Choice};
 
-/// Collects the events of an answer until it can be rendered as one object.
-#[derive(Debug)]
-pub struct Whole {
-    reply: Reply,
-    choices: Vec<Choice>,
-    totals: Option<(Value, Value)>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Choice {
-    text: String,
-    tokens: Vec<TokenLogprob>,
-    finish: Option<FinishReason>,
-}
-
-impl Whole {
-    /// Waits for an answer of `choices` choices.
-    pub fn new(reply: Reply, choices: u32) -> Self {
-        Self { reply, choices: vec![Choice::default(); choices as usize], totals: None }
-    }
-
-    /// Takes in one event.
-    ///
-    /// # Panics
-    ///
-    /// If the event is about a choice that was not asked for.
-    pub fn push(&mut self, event: ChatEvent) {
-        match event {
-            ChatEvent::Started { .. } => {}
-            ChatEvent::Delta(delta) => {
-                let choice = &mut self.choices[delta.choice as usize];
-                choice.text.push_str(&delta.text);
-                if self.reply.logprobs.is_some() {
-                    choice.tokens.extend(delta.tokens);
-                }
-            }
-            ChatEvent::Finished { choice, reason } => self.choices[choice as usize].finish = Some(reason),
-            ChatEvent::Done { usage, timings } => {
-                self.totals = Some((usage_object(usage), timings_object(usage, timings)));
-            }
-        }
-    }
-
-    /// Renders the answer, or returns `None` if its last event has not come.
-    pub fn finish(self) -> Option<String> {
-        let (usage, timings) = self.totals?;
-        let mut object = self.reply.head(false);
-        object["choices"] = self
-            .choices
-            .iter()
-            .enumerate()
-            .map(|(index, choice)| choice_object(&self.reply, index, choice))
-            .collect();
-        object["usage"] = usage;
-        object["timings"] = timings;
-        Some(object.to_string())
-    }
+/// Renders a complete answer.
+pub(super) fn whole(reply: &Reply, answer: &Answer) -> String {
+    let mut object = reply.head(false);
+    object["choices"] = answer
+        .choices
+        .iter()
+        .enumerate()
+        .map(|(index, choice)| choice_object(reply, index, choice))
+        .collect();
+    object["usage"] = usage_object(answer.usage);
+    object["timings"] = timings_object(answer.usage, answer.timings);
+    object.to_string()
 }
 
 fn choice_object(reply: &Reply, index: usize, choice: &Choice) -> Value {
@@ -76,21 +31,45 @@ fn choice_object(reply: &Reply, index: usize, choice: &Choice) -> Value {
             });
             json!({
                 "index": index,
-                "message": {"role": "assistant", "content": choice.text, "refusal": null},
+                "message": message(choice),
                 "logprobs": logprobs,
                 "finish_reason": finish_reason,
             })
         }
         Shape::Completion => {
             let logprobs = reply.logprobs.map(|wanted| completion(tokens, wanted, &mut 0));
-            json!({"index": index, "text": choice.text, "logprobs": logprobs, "finish_reason": finish_reason})
+            let text = choice.text().unwrap_or_default();
+            json!({"index": index, "text": text, "logprobs": logprobs, "finish_reason": finish_reason})
         }
     }
 }
 
+/// Beside calls or a refusal there may be no text; an answer that says nothing at all is an empty one.
+fn message(choice: &Choice) -> Value {
+    let calls: Vec<_> = choice
+        .calls()
+        .map(|(id, name, arguments)| {
+            json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
+        })
+        .collect();
+    let refusal = choice.refusal();
+    let says_more = !calls.is_empty() || refusal.is_some();
+    let content = choice.text().or_else(|| (!says_more).then(String::new));
+    let mut message = json!({"role": "assistant", "content": content, "refusal": refusal});
+    if let Some(thinking) = choice.thinking() {
+        message["reasoning_content"] = thinking.into();
+    }
+    if !calls.is_empty() {
+        message["tool_calls"] = calls.into();
+    }
+    message
+}
+
 #[cfg(test)]
 mod tests {
-    use stack_chat::{Delta, Logprobs, Timings, Usage};
+    use stack_chat::{
+        ChatEvent, Delta, FinishReason, Fragment, Logprobs, PartKind, Timings, TokenLogprob, Usage,
+    };
 
     use super::*;
 
@@ -98,30 +77,36 @@ mod tests {
         Reply { shape, unique: "1".into(), created_s: 7, model: "m".into(), logprobs }
     }
 
-    fn render(reply: Reply) -> Value {
+    fn render(reply: &Reply) -> Value {
         let token = |text: &str| TokenLogprob { id: 1, bytes: text.into(), logprob: -0.5, top: Vec::new() };
-        let delta = |choice, text: &str| Delta { choice, text: text.into(), tokens: vec![token(text)] };
-        let mut whole = Whole::new(reply, 2);
+        let delta = |choice, text: &str| {
+            let fragment = Fragment::Text(text.into());
+            ChatEvent::Delta(Delta { choice, part: 0, fragment, tokens: vec![token(text)] })
+        };
+        let start = |choice| ChatEvent::PartStarted { choice, part: 0, kind: PartKind::Text };
+        let mut answer = Answer::new(2);
         for event in [
             ChatEvent::Started { prompt_tokens: 3, seed: 1, unused: Vec::new() },
-            ChatEvent::Delta(delta(1, "x")),
-            ChatEvent::Delta(delta(0, "a")),
-            ChatEvent::Delta(delta(0, "b")),
+            start(1),
+            delta(1, "x"),
+            start(0),
+            delta(0, "a"),
+            delta(0, "b"),
             ChatEvent::Finished { choice: 1, reason: FinishReason::Length },
             ChatEvent::Finished { choice: 0, reason: FinishReason::Stop },
             ChatEvent::Done {
-                usage: Usage { prompt_tokens: 3, cached_tokens: 2, generated_tokens: 3 },
+                usage: Usage { input: 1, cache_read: 2, answer: 2, reasoning: 1, ..Usage::default() },
                 timings: Timings::default(),
             },
         ] {
-            whole.push(event);
+            answer.push(event);
         }
-        serde_json::from_str(&whole.finish().unwrap()).unwrap()
+        serde_json::from_str(&whole(reply, &answer)).unwrap()
     }
 
     #[test]
     fn a_chat_answer_has_a_message_per_choice() {
-        let mut got = render(reply(Shape::Chat, None));
+        let mut got = render(&reply(Shape::Chat, None));
         assert_eq!(got["timings"].take()["predicted_n"], json!(3));
         assert_eq!(
             got,
@@ -135,7 +120,8 @@ mod tests {
                      "logprobs": null, "finish_reason": "length"},
                 ],
                 "usage": {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6,
-                          "prompt_tokens_details": {"cached_tokens": 2}},
+                          "prompt_tokens_details": {"cached_tokens": 2},
+                          "completion_tokens_details": {"reasoning_tokens": 1}},
                 "timings": null,
             })
         );
@@ -143,16 +129,27 @@ mod tests {
 
     #[test]
     fn a_completion_has_a_text_per_choice() {
-        let got = render(reply(Shape::Completion, Some(Logprobs { top: 0 })));
+        let got = render(&reply(Shape::Completion, Some(Logprobs { top: 0 })));
         assert_eq!((&got["id"], &got["object"]), (&json!("cmpl-1"), &json!("text_completion")));
         assert_eq!(got["choices"][0]["text"], json!("ab"));
         assert_eq!(got["choices"][0]["logprobs"]["text_offset"], json!([0, 1]));
-        let chat = render(reply(Shape::Chat, Some(Logprobs { top: 0 })));
+        let chat = render(&reply(Shape::Chat, Some(Logprobs { top: 0 })));
         assert_eq!(chat["choices"][0]["logprobs"]["content"][1]["token"], json!("b"));
     }
 
     #[test]
-    fn an_answer_that_did_not_end_is_not_rendered() {
-        assert_eq!(Whole::new(reply(Shape::Chat, None), 1).finish(), None);
+    fn thinking_calls_and_refusals_stand_beside_the_text() {
+        let call = PartKind::ToolCall { id: "c".into(), name: "f".into() };
+        let with = |parts: Vec<(PartKind, String)>| message(&Choice { parts, ..Choice::default() });
+        let called = with(vec![(PartKind::Thinking, "hm".into()), (call, String::new())]);
+        let function = json!({"name": "f", "arguments": "{}"});
+        assert_eq!(
+            called,
+            json!({"role": "assistant", "content": null, "refusal": null, "reasoning_content": "hm",
+                   "tool_calls": [{"id": "c", "type": "function", "function": function}]})
+        );
+        let refused = with(vec![(PartKind::Refusal, "no".into())]);
+        assert_eq!(refused, json!({"role": "assistant", "content": null, "refusal": "no"}));
+        assert_eq!(with(Vec::new())["content"], "");
     }
 }

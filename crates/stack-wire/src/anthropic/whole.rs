@@ -1,0 +1,111 @@
+//! Answers as one message, and counts of tokens.
+
+use serde_json::{Value, json};
+use stack_chat::{FinishReason, PartKind, Usage};
+
+use super::stream::Reply;
+use crate::answer::{Answer, Choice, arguments};
+
+/// Renders how many tokens a conversation has.
+pub fn count_object(tokens: u32) -> String {
+    json!({"input_tokens": tokens}).to_string()
+}
+
+/// Renders a complete answer, which has one choice in this dialect.
+pub(super) fn whole(reply: &Reply, answer: &Answer) -> String {
+    let choice = answer.choices.first();
+    let mut message = reply.message(answer.usage);
+    message["content"] = choice.map(blocks).unwrap_or_default().into();
+    message["stop_reason"] = choice.and_then(|choice| choice.finish).map(stop_reason).into();
+    message.to_string()
+}
+
+fn blocks(choice: &Choice) -> Vec<Value> {
+    choice.parts.iter().map(|(kind, text)| block(kind, text)).collect()
+}
+
+/// Renders one part as a content block. Arguments that are no object, because the answer ends within them, are none.
+pub(super) fn block(kind: &PartKind, text: &str) -> Value {
+    match kind {
+        PartKind::Text | PartKind::Refusal => json!({"type": "text", "text": text}),
+        PartKind::Thinking => json!({"type": "thinking", "thinking": text, "signature": ""}),
+        PartKind::ToolCall { id, name } => {
+            let input = serde_json::from_str(arguments(text)).ok().filter(Value::is_object);
+            json!({"type": "tool_use", "id": id, "name": name, "input": input.unwrap_or_else(|| json!({}))})
+        }
+    }
+}
+
+/// Renders why an answer ended.
+pub(super) fn stop_reason(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "end_turn",
+        FinishReason::ToolCalls => "tool_use",
+        FinishReason::Length => "max_tokens",
+        FinishReason::ContentFilter => "refusal",
+        FinishReason::Paused => "pause_turn",
+    }
+}
+
+/// Renders the token counts.
+pub(super) fn usage_object(usage: Usage) -> Value {
+    json!({
+        "input_tokens": usage.input,
+        "cache_creation_input_tokens": usage.cache_write(),
+        "cache_read_input_tokens": usage.cache_read,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": usage.cache_write_5m,
+            "ephemeral_1h_input_tokens": usage.cache_write_1h,
+        },
+        "output_tokens": usage.generated(),
+        "output_tokens_details": {"thinking_tokens": usage.reasoning},
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use stack_chat::{ChatEvent, Timings};
+
+    use super::*;
+
+    #[test]
+    fn a_message_holds_its_parts_in_order() {
+        let call = PartKind::ToolCall { id: "t".into(), name: "f".into() };
+        let mut answer = Answer::new(1);
+        answer.choices[0].parts = vec![
+            (PartKind::Thinking, "hm".into()),
+            (PartKind::Text, "Let me see.".into()),
+            (call.clone(), r#"{"b":1,"a":2}"#.into()),
+            (call, r#"{"cut"#.into()),
+        ];
+        for event in [
+            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls },
+            ChatEvent::Done {
+                usage: Usage { input: 1, cache_read: 2, answer: 3, reasoning: 4, ..Usage::default() },
+                timings: Timings::default(),
+            },
+        ] {
+            answer.push(event);
+        }
+        let reply = Reply { unique: "1".into(), model: "m".into() };
+        let got: Value = serde_json::from_str(&whole(&reply, &answer)).unwrap();
+        assert_eq!(
+            got,
+            json!({
+                "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": ""},
+                    {"type": "text", "text": "Let me see."},
+                    {"type": "tool_use", "id": "t", "name": "f", "input": {"b": 1, "a": 2}},
+                    {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+                ],
+                "stop_reason": "tool_use", "stop_sequence": null,
+                "usage": {
+                    "input_tokens": 1, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 2,
+                    "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+                    "output_tokens": 7, "output_tokens_details": {"thinking_tokens": 4},
+                },
+            })
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! Which models there are: tags, ps, show, version.
+
+use serde_json::{Map, Value, json};
+use stack_chat::{Ability, Failure, ModelCard};
+
+use crate::Availability;
+use crate::fields::Fields;
+use crate::timestamp::rfc3339;
+
+/// Parses the body of `POST /api/show`, which names a model, if it names any.
+///
+/// # Errors
+///
+/// Of kind `InvalidRequest`, and naming the field at fault unless the body as a whole is wrong.
+pub fn parse_show(body: &[u8]) -> Result<Option<String>, Failure> {
+    let mut fields = Fields::parse(body)?;
+    let older = fields.text("name", 512)?;
+    Ok(fields.text("model", 512)?.or(older).filter(|name| !name.is_empty()))
+}
+
+/// Renders the models that can be asked, now or when they are loaded.
+pub fn model_list(models: &[(&str, Availability<'_>)]) -> String {
+    let models: Vec<Value> = models
+        .iter()
+        .filter_map(|(id, availability)| match availability {
+            Availability::Loading => Some(entry(id, &ModelCard::default())),
+            Availability::Ready(card) => Some(entry(id, card)),
+            Availability::Failed => None,
+        })
+        .collect();
+    json!({"models": models}).to_string()
+}
+
+/// Renders the models that are in memory, where they stay.
+pub fn running_list(models: &[(&str, Availability<'_>)]) -> String {
+    let models: Vec<Value> = models
+        .iter()
+        .filter_map(|(id, availability)| match availability {
+            Availability::Ready(card) => {
+                let mut model = entry(id, card);
+                model["expires_at"] = "9999-12-31T23:59:59Z".into();
+                model["size_vram"] = 0.into();
+                model["context_length"] = card.context.into();
+                Some(model)
+            }
+            Availability::Loading | Availability::Failed => None,
+        })
+        .collect();
+    json!({"models": models}).to_string()
+}
+
+/// Renders what is known of one model.
+pub fn show_object(_id: &str, availability: Availability<'_>) -> String {
+    let unknown = ModelCard::default();
+    let card = match availability {
+        Availability::Ready(card) => card,
+        Availability::Loading | Availability::Failed => &unknown,
+    };
+    let of = |name: &str| format!("{}.{name}", card.architecture);
+    let info = Map::from_iter([
+        ("general.architecture".to_owned(), card.architecture.as_str().into()),
+        ("general.parameter_count".to_owned(), card.parameters.into()),
+        (of("context_length"), card.context_trained.into()),
+        (of("embedding_length"), card.embedding.into()),
+    ]);
+    let capabilities: Vec<&str> = card
+        .abilities
+        .iter()
+        .map(|ability| match ability {
+            Ability::Completes => "completion",
+            Ability::Chats => "chat",
+            Ability::Embeds => "embedding",
+        })
+        .collect();
+    json!({
+        "modelfile": "",
+        "parameters": "",
+        "template": "",
+        "details": details(card),
+        "model_info": info,
+        "capabilities": capabilities,
+        "modified_at": rfc3339(card.created_s),
+    })
+    .to_string()
+}
+
+/// Renders the version of this program.
+pub fn version_object() -> String {
+    json!({"version": env!("CARGO_PKG_VERSION")}).to_string()
+}
+
+fn entry(id: &str, card: &ModelCard) -> Value {
+    json!({
+        "name": id,
+        "model": id,
+        "modified_at": rfc3339(card.created_s),
+        "size": card.size_bytes,
+        "digest": "",
+        "details": details(card),
+    })
+}
+
+fn details(card: &ModelCard) -> Value {
+    json!({
+        "parent_model": "",
+        "format": "gguf",
+        "family": card.architecture,
+        "families": [card.architecture],
+        "parameter_size": parameter_size(card.parameters),
+        "quantization_level": "",
+    })
+}
+
+/// Counts weights as Ollama does: 134.5M, 8.0B.
+fn parameter_size(parameters: u64) -> String {
+    match parameters {
+        1_000_000_000.. => format!("{:.1}B", parameters as f64 / 1e9),
+        1_000_000.. => format!("{:.1}M", parameters as f64 / 1e6),
+        1000.. => format!("{:.1}K", parameters as f64 / 1e3),
+        _ => parameters.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn card() -> ModelCard {
+        ModelCard {
+            architecture: "llama".into(),
+            parameters: 134_515_008,
+            size_bytes: 9,
+            context: 64,
+            abilities: vec![Ability::Completes],
+            ..ModelCard::default()
+        }
+    }
+
+    #[test]
+    fn lists_hold_what_can_be_asked_and_what_is_in_memory() {
+        let card = card();
+        let models =
+            || [("a", Availability::Ready(&card)), ("b", Availability::Loading), ("c", Availability::Failed)];
+        let tags: Value = serde_json::from_str(&model_list(&models())).unwrap();
+        let names: Vec<_> = tags["models"].as_array().unwrap().iter().map(|model| &model["name"]).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(tags["models"][0]["details"]["parameter_size"], "134.5M");
+        let running: Value = serde_json::from_str(&running_list(&models())).unwrap();
+        assert_eq!(running["models"].as_array().unwrap().len(), 1);
+        assert_eq!(running["models"][0]["context_length"], 64);
+    }
+
+    #[test]
+    fn one_model_tells_what_it_can_do() {
+        let card = card();
+        let show: Value = serde_json::from_str(&show_object("a", Availability::Ready(&card))).unwrap();
+        assert_eq!(show["capabilities"], json!(["completion"]));
+        assert_eq!(show["model_info"]["general.parameter_count"], 134_515_008);
+        assert_eq!(parse_show(br#"{"name": "a"}"#).unwrap().as_deref(), Some("a"));
+        assert_eq!(parse_show(br#"{"model": "b", "name": "a"}"#).unwrap().as_deref(), Some("b"));
+        assert_eq!(parse_show(br#"{"model": 1}"#).unwrap_err().field.as_deref(), Some("model"));
+    }
+
+    #[test]
+    fn sizes_are_short() {
+        for (parameters, text) in [(7, "7"), (260_000, "260.0K"), (8_030_261_248, "8.0B")] {
+            assert_eq!(parameter_size(parameters), text);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Items of an answer.
+
+use serde_json::{Value, json};
+use stack_chat::{FinishReason, PartKind, Usage};
+
+use crate::answer::arguments;
+
+/// Renders how many tokens a conversation has.
+pub fn count_object(tokens: u32) -> String {
+    json!({"object": "response.input_tokens", "input_tokens": tokens}).to_string()
+}
+
+/// Whether an item is being written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    Begun,
+    Complete,
+}
+
+/// Renders one part of an answer as an item. One that has begun holds nothing yet.
+pub(super) fn item(id: &str, kind: &PartKind, text: &str, custom: &[String], progress: Progress) -> Value {
+    let is_begun = progress == Progress::Begun;
+    let status = if is_begun { "in_progress" } else { "completed" };
+    let parts = || if is_begun { Vec::new() } else { vec![content(kind, text)] };
+    match kind {
+        PartKind::Text | PartKind::Refusal => {
+            json!({"id": id, "type": "message", "status": status, "role": "assistant", "content": parts()})
+        }
+        PartKind::Thinking => {
+            json!({"id": id, "type": "reasoning", "status": status, "summary": [], "content": parts()})
+        }
+        PartKind::ToolCall { id: call, name } if custom.contains(name) => {
+            let input = if is_begun { String::new() } else { input(text) };
+            json!({"id": id, "type": "custom_tool_call", "status": status, "call_id": call, "name": name, "input": input})
+        }
+        PartKind::ToolCall { id: call, name } => {
+            let arguments = if is_begun { "" } else { arguments(text) };
+            json!({
+                "id": id,
+                "type": "function_call",
+                "status": status,
+                "call_id": call,
+                "name": name,
+                "arguments": arguments,
+            })
+        }
+    }
+}
+
+/// Renders the content of an item.
+pub(super) fn content(kind: &PartKind, text: &str) -> Value {
+    match kind {
+        PartKind::Refusal => json!({"type": "refusal", "refusal": text}),
+        PartKind::Thinking => json!({"type": "reasoning_text", "text": text}),
+        PartKind::Text | PartKind::ToolCall { .. } => {
+            json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
+        }
+    }
+}
+
+/// Returns the free text of a call whose arguments are an object that holds it, or else the arguments as they are.
+pub(super) fn input(text: &str) -> String {
+    let object: Option<Value> = serde_json::from_str(text).ok();
+    match object.as_ref().and_then(|object| object["input"].as_str()) {
+        Some(input) => input.to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+/// Returns the first letters of an item's identifier.
+pub(super) fn prefix(kind: &PartKind, custom: &[String]) -> &'static str {
+    match kind {
+        PartKind::Text | PartKind::Refusal => "msg",
+        PartKind::Thinking => "rs",
+        PartKind::ToolCall { name, .. } if custom.contains(name) => "ctc",
+        PartKind::ToolCall { .. } => "fc",
+    }
+}
+
+/// Writes into a response how it ended.
+pub(super) fn finish(response: &mut Value, reason: Option<FinishReason>, usage: Usage) {
+    let incomplete = match reason {
+        Some(FinishReason::Stop | FinishReason::ToolCalls) | None => None,
+        Some(FinishReason::Length | FinishReason::Paused) => Some("max_output_tokens"),
+        Some(FinishReason::ContentFilter) => Some("content_filter"),
+    };
+    response["status"] = if incomplete.is_some() { "incomplete" } else { "completed" }.into();
+    response["incomplete_details"] = incomplete.map(|reason| json!({"reason": reason})).into();
+    response["usage"] = usage_object(usage);
+}
+
+/// Renders the token counts. Clients require every one of them.
+fn usage_object(usage: Usage) -> Value {
+    json!({
+        "input_tokens": usage.prompt(),
+        "input_tokens_details": {
+            "cached_tokens": usage.cache_read,
+            "cache_write_tokens": usage.cache_write(),
+        },
+        "output_tokens": usage.generated(),
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning},
+        "total_tokens": usage.total(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_of_custom_tools_hold_their_text() {
+        let call = |name: &str| PartKind::ToolCall { id: "c".into(), name: name.into() };
+        let custom = ["patch".to_owned()];
+        let render = |name, text| item("i", &call(name), text, &custom, Progress::Complete);
+        let patch = render("patch", r#"{"input":"*** é"}"#);
+        assert_eq!((&patch["type"], &patch["input"]), (&json!("custom_tool_call"), &json!("*** é")));
+        assert_eq!(render("patch", "plain")["input"], "plain", "what is no object is the text itself");
+        let function = render("ls", "");
+        assert_eq!((&function["type"], &function["arguments"]), (&json!("function_call"), &json!("{}")));
+    }
+
+    #[test]
+    fn an_answer_that_is_cut_is_incomplete() {
+        for (reason, status, why) in [
+            (FinishReason::Stop, "completed", Value::Null),
+            (FinishReason::ToolCalls, "completed", Value::Null),
+            (FinishReason::Length, "incomplete", json!("max_output_tokens")),
+            (FinishReason::ContentFilter, "incomplete", json!("content_filter")),
+        ] {
+            let mut response = json!({});
+            finish(&mut response, Some(reason), Usage::default());
+            assert_eq!(
+                (&response["status"], &response["incomplete_details"]["reason"]),
+                (&json!(status), &why)
+            );
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! `POST /v1/responses` and `POST /v1/responses/input_tokens`: the request.
+
+use serde_json::Value;
+use stack_chat::{ChatRequest, Failure, Output, Prompt, Schema, Thinking};
+
+use super::echo::Echo;
+use super::input::messages;
+use super::tool::tools;
+use crate::fields::{Fields, mismatch};
+use crate::ignored::Words;
+use crate::openai::effort;
+use crate::schema::schema;
+use crate::{Call, Delivery, Ignored};
+
+/// What the model is asked, and what its answer must know of the request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResponseRequest {
+    /// What the model is asked.
+    pub request: ChatRequest,
+    /// What the response repeats.
+    pub echo: Echo,
+    /// The tools that take free text.
+    pub custom: Vec<String>,
+}
+
+/// Parses the body of a request for a response.
+///
+/// # Errors
+///
+/// Of kind `InvalidRequest` or `Unsupported`, and naming the field at fault unless the body as a whole is wrong.
+pub fn parse_response(body: &[u8]) -> Result<Call<ResponseRequest>, Failure> {
+    let mut fields = Fields::parse(body)?;
+    let mut call = conversation(&mut fields)?;
+    let request = &mut call.request.request;
+    request.max_tokens = fields.integer("max_output_tokens", 1..=i32::MAX)?.map(i32::cast_unsigned);
+    request.sampling.temperature = fields.number("temperature", 0.0..=2.0)?;
+    request.sampling.top_p = fields.number("top_p", 0.0..=1.0)?;
+    if fields.flag("stream")?.unwrap_or(false) {
+        call.delivery = Delivery::Stream { include_usage: true };
+    }
+    fields.ignore_rest("", &mut call.ignored);
+    Ok(call)
+}
+
+/// Parses the body of a request to count the tokens of a conversation.
+///
+/// # Errors
+///
+/// As [`parse_response`].
+pub fn parse_count(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
+    let mut fields = Fields::parse(body)?;
+    let mut call = conversation(&mut fields)?;
+    fields.ignore_rest("", &mut call.ignored);
+    Ok(call.map(|asked| asked.request))
+}
+
+/// Takes what both routes have in common.
+fn conversation(fields: &mut Fields) -> Result<Call<ResponseRequest>, Failure> {
+    let echo = Echo::of(fields.rest());
+    let mut ignored = Ignored::in_words(WORDS);
+    refuse(fields, &mut ignored)?;
+    let mut request = ChatRequest::new(Prompt::Messages(messages(fields, &mut ignored)?));
+    let custom = tools(fields, &mut request, &mut ignored)?;
+    request.output = output(fields, &mut ignored)?;
+    request.thinking = thinking(fields, &mut ignored)?;
+    let model = fields.text("model", 512)?.filter(|name| !name.is_empty());
+    Ok(Call { model, request: ResponseRequest { request, echo, custom }, delivery: Delivery::Whole, ignored })
+}
+
+/// Refuses what needs a store or a service behind it.
+fn refuse(fields: &mut Fields, ignored: &mut Ignored) -> Result<(), Failure> {
+    for name in ["previous_response_id", "conversation"] {
+        if fields.take(name).is_some() {
+            let message = format!(
+                "`{name}` refers to what was said before, but nothing is stored here; send it in `input`"
+            );
+            return Err(Failure::unsupported(name, message));
+        }
+    }
+    if fields.take("prompt").is_some() {
+        return Err(Failure::unsupported(
+            "prompt",
+            "`prompt` refers to a stored prompt, but nothing is stored here",
+        ));
+    }
+    if fields.flag("background")?.unwrap_or(false) {
+        return Err(Failure::unsupported("background", "`background` is not supported here; leave it out"));
+    }
+    if fields.integer("top_logprobs", 0..=20)?.unwrap_or(0) > 0 {
+        let message = "`top_logprobs` is not supported on this route; use /v1/chat/completions";
+        return Err(Failure::unsupported("top_logprobs", message));
+    }
+    // Nothing is cut to fit, and nothing is stored.
+    if fields.text("truncation", 64)?.is_some_and(|truncation| truncation != "disabled") {
+        ignored.note("truncation");
+    }
+    if fields.flag("store")?.unwrap_or(false) {
+        ignored.note("store");
+    }
+    Ok(())
+}
+
+fn output(fields: &mut Fields, ignored: &mut Ignored) -> Result<Output, Failure> {
+    let Some(mut text) = fields.object("text")? else { return Ok(Output::Text) };
+    let output = match text.object("format")? {
+        None => Output::Text,
+        Some(mut format) => {
+            let path = format.path("type");
+            let output = match format.require("type")? {
+                Value::String(kind) if kind == "text" => Output::Text,
+                Value::String(kind) if kind == "json_object" => Output::Json,
+                Value::String(kind) if kind == "json_schema" => {
+                    let path = format.path("schema");
+                    Output::Schema(Schema {
+                        name: format.text("name", 256)?,
+                        schema: schema(&path, &format.require("schema")?)?,
+                        strict: format.flag("strict")?.unwrap_or(false),
+                    })
+                }
+                other => return Err(mismatch(path, "\"text\", \"json_object\" or \"json_schema\"", &other)),
+            };
+            format.ignore_rest("text.format", ignored);
+            output
+        }
+    };
+    if text.text("verbosity", 64)?.is_some_and(|verbosity| verbosity != "medium") {
+        ignored.note("text.verbosity");
+    }
+    text.ignore_rest("text", ignored);
+    Ok(output)
+}
+
+fn thinking(fields: &mut Fields, ignored: &mut Ignored) -> Result<Thinking, Failure> {
+    let Some(mut reasoning) = fields.object("reasoning")? else { return Ok(Thinking::Default) };
+    let path = reasoning.path("effort");
+    let thinking = match reasoning.take("effort") {
+        None => Thinking::Default,
+        Some(value) => value.as_str().and_then(effort).ok_or_else(|| {
+            let words = "\"none\", \"minimal\", \"low\", \"medium\", \"high\" or \"xhigh\"";
+            mismatch(path, words, &value)
+        })?,
+    };
+    reasoning.ignore_rest("reasoning", ignored);
+    Ok(thinking)
+}
+
+const WORDS: Words = Words {
+    strict_tools: "tools[].strict",
+    parallel_tool_calls: "parallel_tool_calls",
+    tool_errors: "input[].output",
+    speaker_names: "input[].name",
+    reasoning: "input[].content",
+    thinking: "reasoning.effort",
+    effort: "reasoning.effort",
+};
+
+#[cfg(test)]
+mod tests {
+    use stack_chat::{Effort, Message, Unused};
+
+    use super::*;
+
+    fn parse(more: &str) -> Result<Call<ResponseRequest>, Failure> {
+        parse_response(format!(r#"{{"input": "Hi"{more}}}"#).as_bytes())
+    }
+
+    #[test]
+    fn the_smallest_request_leaves_everything_to_the_model() {
+        let call = parse("").unwrap();
+        assert_eq!(call.request.request, ChatRequest::new(Prompt::Messages(vec![Message::user("Hi")])));
+        assert_eq!((call.model, call.delivery), (None, Delivery::Whole));
+        assert_eq!(call.ignored.header_value(), None);
+    }
+
+    #[test]
+    fn a_request_of_a_coding_agent_is_taken() {
+        let call = parse(
+            r#", "model": "m", "instructions": "You are an agent.", "stream": true, "store": false,
+               "include": ["reasoning.encrypted_content"], "prompt_cache_key": "k", "parallel_tool_calls": false,
+               "reasoning": {"effort": "high", "summary": "auto"}, "tool_choice": "auto",
+               "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "n", "strict": true,
+                        "schema": {"type": "object"}}},
+               "tools": [{"type": "function", "name": "shell_command", "strict": false,
+                          "parameters": {"type": "object"}}, {"type": "web_search"}]"#,
+        );
+        let mut call = call.unwrap();
+        assert_eq!(call.delivery, Delivery::Stream { include_usage: true });
+        assert_eq!(call.request.request.thinking, Thinking::Effort(Effort::High));
+        assert!(matches!(&call.request.request.output, Output::Schema(schema) if schema.strict));
+        call.ignored.note_unused(&Unused::Variable("reasoning_effort".into()));
+        let expected = "include, prompt_cache_key, reasoning.effort, reasoning.summary, text.verbosity, \
+            tools[].web_search";
+        assert_eq!(call.ignored.header_value().as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn the_field_at_fault_is_named() {
+        for (more, field) in [
+            (r#", "model": 1"#, "model"),
+            (r#", "stream": "yes""#, "stream"),
+            (r#", "store": 1"#, "store"),
+            (r#", "max_output_tokens": 0"#, "max_output_tokens"),
+            (r#", "temperature": 3"#, "temperature"),
+            (r#", "top_p": []"#, "top_p"),
+            (r#", "previous_response_id": "resp_1""#, "previous_response_id"),
+            (r#", "conversation": "c""#, "conversation"),
+            (r#", "prompt": {"id": "p"}"#, "prompt"),
+            (r#", "background": true"#, "background"),
+            (r#", "top_logprobs": 3"#, "top_logprobs"),
+            (r#", "instructions": []"#, "instructions"),
+            (r#", "reasoning": 1"#, "reasoning"),
+            (r#", "reasoning": {"effort": "extreme"}"#, "reasoning.effort"),
+            (r#", "text": {"format": {"type": "xml"}}"#, "text.format.type"),
+            (r#", "text": {"format": {"type": "json_schema"}}"#, "text.format.schema"),
+        ] {
+            assert_eq!(parse(more).unwrap_err().field.as_deref(), Some(field), "{more}");
+        }
+    }
+
+    #[test]
+    fn any_prefix_and_any_flipped_byte_is_an_error_or_a_request() {
+        let body = br#"{"input":[{"role":"user","content":[{"type":"input_text","text":"\u00e9"}]},{"type":"custom_tool_call",
+            "call_id":"c","name":"f","input":"x"}],"tools":[{"type":"custom","name":"f"}],"reasoning":{"effort":"low"}}"#;
+        for end in 0..body.len() {
+            assert!(parse_response(&body[..end]).is_err());
+        }
+        let mut flipped = body.to_vec();
+        for place in 0..body.len() {
+            flipped[place] ^= 0x20;
+            let _either = parse_response(&flipped);
+            flipped[place] ^= 0x20;
+        }
+    }
+}
