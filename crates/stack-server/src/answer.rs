@@ -5,59 +5,112 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use stack_chat::{ChatError, ChatEvent, ChatRequest, Unused};
-use stack_wire::Ignored;
-use stack_wire::openai::{Call, Chunks, Delivery, Reply, Shape, Whole};
+use stack_chat::{ChatEvent, ChatModel, ChatRequest, EmbedRequest, Embeddings, Failure, Unused};
+use stack_wire::{Answer, AnswerWriter, Call, Delivery, Ignored};
 
-use crate::error::{ApiError, broken, json};
+use crate::error::{ApiError, json};
 use crate::merge::merge;
+use crate::models::Served;
 use crate::server::Server;
 use crate::stopwatch::Stopwatch;
 use crate::stream;
+use crate::waits::Waits;
 
-/// Asks the model and returns its answer the way the caller wants it. A completion may hold several requests; their
-/// choices are counted through.
+/// What an answer is told about itself before it begins.
+pub(crate) struct Opening {
+    /// What tells its identifier from all others.
+    pub(crate) unique: String,
+    /// When it began, in seconds since 1970.
+    pub(crate) created_s: u64,
+    /// The model that answers.
+    pub(crate) model: String,
+}
+
+/// Begins an answer of a model.
 #[expect(
     clippy::disallowed_methods,
     reason = "the time of an answer is the server's; nothing is decided by it"
 )]
-pub(crate) async fn answer(
-    server: &Server,
-    shape: Shape,
-    call: Call<Vec<ChatRequest>>,
-) -> Result<Response, ApiError> {
-    let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
-    let Some(model) = &served.chat else {
-        let able = server.models.names_where(|served| served.chat.is_some());
-        let why = "answers no prompts: it makes embeddings only";
-        return Err(ApiError::UnableModel { id: served.id.clone(), why, able });
-    };
-    let choices = call.request.iter().map(|request| request.choices).sum();
-    let reply = Reply {
-        shape,
+pub(crate) fn opening(server: &Server, served: &Served) -> Opening {
+    Opening {
         unique: server.ids.next(),
         created_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()),
         model: served.id.clone(),
-        logprobs: call.request.first().and_then(|request| request.logprobs),
-    };
+    }
+}
+
+/// Asks the model and returns its answer the way the caller wants it, in the dialect of `writer`. A call may hold several
+/// requests; their choices are counted through.
+pub(crate) async fn answer(
+    server: &Server,
+    waits: &Waits,
+    call: Call<Vec<ChatRequest>>,
+    writer: impl FnOnce(Opening) -> Box<dyn AnswerWriter>,
+) -> Result<Response, ApiError> {
+    let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
+    let model = talking(server, &served)?;
+    let choices = call.request.iter().map(|request| request.choices).sum();
+    let writer = writer(opening(server, &served));
 
     let watch = Stopwatch::start(Arc::clone(&server.metrics));
     let ask = |request: ChatRequest| Ok((request.choices, model.chat(request)?));
-    let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, ChatError>>()?;
+    let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, Failure>>()?;
     let events = watch.over(merge(streams));
     let (response, unused) = match call.delivery {
-        Delivery::Whole => {
-            let (body, unused) = collect(events, Whole::new(reply, choices)).await?;
-            (json(body), unused)
-        }
-        Delivery::Stream { include_usage } => {
-            stream::respond(events, Chunks::new(reply, choices, include_usage), server.options.ping_after)
-                .await?
-        }
+        Delivery::Whole => collect(waits, events, choices, writer.as_ref()).await?,
+        Delivery::Stream { .. } => stream::respond(waits, events, writer, server.options.ping_after).await?,
     };
     let mut ignored = call.ignored;
     unused.iter().for_each(|unused| ignored.note_unused(unused));
     Ok(report(response, &ignored))
+}
+
+/// Counts the tokens of a prompt. The model is asked as for an answer and left at the first event, which tells; a prompt
+/// that does not fit has been counted, too.
+pub(crate) async fn count(
+    server: &Server,
+    waits: &Waits,
+    model: Option<&str>,
+    request: ChatRequest,
+) -> Result<u32, ApiError> {
+    let served = server.models.find(model, server.options.any_model)?;
+    let request = ChatRequest { max_tokens: Some(1), ..request };
+    let stream = talking(server, &served)?.chat(request)?;
+    let mut events = Stopwatch::start(Arc::clone(&server.metrics)).over(stream);
+    match waits.on(events.next()).await {
+        Ok(ChatEvent::Started { prompt_tokens, .. }) => Ok(prompt_tokens),
+        Ok(event) => Err(Failure::internal(format!("the first event is {event:?}")).into()),
+        Err(Failure { overflow: Some(overflow), .. }) => Ok(overflow.prompt_tokens),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Embeds, and returns the vectors as `render` writes them down with the name of the model.
+pub(crate) async fn embeddings(
+    server: &Server,
+    waits: &Waits,
+    call: Call<EmbedRequest>,
+    render: impl FnOnce(&str, &Embeddings) -> String,
+) -> Result<Response, ApiError> {
+    let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
+    let Some(embedder) = &served.embedder else {
+        let able = server.models.names_where(|served| served.embedder.is_some());
+        return Err(ApiError::UnableModel { id: served.id.clone(), why: "makes no embeddings", able });
+    };
+    let watch = Stopwatch::start(Arc::clone(&server.metrics));
+    let embeddings = waits.on(embedder.embed(call.request)).await?;
+    server.metrics.prompt_tokens(embeddings.tokens.into());
+    drop(watch);
+    Ok(report(json(render(&served.id, &embeddings)), &call.ignored))
+}
+
+/// Returns what of a model answers prompts.
+fn talking<'a>(server: &Server, served: &'a Served) -> Result<&'a dyn ChatModel, ApiError> {
+    served.chat.as_deref().ok_or_else(|| {
+        let able = server.models.names_where(|served| served.chat.is_some());
+        let why = "answers no prompts: it makes embeddings only";
+        ApiError::UnableModel { id: served.id.clone(), why, able }
+    })
 }
 
 /// Lists what had no effect in the response's header.
@@ -68,20 +121,23 @@ pub(crate) fn report(mut response: Response, ignored: &Ignored) -> Response {
     response
 }
 
-/// Collects a whole answer, and what the model's template did not look at.
-async fn collect(mut events: Stopwatch, mut whole: Whole) -> Result<(String, Vec<Unused>), ChatError> {
+/// Waits for a whole answer, and says what of the request had no effect.
+async fn collect(
+    waits: &Waits,
+    mut events: Stopwatch,
+    choices: u32,
+    writer: &dyn AnswerWriter,
+) -> Result<(Response, Vec<Unused>), Failure> {
+    let mut answer = Answer::new(choices);
     let mut not_used = Vec::new();
-    loop {
-        let event = events.next().await?;
-        let last = matches!(event, ChatEvent::Done { .. });
+    while !answer.is_complete() {
+        let event = waits.on(events.next()).await?;
         if let ChatEvent::Started { unused, .. } = &event {
             not_used.clone_from(unused);
         }
-        whole.push(event);
-        if last {
-            return Ok((whole.finish().ok_or_else(broken)?, not_used));
-        }
+        answer.push(event);
     }
+    Ok((json(writer.whole(&answer)), not_used))
 }
 
 const IGNORED: HeaderName = HeaderName::from_static("x-stack-ignored");

@@ -8,10 +8,11 @@ use axum::body::BodyDataStream;
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use futures_core::Stream;
-use stack_chat::ChatError;
+use stack_chat::Failure;
 
 use crate::error::ApiError;
 use crate::server::Server;
+use crate::waits::Waits;
 
 /// A body that came in completely, in time, and is not too long. What it says of its type does not matter.
 pub(crate) struct WholeBody(Vec<u8>);
@@ -33,8 +34,9 @@ impl FromRequest<Arc<Server>> for WholeBody {
         if waits_for_leave && declared.is_some_and(|length| length > limit) {
             return Err(ApiError::LongBody { limit });
         }
+        let waits = request.extensions().get::<Waits>().cloned().unwrap_or_default();
         let mut stream = request.into_body().into_data_stream();
-        match tokio::time::timeout(server.options.body_timeout, read(&mut stream, limit)).await {
+        match waits.on(tokio::time::timeout(server.options.body_timeout, read(&mut stream, limit))).await {
             Ok(body) => body.map(Self),
             Err(_elapsed) => Err(ApiError::SlowBody),
         }
@@ -45,7 +47,7 @@ impl WholeBody {
     /// Parses the body. A long one is parsed on a thread of its own, where it holds nobody up.
     pub(crate) async fn parse<T: Send + 'static>(
         self,
-        parser: fn(&[u8]) -> Result<T, ChatError>,
+        parser: fn(&[u8]) -> Result<T, Failure>,
     ) -> Result<T, ApiError> {
         let Self(body) = self;
         if body.len() <= QUICK_BYTES {

@@ -4,16 +4,16 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Method, Response, StatusCode, Uri, header};
+use axum::http::{HeaderValue, Method, Response, Uri, header};
 use axum::response::IntoResponse;
-use stack_chat::{ChatError, ErrorKind};
-use stack_wire::openai::ErrorObject;
+use stack_chat::{Failure, FailureKind};
+use stack_wire::Problem;
 
 /// Why a request is not answered.
 #[derive(Debug)]
 pub(crate) enum ApiError {
     /// The parser or the model refused it, or the model failed.
-    Chat(ChatError),
+    Chat(Failure),
     /// There is no such path.
     UnknownRoute { method: Method, path: String },
     /// The path does not take this method.
@@ -36,84 +36,87 @@ pub(crate) enum ApiError {
     Panic,
 }
 
-impl From<ChatError> for ApiError {
-    fn from(error: ChatError) -> Self {
+impl From<Failure> for ApiError {
+    fn from(error: Failure) -> Self {
         Self::Chat(error)
     }
 }
 
 impl ApiError {
-    /// Makes the object that clients see; a defect is logged instead, here and nowhere else.
-    pub(crate) fn object(&self) -> ErrorObject {
-        let invalid =
-            |status, code, message: String| ErrorObject::new(status, "invalid_request_error", code, message);
+    /// Gives the error its status and code.
+    pub(crate) fn problem(self) -> Problem {
+        let invalid = |message| Failure::new(FailureKind::InvalidRequest, message);
         match self {
-            Self::Chat(error) => {
-                if error.kind == ErrorKind::Internal {
-                    tracing::error!(error.message = error.message, "generation failed");
-                }
-                ErrorObject::from(error)
-            }
+            Self::Chat(failure) => failure.into(),
             Self::UnknownRoute { method, path } => {
                 let message =
                     format!("there is no route {method} {path}; GET /openapi.json lists those there are");
-                ErrorObject::new(404, "not_found_error", Some("unknown_url"), message)
+                Problem::new(404, "unknown_url", invalid(message))
             }
             Self::WrongMethod { method, path } => {
-                invalid(405, Some("method_not_allowed"), format!("{path} does not take {method}"))
+                let message = format!("{path} does not take {method}");
+                Problem::new(405, "method_not_allowed", invalid(message))
             }
             Self::CompressedBody => {
                 let message = "the request body is compressed (Content-Encoding); send it uncompressed";
-                invalid(415, Some("unsupported_encoding"), message.to_owned())
+                Problem::new(415, "unsupported_encoding", invalid(message.to_owned()))
             }
             Self::LongBody { limit } => {
                 let message = format!("the request body is longer than {limit} bytes");
-                invalid(413, Some("request_too_large"), message)
+                Problem::new(413, "request_too_large", invalid(message))
             }
             Self::SlowBody => {
                 let message = "the request body did not arrive in time";
-                invalid(408, Some("request_timeout"), message.to_owned())
+                Problem::new(408, "request_timeout", invalid(message.to_owned()))
             }
             Self::BrokenBody => {
                 let message = "the connection broke before the request body was complete";
-                invalid(400, None, message.to_owned())
+                invalid(message.to_owned()).into()
             }
             Self::ForbiddenPage(message) => {
-                ErrorObject::new(403, "permission_error", Some("forbidden_origin"), *message)
+                let failure = Failure::new(FailureKind::AccessDenied, message);
+                Problem::new(403, "forbidden_origin", failure)
             }
             Self::FailedModel { id } => {
                 let message = format!("the model {id:?} failed to load; see the server's log");
-                ErrorObject::new(503, "unavailable_error", Some("model_failed"), message)
+                Problem::new(503, "model_failed", Failure::new(FailureKind::ModelMissing, message))
             }
             // It is the caller's choice of a model that is wrong, so the status is not one that client libraries try
             // again.
             Self::UnableModel { id, why, able } => {
-                let able = able.as_ref().map(|names| format!("; ask {names}")).unwrap_or_default();
+                let able = able.map(|names| format!("; ask {names}")).unwrap_or_default();
                 let message = format!("the model {id:?} {why}{able}");
-                let param = Some("model".to_owned());
-                ErrorObject { param, ..invalid(400, Some("model_not_supported"), message) }
+                Problem::new(400, "model_not_supported", Failure::unsupported("model", message))
             }
-            Self::Panic => ErrorObject::internal(),
+            Self::Panic => Failure::internal("a handler panicked").into(),
         }
     }
 }
 
+/// Logs a defect. Callers learn nothing about it, so this is where it is handled.
+pub(crate) fn log(failure: &Failure) {
+    if let Some(cause) = &failure.cause {
+        tracing::error!(failure.kind = failure.kind.as_str(), failure.cause = cause, "a request failed");
+    }
+}
+
+/// The response carries the problem; [`observe`](crate::observe) knows the dialect and fills it.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response<Body> {
-        let object = self.object();
-        let status = StatusCode::from_u16(object.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = json(object.to_json());
-        *response.status_mut() = status;
-        if let Some(wait) = object.retry_after {
+        let problem = self.problem();
+        log(&problem.failure);
+        let mut response = Response::default();
+        if let Some(wait) = problem.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
+        response.extensions_mut().insert(problem);
         response
     }
 }
 
 /// Makes the error for a stream that ends without its last event.
-pub(crate) fn broken() -> ChatError {
-    ChatError::new(ErrorKind::Internal, "the stream ended without its last event")
+pub(crate) fn broken() -> Failure {
+    Failure::internal("the stream ended without its last event")
 }
 
 /// Makes a response of JSON.

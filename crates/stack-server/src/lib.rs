@@ -1,6 +1,6 @@
 //! HTTP in front of any [`ChatModel`](stack_chat::ChatModel).
 //!
-//! [`router`] maps the routes of the OpenAI dialect onto the models in a [`Models`] registry; [`serve`] puts it on a
+//! [`router`] maps the routes of several dialects onto the models in a [`Models`] registry; [`serve`] puts it on a
 //! socket. Handlers parse with `stack-wire`, call the model and render; they know no engine, so a gateway or a test
 //! double is served the same way.
 //!
@@ -31,6 +31,7 @@
 mod answer;
 mod body;
 mod cors;
+mod dialect;
 mod error;
 mod guard;
 mod histogram;
@@ -49,6 +50,7 @@ mod server;
 mod stall;
 mod stopwatch;
 mod stream;
+mod waits;
 
 pub use models::{Models, Served};
 pub use options::Options;

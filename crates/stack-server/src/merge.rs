@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use stack_chat::{ChatError, ChatEvent, EventStream, Timings, Usage};
+use stack_chat::{ChatEvent, EventStream, Failure, Timings, Usage};
 
 use crate::error::broken;
 
@@ -49,7 +49,7 @@ struct Part {
 }
 
 impl Stream for Merged {
-    type Item = Result<ChatEvent, ChatError>;
+    type Item = Result<ChatEvent, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
@@ -86,6 +86,15 @@ impl Merged {
         match event {
             ChatEvent::Started { .. } if std::mem::replace(&mut self.started, true) => None,
             started @ ChatEvent::Started { .. } => Some(started),
+            ChatEvent::PartStarted { choice, part, kind } => {
+                Some(ChatEvent::PartStarted { choice: choice + first_choice, part, kind })
+            }
+            ChatEvent::PartEnded { choice, part } => {
+                Some(ChatEvent::PartEnded { choice: choice + first_choice, part })
+            }
+            // What one request has used so far says nothing about all of them.
+            ChatEvent::Usage(_) => None,
+            ChatEvent::Alive => Some(ChatEvent::Alive),
             ChatEvent::Delta(mut delta) => {
                 delta.choice += first_choice;
                 Some(ChatEvent::Delta(delta))
@@ -94,9 +103,7 @@ impl Merged {
                 Some(ChatEvent::Finished { choice: choice + first_choice, reason })
             }
             ChatEvent::Done { usage, timings } => {
-                self.usage.prompt_tokens += usage.prompt_tokens;
-                self.usage.cached_tokens += usage.cached_tokens;
-                self.usage.generated_tokens += usage.generated_tokens;
+                self.usage += usage;
                 self.timings.queue = self.timings.queue.max(timings.queue);
                 self.timings.prefill += timings.prefill;
                 self.timings.decode += timings.decode;

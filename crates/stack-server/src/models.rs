@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use stack_chat::{ChatError, ChatModel, Embedder, ErrorKind, ModelCard};
-use stack_wire::openai::{self, Availability};
+use stack_chat::{ChatModel, Embedder, Failure, FailureKind, ModelCard};
+use stack_wire::Availability;
 
 use crate::error::ApiError;
 
@@ -80,7 +80,7 @@ impl Models {
             (None, [entry]) => entry.served(),
             (None, _) => {
                 let message = format!("`model` is required: {}", served_here(entries));
-                Err(ChatError::invalid("model", message).into())
+                Err(Failure::invalid("model", message).into())
             }
         })
     }
@@ -96,18 +96,25 @@ impl Models {
         })
     }
 
-    /// Renders the list of models.
-    pub(crate) fn list(&self) -> String {
+    /// Lets `render` look at all models.
+    pub(crate) fn list<T>(&self, render: impl FnOnce(&[(&str, Availability<'_>)]) -> T) -> T {
         self.read(|entries| {
-            openai::model_list(entries.iter().map(|entry| (entry.id.as_str(), entry.availability())))
+            let models: Vec<_> =
+                entries.iter().map(|entry| (entry.id.as_str(), entry.availability())).collect();
+            render(&models)
         })
     }
 
-    /// Renders one model.
-    pub(crate) fn describe(&self, id: &str, any_model: bool) -> Result<String, ApiError> {
+    /// Lets `render` look at one model.
+    pub(crate) fn describe<T>(
+        &self,
+        id: &str,
+        any_model: bool,
+        render: impl FnOnce(&str, Availability<'_>) -> T,
+    ) -> Result<T, ApiError> {
         self.read(|entries| {
             let entry = entry(entries, id, any_model)?;
-            Ok(openai::model_object(&entry.id, entry.availability()))
+            Ok(render(&entry.id, entry.availability()))
         })
     }
 
@@ -133,7 +140,7 @@ impl Entry {
             State::Ready(served) => Ok(Arc::clone(served)),
             State::Loading => {
                 let message = format!("the model {:?} is still loading", self.id);
-                Err(ChatError::new(ErrorKind::Loading, message).into())
+                Err(Failure::new(FailureKind::Loading, message).into())
             }
             State::Failed => Err(ApiError::FailedModel { id: self.id.clone() }),
         }
@@ -148,9 +155,12 @@ impl Entry {
     }
 }
 
-/// Finds a model by name; with `any_model` the only one there is has every name.
+/// Finds a model by name; with `any_model` the only one there is has every name. A name without a tag means the tag
+/// `latest`, and the other way round, as Ollama's clients have it.
 fn entry<'a>(entries: &'a [Entry], id: &str, any_model: bool) -> Result<&'a Entry, ApiError> {
-    let named = entries.iter().find(|entry| entry.id == id);
+    let untagged = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    let exactly = entries.iter().find(|entry| entry.id == id);
+    let named = exactly.or_else(|| entries.iter().find(|entry| untagged(&entry.id) == untagged(id)));
     match (named, entries) {
         (Some(entry), _) => Ok(entry),
         (None, [only]) if any_model => Ok(only),
@@ -158,13 +168,13 @@ fn entry<'a>(entries: &'a [Entry], id: &str, any_model: bool) -> Result<&'a Entr
     }
 }
 
-fn unknown(id: &str, entries: &[Entry]) -> ChatError {
+fn unknown(id: &str, entries: &[Entry]) -> Failure {
     let message = format!(
         "there is no model {id:?}: {}. Start the server with `--alias NAME` to serve a model under another name, or \
          with `--any-model` to let the only model answer to every name",
         served_here(entries)
     );
-    ChatError { field: Some("model".into()), ..ChatError::new(ErrorKind::UnknownModel, message) }
+    Failure { field: Some("model".into()), ..Failure::new(FailureKind::ModelUnknown, message) }
 }
 
 fn served_here(entries: &[Entry]) -> String {
@@ -214,14 +224,27 @@ mod tests {
     #[test]
     fn an_unknown_name_is_told_what_there_is_and_what_helps() {
         let models = Models::starting((0..20).map(|number| format!("model-{number}")));
-        let error = models.find(Some("gpt-4"), true).err().unwrap().object();
-        assert_eq!((error.status, error.param.as_deref()), (404, Some("model")));
+        let error = models.find(Some("gpt-4"), true).err().unwrap().problem();
+        assert_eq!((error.status, error.failure.field.as_deref()), (404, Some("model")));
         for part in ["\"gpt-4\"", "\"model-0\"", "\"model-15\" and 4 more", "`--alias NAME`", "`--any-model`"]
         {
-            assert!(error.message.contains(part), "{part}: {}", error.message);
+            assert!(error.failure.message.contains(part), "{part}: {}", error.failure.message);
         }
-        let error = Models::default().find(Some("gpt-4"), true).err().unwrap().object();
-        assert!(error.message.contains("the server has no model."), "{}", error.message);
+        let error = Models::default().find(Some("gpt-4"), true).err().unwrap().problem();
+        assert!(error.failure.message.contains("the server has no model."), "{}", error.failure.message);
+    }
+
+    #[test]
+    fn a_name_without_a_tag_means_the_latest() {
+        let models = Models::default();
+        for id in ["a", "b:latest", "c", "c:latest", "d:8b"] {
+            models.ready(served(id));
+        }
+        let found = |name| models.find(Some(name), false).ok().map(|served| served.id.clone());
+        for (name, id) in [("a:latest", "a"), ("b", "b:latest"), ("c", "c"), ("c:latest", "c:latest")] {
+            assert_eq!(found(name).as_deref(), Some(id));
+        }
+        assert_eq!((found("d"), found("d:8b:latest")), (None, Some("d:8b".to_owned())));
     }
 
     #[test]
@@ -229,10 +252,10 @@ mod tests {
         let models = Models::default();
         models.ready(served("small"));
         assert_eq!(models.find(Some("gpt-4"), true).unwrap().id, "small");
-        assert!(models.describe("gpt-4", true).unwrap().contains("\"id\":\"small\""));
+        assert!(models.describe("gpt-4", true, |id, _| id == "small").unwrap());
         assert!(models.find(Some("gpt-4"), false).is_err());
         models.ready(served("large"));
-        assert_eq!(models.find(Some("gpt-4"), true).err().unwrap().object().status, 404);
+        assert_eq!(models.find(Some("gpt-4"), true).err().unwrap().problem().status, 404);
         assert_eq!(models.find(Some("large"), true).unwrap().id, "large");
     }
 }

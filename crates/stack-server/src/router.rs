@@ -9,17 +9,30 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::guard::Guard;
 use crate::route::{Route, infers, reads};
-use crate::routes::{completions, embeddings, health, metrics, models, openapi};
+use crate::routes::{completions, embeddings, health, messages, metrics, models, ollama, openapi, responses};
 use crate::server::Server;
 use crate::{Models, Options, error, guard, observe};
 
 /// Every route; the router is built from nothing else.
-static ROUTES: [Route; 10] = [
+static ROUTES: &[Route] = &[
     infers("/chat/completions", |post| on(post, completions::chat)),
     infers("/completions", |post| on(post, completions::plain)),
+    infers("/responses", |post| on(post, responses::create)),
+    infers("/responses/input_tokens", |post| on(post, responses::input_tokens)),
+    infers("/messages", |post| on(post, messages::create)),
+    infers("/messages/count_tokens", |post| on(post, messages::count_tokens)),
     infers("/embeddings", |post| on(post, embeddings::embed)),
     reads("/models", |get| on(get, models::list)),
     reads("/models/{*id}", |get| on(get, models::model)),
+    infers("/api/chat", |post| on(post, ollama::chat)).unversioned(),
+    infers("/api/generate", |post| on(post, ollama::generate)).unversioned(),
+    infers("/api/embed", |post| on(post, ollama::embed)).unversioned(),
+    infers("/api/embeddings", |post| on(post, ollama::embed_one)).unversioned(),
+    infers("/api/show", |post| on(post, ollama::show)).unversioned(),
+    reads("/api/tags", |get| on(get, ollama::tags)).unversioned(),
+    reads("/api/ps", |get| on(get, ollama::running)).unversioned(),
+    reads("/api/version", |get| on(get, ollama::version)).unversioned(),
+    reads("/", |get| on(get, ollama::root)).unversioned(),
     reads("/health", |get| on(get, health::health)),
     reads("/live", |get| on(get, health::live)).unversioned(),
     reads("/ready", |get| on(get, health::ready)).unversioned(),
@@ -29,7 +42,7 @@ static ROUTES: [Route; 10] = [
 
 /// Builds the routes over `models`, which may be filled later.
 pub fn router(models: Arc<Models>, options: Options) -> Router {
-    build(&ROUTES, models, options)
+    build(ROUTES, models, options)
 }
 
 fn build(routes: &'static [Route], models: Arc<Models>, options: Options) -> Router {
@@ -65,12 +78,21 @@ mod tests {
     fn a_path_that_the_table_lacks_is_closed_to_pages() {
         let get = MethodFilter::try_from(Method::GET).ok();
         let delete = MethodFilter::try_from(Method::DELETE).ok();
-        assert_eq!(pages(&ROUTES, Some("/v1/models/{*id}"), get), Pages::MayUse);
-        assert_eq!(pages(&ROUTES, Some("/models"), Some(MethodFilter::HEAD)), Pages::MayUse);
-        assert_eq!(pages(&ROUTES, Some("/models"), delete), Pages::MayUse, "the answer is a 405");
-        assert_eq!(pages(&ROUTES, None, delete), Pages::MayUse, "the answer is a 404");
-        assert_eq!(pages(&ROUTES, Some("/v1/ready"), get), Pages::Refused);
-        assert_eq!(pages(&ROUTES, Some("/v1"), get), Pages::Refused);
+        assert_eq!(pages(ROUTES, Some("/v1/models/{*id}"), get), Pages::MayUse);
+        assert_eq!(pages(ROUTES, Some("/models"), Some(MethodFilter::HEAD)), Pages::MayUse);
+        assert_eq!(pages(ROUTES, Some("/models"), delete), Pages::MayUse, "the answer is a 405");
+        assert_eq!(pages(ROUTES, None, delete), Pages::MayUse, "the answer is a 404");
+        assert_eq!(pages(ROUTES, Some("/v1/ready"), get), Pages::Refused);
+        assert_eq!(pages(ROUTES, Some("/v1"), get), Pages::Refused);
+    }
+
+    #[test]
+    fn every_route_is_described() {
+        for Route { path, versioned, .. } in ROUTES {
+            let path = if *versioned { format!("/v1{path}") } else { (*path).to_owned() };
+            let key = format!("    \"{}\": {{\n", path.replace("{*id}", "{id}"));
+            assert!(openapi::DOCUMENT.contains(&key), "{path} is not in openapi.json");
+        }
     }
 
     #[tokio::test]

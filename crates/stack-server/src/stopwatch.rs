@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_core::Stream;
-use stack_chat::{ChatError, ChatEvent, Delta, EventStream};
+use stack_chat::{ChatEvent, Delta, EventStream, Failure};
 
 use crate::error::broken;
 use crate::metrics::Metrics;
@@ -45,7 +45,7 @@ impl Stopwatch {
     }
 
     /// Takes the next event; an end without a last event is an error like any other.
-    pub(crate) async fn next(&mut self) -> Result<ChatEvent, ChatError> {
+    pub(crate) async fn next(&mut self) -> Result<ChatEvent, Failure> {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await.unwrap_or_else(|| Err(broken()))
     }
 
@@ -53,9 +53,13 @@ impl Stopwatch {
         match event {
             ChatEvent::Started { prompt_tokens, .. } => self.prompt_tokens = *prompt_tokens,
             ChatEvent::Delta(delta) => self.tokens(delta),
-            ChatEvent::Finished { .. } => {}
+            ChatEvent::PartStarted { .. }
+            | ChatEvent::PartEnded { .. }
+            | ChatEvent::Usage(_)
+            | ChatEvent::Alive
+            | ChatEvent::Finished { .. } => {}
             ChatEvent::Done { usage, timings } => {
-                self.prompt_tokens = usage.prompt_tokens;
+                self.prompt_tokens = usage.prompt();
                 self.metrics.queue.record(timings.queue);
                 self.metrics.prefill.record(timings.prefill);
                 self.metrics.decode.record(timings.decode);
@@ -86,7 +90,7 @@ impl Stopwatch {
 }
 
 impl Stream for Stopwatch {
-    type Item = Result<ChatEvent, ChatError>;
+    type Item = Result<ChatEvent, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use stack_chat::{ChatError, ErrorKind};
+use stack_chat::{Failure, FailureKind};
 
 use crate::error::{ApiError, json};
 use crate::server::Server;
@@ -30,5 +30,5 @@ fn ok() -> Response {
 }
 
 fn loading(message: &str) -> Response {
-    ApiError::from(ChatError::new(ErrorKind::Loading, message)).into_response()
+    ApiError::from(Failure::new(FailureKind::Loading, message)).into_response()
 }

@@ -1,22 +1,34 @@
-//! `GET /v1/models`: what can be asked.
+//! `GET /v1/models`: what can be asked, in the dialect of who asks.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
+use stack_wire::{anthropic, openai};
 
+use crate::dialect::Dialect;
 use crate::error::{ApiError, json};
 use crate::server::Server;
 
 /// Lists the models.
-pub(crate) async fn list(State(server): State<Arc<Server>>) -> Response {
-    json(server.models.list())
+pub(crate) async fn list(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap) -> Response {
+    json(server.models.list(|models| match Dialect::of(uri.path(), &headers) {
+        Dialect::Anthropic => anthropic::model_list(models),
+        Dialect::OpenAi | Dialect::Responses | Dialect::Ollama => openai::model_list(models),
+    }))
 }
 
 /// Describes one model, whose name may hold slashes.
 pub(crate) async fn model(
     State(server): State<Arc<Server>>,
     Path(id): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    Ok(json(server.models.describe(&id, server.options.any_model)?))
+    let render = match Dialect::of(uri.path(), &headers) {
+        Dialect::Anthropic => anthropic::model_object,
+        Dialect::OpenAi | Dialect::Responses | Dialect::Ollama => openai::model_object,
+    };
+    Ok(json(server.models.describe(&id, server.options.any_model, render)?))
 }

@@ -9,4 +9,5 @@ pub(crate) async fn openapi() -> Response {
     json(DOCUMENT.to_owned())
 }
 
-const DOCUMENT: &str = include_str!("openapi.json");
+/// The document, which tests hold against what is served.
+pub(crate) const DOCUMENT: &str = include_str!("openapi.json");

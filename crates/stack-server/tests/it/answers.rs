@@ -159,6 +159,36 @@ async fn models_are_listed_and_described() {
 }
 
 #[tokio::test]
+async fn every_reply_says_how_much_time_was_our_own() {
+    let router = serving(&story());
+    for reply in [chat(&router, "").await, chat(&router, r#""n": 0"#).await, get(&router, "/nothing").await] {
+        let micros: u64 = reply.header("x-stack-overhead-us").parse().unwrap();
+        assert!(micros < 10_000_000, "{micros}");
+    }
+}
+
+#[tokio::test]
+async fn thinking_and_calls_are_told_whole_and_in_pieces() {
+    let model = ScriptedModel::new("m", &[]).thinking(&["h", "m"]).calling("c1", "ls", &["{\"a\"", ":1}"]);
+    let router = serving(&Arc::new(model));
+    let whole = chat(&router, "").await.json();
+    let function = json!({"name": "ls", "arguments": "{\"a\":1}"});
+    assert_eq!(
+        whole["choices"][0]["message"],
+        json!({"role": "assistant", "content": null, "refusal": null, "reasoning_content": "hm",
+               "tool_calls": [{"id": "c1", "type": "function", "function": function}]})
+    );
+    assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls");
+    assert_eq!(whole["usage"]["completion_tokens_details"]["reasoning_tokens"], 2);
+    let (events, _) = chat(&router, r#""stream": true"#).await.events();
+    let arguments: String = events
+        .iter()
+        .filter_map(|event| event["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"].as_str())
+        .collect();
+    assert_eq!(arguments, "{\"a\":1}");
+}
+
+#[tokio::test]
 async fn the_callers_own_request_id_is_kept() {
     let request = axum::http::Request::get("/health").header("x-request-id", "mine");
     let reply =

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use futures_core::Stream;
-use stack_chat::{ChatError, ChatEvent, ChatModel, ChatRequest, ErrorKind, EventStream, ModelCard};
+use stack_chat::{ChatEvent, ChatModel, ChatRequest, EventStream, Failure, FailureKind, ModelCard};
 use stack_server::{Models, Options, Served, router};
 use stack_testkit::ScriptedModel;
 use tower::ServiceExt;
@@ -176,11 +176,11 @@ async fn a_body_that_is_no_plain_utf_8_is_named() {
 
 #[tokio::test]
 async fn a_defect_stays_inside() {
-    let defect = ChatError::new(ErrorKind::Internal, "secret detail");
+    let defect = Failure::internal("secret detail");
     for model in [
         scripted().refusing(defect.clone()),
         scripted().failing_after(0, defect.clone()),
-        scripted().failing_after(2, defect),
+        scripted().failing_after(3, defect),
     ] {
         let reply = chat(&serving(&Arc::new(model)), "").await;
         assert_eq!((reply.status.as_u16(), reply.error("type").as_str()), (500, "server_error"));
@@ -190,10 +190,10 @@ async fn a_defect_stays_inside() {
 
 #[tokio::test]
 async fn an_error_in_the_middle_of_a_stream_is_its_last_event() {
-    let closed = ChatError::new(ErrorKind::Closed, "the program is shutting down");
-    let reply = chat(&serving(&Arc::new(scripted().failing_after(2, closed))), r#""stream": true"#).await;
+    let closed = Failure::new(FailureKind::Draining, "the program is shutting down");
+    let reply = chat(&serving(&Arc::new(scripted().failing_after(3, closed))), r#""stream": true"#).await;
     let (events, done) = reply.events();
-    assert_eq!((reply.status.as_u16(), done), (200, false));
+    assert_eq!((reply.status.as_u16(), done, reply.is_cut), (200, false, true));
     assert_eq!(events[1]["choices"][0]["delta"]["content"], "Once");
     assert_eq!(events[2]["error"]["code"], "shutting_down");
     assert_eq!(events.len(), 3);
@@ -234,7 +234,7 @@ impl ChatModel for Broken {
         &self.0
     }
 
-    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         assert!(request.ignore_eos, "a defect in a model");
         Ok(Box::pin(BrokenStream { started: false }))
     }
@@ -245,7 +245,7 @@ struct BrokenStream {
 }
 
 impl Stream for BrokenStream {
-    type Item = Result<ChatEvent, ChatError>;
+    type Item = Result<ChatEvent, Failure>;
 
     fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         assert!(!std::mem::replace(&mut self.started, true), "a defect in a stream");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
-use stack_chat::{ChatError, ErrorKind};
+use stack_chat::{Failure, FailureKind};
 use stack_server::{Options, router};
 use stack_testkit::ScriptedModel;
 
@@ -156,7 +156,7 @@ async fn pages_see_errors_too() {
     let origin = "http://localhost:3000";
     for (method, path, body, status) in [
         (Method::GET, "/nothing", String::new(), 404),
-        (Method::POST, "/v1/responses", "{}".to_owned(), 404),
+        (Method::POST, "/v1/rerank", "{}".to_owned(), 404),
         (Method::GET, "/v1/chat/completions", String::new(), 405),
         (Method::DELETE, "/v1/models/m", String::new(), 405),
         (Method::POST, "/v1/chat/completions", "{".to_owned(), 400),
@@ -177,12 +177,12 @@ async fn pages_see_errors_too() {
 #[tokio::test]
 async fn pages_see_streams_that_fail_and_models_that_refuse() {
     let origin = "http://localhost:3000";
-    let closed = || ChatError::new(ErrorKind::Closed, "the program is shutting down");
+    let closed = || Failure::new(FailureKind::Draining, "the program is shutting down");
     let scripted = || ScriptedModel::new("m", &["Once", " upon"]);
     for (model, status) in [
         (scripted(), 200),
         (scripted().failing_after(1, closed()), 200),
-        (scripted().failing_after(0, ChatError::new(ErrorKind::Internal, "secret")), 500),
+        (scripted().failing_after(0, Failure::internal("secret")), 500),
         (scripted().refusing(closed()), 503),
     ] {
         let router = serving(model);

@@ -95,7 +95,7 @@ fn story() -> ScriptedModel {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_arrives_while_it_is_generated() {
-    let server = Running::start_default(story().holding_after(2)).await;
+    let server = Running::start_default(story().holding_after(3)).await;
     let model = Arc::clone(&server.model);
     let reply = server.client(move |mut socket| {
         socket.write_all(chat_request(r#""stream": true"#).as_bytes()).unwrap();
@@ -116,7 +116,7 @@ async fn a_stream_arrives_while_it_is_generated() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_stops_its_generation() {
     for more in [r#""stream": true"#, r#""stream": false"#] {
-        let server = Running::start_default(story().holding_after(2)).await;
+        let server = Running::start_default(story().holding_after(3)).await;
         let model = Arc::clone(&server.model);
         let socket = server.client(move |mut socket| {
             socket.write_all(chat_request(more).as_bytes()).unwrap();
@@ -133,7 +133,7 @@ async fn a_client_that_leaves_stops_its_generation() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_finishes_what_runs_and_accepts_nothing_new() {
-    let mut server = Running::start_default(story().holding_after(2)).await;
+    let mut server = Running::start_default(story().holding_after(3)).await;
     let model = Arc::clone(&server.model);
     let address = server.address;
     let socket = server.client(|mut socket| {
@@ -155,7 +155,7 @@ async fn a_shutdown_finishes_what_runs_and_accepts_nothing_new() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_does_not_wait_forever() {
     let limits = Limits { drain_timeout: Duration::from_millis(50), ..Limits::default() };
-    let mut server = Running::start(story().holding_after(2), Options::default(), limits).await;
+    let mut server = Running::start(story().holding_after(3), Options::default(), limits).await;
     let model = Arc::clone(&server.model);
     let socket = server.client(|mut socket| {
         socket.write_all(chat_request("").as_bytes()).unwrap();

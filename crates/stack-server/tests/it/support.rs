@@ -1,14 +1,17 @@
 //! A router over a scripted model, and the least that a client needs.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
+use futures_core::Stream as _;
 use serde_json::Value;
 use stack_chat::{ChatModel, ModelCard};
 use stack_server::{Models, Options, Served, router};
-use stack_testkit::{ScriptedEmbedder, ScriptedModel};
+use stack_testkit::{CheckedModel, ScriptedEmbedder, ScriptedModel};
 use tower::ServiceExt;
 
 /// What came back.
@@ -16,6 +19,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
+    /// Whether the connection would have broken off instead of ending.
+    pub(crate) is_cut: bool,
 }
 
 impl Reply {
@@ -51,7 +56,7 @@ pub(crate) fn registry(model: &Arc<ScriptedModel>) -> Arc<Models> {
     models.ready(Served {
         id: "m".into(),
         card: model.card().clone(),
-        chat: Some(Arc::clone(model) as Arc<dyn ChatModel>),
+        chat: Some(Arc::new(CheckedModel(Arc::clone(model) as _))),
         embedder: Some(Arc::new(ScriptedEmbedder)),
     });
     Arc::new(models)
@@ -70,8 +75,15 @@ pub(crate) fn embedder(id: &str) -> Served {
 pub(crate) async fn send(router: &Router, request: Request<Body>) -> Reply {
     let response = router.clone().oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap();
-    Reply { status: head.status, headers: head.headers, text: String::from_utf8(bytes.into()).unwrap() }
+    let (mut body, mut bytes, mut is_cut) = (body.into_data_stream(), Vec::new(), false);
+    while let Some(chunk) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
+        match chunk {
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(_) => is_cut = true,
+        }
+    }
+    let text = String::from_utf8(bytes).unwrap();
+    Reply { status: head.status, headers: head.headers, text, is_cut }
 }
 
 pub(crate) async fn get(router: &Router, path: &str) -> Reply {

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use stack_chat::{ChatError, ChatEvent, ChatModel, ChatRequest, FinishReason, Timings, Usage};
+use stack_chat::{ChatEvent, ChatModel, ChatRequest, Delta, Failure, FinishReason, Fragment, Timings, Usage};
 
 use crate::error::{CommandError, Kind};
 
@@ -23,13 +23,13 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) enum AnswerError {
     /// The model has none.
-    Chat(ChatError),
+    Chat(Failure),
     /// It could not be shown, or it broke off.
     Command(CommandError),
 }
 
-impl From<ChatError> for AnswerError {
-    fn from(error: ChatError) -> Self {
+impl From<Failure> for AnswerError {
+    fn from(error: Failure) -> Self {
         Self::Chat(error)
     }
 }
@@ -66,12 +66,13 @@ pub(crate) async fn answer(
         };
         match event {
             Some(Ok(ChatEvent::Started { seed, .. })) => answer.seed = seed,
-            Some(Ok(ChatEvent::Delta(delta))) => {
-                answer.text.push_str(&delta.text);
-                show(&delta.text)?;
+            Some(Ok(ChatEvent::Delta(Delta { fragment: Fragment::Text(text), .. }))) => {
+                answer.text.push_str(&text);
+                show(&text)?;
             }
             Some(Ok(ChatEvent::Finished { reason, .. })) => answer.finish = Some(reason),
             Some(Ok(ChatEvent::Done { usage, timings })) => return Ok(Answer { usage, timings, ..answer }),
+            Some(Ok(_)) => {}
             Some(Err(error)) => return Err(error.into()),
             None => return Err(CommandError::new(Kind::Machine, "the answer ended unexpectedly").into()),
         }
@@ -91,7 +92,7 @@ pub(crate) enum Cut {
 pub(crate) fn cut(answer: &Answer, max_tokens: Option<u32>, context: u32) -> Option<Cut> {
     answer.finish.filter(|&finish| finish == FinishReason::Length)?;
     match max_tokens {
-        Some(limit) if answer.usage.generated_tokens >= limit => Some(Cut::Limit(limit)),
+        Some(limit) if answer.usage.generated() >= limit => Some(Cut::Limit(limit)),
         _ => Some(Cut::Context(context)),
     }
 }
@@ -99,15 +100,14 @@ pub(crate) fn cut(answer: &Answer, max_tokens: Option<u32>, context: u32) -> Opt
 /// Says how much was computed and how fast.
 pub(crate) fn speed(answer: &Answer) -> String {
     let Answer { usage, timings, .. } = answer;
-    let computed = usage.prompt_tokens - usage.cached_tokens.min(usage.prompt_tokens);
     // The first token of the answer comes with the prompt.
-    let decoded = usage.generated_tokens.saturating_sub(1);
+    let decoded = usage.generated().saturating_sub(1);
     format!(
         "prompt: {} tokens ({} cached), {}\nanswer: {} tokens, {}",
-        usage.prompt_tokens,
-        usage.cached_tokens,
-        rate(computed, timings.prefill),
-        usage.generated_tokens,
+        usage.prompt(),
+        usage.cache_read,
+        rate(usage.computed(), timings.prefill),
+        usage.generated(),
         rate(decoded, timings.decode),
     )
 }
@@ -127,9 +127,9 @@ mod tests {
 
     #[test]
     fn what_cut_an_answer_is_told_apart() {
-        let ended = |finish, generated_tokens| Answer {
+        let ended = |finish, generated| Answer {
             finish,
-            usage: Usage { generated_tokens, ..Usage::default() },
+            usage: Usage { answer: generated, ..Usage::default() },
             ..Answer::default()
         };
         let full = ended(Some(FinishReason::Length), 10);
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn speed_counts_what_was_computed() {
         let answer = Answer {
-            usage: Usage { prompt_tokens: 30, cached_tokens: 10, generated_tokens: 11 },
+            usage: Usage { input: 20, cache_read: 10, answer: 11, ..Usage::default() },
             timings: Timings {
                 prefill: Duration::from_millis(500),
                 decode: Duration::from_secs(2),

@@ -23,7 +23,7 @@ pub(super) fn save(path: &Path, messages: &[Message]) -> Result<(), CommandError
         .iter()
         .map(|message| Entry {
             role: message.role.as_str().to_owned(),
-            content: message.content.clone().unwrap_or_default(),
+            content: message.text().unwrap_or_default(),
         })
         .collect();
     let failed = |error: std::io::Error| {

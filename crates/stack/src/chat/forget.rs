@@ -35,7 +35,7 @@ pub(super) fn turns(messages: &[Message]) -> usize {
 
 /// The text of messages in bytes, and a little for what the template writes around each.
 fn weight(messages: &[Message]) -> u64 {
-    let bytes = |message: &Message| message.content.as_ref().map_or(0, String::len) as u64;
+    let bytes = |message: &Message| message.text().map_or(0, |text| text.len()) as u64;
     messages.iter().map(|message| bytes(message) + AROUND_BYTES).sum()
 }
 

@@ -14,7 +14,7 @@ mod settings;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
-use stack_chat::{ChatError, ChatRequest, ErrorKind, Message, ModelCard, Prompt, Role};
+use stack_chat::{ChatRequest, Failure, FailureKind, Message, ModelCard, Overflow, Prompt, Role};
 use stack_registry::choice::ModelPath;
 use tokio::runtime::Runtime;
 
@@ -208,8 +208,8 @@ impl<'a> Chat<'a> {
     }
 
     /// How many messages to drop for an error that says that they do not fit; `None` where that cannot help.
-    fn oldest_to_drop(&self, error: &ChatError) -> Option<usize> {
-        let ErrorKind::ContextOverflow { prompt_tokens, context } = error.kind else { return None };
+    fn oldest_to_drop(&self, error: &Failure) -> Option<usize> {
+        let Overflow { prompt_tokens, context } = error.overflow?;
         let room = self.request.max_tokens.map_or(context / 4, |most| most.min(context / 2));
         let system: Vec<Message> = self.system_message().collect();
         forget::oldest_to_drop(&self.messages, &system, prompt_tokens, context, room)
@@ -331,8 +331,8 @@ impl<'a> Chat<'a> {
 }
 
 /// Says what gives a single message that is too long more room.
-fn explained(error: ChatError) -> CommandError {
-    let overflow = matches!(error.kind, ErrorKind::ContextOverflow { .. });
+fn explained(error: Failure) -> CommandError {
+    let overflow = matches!(error.kind, FailureKind::ContextExceeded);
     let error = CommandError::from(error);
     if overflow {
         return error.hint("the message alone is too long; `stack run --ctx N` may give it more room");

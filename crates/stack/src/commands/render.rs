@@ -14,7 +14,7 @@ use stack_engine::EngineOptions;
 use stack_engine::engine::{PromptRenderer, prompt_text, prompt_tokens};
 use stack_engine::template::ChatTemplate;
 use stack_engine::tokenizer::Tokenizer;
-use stack_wire::openai::{self, Call};
+use stack_wire::{Call, openai};
 
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
@@ -116,7 +116,7 @@ impl Arguments {
         let Prompt::Messages(messages) = &request.prompt else {
             unreachable!("a chat request holds messages")
         };
-        let rendered = prompts.render(messages, &request.tools, &request.template, now)?;
+        let rendered = prompts.render(messages, request.shown_tools(), &request.template_values(), now)?;
         rendered.unused.iter().for_each(|unused| ignored.note_unused(unused));
         if let Some(names) = ignored.header_value() {
             stderr(format!("without effect: {names}"));

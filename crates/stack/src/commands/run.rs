@@ -228,13 +228,16 @@ fn report(ready: &Ready, answer: &Answer, finish: FinishReason) -> serde_json::V
         "text": answer.text,
         "finish_reason": match finish {
             FinishReason::Stop => "stop",
+            FinishReason::ToolCalls => "tool_calls",
             FinishReason::Length => "length",
+            FinishReason::ContentFilter => "content_filter",
+            FinishReason::Paused => "paused",
         },
         "seed": answer.seed,
         "usage": {
-            "prompt_tokens": answer.usage.prompt_tokens,
-            "cached_tokens": answer.usage.cached_tokens,
-            "generated_tokens": answer.usage.generated_tokens,
+            "prompt_tokens": answer.usage.prompt(),
+            "cached_tokens": answer.usage.cache_read,
+            "generated_tokens": answer.usage.generated(),
         },
         "timings": {
             "load_seconds": ready.load.as_secs_f64(),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use stack_chat::{ChatError, ErrorKind};
+use stack_chat::{Domain, Failure, FailureKind};
 use stack_engine::executor::ExecutorError;
 use stack_engine::template::TemplateError;
 use stack_engine::weights::{LoadError, LoadErrorKind};
@@ -43,19 +43,19 @@ impl From<LoadError> for CommandError {
     }
 }
 
-impl From<ChatError> for CommandError {
-    fn from(error: ChatError) -> Self {
-        let (kind, hint) = match error.kind {
-            ErrorKind::Invalid | ErrorKind::Unsupported | ErrorKind::UnknownModel => (Kind::Usage, None),
-            ErrorKind::ContextOverflow { .. } => {
+impl From<Failure> for CommandError {
+    fn from(error: Failure) -> Self {
+        let (kind, hint) = match (error.kind, error.kind.domain()) {
+            (FailureKind::ContextExceeded, _) => {
                 (Kind::Limit, Some("shorten the prompt, or raise the context length with --ctx"))
             }
-            ErrorKind::Busy { .. } | ErrorKind::Loading => (Kind::Busy, Some("try again in a moment")),
-            ErrorKind::Closed | ErrorKind::Internal => {
+            (FailureKind::QueueFull | FailureKind::Loading, _) => (Kind::Busy, Some("try again in a moment")),
+            (_, Domain::Caller) => (Kind::Usage, None),
+            (_, Domain::Policy | Domain::Provider | Domain::Gateway) => {
                 (Kind::Machine, Some("STACK_LOG=debug shows more; `stack doctor` describes the machine"))
             }
         };
-        let error = Self::new(kind, error.message);
+        let error = Self::new(kind, error.cause.unwrap_or(error.message));
         match hint {
             Some(hint) => error.hint(hint),
             None => error,

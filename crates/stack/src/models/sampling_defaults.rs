@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stack_chat::{ChatError, ChatModel, ChatRequest, EventStream, ModelCard, Sampling};
+use stack_chat::{ChatModel, ChatRequest, EventStream, Failure, ModelCard, Sampling};
 
 /// A model whose requests get the operator's parameters wherever they leave one open. What the model's own file
 /// recommends comes after that, in the engine.
@@ -31,7 +31,7 @@ impl ChatModel for WithDefaults {
         self.model.card()
     }
 
-    fn chat(&self, request: ChatRequest) -> Result<EventStream, ChatError> {
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         let sampling = completed(request.sampling, &self.sampling);
         let max_tokens = request.max_tokens.or(self.max_tokens);
         self.model.chat(ChatRequest { sampling, max_tokens, ..request })

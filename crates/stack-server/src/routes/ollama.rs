@@ -1,0 +1,100 @@
+//! The routes of Ollama's dialect.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+use stack_chat::{ChatRequest, Embeddings};
+use stack_wire::ollama::{self, Reply, Shape, Writer};
+use stack_wire::{AnswerWriter, Call};
+
+use crate::answer::{Opening, answer, embeddings, opening, report};
+use crate::body::WholeBody;
+use crate::error::{ApiError, json};
+use crate::server::Server;
+use crate::waits::Waits;
+
+/// Says what Ollama's clients look for to learn that something answers.
+pub(crate) async fn root() -> &'static str {
+    "Ollama is running"
+}
+
+/// Answers a conversation.
+pub(crate) async fn chat(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+    body: WholeBody,
+) -> Result<Response, ApiError> {
+    respond(&server, &waits, Shape::Chat, body.parse(ollama::parse_chat).await?).await
+}
+
+/// Continues a prompt.
+pub(crate) async fn generate(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+    body: WholeBody,
+) -> Result<Response, ApiError> {
+    respond(&server, &waits, Shape::Generate, body.parse(ollama::parse_generate).await?).await
+}
+
+/// Embeds one or more inputs.
+pub(crate) async fn embed(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+    body: WholeBody,
+) -> Result<Response, ApiError> {
+    let call = body.parse(ollama::parse_embed).await?;
+    embeddings(&server, &waits, call, ollama::embed_object).await
+}
+
+/// Embeds one prompt.
+pub(crate) async fn embed_one(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+    body: WholeBody,
+) -> Result<Response, ApiError> {
+    let call = body.parse(ollama::parse_embedding).await?;
+    embeddings(&server, &waits, call, |_model, vectors: &Embeddings| ollama::embedding_object(vectors)).await
+}
+
+/// Lists the models.
+pub(crate) async fn tags(State(server): State<Arc<Server>>) -> Response {
+    json(server.models.list(ollama::model_list))
+}
+
+/// Lists the models in memory.
+pub(crate) async fn running(State(server): State<Arc<Server>>) -> Response {
+    json(server.models.list(ollama::running_list))
+}
+
+/// Describes one model.
+pub(crate) async fn show(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {
+    let name = body.parse(ollama::parse_show).await?;
+    let served = server.models.find(name.as_deref(), server.options.any_model)?;
+    let described = server.models.describe(&served.id, server.options.any_model, ollama::show_object);
+    Ok(json(described?))
+}
+
+/// Tells the version of this program.
+pub(crate) async fn version() -> Response {
+    json(ollama::version_object())
+}
+
+/// Answers, or where nothing is asked, says that the model is there.
+async fn respond(
+    server: &Server,
+    waits: &Waits,
+    shape: Shape,
+    call: Call<Option<ChatRequest>>,
+) -> Result<Response, ApiError> {
+    let reply = |Opening { created_s, model, .. }| Reply { shape, created_s, model };
+    let Call { model, request, delivery, ignored } = call;
+    let Some(request) = request else {
+        let served = server.models.find(model.as_deref(), server.options.any_model)?;
+        return Ok(report(json(reply(opening(server, &served)).loaded()), &ignored));
+    };
+    let call = Call { model, request: vec![request], delivery, ignored };
+    let writer = |opening| Box::new(Writer::new(reply(opening))) as Box<dyn AnswerWriter>;
+    answer(server, waits, call, writer).await
+}
