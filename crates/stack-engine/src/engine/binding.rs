@@ -77,7 +77,10 @@ fn must_call(
 ) -> Result<Constraint, Failure> {
     let grammars =
         model.grammars().map_err(|error| refusal("tool_choice", "a call cannot be bound", &error))?;
-    let rule = CallRule { is_parallel: request.parallel_tool_calls != Some(false), is_reasoning };
+    // A choice that names a tool asks for one call of it.
+    let is_named = matches!(request.tool_choice, ToolChoice::Named(_));
+    let rule =
+        CallRule { is_parallel: !is_named && request.parallel_tool_calls != Some(false), is_reasoning };
     let source = reply_grammar(format, tools, rule, &|text| grammars.lark_text(text));
     grammars.lark(&source).map_err(|error| tool_at_fault(grammars, format, tools, &error))
 }

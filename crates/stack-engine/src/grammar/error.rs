@@ -17,8 +17,11 @@ impl GrammarError {
     /// Keeps what llguidance says to people: its first lines, without its own state.
     pub(super) fn of(error: impl fmt::Display) -> Self {
         let text = error.to_string();
-        let lines: Vec<&str> =
-            text.lines().map(str::trim).take_while(|line| !line.starts_with("<state>")).collect();
+        // Behind the message it quotes the grammar, which for calls is not one that the caller wrote.
+        let is_quote =
+            |line: &str| line.trim_start().starts_with(|c: char| c.is_ascii_digit()) && line.contains(" | ");
+        let lines = text.lines().take_while(|line| !line.starts_with("<state>") && !is_quote(line));
+        let lines: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
         let mut problem = lines.join(" ");
         if problem.len() > PROBLEM_BYTES_MAX {
             problem.truncate(problem.floor_char_boundary(PROBLEM_BYTES_MAX));
