@@ -50,7 +50,6 @@ def test_wrong_value_is_refused_by_name(client, model, field, value):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("response_format", {"type": "json_object"}),
         ("tool_choice", "required"),
         ("modalities", ["text", "audio"]),
     ],

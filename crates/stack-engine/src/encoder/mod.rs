@@ -495,7 +495,7 @@ mod tests {
         let encoder = Written::directory(&tiny).load().unwrap();
         let error = embed(&encoder, &[text("a")]).unwrap_err();
         assert_eq!(error.kind, FailureKind::Internal);
-        assert!(error.message.contains("not finite"));
+        assert!(error.cause.is_some_and(|cause| cause.contains("not finite")));
     }
 
     #[test]

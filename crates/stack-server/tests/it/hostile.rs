@@ -13,7 +13,7 @@ use crate::support::{Reply, post, send, serving};
 /// A route that answers conversations, and how a tool is defined there.
 struct Talk {
     path: &'static str,
-    tool: fn(&str, Value) -> Value,
+    tool: fn(&str, &Value) -> Value,
 }
 
 const TALKS: [Talk; 4] = [
@@ -26,7 +26,7 @@ const TALKS: [Talk; 4] = [
     Talk { path: "/api/chat", tool: wrapped },
 ];
 
-fn wrapped(name: &str, schema: Value) -> Value {
+fn wrapped(name: &str, schema: &Value) -> Value {
     json!({"type": "function", "function": {"name": name, "parameters": schema}})
 }
 
@@ -57,7 +57,7 @@ async fn as_many_tools_as_are_allowed_are_taken_and_twins_are_not() {
     for talk in TALKS {
         let with = |names: Vec<String>| {
             let mut body = talk.body("Hi");
-            body["tools"] = names.iter().map(|name| (talk.tool)(name, json!({"type": "object"}))).collect();
+            body["tools"] = names.iter().map(|name| (talk.tool)(name, &json!({"type": "object"}))).collect();
             body.to_string()
         };
         let many = |count: usize| (0..count).map(|number| format!("f{number}")).collect();
@@ -78,7 +78,7 @@ async fn schemas_that_nest_too_deep_or_allow_nothing_are_refused() {
         for (schema, word) in [(deep, "64 levels"), (json!({"enum": []}), "no value"), (json!([]), "schema")]
         {
             let mut body = talk.body("Hi");
-            body["tools"] = json!([(talk.tool)("f", schema)]);
+            body["tools"] = json!([(talk.tool)("f", &schema)]);
             let reply = talk.send(&router, body.to_string()).await;
             assert_eq!(reply.status, 400, "{}", talk.path);
             assert!(sentence(&reply).contains(word), "{}", reply.text);

@@ -522,14 +522,16 @@ fn every_caller_text_is_guarded() {
     let mut message = Message::new(Role::Other(bad.into()), bad);
     message.name = Some(bad.into());
     let object = || JsonText(format!(r#"{{"{bad}": ["{bad}"]}}"#));
-    let parts = vec![Part::Text(bad.into())];
     message.parts = vec![
         Part::Thinking(bad.into()),
+        Part::Text(bad.into()),
         Part::ToolCall(ToolCall { id: bad.into(), name: bad.into(), arguments: object() }),
-        Part::ToolResult(ToolResult { call: bad.into(), name: Some(bad.into()), parts, is_error: false }),
     ];
+    let parts = vec![Part::Text(bad.into())];
+    let result = ToolResult { call: bad.into(), name: Some(bad.into()), parts, is_error: false };
+    let messages = [message, Message::result(result)];
     let mut case =
-        Case::of([message]).with("extra", &format!("\"{bad}\"")).with("bos_token", &format!("\"{bad}\""));
+        Case::of(messages).with("extra", &format!("\"{bad}\"")).with("bos_token", &format!("\"{bad}\""));
     let parameters = Some(object());
     case.tools = vec![Tool { name: bad.into(), description: Some(bad.into()), parameters, strict: false }];
     case.control = chatml();
