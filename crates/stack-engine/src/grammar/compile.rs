@@ -104,16 +104,13 @@ impl GrammarCompiler {
         let mut rest = text;
         while let Some(character) = rest.chars().next() {
             let longest = self.control.iter().filter(|(token, _)| rest.starts_with(token.as_str()));
-            match longest.max_by_key(|(token, _)| token.len()) {
-                Some((token, id)) => {
-                    sequence.extend(literal(&std::mem::take(&mut plain)));
-                    sequence.push(format!("<[{id}]>"));
-                    rest = &rest[token.len()..];
-                }
-                None => {
-                    plain.push(character);
-                    rest = &rest[character.len_utf8()..];
-                }
+            if let Some((token, id)) = longest.max_by_key(|(token, _)| token.len()) {
+                sequence.extend(literal(&std::mem::take(&mut plain)));
+                sequence.push(format!("<[{id}]>"));
+                rest = &rest[token.len()..];
+            } else {
+                plain.push(character);
+                rest = &rest[character.len_utf8()..];
             }
         }
         sequence.extend(literal(&plain));

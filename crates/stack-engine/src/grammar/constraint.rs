@@ -10,7 +10,8 @@ use super::error::GrammarError;
 /// Follows one answer through a grammar.
 #[derive(Clone)]
 pub struct Constraint {
-    matcher: Matcher,
+    /// Boxed, because it takes kilobytes.
+    matcher: Box<Matcher>,
 }
 
 /// Which tokens may come next.
@@ -31,7 +32,7 @@ impl Mask {
 
 impl Constraint {
     pub(super) fn new(matcher: Matcher) -> Self {
-        Self { matcher }
+        Self { matcher: Box::new(matcher) }
     }
 
     /// Returns the tokens that may come next; once the grammar is at its end, those that end the answer.

@@ -149,9 +149,10 @@ impl Translator<'_> {
                 }
                 other => {
                     self.advance(other.len_utf8());
-                    let _ = match other.is_ascii_alphanumeric() {
-                        true => write!(self.lark, "{other}"),
-                        false => write!(self.lark, "\\x{{{:x}}}", u32::from(other)),
+                    let _ = if other.is_ascii_alphanumeric() {
+                        write!(self.lark, "{other}")
+                    } else {
+                        write!(self.lark, "\\x{{{:x}}}", u32::from(other))
                     };
                 }
             }

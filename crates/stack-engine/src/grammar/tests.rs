@@ -38,7 +38,7 @@ fn write(
 /// A generator of numbers that looks random and is the same each time.
 fn chooser(mut state: u64) -> impl FnMut(&[u32]) -> u32 {
     move |allowed| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         allowed[(state >> 33) as usize % allowed.len()]
     }
 }
@@ -81,10 +81,10 @@ fn what_is_not_understood_is_refused_by_name() {
     assert!(schema(json!({ "type": "string", "enum": [] })).contains("nsatisfiable"));
     assert!(schema(json!({ "$ref": "#/$defs/none" })).contains("none"));
     assert!(schema(json!({ "type": "strin" })).contains("strin"));
-    assert!(schema(json!({ "type": "string", "pattern": "(" })).contains("("));
+    assert!(schema(json!({ "type": "string", "pattern": "(" })).contains('('));
     assert!(schema_text("[1]").contains("object"));
     assert!(schema_text("{").contains("JSON"));
-    assert!(problem(GrammarSyntax::Regex, "a(").contains("("));
+    assert!(problem(GrammarSyntax::Regex, "a(").contains('('));
     assert!(problem(GrammarSyntax::Gbnf, "root ::= \"a\n").contains("line 1"));
     assert!(problem(GrammarSyntax::Gbnf, "other ::= \"a\"").contains("root"));
     assert!(problem(GrammarSyntax::Lark, "start: x").contains('x'));

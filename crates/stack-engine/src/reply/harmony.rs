@@ -62,7 +62,10 @@ impl Harmony {
             }
             State::Header | State::Text if !rest.is_empty() => vec![ReplyEvent::Text(rest)],
             State::Reasoning if !rest.is_empty() => vec![ReplyEvent::Reasoning(rest)],
-            State::CallDone => vec![ReplyEvent::CallEnd],
+            State::CallDone => {
+                self.calls += 1;
+                vec![ReplyEvent::CallEnd]
+            }
             State::Header | State::Text | State::Reasoning | State::Call(_) => Vec::new(),
         }
     }

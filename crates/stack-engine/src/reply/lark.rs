@@ -175,19 +175,13 @@ impl<'a> Writer<'a> {
                 self.rule(&rule, &format!("{open} {rule}_value {}", text(behind)));
             } else {
                 let choices = schema.get("enum").and_then(Json::as_array).filter(|_| is_text(&schema));
-                let written = match choices {
-                    Some(choices) => {
-                        let choices: Vec<String> =
-                            choices.iter().filter_map(Json::as_str).map(text).collect();
-                        format!("({})", choices.join(" | "))
-                    }
-                    None => {
-                        self.rule(
-                            &format!("{rule}_value"),
-                            &format!("%json {}", layout(within(&parameters, schema))),
-                        );
-                        format!("{rule}_value")
-                    }
+                let written = if let Some(choices) = choices {
+                    let choices: Vec<String> = choices.iter().filter_map(Json::as_str).map(text).collect();
+                    format!("({})", choices.join(" | "))
+                } else {
+                    let json = layout(within(&parameters, schema));
+                    self.rule(&format!("{rule}_value"), &format!("%json {json}"));
+                    format!("{rule}_value")
                 };
                 self.rule(&rule, &format!("{open} {written} {}", text(&value.close)));
             }

@@ -85,7 +85,7 @@ impl ObjectCall {
             }
             let Some(first) = rest[at..].chars().next() else { return (at, Step::More) };
             match (&mut self.state, first) {
-                (State::Open, '{') => {
+                (State::Open, '{') | (State::Behind, ',') => {
                     self.state = State::Key;
                     at += 1;
                 }
@@ -96,10 +96,6 @@ impl ObjectCall {
                 (State::Key | State::Behind, '}') => return (at + 1, self.finish(events)),
                 (State::Colon, ':') => {
                     self.state = State::Value;
-                    at += 1;
-                }
-                (State::Behind, ',') => {
-                    self.state = State::Key;
                     at += 1;
                 }
                 (State::InKey(scanner), _) => {

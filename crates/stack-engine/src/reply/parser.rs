@@ -112,14 +112,16 @@ impl ReplyParser {
         let mut events = Vec::new();
         let rest = std::mem::take(&mut self.pending);
         match std::mem::replace(&mut self.state, State::Text) {
-            State::Text => self.text(&rest, &mut events),
             State::Reasoning(begun) => {
                 reasoning(rest.trim_end(), begun, &mut events);
             }
-            State::Call(call) if call.is_complete => events.push(ReplyEvent::CallEnd),
+            State::Call(call) if call.is_complete => {
+                self.calls += 1;
+                events.push(ReplyEvent::CallEnd);
+            }
             // It was cut off: what is known of it was reported.
             State::Call(call) if call.is_known => {}
-            State::Call(_) => self.text(&rest, &mut events),
+            State::Text | State::Call(_) => self.text(&rest, &mut events),
             State::Between => self.text(rest.trim(), &mut events),
         }
         merged(events)
@@ -245,18 +247,9 @@ impl ReplyParser {
         let piece = self.pending[..end].trim_end();
         let taken = piece.len();
         let begun = begun | reasoning(piece, begun, events);
-        match behind {
-            Some(behind) => {
-                self.pending.drain(..behind);
-                self.state = State::Text;
-                true
-            }
-            None => {
-                self.pending.drain(..taken);
-                self.state = State::Reasoning(begun);
-                false
-            }
-        }
+        self.pending.drain(..behind.unwrap_or(taken));
+        self.state = if behind.is_some() { State::Text } else { State::Reasoning(begun) };
+        behind.is_some()
     }
 
     /// Begins a call whose tags end at `inside`; what is in front of `start` was reported.
@@ -295,7 +288,7 @@ impl ReplyParser {
                 Step::Broken => {
                     // The tag was text. What stands behind it may be a call.
                     self.state = State::Text;
-                    let end = call_text_end(&self.pending, call_opening(&self.format.calls));
+                    let end = call_text_end(&self.pending, &call_opening(&self.format.calls));
                     let text: String = self.pending.drain(..end).collect();
                     self.has_text |= !text.is_empty();
                     events.push(ReplyEvent::Text(text));
@@ -369,8 +362,8 @@ fn call_opening(calls: &CallFormat) -> String {
 }
 
 /// Where the tag ends that opens the call at the beginning of a text.
-fn call_text_end(text: &str, opening: String) -> usize {
-    match find(text, &opening) {
+fn call_text_end(text: &str, opening: &str) -> usize {
+    match find(text, opening) {
         Found::At(at, length) => at + length,
         Found::Perhaps(_) | Found::Nowhere => text.len(),
     }
