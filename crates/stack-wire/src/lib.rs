@@ -40,6 +40,7 @@ pub mod responses;
 mod schema;
 pub mod sse;
 mod timestamp;
+mod tools;
 
 pub use answer::{Answer, AnswerWriter, Choice};
 pub use availability::Availability;

@@ -1,13 +1,12 @@
 //! Tool definitions, and which of them the model may or must call.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 use stack_chat::{ChatRequest, Failure, Tool, ToolChoice};
 
 use crate::Ignored;
 use crate::fields::{Fields, mismatch};
 use crate::schema::schema;
+use crate::tools::{NAME_BYTES_MAX, TOOLS_MAX, add, check_choice};
 
 /// Takes `tools` and `tool_choice`.
 pub(super) fn tools(
@@ -16,15 +15,9 @@ pub(super) fn tools(
     ignored: &mut Ignored,
 ) -> Result<(), Failure> {
     let definitions = fields.list("tools", TOOLS_MAX)?.unwrap_or_default();
-    let mut names = HashSet::new();
     for (index, definition) in definitions.into_iter().enumerate() {
         let tool = tool(Fields::open(format!("tools[{index}]"), definition)?, ignored)?;
-        if !names.insert(tool.name.clone()) {
-            let field = format!("tools[{index}].name");
-            let message = format!("`{field}` is {:?}, as another tool is called already", tool.name);
-            return Err(Failure::invalid(field, message));
-        }
-        request.tools.push(tool);
+        add(request, tool, format!("tools[{index}].name"))?;
     }
     let Some(mut choice) = fields.object("tool_choice")? else { return Ok(()) };
     let path = choice.path("type");
@@ -40,16 +33,7 @@ pub(super) fn tools(
     // The field says the opposite of what it is called elsewhere.
     request.parallel_tool_calls = choice.flag("disable_parallel_tool_use")?.map(|disable| !disable);
     choice.ignore_rest("tool_choice", ignored);
-    match &request.tool_choice {
-        ToolChoice::Required if request.tools.is_empty() => {
-            Err(Failure::invalid("tool_choice", "`tool_choice` demands a call, but there are no `tools`"))
-        }
-        ToolChoice::Named(name) if !names.contains(name) => {
-            let message = format!("`tool_choice` names {name:?}, which is none of the `tools`");
-            Err(Failure::invalid("tool_choice.name", message))
-        }
-        _ => Ok(()),
-    }
+    check_choice(request, "tool_choice.name", "`tools`")
 }
 
 fn tool(mut tool: Fields, ignored: &mut Ignored) -> Result<Tool, Failure> {
@@ -79,9 +63,6 @@ fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     (1..=128).contains(&name.len()) && name.bytes().all(allowed)
 }
-
-const TOOLS_MAX: usize = 512;
-const NAME_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {

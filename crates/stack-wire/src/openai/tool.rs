@@ -8,6 +8,7 @@ use stack_chat::{ChatRequest, Failure, Tool, ToolChoice};
 use crate::Ignored;
 use crate::fields::{Fields, mismatch};
 use crate::schema::schema;
+use crate::tools::{NAME_BYTES_MAX, TOOLS_MAX, add, check_choice, choice, mode};
 
 /// Takes `tools`, `tool_choice` and `parallel_tool_calls`.
 pub(crate) fn tools(
@@ -16,36 +17,13 @@ pub(crate) fn tools(
     ignored: &mut Ignored,
 ) -> Result<(), Failure> {
     let definitions = fields.list("tools", TOOLS_MAX)?.unwrap_or_default();
-    let mut names = HashSet::new();
     for (index, definition) in definitions.into_iter().enumerate() {
         let tool = tool(Fields::open(format!("tools[{index}]"), definition)?, ignored)?;
-        if !names.insert(tool.name.clone()) {
-            let field = format!("tools[{index}].function.name");
-            let message = format!("`{field}` is {:?}, as another tool is called already", tool.name);
-            return Err(Failure::invalid(field, message));
-        }
-        request.tools.push(tool);
+        add(request, tool, format!("tools[{index}].function.name"))?;
     }
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
-    request.tool_choice = match fields.take("tool_choice") {
-        None => ToolChoice::Auto,
-        Some(Value::String(word)) => mode("tool_choice", &word)?,
-        Some(value @ Value::Object(_)) => {
-            object(Fields::open("tool_choice".into(), value)?, &mut request.tools)?
-        }
-        Some(other) => return Err(mismatch("tool_choice".into(), CHOICES, &other)),
-    };
-    match &request.tool_choice {
-        ToolChoice::Required if request.tools.is_empty() => {
-            let message = "`tool_choice` demands a call, but there are no `tools`";
-            Err(Failure::invalid("tool_choice", message))
-        }
-        ToolChoice::Named(name) if !request.tools.iter().any(|tool| tool.name == *name) => {
-            let message = format!("`tool_choice` names {name:?}, which is none of the `tools`");
-            Err(Failure::invalid("tool_choice", message))
-        }
-        _ => Ok(()),
-    }
+    request.tool_choice = choice(fields, &mut request.tools, object)?;
+    check_choice(request, "tool_choice", "`tools`")
 }
 
 fn tool(mut tool: Fields, ignored: &mut Ignored) -> Result<Tool, Failure> {
@@ -107,24 +85,11 @@ fn object(mut choice: Fields, tools: &mut Vec<Tool>) -> Result<ToolChoice, Failu
     }
 }
 
-fn mode(path: &str, word: &str) -> Result<ToolChoice, Failure> {
-    match word {
-        "auto" => Ok(ToolChoice::Auto),
-        "none" => Ok(ToolChoice::None),
-        "required" => Ok(ToolChoice::Required),
-        _ => Err(Failure::invalid(path, format!("`{path}` must be {CHOICES}"))),
-    }
-}
-
 /// Tells whether `name` may be the name of a tool.
 pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
-
-const CHOICES: &str = "\"auto\", \"none\", \"required\", or an object that names a tool";
-const TOOLS_MAX: usize = 512;
-const NAME_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {

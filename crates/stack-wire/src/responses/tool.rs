@@ -9,6 +9,7 @@ use crate::Ignored;
 use crate::fields::{Fields, mismatch};
 use crate::openai::is_name;
 use crate::schema::schema;
+use crate::tools::{NAME_BYTES_MAX, TOOLS_MAX, add, check_choice, choice, mode};
 
 /// Takes `tools`, `tool_choice` and `parallel_tool_calls`, and returns the names of the custom tools.
 ///
@@ -20,7 +21,6 @@ pub(super) fn tools(
     ignored: &mut Ignored,
 ) -> Result<Vec<String>, Failure> {
     let mut custom = Vec::new();
-    let mut names = HashSet::new();
     for (index, definition) in fields.list("tools", TOOLS_MAX)?.unwrap_or_default().into_iter().enumerate() {
         let mut fields = Fields::open(format!("tools[{index}]"), definition)?;
         let path = fields.path("type");
@@ -41,33 +41,12 @@ pub(super) fn tools(
             }
             other => return Err(mismatch(path, "a string", &other)),
         };
-        if !names.insert(tool.name.clone()) {
-            let field = format!("tools[{index}].name");
-            let message = format!("`{field}` is {:?}, as another tool is called already", tool.name);
-            return Err(Failure::invalid(field, message));
-        }
-        request.tools.push(tool);
+        add(request, tool, format!("tools[{index}].name"))?;
     }
     request.parallel_tool_calls = fields.flag("parallel_tool_calls")?;
-    request.tool_choice = match fields.take("tool_choice") {
-        None => ToolChoice::Auto,
-        Some(Value::String(word)) => mode("tool_choice", &word)?,
-        Some(value @ Value::Object(_)) => {
-            object(Fields::open("tool_choice".into(), value)?, &mut request.tools)?
-        }
-        Some(other) => return Err(mismatch("tool_choice".into(), CHOICES, &other)),
-    };
-    match &request.tool_choice {
-        ToolChoice::Required if request.tools.is_empty() => {
-            let message = "`tool_choice` demands a call, but there are no `tools` that can be called here";
-            Err(Failure::invalid("tool_choice", message))
-        }
-        ToolChoice::Named(name) if !request.tools.iter().any(|tool| tool.name == *name) => {
-            let message = format!("`tool_choice` names {name:?}, which is none of the `tools`");
-            Err(Failure::invalid("tool_choice", message))
-        }
-        _ => Ok(custom),
-    }
+    request.tool_choice = choice(fields, &mut request.tools, object)?;
+    check_choice(request, "tool_choice", "`tools` that can be called here")?;
+    Ok(custom)
 }
 
 fn function(mut fields: Fields, ignored: &mut Ignored) -> Result<Tool, Failure> {
@@ -135,16 +114,6 @@ fn object(mut choice: Fields, tools: &mut Vec<Tool>) -> Result<ToolChoice, Failu
     }
 }
 
-fn mode(path: &str, word: &str) -> Result<ToolChoice, Failure> {
-    match word {
-        "auto" => Ok(ToolChoice::Auto),
-        "none" => Ok(ToolChoice::None),
-        "required" => Ok(ToolChoice::Required),
-        _ => Err(Failure::invalid(path, format!("`{path}` must be {CHOICES}"))),
-    }
-}
-
-const CHOICES: &str = "\"auto\", \"none\", \"required\", or an object that names a tool";
 const INPUT_SCHEMA: &str = r#"{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}"#;
 /// Tools that run at OpenAI, or whose calls only OpenAI's own models write.
 const HOSTED: &[&str] = &[
@@ -164,9 +133,6 @@ const HOSTED: &[&str] = &[
     "web_search_preview",
     "web_search_preview_2025_03_11",
 ];
-const TOOLS_MAX: usize = 512;
-const NAME_BYTES_MAX: usize = 256;
-
 #[cfg(test)]
 mod tests {
     use stack_chat::Prompt;
