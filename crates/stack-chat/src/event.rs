@@ -61,6 +61,8 @@ pub enum ChatEvent {
         choice: u32,
         /// Why it ended.
         reason: FinishReason,
+        /// The stop text in which it ended, if it was one.
+        stop: Option<String>,
     },
     /// All choices are complete; always the last event.
     Done {

@@ -43,6 +43,10 @@ pub struct ModelCard {
     pub abilities: Vec<Ability>,
     /// Why its weights are taken to be the right ones; `None` where there are none to verify.
     pub basis: Option<Basis>,
+    /// The digest of its weights, such as `blake3:…`, once they were verified.
+    pub digest: Option<String>,
+    /// How most of its weights are stored, such as `Q4_K`, where they are tensors of a file.
+    pub quantization: Option<String>,
 }
 
 /// Why a model's weights are taken to be the right ones, once they were verified. Of several files, the weakest reason
@@ -80,4 +84,8 @@ pub enum Ability {
     Chats,
     /// Returns embedding vectors.
     Embeds,
+    /// Is shown tools, and calls them.
+    Calls,
+    /// Thinks before it answers.
+    Thinks,
 }

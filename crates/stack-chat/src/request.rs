@@ -12,6 +12,21 @@ pub enum Prompt {
     Text(String),
     /// Token ids, continued exactly as they are.
     Tokens(Vec<u32>),
+    /// What stands between two texts, for models that were trained to fill such gaps.
+    Infill(Infill),
+}
+
+/// A gap to be filled (fill in the middle, <https://arxiv.org/abs/2207.14255>).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Infill {
+    /// The text before the gap.
+    pub prefix: String,
+    /// The text behind it.
+    pub suffix: String,
+    /// How what fills it begins.
+    pub beginning: String,
+    /// Other files to look at, by name.
+    pub context: Vec<(String, String)>,
 }
 
 /// Values that a chat template may look at, beside the messages and tools.

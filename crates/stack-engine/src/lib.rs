@@ -53,6 +53,7 @@ pub mod spec;
 pub mod stop;
 pub mod template;
 pub mod tokenizer;
+mod vocabulary;
 pub mod weights;
 
 pub use options::EngineOptions;

@@ -23,7 +23,9 @@ use std::sync::Arc;
 
 use stack_chat::{
     Basis, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure, ModelCard,
+    Prompts, RenderedPrompt, TokenizeOptions,
 };
+use stack_seal::digest::Root;
 use stack_seal::verified::{self, Verified, VerifiedFile};
 
 use crate::encoder::{self, BertDirectory, Encoder};
@@ -46,6 +48,26 @@ enum Model {
 
 /// A model beside the proof that it may answer.
 struct Proven<T>(Verified<T>);
+
+/// What a model's card says of how it was verified.
+pub(crate) struct Proof {
+    pub(crate) basis: Basis,
+    pub(crate) digest: String,
+}
+
+impl Proof {
+    fn of<T>(verified: &Verified<T>) -> Self {
+        let roots: Vec<u8> = verified.files().iter().flat_map(|file| file.root.0).collect();
+        // Several files are known by the root over all their roots.
+        let root = if verified.files().len() == 1 { verified.root() } else { Root::of(&roots) };
+        Self { basis: card_basis(verified.basis()), digest: root.to_string() }
+    }
+
+    /// Writes it into a card.
+    pub(crate) fn enter(self, card: &mut ModelCard) {
+        (card.basis, card.digest) = (Some(self.basis), Some(self.digest));
+    }
+}
 
 /// A decoder to be asked for logits. It was verified, and holds the proof.
 pub struct LoadedExecutor(Verified<Box<dyn Executor>>);
@@ -84,13 +106,13 @@ pub fn load_source(
     // Neither has a thread before its files were verified, so nothing can answer before.
     if encoder::recognises(&*source) {
         let idle = verify(source, |source| encoder::Idle::load(source, options, progress))?;
-        let basis = card_basis(idle.basis());
-        let encoder = idle.try_map(|idle| idle.start(basis))?;
+        let proof = Proof::of(&idle);
+        let encoder = idle.try_map(|idle| idle.start(proof))?;
         Ok(Loaded(Model::Encoder(Arc::new(Proven(encoder)))))
     } else {
         let idle = verify(source, |source| engine::Idle::load(source, options, progress))?;
-        let basis = card_basis(idle.basis());
-        let engine = idle.try_map(|idle| idle.start(basis))?;
+        let proof = Proof::of(&idle);
+        let engine = idle.try_map(|idle| idle.start(proof))?;
         Ok(Loaded(Model::Decoder(Arc::new(Proven(engine)))))
     }
 }
@@ -170,6 +192,14 @@ impl Loaded {
         }
     }
 
+    /// Turns prompts into its tokens.
+    pub fn prompts(&self) -> Arc<dyn Prompts> {
+        match &self.0 {
+            Model::Decoder(engine) => Arc::clone(engine) as _,
+            Model::Encoder(encoder) => Arc::clone(encoder) as _,
+        }
+    }
+
     /// Its tokenizer; models without a vocabulary run on token ids.
     pub fn tokenizer(&self) -> Option<&Tokenizer> {
         match &self.0 {
@@ -215,6 +245,28 @@ impl<T: ChatModel> ChatModel for Proven<T> {
 
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         self.0.value().chat(request)
+    }
+}
+
+impl<T: Prompts> Prompts for Proven<T> {
+    fn tokenize(&self, text: &str, options: TokenizeOptions) -> Result<Vec<u32>, Failure> {
+        self.0.value().tokenize(text, options)
+    }
+
+    fn piece(&self, token: u32) -> Result<&[u8], Failure> {
+        self.0.value().piece(token)
+    }
+
+    fn render(&self, request: &ChatRequest) -> Result<RenderedPrompt, Failure> {
+        self.0.value().render(request)
+    }
+
+    fn template(&self, has_tools: bool) -> Option<&str> {
+        self.0.value().template(has_tools)
+    }
+
+    fn bounds(&self) -> (Option<u32>, Option<u32>) {
+        self.0.value().bounds()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Finding stop texts in a stream.
 
+use std::ops::Range;
+
 /// Cuts a stream of text before the first stop text.
 ///
 /// Text that may be the beginning of a stop text is held back until it is clear that it is not. What is emitted,
@@ -9,7 +11,7 @@
 pub struct StopMatcher {
     stops: Vec<String>,
     held: String,
-    stopped: bool,
+    stopped: Option<String>,
 }
 
 /// What a piece of text led to.
@@ -17,31 +19,31 @@ pub struct StopMatcher {
 pub struct StopStep {
     /// Text that is certainly not part of a stop text.
     pub emit: String,
-    /// Whether a stop text is complete; nothing is emitted from then on.
-    pub stopped: bool,
+    /// The stop text that is complete; nothing is emitted from then on.
+    pub stopped: Option<String>,
 }
 
 impl StopMatcher {
     /// Makes a matcher. Empty stop texts are ignored.
     pub fn new(stops: &[String]) -> Self {
         let stops = stops.iter().filter(|stop| !stop.is_empty()).cloned().collect();
-        Self { stops, held: String::new(), stopped: false }
+        Self { stops, held: String::new(), stopped: None }
     }
 
     /// Takes the next piece of the stream.
     pub fn push(&mut self, text: &str) -> StopStep {
-        if self.stopped {
-            return StopStep { emit: String::new(), stopped: true };
+        if self.stopped.is_some() {
+            return StopStep { emit: String::new(), stopped: self.stopped.clone() };
         }
         let fresh = self.held.len();
         self.held.push_str(text);
-        if let Some(start) = self.first_stop(fresh) {
-            self.stopped = true;
+        if let Some(Range { start, end }) = self.first_stop(fresh) {
+            self.stopped = Some(self.held[start..end].to_owned());
             self.held.truncate(start);
-            return StopStep { emit: std::mem::take(&mut self.held), stopped: true };
+            return StopStep { emit: std::mem::take(&mut self.held), stopped: self.stopped.clone() };
         }
         let kept = self.held.split_off(self.first_beginning());
-        StopStep { emit: std::mem::replace(&mut self.held, kept), stopped: false }
+        StopStep { emit: std::mem::replace(&mut self.held, kept), stopped: None }
     }
 
     /// Ends the stream: returns what is held back, as no stop text can come any more.
@@ -49,14 +51,14 @@ impl StopMatcher {
         std::mem::take(&mut self.held)
     }
 
-    /// Finds the start of the stop text that is complete first, knowing that none ends before `fresh`.
-    fn first_stop(&self, fresh: usize) -> Option<usize> {
+    /// Finds the stop text that is complete first, knowing that none ends before `fresh`.
+    fn first_stop(&self, fresh: usize) -> Option<Range<usize>> {
         let found = self.stops.iter().filter_map(|stop| {
             let from = floor_boundary(&self.held, (fresh + 1).saturating_sub(stop.len()));
             let start = from + self.held[from..].find(stop.as_str())?;
             Some((start + stop.len(), start))
         });
-        found.min().map(|(_, start)| start)
+        found.min().map(|(end, start)| start..end)
     }
 
     /// Finds the first place from which the rest may be the beginning of a stop text.
@@ -108,10 +110,11 @@ mod tests {
     #[test]
     fn a_stop_text_over_several_pieces_is_found() {
         let mut matcher = matcher(&["<end>"]);
-        assert_eq!(matcher.push("a<e"), StopStep { emit: "a".into(), stopped: false });
-        assert_eq!(matcher.push("nd"), StopStep { emit: String::new(), stopped: false });
-        assert_eq!(matcher.push(">b"), StopStep { emit: String::new(), stopped: true });
-        assert_eq!(matcher.push("c"), StopStep { emit: String::new(), stopped: true });
+        assert_eq!(matcher.push("a<e"), StopStep { emit: "a".into(), stopped: None });
+        let stopped = Some("<end>".to_owned());
+        assert_eq!(matcher.push("nd"), StopStep::default());
+        assert_eq!(matcher.push(">b"), StopStep { emit: String::new(), stopped: stopped.clone() });
+        assert_eq!(matcher.push("c"), StopStep { emit: String::new(), stopped });
         assert_eq!(matcher.finish(), "");
     }
 
@@ -126,7 +129,7 @@ mod tests {
     #[test]
     fn text_flows_without_stop_texts() {
         for mut matcher in [matcher(&[]), matcher(&[""])] {
-            assert_eq!(matcher.push("a\n"), StopStep { emit: "a\n".into(), stopped: false });
+            assert_eq!(matcher.push("a\n"), StopStep { emit: "a\n".into(), stopped: None });
         }
     }
 

@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn finished() -> ChatEvent {
-        ChatEvent::Finished { choice: 0, reason: FinishReason::Stop }
+        ChatEvent::Finished { choice: 0, reason: FinishReason::Stop, stop: None }
     }
 
     fn done() -> ChatEvent {

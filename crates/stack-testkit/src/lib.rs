@@ -7,9 +7,11 @@ pub mod gguf;
 mod http;
 mod reference;
 mod scripted;
+mod scripted_prompts;
 
 pub use checked::{CheckedModel, EventGrammar};
 pub use gguf::GgufBuilder;
 pub use http::{HttpReply, HttpRequest, HttpServer};
 pub use reference::{nmse, reference_data};
 pub use scripted::{ScriptedEmbedder, ScriptedModel};
+pub use scripted_prompts::ScriptedPrompts;

@@ -237,7 +237,7 @@ impl Script {
             () if calls => FinishReason::ToolCalls,
             () => FinishReason::Stop,
         };
-        events.extend(choices().map(|choice| ChatEvent::Finished { choice, reason }));
+        events.extend(choices().map(|choice| ChatEvent::Finished { choice, reason, stop: None }));
         let answer = count as u32 * request.choices - thought;
         let second = Duration::from_secs(1);
         events.push(ChatEvent::Done {
@@ -348,6 +348,7 @@ fn prompt_tokens(prompt: &Prompt) -> u32 {
         }
         Prompt::Text(text) => words(text),
         Prompt::Tokens(ids) => ids.len(),
+        Prompt::Infill(gap) => words(&gap.prefix) + words(&gap.suffix) + words(&gap.beginning),
     };
     count as u32
 }

@@ -22,16 +22,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use stack_chat::{Ability, Basis, EmbedFuture, EmbedRequest, Embedder, Failure, FailureKind, ModelCard};
+use stack_chat::{
+    Ability, ChatRequest, EmbedFuture, EmbedRequest, Embedder, Failure, FailureKind, ModelCard, Prompts,
+    RenderedPrompt, TokenizeOptions,
+};
 use tokio::sync::oneshot;
 
 use self::network::Network;
 use self::spec::{ARCHITECTURE, EncoderSpec};
 use self::worker::{Job, Worker};
 use crate::executor::Progress;
+use crate::load::Proof;
 use crate::options::EngineOptions;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{LoadError, LoadErrorKind, WeightSource};
+use crate::vocabulary;
+use crate::weights::{self, LoadError, LoadErrorKind, WeightSource};
 
 pub use directory::BertDirectory;
 
@@ -102,9 +107,10 @@ impl Idle {
     /// # Errors
     ///
     /// When the system gives no more threads.
-    pub(crate) fn start(self, basis: Basis) -> Result<Encoder, LoadError> {
-        let Self { spec, network, card, tokenizer, queue_max } = self;
-        let card = Arc::new(ModelCard { basis: Some(basis), ..card });
+    pub(crate) fn start(self, proof: Proof) -> Result<Encoder, LoadError> {
+        let Self { spec, network, mut card, tokenizer, queue_max } = self;
+        proof.enter(&mut card);
+        let card = Arc::new(card);
         let worker = Worker {
             spec,
             network,
@@ -143,6 +149,28 @@ impl Encoder {
                 Err(Failure::new(FailureKind::QueueFull, message).after(RETRY_AFTER))
             }
         }
+    }
+}
+
+impl Prompts for Encoder {
+    fn tokenize(&self, text: &str, options: TokenizeOptions) -> Result<Vec<u32>, Failure> {
+        vocabulary::tokenize(self.tokenizer(), text, options)
+    }
+
+    fn piece(&self, token: u32) -> Result<&[u8], Failure> {
+        vocabulary::piece(self.tokenizer(), token)
+    }
+
+    fn render(&self, _request: &ChatRequest) -> Result<RenderedPrompt, Failure> {
+        Err(Failure::unsupported("messages", "this model answers no prompts: it makes embeddings only"))
+    }
+
+    fn template(&self, _has_tools: bool) -> Option<&str> {
+        None
+    }
+
+    fn bounds(&self) -> (Option<u32>, Option<u32>) {
+        vocabulary::bounds(self.tokenizer())
     }
 }
 
@@ -196,6 +224,8 @@ fn card(source: &dyn WeightSource, spec: &EncoderSpec, context_trained: usize) -
         architecture: ARCHITECTURE.to_owned(),
         abilities: vec![Ability::Embeds],
         basis: None,
+        digest: None,
+        quantization: weights::main_type(source.tensors()).map(|ty| ty.name().to_owned()),
     }
 }
 
@@ -209,7 +239,7 @@ mod tests {
     use std::task::{Context, Poll, Waker};
 
     use serde_json::json;
-    use stack_chat::{EmbedInput, Embeddings, Overflow};
+    use stack_chat::{Basis, EmbedInput, Embeddings, Overflow};
     use tempfile::TempDir;
 
     use super::tiny::{POSITIONS, Tiny, WIDTH, wait};
@@ -239,7 +269,7 @@ mod tests {
 
         fn load_with(&self, options: &EngineOptions) -> Result<Encoder, LoadError> {
             let idle = Idle::load(&*load::open(Files::at(&self.path)?)?, options, &|_, _| ())?;
-            idle.start(Basis::FirstSeen)
+            idle.start(Proof { basis: Basis::FirstSeen, digest: "blake3:00".to_owned() })
         }
 
         fn load(&self) -> Result<Encoder, LoadError> {

@@ -19,6 +19,7 @@ pub(super) struct Answer {
     reply: Option<Reply>,
     binding: Binding,
     parts: Parts,
+    reasoning_tokens: u32,
 }
 
 /// From tokens to text.
@@ -52,8 +53,26 @@ pub(super) enum Binding {
 /// What came of a token.
 pub(super) struct Heard {
     pub(super) events: Vec<ChatEvent>,
-    /// Why the answer ends here, if it does.
-    pub(super) finish: Option<FinishReason>,
+    /// How the answer ends here, if it does.
+    pub(super) end: Option<End>,
+}
+
+/// How an answer ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) reason: FinishReason,
+    /// The stop text in which it ends, if it is one.
+    pub(super) stop: Option<String>,
+}
+
+impl End {
+    fn because(reason: FinishReason) -> Self {
+        Self { reason, stop: None }
+    }
+
+    fn at(stop: String) -> Self {
+        Self { reason: FinishReason::Stop, stop: Some(stop) }
+    }
 }
 
 impl Answer {
@@ -73,6 +92,7 @@ impl Answer {
             reply,
             binding,
             parts: Parts::new(choice),
+            reasoning_tokens: 0,
         }
     }
 
@@ -97,6 +117,11 @@ impl Answer {
         self.text.as_ref().map_or(&[], |text| text.tokenizer.piece(token))
     }
 
+    /// How many of its tokens are reasoning.
+    pub(super) fn reasoning_tokens(&self) -> u32 {
+        self.reasoning_tokens
+    }
+
     /// Takes the next token of the answer.
     pub(super) fn push(&mut self, token: u32, described: TokenLogprob) -> Result<Heard, Failure> {
         self.parts.take(described);
@@ -108,12 +133,15 @@ impl Answer {
         let mut events = Vec::new();
         let mut text = self.text.as_mut().map(|text| text.detokenizer.push(token)).unwrap_or_default();
         text.push_str(&self.marker(token));
-        let finish = self.hear(&text, &mut events);
+        let was_reasoning = self.is_reasoning();
+        let end = self.hear(&text, &mut events);
+        // The token that opens or closes the reasoning is no answer either.
+        self.reasoning_tokens += u32::from(was_reasoning || self.is_reasoning());
         self.rebind();
         if events.is_empty() {
             self.parts.tokens_alone(self.reply.is_none(), &mut events);
         }
-        Ok(Heard { events, finish })
+        Ok(Heard { events, end })
     }
 
     /// Ends the answer: with the token that ends it, or because there is no room left.
@@ -121,10 +149,14 @@ impl Answer {
         let mut events = Vec::new();
         let mut text = self.text.as_mut().map(|text| text.detokenizer.flush()).unwrap_or_default();
         text.push_str(&end.map(|token| self.marker(token)).unwrap_or_default());
-        let finish = self.hear(&text, &mut events);
+        let heard = self.hear(&text, &mut events);
+        let is_cut_call = end.is_none() && self.is_in_bound_call();
         let rest = self.reply.as_mut().map(|reply| reply.parser.finish()).unwrap_or_default();
         for event in rest {
-            self.part(event, &mut events);
+            // What a grammar made the beginning of a call, and no room was left to go on with, is nobody's text.
+            if !(is_cut_call && matches!(event, ReplyEvent::Text(_) | ReplyEvent::CallBroken(_))) {
+                self.part(event, &mut events);
+            }
         }
         let held = self.stop.finish();
         self.parts.add(Fragment::Text(held), &mut events);
@@ -136,7 +168,7 @@ impl Answer {
             Some(_) if called => FinishReason::ToolCalls,
             Some(_) => FinishReason::Stop,
         };
-        Heard { events, finish: Some(finish.unwrap_or(usual)) }
+        Heard { events, end: Some(heard.unwrap_or(End::because(usual))) }
     }
 
     /// Closes the part at hand, because the answer ends with the token that was taken last.
@@ -156,28 +188,38 @@ impl Answer {
         }
     }
 
-    /// Takes text in; returns why the answer ends in it.
-    fn hear(&mut self, text: &str, events: &mut Vec<ChatEvent>) -> Option<FinishReason> {
+    fn is_reasoning(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| reply.parser.is_reasoning())
+    }
+
+    /// Whether a grammar binds the answer to a call that is not complete.
+    fn is_in_bound_call(&self) -> bool {
+        let is_bound = matches!(self.binding, Binding::Bound(_) | Binding::InCalls { now: Some(_), .. });
+        is_bound && self.reply.as_ref().is_some_and(|reply| reply.parser.open_call().is_some())
+    }
+
+    /// Takes text in; returns how the answer ends in it.
+    fn hear(&mut self, text: &str, events: &mut Vec<ChatEvent>) -> Option<End> {
         let Some(reply) = &mut self.reply else {
             let step = self.stop.push(text);
             self.parts.add(Fragment::Text(step.emit), events);
-            return step.stopped.then_some(FinishReason::Stop);
+            return step.stopped.map(End::at);
         };
         for event in reply.parser.push(text) {
             let is_call_end = event == ReplyEvent::CallEnd;
-            if self.part(event, events) {
-                return Some(FinishReason::Stop);
+            if let Some(stop) = self.part(event, events) {
+                return Some(End::at(stop));
             }
             let is_full = self.reply.as_ref().is_some_and(|reply| reply.parser.calls() >= reply.calls_max);
             if is_call_end && is_full {
-                return Some(FinishReason::ToolCalls);
+                return Some(End::because(FinishReason::ToolCalls));
             }
         }
         None
     }
 
-    /// Makes a piece of a reply a part of the answer; true if a stop text ends the answer in it.
-    fn part(&mut self, event: ReplyEvent, events: &mut Vec<ChatEvent>) -> bool {
+    /// Makes a piece of a reply a part of the answer; returns the stop text that ends the answer in it.
+    fn part(&mut self, event: ReplyEvent, events: &mut Vec<ChatEvent>) -> Option<String> {
         if !matches!(event, ReplyEvent::Text(_)) {
             // Stop texts are looked for in what is said, and what is said ends here.
             let held = self.stop.finish();
@@ -197,7 +239,7 @@ impl Answer {
             ReplyEvent::Arguments(text) => self.parts.add(Fragment::Arguments(text), events),
             ReplyEvent::CallEnd => self.parts.close(events),
         }
-        false
+        None
     }
 
     /// Lets the grammar begin or cease to bind, as the reply goes from one of its parts to the next.

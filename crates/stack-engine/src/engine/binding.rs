@@ -31,7 +31,7 @@ pub(super) fn rules(model: &Model, request: &ChatRequest, end: &str) -> Result<R
             })
         }
         // Nothing stands between the caller and the model.
-        (Prompt::Messages(_) | Prompt::Text(_) | Prompt::Tokens(_), _) => None,
+        (Prompt::Messages(_) | Prompt::Text(_) | Prompt::Tokens(_) | Prompt::Infill(_), _) => None,
     };
     let is_reasoning = reply.as_ref().is_some_and(|reply| reply.parser.is_reasoning());
     let binding = match (&reply, called(request, tools)?) {

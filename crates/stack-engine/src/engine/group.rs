@@ -16,6 +16,8 @@ pub(super) struct SequenceGroup {
     pub(super) cached_tokens: u32,
     /// Tokens of choices that are finished.
     pub(super) generated_tokens: u32,
+    /// How many of these are reasoning.
+    pub(super) reasoning_tokens: u32,
     /// Whether the caller fixed the seed: the same request must give the same answer, whatever else runs.
     pub(super) reproducible: bool,
     pub(super) arrived: Instant,

@@ -10,6 +10,7 @@ mod binding;
 mod channel;
 mod embed;
 mod group;
+mod infill;
 mod job;
 mod memory;
 mod model;
@@ -31,8 +32,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use stack_chat::{
-    Ability, Basis, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure,
-    FailureKind, ModelCard,
+    Ability, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure, FailureKind,
+    ModelCard, Prompts, RenderedPrompt, TokenizeOptions,
 };
 use tokio::sync::oneshot;
 
@@ -41,12 +42,14 @@ use self::job::{EmbedJob, Job};
 use self::model::Model;
 use self::worker::Worker;
 use crate::executor::{Executor, Progress};
+use crate::load::Proof;
 use crate::options::EngineOptions;
 use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{LoadError, WeightSource};
+use crate::vocabulary;
+use crate::weights::{self, LoadError, WeightSource};
 
 pub use memory::{cache_bytes_per_token, weight_bytes};
 pub use prompts::{PromptRenderer, prompt_text, prompt_tokens};
@@ -97,7 +100,7 @@ impl Idle {
         let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
         let executor = options.placement.load(source, spec, context, progress)?;
         let context = executor.context();
-        let card = card(source, executor.as_ref(), prompts.is_ok());
+        let card = card(source, executor.as_ref(), prompts.as_ref().ok());
         let clock = options.clock;
         Ok(Self {
             model: Model {
@@ -117,14 +120,14 @@ impl Idle {
         })
     }
 
-    /// Starts the threads of a decoder that was verified on this basis.
+    /// Starts the threads of a decoder that was verified.
     ///
     /// # Errors
     ///
     /// When the system gives no more threads.
-    pub(crate) fn start(self, basis: Basis) -> Result<Engine, LoadError> {
+    pub(crate) fn start(self, proof: Proof) -> Result<Engine, LoadError> {
         let Self { mut model, executor, cache_tokens, queue_max } = self;
-        model.card.basis = Some(basis);
+        proof.enter(&mut model.card);
         let model = Arc::new(model);
         let (job_sender, jobs) = mpsc::sync_channel(queue_max);
         let (prepared_sender, prepared) = mpsc::sync_channel(queue_max);
@@ -192,6 +195,28 @@ impl ChatModel for Engine {
     }
 }
 
+impl Prompts for Engine {
+    fn tokenize(&self, text: &str, options: TokenizeOptions) -> Result<Vec<u32>, Failure> {
+        vocabulary::tokenize(self.tokenizer(), text, options)
+    }
+
+    fn piece(&self, token: u32) -> Result<&[u8], Failure> {
+        vocabulary::piece(self.tokenizer(), token)
+    }
+
+    fn render(&self, request: &ChatRequest) -> Result<RenderedPrompt, Failure> {
+        prepare::rendered(&self.model, request)
+    }
+
+    fn template(&self, has_tools: bool) -> Option<&str> {
+        self.model.prompts.as_ref().ok().map(|prompts| prompts.template(has_tools))
+    }
+
+    fn bounds(&self) -> (Option<u32>, Option<u32>) {
+        vocabulary::bounds(self.tokenizer())
+    }
+}
+
 impl Embedder for Engine {
     fn embed(&self, request: EmbedRequest) -> EmbedFuture {
         let submitted = if request.dimensions.is_some() {
@@ -235,13 +260,15 @@ fn pooling(source: &dyn WeightSource, architecture: &str) -> Pooling {
     }
 }
 
-fn card(source: &dyn WeightSource, executor: &dyn Executor, chats: bool) -> ModelCard {
+fn card(source: &dyn WeightSource, executor: &dyn Executor, prompts: Option<&PromptRenderer>) -> ModelCard {
     let spec = executor.spec();
     let files = source.files();
     let elements = |shape: &[usize]| shape.iter().map(|&dimension| dimension as u64).product::<u64>();
     let mut abilities = vec![Ability::Completes, Ability::Embeds];
-    if chats {
+    if let Some(prompts) = prompts {
         abilities.push(Ability::Chats);
+        abilities.extend(prompts.shows_tools().then_some(Ability::Calls));
+        abilities.extend(prompts.reply_format(false).reasons().then_some(Ability::Thinks));
     }
     ModelCard {
         id: files
@@ -258,6 +285,8 @@ fn card(source: &dyn WeightSource, executor: &dyn Executor, chats: bool) -> Mode
         architecture: spec.architecture.clone(),
         abilities,
         basis: None,
+        digest: None,
+        quantization: weights::main_type(source.tensors()).map(|ty| ty.name().to_owned()),
     }
 }
 

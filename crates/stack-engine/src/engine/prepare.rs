@@ -5,14 +5,15 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use stack_chat::{ChatEvent, ChatRequest, EmbedInput, Failure, Overflow, Prompt, Unused};
+use stack_chat::{ChatEvent, ChatRequest, EmbedInput, Failure, Overflow, Prompt, RenderedPrompt, Unused};
 
 use super::answer::Answer;
 use super::binding::{Rules, rules};
 use super::group::SequenceGroup;
+use super::infill;
 use super::job::{EmbedJob, Job, PreparedJob};
 use super::model::Model;
-use super::prompts::prompt_tokens;
+use super::prompts::{prompt_text, prompt_tokens};
 use super::sequence::{GenerationOptions, Sequence};
 use super::without_effect::without_effect;
 use crate::sample::Sampler;
@@ -37,6 +38,7 @@ pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, prepared: &SyncSende
                         options,
                         cached_tokens: 0,
                         generated_tokens: 0,
+                        reasoning_tokens: 0,
                         reproducible: request.sampling.seed.is_some(),
                         arrived,
                         started: None,
@@ -121,12 +123,34 @@ struct PreparedPrompt {
     unused: Vec<Unused>,
 }
 
+/// Writes down what the model is sent for a request.
+///
+/// # Errors
+///
+/// As for the request itself, short of a prompt that does not fit.
+pub(super) fn rendered(model: &Model, request: &ChatRequest) -> Result<RenderedPrompt, Failure> {
+    let tokens = prompt(model, request)?.tokens;
+    let text = match &request.prompt {
+        Prompt::Messages(messages) => {
+            let rendered = model.render(messages, request.shown_tools(), &request.template_values())?;
+            prompt_text(model.tokenizer.as_ref(), &rendered)
+        }
+        Prompt::Text(_) | Prompt::Tokens(_) | Prompt::Infill(_) => {
+            let vocabulary = vocabulary(model)?;
+            let pieces: Vec<u8> = tokens.iter().flat_map(|&id| vocabulary.piece(id)).copied().collect();
+            String::from_utf8_lossy(&pieces).into_owned()
+        }
+    };
+    Ok(RenderedPrompt { text, tokens })
+}
+
 /// Makes the tokens of a prompt, and lists what its template does not look at.
 fn prompt(model: &Model, request: &ChatRequest) -> Result<PreparedPrompt, Failure> {
     let mut unused = without_effect(request);
     let mut end = String::new();
     let tokens = match &request.prompt {
         Prompt::Tokens(tokens) => tokens.clone(),
+        Prompt::Infill(gap) => infill::tokens(vocabulary(model)?, gap)?,
         // No template stands between the caller and the model: this text is the whole prompt, and what it says of
         // control tokens is meant.
         Prompt::Text(text) => vocabulary(model)?.encode(text, Control::Parsed, Specials::Add),

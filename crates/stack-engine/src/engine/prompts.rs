@@ -51,6 +51,16 @@ impl PromptRenderer {
         Arc::clone(format.get_or_init(|| Arc::new(ReplyFormat::of(self.templates.choose(has_tools)))))
     }
 
+    /// Whether conversations with tools show them to the model.
+    pub(super) fn shows_tools(&self) -> bool {
+        self.templates.choose(true).source().contains("tools")
+    }
+
+    /// The source of the template that a request with tools or without them is rendered by.
+    pub(super) fn template(&self, has_tools: bool) -> &str {
+        self.templates.choose(has_tools).source()
+    }
+
     /// Renders a conversation by the template that fits it.
     ///
     /// # Errors

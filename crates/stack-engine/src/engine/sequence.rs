@@ -47,6 +47,11 @@ impl Sequence {
         self.tokens.len() - self.computed
     }
 
+    /// How many of the tokens that it generated are reasoning.
+    pub(super) fn reasoning_tokens(&self) -> u32 {
+        self.answer.reasoning_tokens()
+    }
+
     /// Chooses the next token from the logits that follow all tokens so far.
     pub(super) fn step(&mut self, logits: &[f32], options: &GenerationOptions) -> Result<Heard, Failure> {
         let mask = self.answer.mask()?;
@@ -66,12 +71,12 @@ impl Sequence {
         let mut chosen = describe(token, sampled.logprob);
         chosen.top = sampled.top.iter().map(|&(id, logprob)| describe(id, logprob)).collect();
         let mut heard = self.answer.push(token, chosen)?;
-        if heard.finish.is_some() {
+        if heard.end.is_some() {
             self.answer.close(&mut heard.events);
         } else if self.generated >= options.tokens_max || self.tokens.len() > options.context {
             let rest = self.answer.finish(None);
             heard.events.extend(rest.events);
-            heard.finish = rest.finish;
+            heard.end = rest.end;
         }
         Ok(heard)
     }

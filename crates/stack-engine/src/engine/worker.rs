@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use stack_chat::{ChatEvent, Embeddings, Failure, Timings, Usage};
 use tokio::sync::oneshot;
 
+use super::answer::End;
 use super::embed;
 use super::group::SequenceGroup;
 use super::job::PreparedJob;
@@ -282,9 +283,9 @@ impl Worker {
                 for event in heard.events {
                     group.events.send(Ok(event));
                 }
-                if let Some(reason) = heard.finish {
+                if let Some(End { reason, stop }) = heard.end {
                     sequence.finished = true;
-                    group.events.send(Ok(ChatEvent::Finished { choice, reason }));
+                    group.events.send(Ok(ChatEvent::Finished { choice, reason, stop }));
                 }
             }
         }
@@ -309,6 +310,7 @@ impl Worker {
             }
             for sequence in group.sequences.extract_if(.., |sequence| sequence.finished) {
                 group.generated_tokens += sequence.generated;
+                group.reasoning_tokens += sequence.reasoning_tokens();
                 self.keep(sequence);
             }
             if group.sequences.is_empty() {
@@ -317,7 +319,8 @@ impl Worker {
                 let usage = Usage {
                     input: group.prompt_tokens - group.cached_tokens,
                     cache_read: group.cached_tokens,
-                    answer: group.generated_tokens,
+                    answer: group.generated_tokens - group.reasoning_tokens,
+                    reasoning: group.reasoning_tokens,
                     ..Usage::default()
                 };
                 let timings = Timings {

@@ -27,8 +27,18 @@ impl GrammarError {
             problem.truncate(problem.floor_char_boundary(PROBLEM_BYTES_MAX));
             problem.push('…');
         }
-        Self { problem }
+        Self { problem: in_words_of_callers(problem) }
     }
+}
+
+/// Says what helps where the library speaks of options of its own, which nobody here can set.
+fn in_words_of_callers(problem: String) -> String {
+    let helps = [
+        ("coerce_one_of", "`oneOf` whose alternatives cannot be told apart is not supported; use `anyOf`"),
+        ("'referencing' feature", "`$ref` must begin with `#/` and point into the same schema"),
+    ];
+    let help = helps.into_iter().find(|(option, _)| problem.contains(option));
+    help.map_or(problem, |(_, help)| help.to_owned())
 }
 
 impl fmt::Display for GrammarError {

@@ -13,6 +13,13 @@ pub struct ReplyFormat {
     pub harmony: bool,
 }
 
+impl ReplyFormat {
+    /// Whether models that write so think before they answer.
+    pub fn reasons(&self) -> bool {
+        self.harmony || self.reasoning.is_some()
+    }
+}
+
 /// A pair of texts that enclose something. They are compared without the white space at their ends, because models are
 /// not exact about it; grammars write them as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

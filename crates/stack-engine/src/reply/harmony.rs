@@ -80,6 +80,10 @@ impl Harmony {
         self.calls
     }
 
+    pub(super) fn is_reasoning(&self) -> bool {
+        matches!(self.state, State::Reasoning)
+    }
+
     fn step(&mut self, events: &mut Vec<ReplyEvent>) -> bool {
         match &mut self.state {
             State::Header => {

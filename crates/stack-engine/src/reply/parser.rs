@@ -142,7 +142,11 @@ impl ReplyParser {
 
     /// Whether the reply is inside its reasoning.
     pub fn is_reasoning(&self) -> bool {
-        matches!(self.state, State::Reasoning(_))
+        if self.format.harmony {
+            self.harmony.is_reasoning()
+        } else {
+            matches!(self.state, State::Reasoning(_))
+        }
     }
 
     /// The number of calls that are complete.

@@ -29,4 +29,4 @@ pub use quant::{dequantize, first_not_finite};
 pub(crate) use safetensors::irrelevant_setting;
 pub use safetensors::{SafeTensorsDir, SafeTensorsModel};
 pub use source::WeightSource;
-pub use tensor::{TensorInfo, TensorType};
+pub use tensor::{TensorInfo, TensorType, main_type};

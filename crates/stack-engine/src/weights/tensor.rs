@@ -174,6 +174,19 @@ pub struct TensorInfo {
     pub bytes: u64,
 }
 
+/// Returns the type in which most elements are stored.
+pub fn main_type(tensors: &[TensorInfo]) -> Option<TensorType> {
+    let mut counts: Vec<(TensorType, usize)> = Vec::new();
+    for tensor in tensors {
+        let Ok(ty) = tensor.ty else { continue };
+        match counts.iter_mut().find(|(known, _)| *known == ty) {
+            Some((_, count)) => *count += tensor.elements(),
+            None => counts.push((ty, tensor.elements())),
+        }
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(ty, _)| ty)
+}
+
 impl TensorInfo {
     /// Counts the elements.
     pub fn elements(&self) -> usize {

@@ -110,6 +110,8 @@ impl Bench {
             architecture: "recorder".to_owned(),
             abilities: Vec::new(),
             basis: None,
+            digest: None,
+            quantization: None,
         };
         let model = Arc::new(Model {
             card,
