@@ -1,6 +1,6 @@
 //! A whole answer, and what writes answers down in a dialect.
 
-use stack_chat::{ChatEvent, Failure, FinishReason, PartKind, Timings, TokenLogprob, Usage};
+use stack_chat::{ChatEvent, Failure, FinishReason, PartKind, Timings, TokenLogprob, Unused, Usage};
 
 /// How a dialect writes an answer down: as one body when it is complete, or event by event while it is generated.
 pub trait AnswerWriter: Send + Sync {
@@ -33,6 +33,8 @@ pub struct Answer {
     pub usage: Usage,
     /// Time spent.
     pub timings: Timings,
+    /// What of the request had no effect.
+    pub unused: Vec<Unused>,
     complete: bool,
 }
 
@@ -45,6 +47,8 @@ pub struct Choice {
     pub tokens: Vec<TokenLogprob>,
     /// Why it ended; `None` before that.
     pub finish: Option<FinishReason>,
+    /// The stop text in which it ended, if it was one.
+    pub stop: Option<String>,
 }
 
 impl Answer {
@@ -54,6 +58,7 @@ impl Answer {
             choices: vec![Choice::default(); choices as usize],
             usage: Usage::default(),
             timings: Timings::default(),
+            unused: Vec::new(),
             complete: false,
         }
     }
@@ -65,7 +70,8 @@ impl Answer {
     /// If the event is about a choice that was not asked for, or about a part that has not begun.
     pub fn push(&mut self, event: ChatEvent) {
         match event {
-            ChatEvent::Started { .. } | ChatEvent::PartEnded { .. } | ChatEvent::Alive => {}
+            ChatEvent::Started { unused, .. } => self.unused = unused,
+            ChatEvent::PartEnded { .. } | ChatEvent::Alive => {}
             ChatEvent::PartStarted { choice, kind, .. } => {
                 self.choices[choice as usize].parts.push((kind, String::new()));
             }
@@ -75,7 +81,10 @@ impl Answer {
                 choice.tokens.extend(delta.tokens);
             }
             ChatEvent::Usage(usage) => self.usage = usage,
-            ChatEvent::Finished { choice, reason } => self.choices[choice as usize].finish = Some(reason),
+            ChatEvent::Finished { choice, reason, stop } => {
+                let choice = &mut self.choices[choice as usize];
+                (choice.finish, choice.stop) = (Some(reason), stop);
+            }
             ChatEvent::Done { usage, timings } => {
                 (self.usage, self.timings, self.complete) = (usage, timings, true);
             }
@@ -144,7 +153,7 @@ mod tests {
             delta(1, Fragment::Arguments("{\"x\"".into())),
             delta(0, Fragment::Text("b".into())),
             delta(1, Fragment::Arguments(":1}".into())),
-            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls },
+            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls, stop: None },
         ] {
             answer.push(event);
         }

@@ -59,6 +59,11 @@ impl Ignored {
         Some(self.names.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
     }
 
+    /// Iterates over the names, sorted.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
     /// Notes what the model's template does not look at.
     pub fn note_unused(&mut self, unused: &Unused) {
         match unused {

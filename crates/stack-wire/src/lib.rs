@@ -2,7 +2,7 @@
 //!
 //! A request body becomes a [`stack_chat::ChatRequest`] or an error that names the field at fault; the events of an
 //! answer become JSON, whole or event by event. A dialect is a module: [`openai`], [`responses`], [`anthropic`],
-//! [`ollama`]. Each parses
+//! [`ollama`], [`llama_server`], [`native`]. Each parses
 //! requests, and writes answers through an [`AnswerWriter`] and errors from a [`Problem`].
 //!
 //! This crate deliberately opens no socket and reads no clock: identifiers and times enter as arguments, so every
@@ -32,7 +32,9 @@ mod encoding;
 mod fields;
 mod ignored;
 mod limits;
+pub mod llama_server;
 mod media;
+pub mod native;
 pub mod ollama;
 pub mod openai;
 mod problem;

@@ -19,11 +19,20 @@ pub fn model_list(models: &[(&str, Availability<'_>)]) -> String {
 }
 
 fn model_value(id: &str, availability: Availability<'_>) -> Value {
-    let created_s = match availability {
-        Availability::Ready(card) => card.created_s,
-        Availability::Loading | Availability::Failed => 0,
+    let card = match availability {
+        Availability::Ready(card) => Some(card),
+        Availability::Loading | Availability::Failed => None,
     };
-    json!({"type": "model", "id": id, "display_name": id, "created_at": rfc3339(created_s)})
+    json!({
+        "type": "model",
+        "id": id,
+        "display_name": id,
+        "created_at": rfc3339(card.map_or(0, |card| card.created_s)),
+        "lifecycle": "active",
+        // Prompt and answer share the context.
+        "max_input_tokens": card.map(|card| card.context),
+        "max_tokens": card.map(|card| card.context),
+    })
 }
 
 #[cfg(test)]
@@ -34,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_list_says_where_it_begins_and_ends() {
-        let card = ModelCard { created_s: 951_782_399, ..ModelCard::default() };
+        let card = ModelCard { created_s: 951_782_399, context: 64, ..ModelCard::default() };
         let list = [("a", Availability::Ready(&card)), ("b", Availability::Loading)];
         let list: Value = serde_json::from_str(&model_list(&list)).unwrap();
         assert_eq!(
@@ -42,7 +51,9 @@ mod tests {
             (&json!("a"), &json!("b"), &json!(false))
         );
         assert_eq!(list["data"][0]["created_at"], "2000-02-28T23:59:59Z");
-        assert_eq!(list["data"][0]["type"], "model");
+        let first = &list["data"][0];
+        assert_eq!((&first["type"], &first["lifecycle"]), (&json!("model"), &json!("active")));
+        assert_eq!((&first["max_input_tokens"], &list["data"][1]["max_tokens"]), (&json!(64), &Value::Null));
         let none: Value = serde_json::from_str(&model_list(&[])).unwrap();
         assert_eq!((&none["data"], &none["first_id"]), (&json!([]), &Value::Null));
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, Usage};
 
 use super::error::error_object;
-use super::whole::{block, stop_reason, usage_object, whole};
+use super::whole::{block, delta_usage, stop_reason, usage_object, whole};
 use crate::{Answer, AnswerWriter, Problem, sse};
 
 /// What an answer says about itself.
@@ -20,7 +20,7 @@ pub struct Reply {
 #[derive(Debug)]
 pub struct Writer {
     reply: Reply,
-    reason: Option<FinishReason>,
+    end: Option<(FinishReason, Option<String>)>,
 }
 
 impl Reply {
@@ -42,7 +42,7 @@ impl Reply {
 impl Writer {
     /// Prepares an answer, which has one choice in this dialect.
     pub fn new(reply: Reply) -> Self {
-        Self { reply, reason: None }
+        Self { reply, end: None }
     }
 }
 
@@ -66,10 +66,12 @@ impl AnswerWriter for Writer {
             ChatEvent::PartEnded { part, .. } => emit(out, "content_block_stop", json!({"index": part})),
             ChatEvent::Usage(_) => {}
             ChatEvent::Alive => out.push_str(self.alive()),
-            ChatEvent::Finished { reason, .. } => self.reason = Some(*reason),
+            ChatEvent::Finished { reason, stop, .. } => self.end = Some((*reason, stop.clone())),
             ChatEvent::Done { usage, .. } => {
-                let delta = json!({"stop_reason": self.reason.map(stop_reason), "stop_sequence": null});
-                emit(out, "message_delta", json!({"delta": delta, "usage": usage_object(*usage)}));
+                let stop = self.end.as_ref().and_then(|(_, stop)| stop.as_deref());
+                let word = self.end.as_ref().map(|(reason, _)| stop_reason(*reason, stop));
+                let delta = json!({"stop_reason": word, "stop_sequence": stop});
+                emit(out, "message_delta", json!({"delta": delta, "usage": delta_usage(*usage)}));
                 emit(out, "message_stop", json!({}));
             }
         }
@@ -158,7 +160,7 @@ mod tests {
             delta(1, Fragment::Arguments("{\"a\":".into())),
             delta(1, Fragment::Arguments("\"é\"}".into())),
             ChatEvent::PartEnded { choice: 0, part: 1 },
-            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls },
+            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls, stop: None },
             ChatEvent::Done {
                 usage: Usage { input: 1, cache_read: 2, answer: 4, ..Usage::default() },
                 timings: Timings::default(),

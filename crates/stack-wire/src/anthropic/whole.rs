@@ -16,7 +16,10 @@ pub(super) fn whole(reply: &Reply, answer: &Answer) -> String {
     let choice = answer.choices.first();
     let mut message = reply.message(answer.usage);
     message["content"] = choice.map(blocks).unwrap_or_default().into();
-    message["stop_reason"] = choice.and_then(|choice| choice.finish).map(stop_reason).into();
+    if let Some(Choice { finish: Some(reason), stop, .. }) = choice {
+        message["stop_reason"] = stop_reason(*reason, stop.as_deref()).into();
+        message["stop_sequence"] = stop.as_deref().into();
+    }
     message.to_string()
 }
 
@@ -36,9 +39,10 @@ pub(super) fn block(kind: &PartKind, text: &str) -> Value {
     }
 }
 
-/// Renders why an answer ended.
-pub(super) fn stop_reason(reason: FinishReason) -> &'static str {
+/// Renders why an answer ended, in a stop text or not.
+pub(super) fn stop_reason(reason: FinishReason, stop: Option<&str>) -> &'static str {
     match reason {
+        FinishReason::Stop if stop.is_some() => "stop_sequence",
         FinishReason::Stop => "end_turn",
         FinishReason::ToolCalls => "tool_use",
         FinishReason::Length => "max_tokens",
@@ -47,16 +51,22 @@ pub(super) fn stop_reason(reason: FinishReason) -> &'static str {
     }
 }
 
-/// Renders the token counts.
+/// Renders the token counts of a message.
 pub(super) fn usage_object(usage: Usage) -> Value {
+    let mut object = delta_usage(usage);
+    object["cache_creation"] = json!({
+        "ephemeral_5m_input_tokens": usage.cache_write_5m,
+        "ephemeral_1h_input_tokens": usage.cache_write_1h,
+    });
+    object
+}
+
+/// Renders the token counts at the end of a stream, which do not say how long what was cached is kept.
+pub(super) fn delta_usage(usage: Usage) -> Value {
     json!({
         "input_tokens": usage.input,
         "cache_creation_input_tokens": usage.cache_write(),
         "cache_read_input_tokens": usage.cache_read,
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": usage.cache_write_5m,
-            "ephemeral_1h_input_tokens": usage.cache_write_1h,
-        },
         "output_tokens": usage.generated(),
         "output_tokens_details": {"thinking_tokens": usage.reasoning},
     })
@@ -79,7 +89,7 @@ mod tests {
             (call, r#"{"cut"#.into()),
         ];
         for event in [
-            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls },
+            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls, stop: None },
             ChatEvent::Done {
                 usage: Usage { input: 1, cache_read: 2, answer: 3, reasoning: 4, ..Usage::default() },
                 timings: Timings::default(),

@@ -49,8 +49,8 @@ pub fn running_list(models: &[(&str, Availability<'_>)]) -> String {
     json!({"models": models}).to_string()
 }
 
-/// Renders what is known of one model.
-pub fn show_object(_id: &str, availability: Availability<'_>) -> String {
+/// Renders what is known of one model, whose chat template is `template`.
+pub fn show_object(availability: Availability<'_>, template: Option<&str>) -> String {
     let unknown = ModelCard::default();
     let card = match availability {
         Availability::Ready(card) => card,
@@ -70,12 +70,14 @@ pub fn show_object(_id: &str, availability: Availability<'_>) -> String {
             Ability::Completes => "completion",
             Ability::Chats => "chat",
             Ability::Embeds => "embedding",
+            Ability::Calls => "tools",
+            Ability::Thinks => "thinking",
         })
         .collect();
     json!({
         "modelfile": "",
         "parameters": "",
-        "template": "",
+        "template": template.unwrap_or_default(),
         "details": details(card),
         "model_info": info,
         "capabilities": capabilities,
@@ -95,9 +97,15 @@ fn entry(id: &str, card: &ModelCard) -> Value {
         "model": id,
         "modified_at": rfc3339(card.created_s),
         "size": card.size_bytes,
-        "digest": "",
+        "digest": digest(card),
         "details": details(card),
     })
+}
+
+/// Clients show the first digits of what they take for a SHA-256 digest, and some break where there are none.
+fn digest(card: &ModelCard) -> String {
+    let digits = card.digest.as_deref().and_then(|digest| Some(digest.split_once(':')?.1.to_owned()));
+    digits.unwrap_or_else(|| "0".repeat(64))
 }
 
 fn details(card: &ModelCard) -> Value {
@@ -107,7 +115,7 @@ fn details(card: &ModelCard) -> Value {
         "family": card.architecture,
         "families": [card.architecture],
         "parameter_size": parameter_size(card.parameters),
-        "quantization_level": "",
+        "quantization_level": card.quantization.as_deref().unwrap_or("unknown"),
     })
 }
 
@@ -132,6 +140,8 @@ mod tests {
             size_bytes: 9,
             context: 64,
             abilities: vec![Ability::Completes],
+            digest: Some("blake3:ab12".into()),
+            quantization: Some("Q4_1".into()),
             ..ModelCard::default()
         }
     }
@@ -144,7 +154,17 @@ mod tests {
         let tags: Value = serde_json::from_str(&model_list(&models())).unwrap();
         let names: Vec<_> = tags["models"].as_array().unwrap().iter().map(|model| &model["name"]).collect();
         assert_eq!(names, ["a", "b"]);
-        assert_eq!(tags["models"][0]["details"]["parameter_size"], "134.5M");
+        let first = &tags["models"][0];
+        assert_eq!(
+            (&first["details"]["parameter_size"], &first["digest"]),
+            (&json!("134.5M"), &json!("ab12"))
+        );
+        assert_eq!(first["details"]["quantization_level"], "Q4_1");
+        assert_eq!(
+            tags["models"][1]["digest"].as_str().unwrap().len(),
+            64,
+            "clients cut it off at some digit"
+        );
         let running: Value = serde_json::from_str(&running_list(&models())).unwrap();
         assert_eq!(running["models"].as_array().unwrap().len(), 1);
         assert_eq!(running["models"][0]["context_length"], 64);
@@ -153,7 +173,9 @@ mod tests {
     #[test]
     fn one_model_tells_what_it_can_do() {
         let card = card();
-        let show: Value = serde_json::from_str(&show_object("a", Availability::Ready(&card))).unwrap();
+        let show: Value =
+            serde_json::from_str(&show_object(Availability::Ready(&card), Some("{{ t }}"))).unwrap();
+        assert_eq!(show["template"], "{{ t }}");
         assert_eq!(show["capabilities"], json!(["completion"]));
         assert_eq!(show["model_info"]["general.parameter_count"], 134_515_008);
         assert_eq!(parse_show(br#"{"name": "a"}"#).unwrap().as_deref(), Some("a"));

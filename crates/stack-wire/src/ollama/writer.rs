@@ -219,7 +219,7 @@ mod tests {
             delta(2, Fragment::Arguments("{\"x\"".into())),
             delta(2, Fragment::Arguments(":1}".into())),
             end(2),
-            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls },
+            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls, stop: None },
             ChatEvent::Done {
                 usage: Usage { input: 1, cache_read: 2, answer: 3, reasoning: 1, ..Usage::default() },
                 timings: Timings {

@@ -1,6 +1,6 @@
 //! `POST /v1/completions`: the request.
 
-use stack_chat::{ChatRequest, EmbedInput, Failure, Logprobs, Prompt};
+use stack_chat::{ChatRequest, EmbedInput, Failure, Infill, Logprobs, Prompt};
 
 use super::input::inputs;
 use super::options::{self, TOKENS_MAX};
@@ -22,6 +22,7 @@ pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, Failure> 
     unsupported::refuse(&mut fields, GENERATION)?;
     unsupported::refuse(&mut fields, COMPLETION)?;
     let prompts = inputs(&mut fields, "prompt", PROMPTS_MAX)?;
+    let suffix = suffix(&mut fields, &prompts)?;
     let mut options = ChatRequest::new(Prompt::Text(String::new()));
     options::generation(&mut fields, &mut options)?;
     options.max_tokens = options::max_tokens(&mut fields, &["max_tokens", "n_predict"], Some(16))?;
@@ -33,13 +34,26 @@ pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, Failure> 
     unsupported::note(&mut fields, &mut ignored);
     fields.ignore_rest("", &mut ignored);
     let request = |prompt| {
-        let prompt = match prompt {
-            EmbedInput::Text(text) => Prompt::Text(text),
-            EmbedInput::Tokens(ids) => Prompt::Tokens(ids),
+        let prompt = match (prompt, &suffix) {
+            (EmbedInput::Text(prefix), Some(suffix)) => {
+                Prompt::Infill(Infill { prefix, suffix: suffix.clone(), ..Infill::default() })
+            }
+            (EmbedInput::Text(text), None) => Prompt::Text(text),
+            (EmbedInput::Tokens(ids), _) => Prompt::Tokens(ids),
         };
         ChatRequest { prompt, ..options.clone() }
     };
     Ok(Call { model, request: prompts.into_iter().map(request).collect(), delivery, ignored })
+}
+
+/// Takes what stands behind the gap that the answer fills.
+fn suffix(fields: &mut Fields, prompts: &[EmbedInput]) -> Result<Option<String>, Failure> {
+    let suffix = fields.text("suffix", usize::MAX)?.filter(|suffix| !suffix.is_empty());
+    let is_text = prompts.iter().all(|prompt| matches!(prompt, EmbedInput::Text(_)));
+    if suffix.is_some() && !is_text {
+        return Err(Failure::invalid("suffix", "`suffix` needs a `prompt` that is text, not token ids"));
+    }
+    Ok(suffix)
 }
 
 /// Choosing the best of more answers than are returned is not supported.
@@ -98,12 +112,22 @@ mod tests {
     }
 
     #[test]
+    fn a_suffix_makes_the_prompt_one_side_of_a_gap() {
+        let call = parse(r#"{"prompt": "a", "suffix": "b"}"#).unwrap();
+        let gap = Infill { prefix: "a".into(), suffix: "b".into(), ..Infill::default() };
+        assert_eq!(call.request[0].prompt, Prompt::Infill(gap));
+        assert_eq!(
+            parse(r#"{"prompt": "a", "suffix": ""}"#).unwrap().request[0].prompt,
+            Prompt::Text("a".into())
+        );
+        assert_eq!(parse(r#"{"prompt": [1], "suffix": "b"}"#).unwrap_err().field.as_deref(), Some("suffix"));
+    }
+
+    #[test]
     fn what_cannot_be_honoured_is_refused_by_name() {
-        for (json, field) in [
-            (r#"{"prompt": "a", "echo": true}"#, "echo"),
-            (r#"{"prompt": "a", "suffix": "b"}"#, "suffix"),
-            (r#"{"prompt": "a", "best_of": 2}"#, "best_of"),
-        ] {
+        for (json, field) in
+            [(r#"{"prompt": "a", "echo": true}"#, "echo"), (r#"{"prompt": "a", "best_of": 2}"#, "best_of")]
+        {
             let error = parse(json).unwrap_err();
             assert_eq!((error.kind, error.field.as_deref()), (FailureKind::Unsupported, Some(field)));
         }

@@ -1,15 +1,20 @@
 //! Errors in OpenAI's shape.
 
 use serde_json::{Value, json};
-use stack_chat::FailureKind;
+use stack_chat::{FailureKind, Overflow};
 
 use crate::Problem;
 
 /// Renders `{"error": {…}}`. For a prompt that is too long it also says by how much, with the names of llama-server.
 pub fn error_object(problem: &Problem) -> String {
+    error_value(problem).to_string()
+}
+
+/// Builds what [`error_object`] renders.
+pub(crate) fn error_value(problem: &Problem) -> Value {
     let failure = &problem.failure;
     let mut error = json!({
-        "message": failure.message,
+        "message": message(problem),
         "type": kind_word(problem),
         "param": failure.field,
         "code": problem.code,
@@ -18,7 +23,18 @@ pub fn error_object(problem: &Problem) -> String {
         error["n_prompt_tokens"] = Value::from(overflow.prompt_tokens);
         error["n_ctx"] = Value::from(overflow.context);
     }
-    json!({"error": error}).to_string()
+    json!({"error": error})
+}
+
+/// Clients read the sentence to learn that a prompt is too long, so it says so in OpenAI's words.
+fn message(problem: &Problem) -> String {
+    match problem.failure.overflow {
+        Some(Overflow { prompt_tokens, context }) => format!(
+            "This model's maximum context length is {context} tokens. However, your messages resulted in \
+             {prompt_tokens} tokens."
+        ),
+        None => problem.failure.message.clone(),
+    }
 }
 
 fn kind_word(problem: &Problem) -> &'static str {
@@ -37,7 +53,7 @@ fn kind_word(problem: &Problem) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::{Failure, Overflow};
+    use stack_chat::Failure;
 
     use super::*;
 
@@ -76,6 +92,9 @@ mod tests {
     fn an_overflow_carries_both_numbers() {
         let error = &object(Failure::overflow(Overflow { prompt_tokens: 9, context: 8 }, ""))["error"];
         assert_eq!((&error["n_prompt_tokens"], &error["n_ctx"]), (&json!(9), &json!(8)));
+        let sentence =
+            "This model's maximum context length is 8 tokens. However, your messages resulted in 9 tokens.";
+        assert_eq!(error["message"], sentence);
     }
 
     #[test]

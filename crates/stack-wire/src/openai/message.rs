@@ -8,7 +8,7 @@ use crate::fields::{Fields, bounded, mismatch};
 use crate::{Ignored, media};
 
 /// Takes `messages`, which must hold at least one.
-pub(super) fn messages(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Message>, Failure> {
+pub(crate) fn messages(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Message>, Failure> {
     let values = match fields.require("messages")? {
         Value::Array(values) => values,
         other => return Err(mismatch("messages".into(), "an array of messages", &other)),

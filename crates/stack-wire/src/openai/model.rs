@@ -32,6 +32,8 @@ fn model_value(id: &str, availability: Availability<'_>) -> Value {
             "n_embd": card.embedding,
             "n_params": card.parameters,
             "size": card.size_bytes,
+            "digest": card.digest,
+            "quantization": card.quantization,
             "basis": card.basis.map(Basis::name),
         })
     });

@@ -8,13 +8,13 @@ use crate::fields::{Fields, bounded, mismatch};
 use crate::{Delivery, Ignored};
 
 /// Takes `model`. An empty name, which clients send where none was chosen, names none.
-pub(super) fn model(fields: &mut Fields) -> Result<Option<String>, Failure> {
+pub(crate) fn model(fields: &mut Fields) -> Result<Option<String>, Failure> {
     Ok(fields.text("model", 512)?.filter(|name| !name.is_empty()))
 }
 
 /// Takes the most tokens of an answer under any of `names`, of which the first that is there wins. The value -1, which
 /// llama-server and its clients know, asks for no limit; `default` is for requests that say nothing.
-pub(super) fn max_tokens(
+pub(crate) fn max_tokens(
     fields: &mut Fields,
     names: &[&str],
     default: Option<u32>,
@@ -33,7 +33,7 @@ pub(super) fn max_tokens(
 }
 
 /// Takes `stream` and `stream_options`.
-pub(super) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Delivery, Failure> {
+pub(crate) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Delivery, Failure> {
     let stream = fields.flag("stream")?.unwrap_or(false);
     let mut include_usage = false;
     if let Some(mut options) = fields.object("stream_options")? {
@@ -48,7 +48,7 @@ pub(super) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Del
 }
 
 /// Takes how tokens are chosen and what ends an answer.
-pub(super) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Result<(), Failure> {
+pub(crate) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Result<(), Failure> {
     request.sampling = sampling(fields)?;
     request.stop = stop(fields)?;
     request.choices = fields.integer("n", 1..=CHOICES_MAX)?.unwrap_or(1);

@@ -8,7 +8,7 @@ use crate::fields::{Fields, mismatch};
 use crate::schema::schema;
 
 /// Takes `response_format`, `json_schema` and `grammar`, of which at most one may ask for something.
-pub(super) fn output(fields: &mut Fields, ignored: &mut Ignored) -> Result<Output, Failure> {
+pub(crate) fn output(fields: &mut Fields, ignored: &mut Ignored) -> Result<Output, Failure> {
     let format = match fields.object("response_format")? {
         None => Output::Text,
         Some(format) => response_format(format, ignored)?,

@@ -68,7 +68,7 @@ pub(super) fn usage_object(usage: Usage) -> Value {
 }
 
 /// Renders the times with the names of llama-server.
-pub(super) fn timings_object(usage: Usage, timings: Timings) -> Value {
+pub(crate) fn timings_object(usage: Usage, timings: Timings) -> Value {
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
     let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
     let computed = usage.computed();

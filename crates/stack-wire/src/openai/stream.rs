@@ -121,7 +121,7 @@ impl AnswerWriter for Writer {
             ChatEvent::PartStarted { choice, part, kind } => self.part(*choice, *part, kind, out),
             ChatEvent::Delta(delta) => self.delta(delta, out),
             ChatEvent::PartEnded { .. } | ChatEvent::Usage(_) | ChatEvent::Alive => {}
-            ChatEvent::Finished { choice, reason } => {
+            ChatEvent::Finished { choice, reason, .. } => {
                 let word = Value::from(finish_word(*reason));
                 self.chunk(*choice, None, "", &Value::Null, &word, out);
             }
@@ -193,7 +193,7 @@ mod tests {
             delta("", &[0xc3]),
             delta("é", &[0xa9]),
             ChatEvent::PartEnded { choice: 0, part: 0 },
-            ChatEvent::Finished { choice: 0, reason: FinishReason::Stop },
+            ChatEvent::Finished { choice: 0, reason: FinishReason::Stop, stop: None },
             ChatEvent::Done { usage: Usage::default(), timings: Timings::default() },
         ] {
             writer.event(&event, &mut out);

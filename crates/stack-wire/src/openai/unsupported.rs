@@ -11,7 +11,7 @@ use crate::Ignored;
 use crate::fields::Fields;
 
 /// A known field that is not honoured.
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// Its name.
     name: &'static str,
     /// The values, as compact JSON, that change nothing and are accepted.
@@ -23,7 +23,7 @@ const fn rule(name: &'static str, neutral: &'static [&'static str]) -> Rule {
 }
 
 /// Refuses the fields that `rules` name, except where their value is neutral.
-pub(super) fn refuse(fields: &mut Fields, rules: &[Rule]) -> Result<(), Failure> {
+pub(crate) fn refuse(fields: &mut Fields, rules: &[Rule]) -> Result<(), Failure> {
     for Rule { name, neutral } in rules {
         let Some(value) = fields.take(name) else { continue };
         if !neutral.contains(&value.to_string().as_str()) {
@@ -39,7 +39,7 @@ pub(super) fn refuse(fields: &mut Fields, rules: &[Rule]) -> Result<(), Failure>
 }
 
 /// Reports the fields of [`NOTED`] as ignored, except where their value asks for what happens anyway.
-pub(super) fn note(fields: &mut Fields, ignored: &mut Ignored) {
+pub(crate) fn note(fields: &mut Fields, ignored: &mut Ignored) {
     for Rule { name, neutral } in NOTED {
         if fields.take(name).is_some_and(|value| !neutral.contains(&value.to_string().as_str())) {
             ignored.note(name);
@@ -57,7 +57,7 @@ const NOTED: &[Rule] = &[
 ];
 
 /// Fields of chat completions and completions.
-pub(super) const GENERATION: &[Rule] = &[
+pub(crate) const GENERATION: &[Rule] = &[
     rule("adaptive_target", &["-1", "-1.0"]),
     rule("allowed_token_ids", &[]),
     rule("bad_words", &["[]"]),
@@ -122,10 +122,10 @@ pub(super) const CHAT: &[Rule] = &[
 ];
 
 /// Fields of completions alone.
-pub(super) const COMPLETION: &[Rule] = &[rule("add_special_tokens", &["true"]), rule("suffix", &["\"\""])];
+pub(super) const COMPLETION: &[Rule] = &[rule("add_special_tokens", &["true"])];
 
 /// Fields of embeddings.
-pub(super) const EMBEDDING: &[Rule] = &[
+pub(crate) const EMBEDDING: &[Rule] = &[
     rule("add_special_tokens", &["true"]),
     rule("embd_normalize", &["2"]),
     rule("normalize", &["true"]),

@@ -92,8 +92,8 @@ mod tests {
             start(0),
             delta(0, "a"),
             delta(0, "b"),
-            ChatEvent::Finished { choice: 1, reason: FinishReason::Length },
-            ChatEvent::Finished { choice: 0, reason: FinishReason::Stop },
+            ChatEvent::Finished { choice: 1, reason: FinishReason::Length, stop: None },
+            ChatEvent::Finished { choice: 0, reason: FinishReason::Stop, stop: None },
             ChatEvent::Done {
                 usage: Usage { input: 1, cache_read: 2, answer: 2, reasoning: 1, ..Usage::default() },
                 timings: Timings::default(),

@@ -10,26 +10,61 @@ pub fn count_object(tokens: u32) -> String {
     json!({"object": "response.input_tokens", "input_tokens": tokens}).to_string()
 }
 
-/// Whether an item is being written.
+/// How far an item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     Begun,
     Complete,
+    /// The answer ends within it.
+    Cut,
+}
+
+/// What the items of an answer depend on in its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplyOptions {
+    /// The tools that take free text.
+    pub custom: Vec<String>,
+    /// Whether what the model thinks is told as a summary, which is all that many clients look at.
+    pub summary: bool,
+}
+
+impl Progress {
+    /// How far the last item of an answer is that ended for this reason.
+    pub(super) fn of_last(reason: Option<FinishReason>) -> Self {
+        match reason {
+            Some(FinishReason::Length | FinishReason::Paused | FinishReason::ContentFilter) => Self::Cut,
+            Some(FinishReason::Stop | FinishReason::ToolCalls) | None => Self::Complete,
+        }
+    }
 }
 
 /// Renders one part of an answer as an item. One that has begun holds nothing yet.
-pub(super) fn item(id: &str, kind: &PartKind, text: &str, custom: &[String], progress: Progress) -> Value {
+pub(super) fn item(
+    id: &str,
+    kind: &PartKind,
+    text: &str,
+    options: &ReplyOptions,
+    progress: Progress,
+) -> Value {
     let is_begun = progress == Progress::Begun;
-    let status = if is_begun { "in_progress" } else { "completed" };
+    let status = match progress {
+        Progress::Begun => "in_progress",
+        Progress::Complete => "completed",
+        Progress::Cut => "incomplete",
+    };
     let parts = || if is_begun { Vec::new() } else { vec![content(kind, text)] };
     match kind {
         PartKind::Text | PartKind::Refusal => {
             json!({"id": id, "type": "message", "status": status, "role": "assistant", "content": parts()})
         }
+        PartKind::Thinking if options.summary => {
+            let summary: Vec<_> = (!is_begun).then(|| summary(text)).into_iter().collect();
+            json!({"id": id, "type": "reasoning", "status": status, "summary": summary})
+        }
         PartKind::Thinking => {
             json!({"id": id, "type": "reasoning", "status": status, "summary": [], "content": parts()})
         }
-        PartKind::ToolCall { id: call, name } if custom.contains(name) => {
+        PartKind::ToolCall { id: call, name } if options.custom.contains(name) => {
             let input = if is_begun { String::new() } else { input(text) };
             json!({"id": id, "type": "custom_tool_call", "status": status, "call_id": call, "name": name, "input": input})
         }
@@ -56,6 +91,11 @@ pub(super) fn content(kind: &PartKind, text: &str) -> Value {
             json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
         }
     }
+}
+
+/// Renders what the model thought as a summary.
+pub(super) fn summary(text: &str) -> Value {
+    json!({"type": "summary_text", "text": text})
 }
 
 /// Returns the free text of a call whose arguments are an object that holds it, or else the arguments as they are.
@@ -110,8 +150,8 @@ mod tests {
     #[test]
     fn calls_of_custom_tools_hold_their_text() {
         let call = |name: &str| PartKind::ToolCall { id: "c".into(), name: name.into() };
-        let custom = ["patch".to_owned()];
-        let render = |name, text| item("i", &call(name), text, &custom, Progress::Complete);
+        let options = ReplyOptions { custom: vec!["patch".to_owned()], summary: false };
+        let render = |name, text| item("i", &call(name), text, &options, Progress::Complete);
         let patch = render("patch", r#"{"input":"*** é"}"#);
         assert_eq!((&patch["type"], &patch["input"]), (&json!("custom_tool_call"), &json!("*** é")));
         assert_eq!(render("patch", "plain")["input"], "plain", "what is no object is the text itself");

@@ -13,6 +13,6 @@ mod writer;
 
 pub use echo::Echo;
 pub use error::error_object;
-pub use item::count_object;
+pub use item::{ReplyOptions, count_object};
 pub use request::{ResponseRequest, parse_count, parse_response};
 pub use writer::{Reply, Writer};

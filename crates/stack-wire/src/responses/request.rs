@@ -5,6 +5,7 @@ use stack_chat::{ChatRequest, Failure, Output, Prompt, Schema, Thinking};
 
 use super::echo::Echo;
 use super::input::messages;
+use super::item::ReplyOptions;
 use super::tool::tools;
 use crate::fields::{Fields, mismatch};
 use crate::ignored::Words;
@@ -19,8 +20,8 @@ pub struct ResponseRequest {
     pub request: ChatRequest,
     /// What the response repeats.
     pub echo: Echo,
-    /// The tools that take free text.
-    pub custom: Vec<String>,
+    /// What the items of the answer depend on.
+    pub options: ReplyOptions,
 }
 
 /// Parses the body of a request for a response.
@@ -62,9 +63,16 @@ fn conversation(fields: &mut Fields) -> Result<Call<ResponseRequest>, Failure> {
     let mut request = ChatRequest::new(Prompt::Messages(messages(fields, &mut ignored)?));
     let custom = tools(fields, &mut request, &mut ignored)?;
     request.output = output(fields, &mut ignored)?;
-    request.thinking = thinking(fields, &mut ignored)?;
+    let (thinking, summary) = thinking(fields, &mut ignored)?;
+    request.thinking = thinking;
+    let options = ReplyOptions { custom, summary };
     let model = fields.text("model", 512)?.filter(|name| !name.is_empty());
-    Ok(Call { model, request: ResponseRequest { request, echo, custom }, delivery: Delivery::Whole, ignored })
+    Ok(Call {
+        model,
+        request: ResponseRequest { request, echo, options },
+        delivery: Delivery::Whole,
+        ignored,
+    })
 }
 
 /// Refuses what needs a store or a service behind it.
@@ -130,8 +138,9 @@ fn output(fields: &mut Fields, ignored: &mut Ignored) -> Result<Output, Failure>
     Ok(output)
 }
 
-fn thinking(fields: &mut Fields, ignored: &mut Ignored) -> Result<Thinking, Failure> {
-    let Some(mut reasoning) = fields.object("reasoning")? else { return Ok(Thinking::Default) };
+/// Takes how hard to think, and whether to tell of it in a summary.
+fn thinking(fields: &mut Fields, ignored: &mut Ignored) -> Result<(Thinking, bool), Failure> {
+    let Some(mut reasoning) = fields.object("reasoning")? else { return Ok((Thinking::Default, false)) };
     let path = reasoning.path("effort");
     let thinking = match reasoning.take("effort") {
         None => Thinking::Default,
@@ -140,8 +149,11 @@ fn thinking(fields: &mut Fields, ignored: &mut Ignored) -> Result<Thinking, Fail
             mismatch(path, words, &value)
         })?,
     };
+    // Its former name is still in use. All of it is told, whatever the word says of its length.
+    let old = reasoning.text("generate_summary", 32)?;
+    let summary = reasoning.text("summary", 32)?.or(old);
     reasoning.ignore_rest("reasoning", ignored);
-    Ok(thinking)
+    Ok((thinking, summary.is_some_and(|length| length != "none")))
 }
 
 const WORDS: Words = Words {
@@ -186,9 +198,10 @@ mod tests {
         let mut call = call.unwrap();
         assert_eq!(call.delivery, Delivery::Stream { include_usage: true });
         assert_eq!(call.request.request.thinking, Thinking::Effort(Effort::High));
+        assert!(call.request.options.summary);
         assert!(matches!(&call.request.request.output, Output::Schema(schema) if schema.strict));
         call.ignored.note_unused(&Unused::Variable("reasoning_effort".into()));
-        let expected = "include, prompt_cache_key, reasoning.effort, reasoning.summary, text.verbosity, \
+        let expected = "include, prompt_cache_key, reasoning.effort, text.verbosity, \
             tools[].web_search";
         assert_eq!(call.ignored.header_value().as_deref(), Some(expected));
     }

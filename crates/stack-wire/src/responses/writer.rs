@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind};
 
 use super::echo::Echo;
-use super::item::{Progress, content, finish, input, item, prefix};
+use super::item::{Progress, ReplyOptions, content, finish, input, item, prefix, summary};
 use crate::answer::arguments;
 use crate::{Answer, AnswerWriter, Problem, sse};
 
@@ -21,8 +21,8 @@ pub struct Reply {
     pub model: String,
     /// What it repeats of its request.
     pub echo: Echo,
-    /// The tools that take free text.
-    pub custom: Vec<String>,
+    /// What its items depend on.
+    pub options: ReplyOptions,
 }
 
 /// Writes an answer as one response, or item by item as it grows.
@@ -31,6 +31,8 @@ pub struct Writer {
     reply: Reply,
     /// The parts so far, by their number, which is that of their item.
     parts: BTreeMap<u32, (PartKind, String)>,
+    /// The part that ended last, until it is known whether the answer ends within it.
+    ending: Option<u32>,
     /// The number of the next event.
     sequence: u32,
     reason: Option<FinishReason>,
@@ -42,28 +44,50 @@ impl Reply {
     }
 
     fn item_id(&self, part: u32, kind: &PartKind) -> String {
-        format!("{}_{}_{part}", prefix(kind, &self.custom), self.unique)
+        format!("{}_{}_{part}", prefix(kind, &self.options.custom), self.unique)
     }
 
     fn item(&self, part: u32, kind: &PartKind, text: &str, progress: Progress) -> Value {
-        item(&self.item_id(part, kind), kind, text, &self.custom, progress)
+        item(&self.item_id(part, kind), kind, text, &self.options, progress)
+    }
+
+    /// Renders all items of an answer. How it ended tells how far the last one is.
+    fn items<'a>(
+        &self,
+        parts: impl ExactSizeIterator<Item = (u32, &'a PartKind, &'a str)>,
+        reason: Option<FinishReason>,
+    ) -> Value {
+        let last = parts.len().saturating_sub(1);
+        let progress = |place| if place == last { Progress::of_last(reason) } else { Progress::Complete };
+        parts
+            .enumerate()
+            .map(|(place, (part, kind, text))| self.item(part, kind, text, progress(place)))
+            .collect()
+    }
+
+    fn is_summary(&self, kind: &PartKind) -> bool {
+        *kind == PartKind::Thinking && self.options.summary
     }
 
     fn is_custom(&self, kind: &PartKind) -> bool {
-        matches!(kind, PartKind::ToolCall { name, .. } if self.custom.contains(name))
+        matches!(kind, PartKind::ToolCall { name, .. } if self.options.custom.contains(name))
     }
 }
 
 impl Writer {
     /// Prepares an answer, which has one choice in this dialect.
     pub fn new(reply: Reply) -> Self {
-        Self { reply, parts: BTreeMap::new(), sequence: 0, reason: None }
+        Self { reply, parts: BTreeMap::new(), ending: None, sequence: 0, reason: None }
     }
 
     fn begin(&mut self, part: u32, kind: &PartKind, out: &mut String) {
         let begun = self.reply.item(part, kind, "", Progress::Begun);
         self.emit(out, "response.output_item.added", json!({"output_index": part, "item": begun}));
-        if !matches!(kind, PartKind::ToolCall { .. }) {
+        if self.reply.is_summary(kind) {
+            let mut data = self.place(part, kind);
+            data["part"] = summary("");
+            self.emit(out, "response.reasoning_summary_part.added", data);
+        } else if !matches!(kind, PartKind::ToolCall { .. }) {
             let mut data = self.place(part, kind);
             data["part"] = content(kind, "");
             self.emit(out, "response.content_part.added", data);
@@ -78,6 +102,7 @@ impl Writer {
         let kind = kind.clone();
         let name = match &delta.fragment {
             Fragment::Text(_) => "response.output_text.delta",
+            Fragment::Thinking(_) if self.reply.options.summary => "response.reasoning_summary_text.delta",
             Fragment::Thinking(_) => "response.reasoning_text.delta",
             Fragment::Refusal(_) => "response.refusal.delta",
             // The text of a custom tool lies inside the object that the model writes, and comes whole at its end.
@@ -92,7 +117,9 @@ impl Writer {
         self.emit(out, name, data);
     }
 
-    fn end(&mut self, part: u32, out: &mut String) {
+    /// Ends the part that waits for it, now that it is known how far it is.
+    fn end(&mut self, progress: Progress, out: &mut String) {
+        let Some(part) = self.ending.take() else { return };
         let Some((kind, text)) = self.parts.get(&part).cloned() else { return };
         let place = self.place(part, &kind);
         let with = |name: &str, value: Value| {
@@ -105,6 +132,10 @@ impl Writer {
                 let mut data = with("text", text.as_str().into());
                 data["logprobs"] = json!([]);
                 self.emit(out, "response.output_text.done", data);
+            }
+            PartKind::Thinking if self.reply.options.summary => {
+                let done = with("text", text.as_str().into());
+                self.emit(out, "response.reasoning_summary_text.done", done);
             }
             PartKind::Thinking => {
                 self.emit(out, "response.reasoning_text.done", with("text", text.as_str().into()));
@@ -123,28 +154,30 @@ impl Writer {
                 self.emit(out, "response.function_call_arguments.done", data);
             }
         }
-        if !matches!(kind, PartKind::ToolCall { .. }) {
+        if self.reply.is_summary(&kind) {
+            self.emit(out, "response.reasoning_summary_part.done", with("part", summary(&text)));
+        } else if !matches!(kind, PartKind::ToolCall { .. }) {
             self.emit(out, "response.content_part.done", with("part", content(&kind, &text)));
         }
-        let complete = self.reply.item(part, &kind, &text, Progress::Complete);
-        self.emit(out, "response.output_item.done", json!({"output_index": part, "item": complete}));
+        let item = self.reply.item(part, &kind, &text, progress);
+        self.emit(out, "response.output_item.done", json!({"output_index": part, "item": item}));
     }
 
     /// Says which item, and which content of it, an event is about.
     fn place(&self, part: u32, kind: &PartKind) -> Value {
         let mut place = json!({"item_id": self.reply.item_id(part, kind), "output_index": part});
-        if !matches!(kind, PartKind::ToolCall { .. }) {
+        if self.reply.is_summary(kind) {
+            place["summary_index"] = 0.into();
+        } else if !matches!(kind, PartKind::ToolCall { .. }) {
             place["content_index"] = 0.into();
         }
         place
     }
 
-    /// Renders the items so far.
-    fn output(&self) -> Value {
-        self.parts
-            .iter()
-            .map(|(part, (kind, text))| self.reply.item(*part, kind, text, Progress::Complete))
-            .collect()
+    /// Renders the items so far, of an answer that ended for this reason.
+    fn output(&self, reason: Option<FinishReason>) -> Value {
+        let parts = self.parts.iter().map(|(part, (kind, text))| (*part, kind, text.as_str()));
+        self.reply.items(parts, reason)
     }
 
     /// Appends one event, whose data says its name and its number.
@@ -163,16 +196,20 @@ impl AnswerWriter for Writer {
         let mut response = self.reply.response("completed");
         let choice = answer.choices.first();
         let parts = choice.map(|choice| choice.parts.as_slice()).unwrap_or_default();
-        response["output"] = parts
-            .iter()
-            .zip(0..)
-            .map(|((kind, text), part)| self.reply.item(part, kind, text, Progress::Complete))
-            .collect();
-        finish(&mut response, choice.and_then(|choice| choice.finish), answer.usage);
+        let reason = choice.and_then(|choice| choice.finish);
+        let numbered =
+            parts.iter().enumerate().map(|(part, (kind, text))| (part as u32, kind, text.as_str()));
+        response["output"] = self.reply.items(numbered, reason);
+        finish(&mut response, reason, answer.usage);
         response.to_string()
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
+        let progress = match event {
+            ChatEvent::Finished { reason, .. } => Progress::of_last(Some(*reason)),
+            _ => Progress::Complete,
+        };
+        self.end(progress, out);
         match event {
             ChatEvent::Started { .. } => {
                 for name in ["response.created", "response.in_progress"] {
@@ -182,12 +219,12 @@ impl AnswerWriter for Writer {
             }
             ChatEvent::PartStarted { part, kind, .. } => self.begin(*part, kind, out),
             ChatEvent::Delta(delta) => self.delta(delta, out),
-            ChatEvent::PartEnded { part, .. } => self.end(*part, out),
+            ChatEvent::PartEnded { part, .. } => self.ending = Some(*part),
             ChatEvent::Usage(_) | ChatEvent::Alive => {}
             ChatEvent::Finished { reason, .. } => self.reason = Some(*reason),
             ChatEvent::Done { usage, .. } => {
                 let mut response = self.reply.response("completed");
-                response["output"] = self.output();
+                response["output"] = self.output(self.reason);
                 finish(&mut response, self.reason, *usage);
                 let is_whole = response["status"] == "completed";
                 let name = if is_whole { "response.completed" } else { "response.incomplete" };
@@ -197,9 +234,10 @@ impl AnswerWriter for Writer {
     }
 
     fn failure(&mut self, failure: &Failure, out: &mut String) {
+        self.end(Progress::Complete, out);
         let problem = Problem::from(failure.clone());
         let mut response = self.reply.response("failed");
-        response["output"] = self.output();
+        response["output"] = self.output(None);
         let code = problem.code.unwrap_or("server_error");
         response["error"] = json!({"code": code, "message": problem.failure.message});
         self.emit(out, "response.failed", json!({"response": response}));
@@ -227,7 +265,8 @@ mod tests {
     fn writer() -> Writer {
         let echo = Echo::of(json!({"temperature": 0.5}).as_object().unwrap());
         let custom = vec!["patch".to_owned()];
-        Writer::new(Reply { unique: "1".into(), created_s: 7, model: "m".into(), echo, custom })
+        let options = ReplyOptions { custom, summary: false };
+        Writer::new(Reply { unique: "1".into(), created_s: 7, model: "m".into(), echo, options })
     }
 
     fn events() -> Vec<ChatEvent> {
@@ -255,7 +294,7 @@ mod tests {
             arguments(3, "{\"input\":\"*"),
             arguments(3, "**\"}"),
             end(3),
-            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls },
+            ChatEvent::Finished { choice: 0, reason: FinishReason::ToolCalls, stop: None },
             ChatEvent::Done {
                 usage: Usage { input: 1, cache_read: 2, answer: 3, reasoning: 1, ..Usage::default() },
                 timings: Timings::default(),
@@ -345,6 +384,38 @@ mod tests {
                 "total_tokens": 7,
             })
         );
+    }
+
+    #[test]
+    fn only_the_item_that_the_limit_cuts_is_incomplete() {
+        let mut events = events();
+        let last = events.len() - 2;
+        events[last] = ChatEvent::Finished { choice: 0, reason: FinishReason::Length, stop: None };
+        let (mut writer, mut out) = (writer(), String::new());
+        events.iter().for_each(|event| writer.event(event, &mut out));
+        let frames = frames(&out);
+        let status = |frame: &Value| frame["item"]["status"].clone();
+        assert_eq!((status(&frames[19]), status(&frames[23])), (json!("completed"), json!("incomplete")));
+        let response = &frames[24]["response"];
+        assert_eq!(
+            (&frames[24]["type"], &response["output"][3]["status"]),
+            (&json!("response.incomplete"), &json!("incomplete"))
+        );
+        assert_eq!(response["output"][2]["status"], "completed");
+    }
+
+    #[test]
+    fn who_asks_for_a_summary_gets_the_thinking_as_one() {
+        let (mut writer, mut out) = (writer(), String::new());
+        writer.reply.options.summary = true;
+        events().iter().for_each(|event| writer.event(event, &mut out));
+        let frames = frames(&out);
+        let kinds: Vec<_> = frames[3..7].iter().map(|frame| frame["type"].as_str().unwrap()).collect();
+        let step = |name: &str| format!("response.reasoning_summary_{name}");
+        assert_eq!(kinds, ["part.added", "text.delta", "text.done", "part.done"].map(step));
+        assert_eq!((&frames[4]["delta"], &frames[4]["summary_index"]), (&json!("hm"), &json!(0)));
+        let summary = json!([{"type": "summary_text", "text": "hm"}]);
+        assert_eq!((&frames[7]["item"]["summary"], frames[7]["item"].get("content")), (&summary, None));
     }
 
     #[test]

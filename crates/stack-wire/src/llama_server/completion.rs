@@ -1,0 +1,90 @@
+//! `/completion`: the request.
+
+use stack_chat::{ChatRequest, EmbedInput, Failure, Logprobs, Prompt};
+
+use crate::fields::Fields;
+use crate::openai::{self, GENERATION};
+use crate::{Call, Ignored};
+
+/// Prompts to be continued, all with the same options.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Completion {
+    /// One request for each prompt.
+    pub requests: Vec<ChatRequest>,
+    /// Whether the answer lists its tokens.
+    pub return_tokens: bool,
+}
+
+/// Parses the body of a completion. Without `n_predict`, an answer may fill the context.
+///
+/// # Errors
+///
+/// Names the field at fault.
+pub fn parse_completion(body: &[u8]) -> Result<Call<Completion>, Failure> {
+    let mut fields = Fields::parse(body)?;
+    let prompts = openai::inputs(&mut fields, "prompt", PROMPTS_MAX)?;
+    let prompts = prompts.into_iter().map(|prompt| match prompt {
+        EmbedInput::Text(text) => Prompt::Text(text),
+        EmbedInput::Tokens(tokens) => Prompt::Tokens(tokens),
+    });
+    options(fields, prompts.collect())
+}
+
+/// Takes everything but the prompts.
+pub(super) fn options(mut fields: Fields, prompts: Vec<Prompt>) -> Result<Call<Completion>, Failure> {
+    let mut ignored = Ignored::default();
+    let return_tokens = fields.flag("return_tokens")?.unwrap_or(false);
+    let top = fields.integer("n_probs", 0..=20_u8)?.filter(|&top| top > 0);
+    openai::refuse(&mut fields, GENERATION)?;
+    let mut request = ChatRequest::new(Prompt::Tokens(Vec::new()));
+    openai::generation(&mut fields, &mut request)?;
+    request.max_tokens = openai::max_tokens(&mut fields, &["n_predict", "max_tokens"], None)?;
+    request.logprobs = top.map(|top| Logprobs { top });
+    request.output = openai::output(&mut fields, &mut ignored)?;
+    let model = openai::model(&mut fields)?;
+    let delivery = openai::delivery(&mut fields, &mut ignored)?;
+    openai::note(&mut fields, &mut ignored);
+    fields.ignore_rest("", &mut ignored);
+    let requests = prompts.into_iter().map(|prompt| ChatRequest { prompt, ..request.clone() }).collect();
+    Ok(Call { model, request: Completion { requests, return_tokens }, delivery, ignored })
+}
+
+const PROMPTS_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use stack_chat::{FailureKind, GrammarSyntax, Output};
+
+    use super::*;
+    use crate::Delivery;
+
+    #[test]
+    fn the_words_of_llama_server_arrive() {
+        let body = r#"{"prompt": ["a", [1, 2]], "n_predict": 4, "n_probs": 3, "return_tokens": true, "stream": true,
+            "grammar": "root ::= \"a\"", "stop": ["x"], "seed": 7, "cache_prompt": true, "id_slot": 2}"#;
+        let Call { request, delivery, ignored, .. } = parse_completion(body.as_bytes()).unwrap();
+        assert_eq!(delivery, Delivery::Stream { include_usage: false });
+        assert_eq!(ignored.header_value().as_deref(), Some("id_slot"));
+        assert!(request.return_tokens);
+        let prompts: Vec<_> = request.requests.iter().map(|request| &request.prompt).collect();
+        assert_eq!(prompts, [&Prompt::Text("a".into()), &Prompt::Tokens(vec![1, 2])]);
+        let first = &request.requests[0];
+        assert_eq!((first.max_tokens, first.logprobs), (Some(4), Some(Logprobs { top: 3 })));
+        assert_eq!((first.stop.as_slice(), first.sampling.seed), (&["x".to_owned()][..], Some(7)));
+        assert!(matches!(&first.output, Output::Grammar(grammar) if grammar.syntax == GrammarSyntax::Gbnf));
+    }
+
+    #[test]
+    fn without_a_limit_the_context_is_one() {
+        for body in [r#"{"prompt": "a"}"#, r#"{"prompt": "a", "n_predict": -1}"#] {
+            assert_eq!(parse_completion(body.as_bytes()).unwrap().request.requests[0].max_tokens, None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_honoured_is_refused_by_name() {
+        let error = parse_completion(br#"{"prompt": "a", "mirostat": 2}"#).unwrap_err();
+        assert_eq!((error.kind, error.field.as_deref()), (FailureKind::Unsupported, Some("mirostat")));
+        assert_eq!(parse_completion(b"{}").unwrap_err().field.as_deref(), Some("prompt"));
+    }
+}

@@ -1,0 +1,50 @@
+//! `/slots`: what is being computed.
+
+use serde_json::{Value, json};
+
+/// A request that waits or runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its number, which no other has at the same time.
+    pub id: usize,
+    /// The model that answers.
+    pub model: String,
+    /// The context that a sequence of it may have.
+    pub context: u32,
+    /// Tokens in the prompt; 0 before they are known.
+    pub prompt_tokens: u32,
+    /// Tokens generated so far.
+    pub generated_tokens: u32,
+}
+
+/// Renders the slots at work, and as an idle one whatever else is free, because clients look for one.
+pub fn slot_list(busy: &[Slot], has_free: bool) -> String {
+    let at_work = busy.iter().map(|slot| {
+        json!({
+            "id": slot.id,
+            "is_processing": true,
+            "model": slot.model,
+            "n_ctx": slot.context,
+            "n_prompt_tokens": slot.prompt_tokens,
+            "next_token": [{"n_decoded": slot.generated_tokens}],
+        })
+    });
+    let free = busy.iter().map(|slot| slot.id + 1).max().unwrap_or(0);
+    let idle = has_free.then(|| json!({"id": free, "is_processing": false}));
+    at_work.chain(idle).collect::<Value>().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_looks_for_a_free_slot_finds_one_while_there_is_room() {
+        let busy = [Slot { id: 3, model: "m".into(), context: 8, prompt_tokens: 5, generated_tokens: 2 }];
+        let list: Value = serde_json::from_str(&slot_list(&busy, true)).unwrap();
+        assert_eq!((&list[0]["id"], &list[0]["is_processing"]), (&json!(3), &json!(true)));
+        assert_eq!(list[0]["next_token"][0]["n_decoded"], 2);
+        assert_eq!(list[1], json!({"id": 4, "is_processing": false}));
+        assert_eq!(slot_list(&[], false), "[]");
+    }
+}

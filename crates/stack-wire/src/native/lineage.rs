@@ -1,0 +1,104 @@
+//! How an answer came about.
+
+use serde_json::{Value, json};
+use stack_chat::{Basis, FinishReason, ModelCard, Timings, Usage};
+
+use super::PROVIDER;
+use crate::timestamp::rfc3339;
+
+/// How an answer came about, as far as it is known before it begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lineage {
+    /// What names the request in the log and in headers.
+    pub request_id: String,
+    /// What tells the answer from all others.
+    pub unique: String,
+    /// When it began, in seconds since 1970.
+    pub created_s: u64,
+    /// The model that was asked for, if the request named one.
+    pub requested: Option<String>,
+    /// The model that answers.
+    pub model: String,
+    /// Why its weights are taken to be the right ones.
+    pub basis: Option<Basis>,
+    /// The digest of its weights.
+    pub digest: Option<String>,
+    /// What of the request had no effect.
+    pub changes: Vec<String>,
+}
+
+impl Lineage {
+    /// The identifier of the answer.
+    pub(super) fn response_id(&self) -> String {
+        format!("chat-{}", self.unique)
+    }
+
+    /// When the answer began, for people.
+    pub(super) fn timestamp(&self) -> String {
+        rfc3339(self.created_s)
+    }
+
+    /// Builds the record of a complete answer.
+    pub(super) fn value(&self, finish: Option<FinishReason>, usage: Usage, timings: Timings) -> Value {
+        let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+        json!({
+            "request_id": self.request_id,
+            "response_id": self.response_id(),
+            "created_at": self.timestamp(),
+            "source_system": "stack",
+            "source_version": env!("CARGO_PKG_VERSION"),
+            "requested_model": self.requested,
+            "provider": PROVIDER,
+            "class": "in_process",
+            "model": self.model,
+            "basis": self.basis.map(Basis::name),
+            "digest": self.digest,
+            "finish_reason": finish.map(finish_word),
+            "usage": usage_value(usage),
+            "ms": {
+                "queued": ms(timings.queue),
+                "prefill": ms(timings.prefill),
+                "decode": ms(timings.decode),
+            },
+            "changes": self.changes,
+        })
+    }
+}
+
+/// Says why an answer ended.
+pub(super) fn finish_word(reason: FinishReason) -> &'static str {
+    match reason {
+        FinishReason::Stop => "stop",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::Length => "length",
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::Paused => "paused",
+    }
+}
+
+/// Renders the counters, none of which counts what another does, and their sums.
+pub(super) fn usage_value(usage: Usage) -> Value {
+    json!({
+        "input": usage.prompt(),
+        "output": usage.generated(),
+        "total": usage.total(),
+        "cache_read": usage.cache_read,
+        "cache_write": usage.cache_write(),
+        "reasoning": usage.reasoning,
+    })
+}
+
+/// Renders the record of vectors, which takes no more than a name and a time.
+pub(super) fn embedding_value(card: &ModelCard, model: &str, created_s: u64, request_id: &str) -> Value {
+    json!({
+        "request_id": request_id,
+        "created_at": rfc3339(created_s),
+        "source_system": "stack",
+        "source_version": env!("CARGO_PKG_VERSION"),
+        "provider": PROVIDER,
+        "class": "in_process",
+        "model": model,
+        "basis": card.basis.map(Basis::name),
+        "digest": card.digest,
+    })
+}

@@ -1,0 +1,19 @@
+//! The program's own dialect: one shape for whatever answers, and with each answer the record of how it came about.
+
+mod embedding;
+mod error;
+mod lineage;
+mod model;
+mod request;
+mod tool;
+mod writer;
+
+pub use embedding::{embedding_object, parse_embed};
+pub use error::error_object;
+pub use lineage::Lineage;
+pub use model::model_list;
+pub use request::parse_chat;
+pub use writer::Writer;
+
+/// The name under which whatever runs in this process answers.
+pub(crate) const PROVIDER: &str = "engine";
