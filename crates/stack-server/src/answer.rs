@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use stack_chat::{ChatEvent, ChatModel, ChatRequest, EmbedRequest, Embeddings, Failure, Unused};
+use stack_chat::{Basis, ChatEvent, ChatModel, ChatRequest, EmbedRequest, Embeddings, Failure, Unused};
 use stack_wire::{Answer, AnswerWriter, Call, Delivery, Ignored};
 
 use crate::error::{ApiError, json};
@@ -24,19 +24,36 @@ pub(crate) struct Opening {
     pub(crate) created_s: u64,
     /// The model that answers.
     pub(crate) model: String,
+    /// Why its weights are taken to be the right ones.
+    pub(crate) basis: Option<Basis>,
+    /// The digest of its weights.
+    pub(crate) digest: Option<String>,
+}
+
+/// Begins to measure an answer of a model.
+fn watch(server: &Server, served: &Served) -> Stopwatch {
+    let active = server.activity.begin(&served.id, served.card.context);
+    Stopwatch::start(Arc::clone(&server.metrics), active)
 }
 
 /// Begins an answer of a model.
+pub(crate) fn opening(server: &Server, served: &Served) -> Opening {
+    Opening {
+        unique: server.ids.next(),
+        created_s: now_s(),
+        model: served.id.clone(),
+        basis: served.card.basis,
+        digest: served.card.digest.clone(),
+    }
+}
+
+/// The time, in seconds since 1970.
 #[expect(
     clippy::disallowed_methods,
     reason = "the time of an answer is the server's; nothing is decided by it"
 )]
-pub(crate) fn opening(server: &Server, served: &Served) -> Opening {
-    Opening {
-        unique: server.ids.next(),
-        created_s: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()),
-        model: served.id.clone(),
-    }
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
 /// Asks the model and returns its answer the way the caller wants it, in the dialect of `writer`. A call may hold several
@@ -52,7 +69,7 @@ pub(crate) async fn answer(
     let choices = call.request.iter().map(|request| request.choices).sum();
     let writer = writer(opening(server, &served));
 
-    let watch = Stopwatch::start(Arc::clone(&server.metrics));
+    let watch = watch(server, &served);
     let ask = |request: ChatRequest| Ok((request.choices, model.chat(request)?));
     let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, Failure>>()?;
     let events = watch.over(merge(streams));
@@ -76,7 +93,7 @@ pub(crate) async fn count(
     let served = server.models.find(model, server.options.any_model)?;
     let request = ChatRequest { max_tokens: Some(1), ..request };
     let stream = talking(server, &served)?.chat(request)?;
-    let mut events = Stopwatch::start(Arc::clone(&server.metrics)).over(stream);
+    let mut events = watch(server, &served).over(stream);
     match waits.on(events.next()).await {
         Ok(ChatEvent::Started { prompt_tokens, .. }) => Ok(prompt_tokens),
         Ok(event) => Err(Failure::internal(format!("the first event is {event:?}")).into()),
@@ -90,18 +107,18 @@ pub(crate) async fn embeddings(
     server: &Server,
     waits: &Waits,
     call: Call<EmbedRequest>,
-    render: impl FnOnce(&str, &Embeddings) -> String,
+    render: impl FnOnce(&Served, &Embeddings) -> String,
 ) -> Result<Response, ApiError> {
     let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
     let Some(embedder) = &served.embedder else {
         let able = server.models.names_where(|served| served.embedder.is_some());
         return Err(ApiError::UnableModel { id: served.id.clone(), why: "makes no embeddings", able });
     };
-    let watch = Stopwatch::start(Arc::clone(&server.metrics));
+    let watch = watch(server, &served);
     let embeddings = waits.on(embedder.embed(call.request)).await?;
     server.metrics.prompt_tokens(embeddings.tokens.into());
     drop(watch);
-    Ok(report(json(render(&served.id, &embeddings)), &call.ignored))
+    Ok(report(json(render(&served, &embeddings)), &call.ignored))
 }
 
 /// Returns what of a model answers prompts.

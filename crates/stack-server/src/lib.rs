@@ -15,7 +15,7 @@
 //! let models = Arc::new(Models::starting(["default"]));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8084").await?;
 //! let router = router(Arc::clone(&models), Options::default());
-//! models.ready(Served { id: "default".into(), card: model.card().clone(), chat: Some(model), embedder: None });
+//! models.ready(Served { id: "default".into(), card: model.card().clone(), chat: Some(model), embedder: None, prompts: None });
 //! serve(listener, router, Limits::default(), std::future::pending()).await
 //! # }
 //! ```
@@ -28,6 +28,7 @@
 //!   operator named.
 //! - No client can hold a connection open by sending or reading slowly beyond the [`Limits`].
 
+mod activity;
 mod answer;
 mod body;
 mod cors;

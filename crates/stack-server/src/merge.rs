@@ -99,8 +99,8 @@ impl Merged {
                 delta.choice += first_choice;
                 Some(ChatEvent::Delta(delta))
             }
-            ChatEvent::Finished { choice, reason } => {
-                Some(ChatEvent::Finished { choice: choice + first_choice, reason })
+            ChatEvent::Finished { choice, reason, stop } => {
+                Some(ChatEvent::Finished { choice: choice + first_choice, reason, stop })
             }
             ChatEvent::Done { usage, timings } => {
                 self.usage += usage;

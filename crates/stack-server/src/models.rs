@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use stack_chat::{ChatModel, Embedder, Failure, FailureKind, ModelCard};
+use stack_chat::{ChatModel, Embedder, Failure, FailureKind, ModelCard, Prompts};
 use stack_wire::Availability;
 
 use crate::error::ApiError;
@@ -23,6 +23,8 @@ pub struct Served {
     pub chat: Option<Arc<dyn ChatModel>>,
     /// Makes embeddings, if it can.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// Turns prompts into tokens, if it runs here.
+    pub prompts: Option<Arc<dyn Prompts>>,
 }
 
 struct Entry {
@@ -201,7 +203,7 @@ mod tests {
     use super::*;
 
     fn served(id: &str) -> Served {
-        Served { id: id.into(), card: ModelCard::default(), chat: None, embedder: None }
+        Served { id: id.into(), card: ModelCard::default(), chat: None, embedder: None, prompts: None }
     }
 
     #[test]

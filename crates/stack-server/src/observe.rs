@@ -24,7 +24,9 @@ pub(crate) async fn observe(State(server): State<Arc<Server>>, mut request: Requ
         Tally { metrics: Arc::clone(&server.metrics), route: route.to_owned(), status: ABANDONED };
     let given = request.headers().get(&REQUEST_ID).filter(|id| id.len() <= ID_BYTES_MAX).cloned();
     let id = given.or_else(|| HeaderValue::try_from(server.ids.next()).ok());
-    let dialect = Dialect::of(request.uri().path(), request.headers());
+    let dialect = Dialect::of(request.uri().path(), request.headers(), &server.options);
+    let name = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
+    request.extensions_mut().insert(RequestId(name.to_owned()));
     let waits = Waits::default();
     request.extensions_mut().insert(waits.clone());
     let mut response = next.run(request).await;
@@ -40,6 +42,10 @@ pub(crate) async fn observe(State(server): State<Arc<Server>>, mut request: Requ
     headers.insert(OVERHEAD, HeaderValue::from(u64::try_from(ours).unwrap_or(u64::MAX)));
     response
 }
+
+/// What names a request, in its response and in the record of its answer.
+#[derive(Clone)]
+pub(crate) struct RequestId(pub(crate) String);
 
 /// Fills the response to an error, which knows no dialect until here.
 fn shape(response: &mut Response, dialect: Dialect, problem: &Problem, id: Option<&HeaderValue>) {

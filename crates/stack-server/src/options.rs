@@ -20,6 +20,10 @@ pub struct Options {
     pub origins: Vec<Origin>,
     /// Whether the only model answers whatever name a request asks for.
     pub any_model: bool,
+    /// Whether errors, and the routes that OpenAI and llama-server share, have llama-server's shape.
+    pub llama_server: bool,
+    /// How many requests a model takes at once, for clients that ask.
+    pub requests_max: usize,
 }
 
 impl Default for Options {
@@ -31,6 +35,8 @@ impl Default for Options {
             host_names: Vec::new(),
             origins: Vec::new(),
             any_model: false,
+            llama_server: false,
+            requests_max: 512,
         }
     }
 }

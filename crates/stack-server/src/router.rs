@@ -9,7 +9,10 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::guard::Guard;
 use crate::route::{Route, infers, reads};
-use crate::routes::{completions, embeddings, health, messages, metrics, models, ollama, openapi, responses};
+use crate::routes::{
+    completions, embeddings, health, llama_server, messages, metrics, models, native, ollama, openapi,
+    responses,
+};
 use crate::server::Server;
 use crate::{Models, Options, error, guard, observe};
 
@@ -33,6 +36,18 @@ static ROUTES: &[Route] = &[
     reads("/api/ps", |get| on(get, ollama::running)).unversioned(),
     reads("/api/version", |get| on(get, ollama::version)).unversioned(),
     reads("/", |get| on(get, ollama::root)).unversioned(),
+    infers("/api/v1/chat", |post| on(post, native::chat)).unversioned(),
+    infers("/api/v1/chat/stream", |post| on(post, native::chat_stream)).unversioned(),
+    infers("/api/v1/embed", |post| on(post, native::embed)).unversioned(),
+    reads("/api/v1/models", |get| on(get, native::models)).unversioned(),
+    infers("/completion", |post| on(post, llama_server::completion)).unversioned(),
+    infers("/infill", |post| on(post, llama_server::infill)).unversioned(),
+    infers("/embedding", |post| on(post, llama_server::embedding)).unversioned(),
+    infers("/tokenize", |post| on(post, llama_server::tokenize)).unversioned(),
+    infers("/detokenize", |post| on(post, llama_server::detokenize)).unversioned(),
+    infers("/apply-template", |post| on(post, llama_server::apply_template)).unversioned(),
+    reads("/props", |get| on(get, llama_server::props)).unversioned(),
+    reads("/slots", |get| on(get, llama_server::slots)).unversioned(),
     reads("/health", |get| on(get, health::health)),
     reads("/live", |get| on(get, health::live)).unversioned(),
     reads("/ready", |get| on(get, health::ready)).unversioned(),

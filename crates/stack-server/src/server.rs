@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::Models;
+use crate::activity::Activity;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -13,11 +14,12 @@ pub(crate) struct Server {
     pub(crate) options: Options,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) ids: Ids,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl Server {
     /// Starts with every number at zero.
     pub(crate) fn new(models: Arc<Models>, options: Options) -> Self {
-        Self { models, options, metrics: Arc::default(), ids: Ids::default() }
+        Self { models, options, metrics: Arc::default(), ids: Ids::default(), activity: Arc::default() }
     }
 }

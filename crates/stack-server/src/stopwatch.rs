@@ -9,6 +9,7 @@ use std::time::Instant;
 use futures_core::Stream;
 use stack_chat::{ChatEvent, Delta, EventStream, Failure};
 
+use crate::activity::Active;
 use crate::error::broken;
 use crate::metrics::Metrics;
 
@@ -16,6 +17,7 @@ use crate::metrics::Metrics;
 /// counts what was generated even if nobody waited for the end.
 pub(crate) struct Stopwatch {
     metrics: Arc<Metrics>,
+    active: Active,
     started: Instant,
     events: Option<EventStream>,
     /// Tokens in the prompt, until they are counted.
@@ -27,9 +29,10 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     /// Starts to measure.
-    pub(crate) fn start(metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn start(metrics: Arc<Metrics>, active: Active) -> Self {
         Self {
             metrics,
+            active,
             started: Instant::now(),
             events: None,
             prompt_tokens: 0,
@@ -51,7 +54,10 @@ impl Stopwatch {
 
     fn see(&mut self, event: &ChatEvent) {
         match event {
-            ChatEvent::Started { prompt_tokens, .. } => self.prompt_tokens = *prompt_tokens,
+            ChatEvent::Started { prompt_tokens, .. } => {
+                self.prompt_tokens = *prompt_tokens;
+                self.active.prompt(*prompt_tokens);
+            }
             ChatEvent::Delta(delta) => self.tokens(delta),
             ChatEvent::PartStarted { .. }
             | ChatEvent::PartEnded { .. }
@@ -85,6 +91,7 @@ impl Stopwatch {
                 self.metrics.inter_token_latency.record((now - before) / count);
             }
         }
+        self.active.generated(count);
         self.metrics.generated_tokens(count.into());
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::Uri;
 use axum::response::Response;
 use stack_chat::ChatRequest;
 use stack_wire::openai::{self, Reply, Shape, Writer};
@@ -12,6 +13,7 @@ use stack_wire::{Call, Delivery};
 use crate::answer::{Opening, answer};
 use crate::body::WholeBody;
 use crate::error::ApiError;
+use crate::routes::llama_server;
 use crate::server::Server;
 use crate::waits::Waits;
 
@@ -25,12 +27,16 @@ pub(crate) async fn chat(
     respond(&server, &waits, Shape::Chat, call.map(|request| vec![request])).await
 }
 
-/// Continues one or more prompts.
+/// Continues one or more prompts; llama-server answers in its own shape outside `/v1`.
 pub(crate) async fn plain(
     State(server): State<Arc<Server>>,
     Extension(waits): Extension<Waits>,
+    uri: Uri,
     body: WholeBody,
 ) -> Result<Response, ApiError> {
+    if server.options.llama_server && !uri.path().starts_with("/v1/") {
+        return llama_server::completion(State(server), Extension(waits), body).await;
+    }
     respond(&server, &waits, Shape::Completion, body.parse(openai::parse_completion).await?).await
 }
 
@@ -43,7 +49,7 @@ async fn respond(
     let choices = call.request.iter().map(|request| request.choices).sum();
     let logprobs = call.request.first().and_then(|request| request.logprobs);
     let include_usage = matches!(call.delivery, Delivery::Stream { include_usage: true });
-    let writer = |Opening { unique, created_s, model }| {
+    let writer = |Opening { unique, created_s, model, .. }| {
         let reply = Reply { shape, unique, created_s, model, logprobs };
         Box::new(Writer::new(reply, choices, include_usage)) as _
     };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
+use axum::http::Uri;
 use axum::response::Response;
 use stack_wire::openai::{self, EmbeddingCall};
 use stack_wire::{Call, Delivery};
@@ -11,16 +12,22 @@ use stack_wire::{Call, Delivery};
 use crate::answer::embeddings;
 use crate::body::WholeBody;
 use crate::error::ApiError;
+use crate::routes::llama_server;
 use crate::server::Server;
 use crate::waits::Waits;
 
-/// Embeds one or more inputs.
+/// Embeds one or more inputs; llama-server answers in its own shape outside `/v1`.
 pub(crate) async fn embed(
     State(server): State<Arc<Server>>,
     Extension(waits): Extension<Waits>,
+    uri: Uri,
     body: WholeBody,
 ) -> Result<Response, ApiError> {
+    if server.options.llama_server && !uri.path().starts_with("/v1/") {
+        return llama_server::embedding(State(server), Extension(waits), body).await;
+    }
     let EmbeddingCall { model, request, encoding, ignored } = body.parse(openai::parse_embedding).await?;
     let call = Call { model, request, delivery: Delivery::Whole, ignored };
-    embeddings(&server, &waits, call, |model, vectors| openai::embedding_list(model, vectors, encoding)).await
+    embeddings(&server, &waits, call, |served, vectors| openai::embedding_list(&served.id, vectors, encoding))
+        .await
 }

@@ -3,9 +3,11 @@
 pub(crate) mod completions;
 pub(crate) mod embeddings;
 pub(crate) mod health;
+pub(crate) mod llama_server;
 pub(crate) mod messages;
 pub(crate) mod metrics;
 pub(crate) mod models;
+pub(crate) mod native;
 pub(crate) mod ollama;
 pub(crate) mod openapi;
 pub(crate) mod responses;

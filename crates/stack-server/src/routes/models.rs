@@ -13,9 +13,9 @@ use crate::server::Server;
 
 /// Lists the models.
 pub(crate) async fn list(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap) -> Response {
-    json(server.models.list(|models| match Dialect::of(uri.path(), &headers) {
+    json(server.models.list(|models| match Dialect::of(uri.path(), &headers, &server.options) {
         Dialect::Anthropic => anthropic::model_list(models),
-        Dialect::OpenAi | Dialect::Responses | Dialect::Ollama => openai::model_list(models),
+        _ => openai::model_list(models),
     }))
 }
 
@@ -26,9 +26,9 @@ pub(crate) async fn model(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let render = match Dialect::of(uri.path(), &headers) {
+    let render = match Dialect::of(uri.path(), &headers, &server.options) {
         Dialect::Anthropic => anthropic::model_object,
-        Dialect::OpenAi | Dialect::Responses | Dialect::Ollama => openai::model_object,
+        _ => openai::model_object,
     };
     Ok(json(server.models.describe(&id, server.options.any_model, render)?))
 }

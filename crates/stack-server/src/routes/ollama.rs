@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use stack_chat::{ChatRequest, Embeddings};
+use stack_chat::ChatRequest;
 use stack_wire::ollama::{self, Reply, Shape, Writer};
-use stack_wire::{AnswerWriter, Call};
+use stack_wire::{AnswerWriter, Availability, Call};
 
 use crate::answer::{Opening, answer, embeddings, opening, report};
 use crate::body::WholeBody;
@@ -45,7 +45,7 @@ pub(crate) async fn embed(
     body: WholeBody,
 ) -> Result<Response, ApiError> {
     let call = body.parse(ollama::parse_embed).await?;
-    embeddings(&server, &waits, call, ollama::embed_object).await
+    embeddings(&server, &waits, call, |served, vectors| ollama::embed_object(&served.id, vectors)).await
 }
 
 /// Embeds one prompt.
@@ -55,7 +55,7 @@ pub(crate) async fn embed_one(
     body: WholeBody,
 ) -> Result<Response, ApiError> {
     let call = body.parse(ollama::parse_embedding).await?;
-    embeddings(&server, &waits, call, |_model, vectors: &Embeddings| ollama::embedding_object(vectors)).await
+    embeddings(&server, &waits, call, |_served, vectors| ollama::embedding_object(vectors)).await
 }
 
 /// Lists the models.
@@ -72,8 +72,8 @@ pub(crate) async fn running(State(server): State<Arc<Server>>) -> Response {
 pub(crate) async fn show(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {
     let name = body.parse(ollama::parse_show).await?;
     let served = server.models.find(name.as_deref(), server.options.any_model)?;
-    let described = server.models.describe(&served.id, server.options.any_model, ollama::show_object);
-    Ok(json(described?))
+    let template = served.prompts.as_ref().and_then(|prompts| prompts.template(false));
+    Ok(json(ollama::show_object(Availability::Ready(&served.card), template)))
 }
 
 /// Tells the version of this program.

@@ -21,9 +21,9 @@ pub(crate) async fn create(
     body: WholeBody,
 ) -> Result<Response, ApiError> {
     let Call { model, request: asked, delivery, ignored } = body.parse(responses::parse_response).await?;
-    let ResponseRequest { request, echo, custom } = asked;
-    let writer = |Opening { unique, created_s, model }| {
-        Box::new(Writer::new(Reply { unique, created_s, model, echo, custom })) as _
+    let ResponseRequest { request, echo, options } = asked;
+    let writer = |Opening { unique, created_s, model, .. }| {
+        Box::new(Writer::new(Reply { unique, created_s, model, echo, options })) as _
     };
     answer(&server, &waits, Call { model, request: vec![request], delivery, ignored }, writer).await
 }

@@ -124,6 +124,7 @@ async fn a_model_that_loads_is_not_ready_yet() {
         card: model.card().clone(),
         chat: Some(Arc::clone(&model) as _),
         embedder: None,
+        prompts: None,
     };
     models.ready(served("m"));
     assert_eq!(
@@ -262,6 +263,7 @@ async fn a_panic_is_told_and_not_the_end() {
         card: card.clone(),
         chat: Some(Arc::new(Broken(card))),
         embedder: None,
+        prompts: None,
     });
     let router = router(Arc::new(models), Options::default());
     for _ in 0..2 {

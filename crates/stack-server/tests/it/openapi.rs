@@ -21,6 +21,15 @@ const ROUTES: &[(&str, &str)] = &[
     ("/api/embed", "OllamaEmbedRequest"),
     ("/api/embeddings", "OllamaEmbedOneRequest"),
     ("/api/show", "OllamaShowRequest"),
+    ("/api/v1/chat", "NativeChatRequest"),
+    ("/api/v1/chat/stream", "NativeChatRequest"),
+    ("/api/v1/embed", "NativeEmbedRequest"),
+    ("/completion", "LlamaCompletionRequest"),
+    ("/infill", "LlamaInfillRequest"),
+    ("/embedding", "LlamaEmbeddingRequest"),
+    ("/tokenize", "LlamaTokenizeRequest"),
+    ("/detokenize", "LlamaDetokenizeRequest"),
+    ("/apply-template", "ChatRequest"),
 ];
 
 fn server() -> Router {
@@ -42,7 +51,8 @@ async fn fields(router: &Router, schema: &str) -> (Map<String, Value>, Value) {
 fn names(reply: &Reply, field: &str) -> bool {
     let error = &reply.json()["error"];
     let message = error["message"].as_str().or(error.as_str()).unwrap_or_default();
-    message.contains(&format!("`{field}")) || error["param"].as_str().is_some_and(|at| at.starts_with(field))
+    message.contains(&format!("`{field}"))
+        || ["param", "field"].iter().any(|name| error[name].as_str().is_some_and(|at| at.starts_with(field)))
 }
 
 /// Sends the smallest request with one field set.
@@ -67,11 +77,23 @@ async fn the_described_routes_are_the_served_ones() {
         "/api/ps",
         "/api/show",
         "/api/tags",
+        "/api/v1/chat",
+        "/api/v1/chat/stream",
+        "/api/v1/embed",
+        "/api/v1/models",
         "/api/version",
+        "/apply-template",
+        "/completion",
+        "/detokenize",
+        "/embedding",
+        "/infill",
         "/live",
         "/metrics",
         "/openapi.json",
+        "/props",
         "/ready",
+        "/slots",
+        "/tokenize",
         "/v1/chat/completions",
         "/v1/completions",
         "/v1/embeddings",
@@ -102,6 +124,7 @@ async fn every_described_field_is_honoured() {
             match name.as_str() {
                 "stream_options" => base["stream"] = json!(true),
                 "top_logprobs" => base["logprobs"] = json!(true),
+                "suffix" => base["prompt"] = json!("a"),
                 "model" => base["model"] = json!("m"),
                 _ => {}
             }

@@ -11,7 +11,7 @@ use futures_core::Stream as _;
 use serde_json::Value;
 use stack_chat::{ChatModel, ModelCard};
 use stack_server::{Models, Options, Served, router};
-use stack_testkit::{CheckedModel, ScriptedEmbedder, ScriptedModel};
+use stack_testkit::{CheckedModel, ScriptedEmbedder, ScriptedModel, ScriptedPrompts};
 use tower::ServiceExt;
 
 /// What came back.
@@ -58,6 +58,7 @@ pub(crate) fn registry(model: &Arc<ScriptedModel>) -> Arc<Models> {
         card: model.card().clone(),
         chat: Some(Arc::new(CheckedModel(Arc::clone(model) as _))),
         embedder: Some(Arc::new(ScriptedEmbedder)),
+        prompts: Some(Arc::new(ScriptedPrompts)),
     });
     Arc::new(models)
 }
@@ -69,6 +70,7 @@ pub(crate) fn embedder(id: &str) -> Served {
         card: ModelCard::default(),
         chat: None,
         embedder: Some(Arc::new(ScriptedEmbedder)),
+        prompts: None,
     }
 }
 

@@ -1,0 +1,107 @@
+//! What is being answered right now.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use stack_wire::llama_server::Slot;
+
+/// The answers that are waited for.
+#[derive(Default)]
+pub(crate) struct Activity {
+    running: Mutex<BTreeMap<usize, Arc<Running>>>,
+}
+
+/// One of them.
+struct Running {
+    model: String,
+    context: u32,
+    prompt_tokens: AtomicU32,
+    generated_tokens: AtomicU32,
+}
+
+/// Stands for an answer as long as it is waited for.
+pub(crate) struct Active {
+    activity: Arc<Activity>,
+    number: usize,
+    running: Arc<Running>,
+}
+
+impl Activity {
+    /// Adds an answer of `model`, whose context has so many tokens. It gets the lowest number that is free.
+    pub(crate) fn begin(self: &Arc<Self>, model: &str, context: u32) -> Active {
+        let running = Arc::new(Running {
+            model: model.to_owned(),
+            context,
+            prompt_tokens: AtomicU32::new(0),
+            generated_tokens: AtomicU32::new(0),
+        });
+        let mut all = self.lock();
+        // Numbers come in order, so the first one that is not its own place is free.
+        let number = all
+            .keys()
+            .enumerate()
+            .find(|&(place, &number)| place != number)
+            .map_or(all.len(), |(place, _)| place);
+        all.insert(number, Arc::clone(&running));
+        drop(all);
+        Active { activity: Arc::clone(self), number, running }
+    }
+
+    /// Lists the answers, by their numbers.
+    pub(crate) fn slots(&self) -> Vec<Slot> {
+        let slot = |(&id, running): (&usize, &Arc<Running>)| Slot {
+            id,
+            model: running.model.clone(),
+            context: running.context,
+            prompt_tokens: running.prompt_tokens.load(Ordering::Relaxed),
+            generated_tokens: running.generated_tokens.load(Ordering::Relaxed),
+        };
+        self.lock().iter().map(slot).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, Arc<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Active {
+    /// Notes how long the prompt is.
+    pub(crate) fn prompt(&self, tokens: u32) {
+        self.running.prompt_tokens.store(tokens, Ordering::Relaxed);
+    }
+
+    /// Counts tokens that were generated.
+    pub(crate) fn generated(&self, tokens: u32) {
+        self.running.generated_tokens.fetch_add(tokens, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.activity.lock().remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_listed_as_long_as_it_is_waited_for() {
+        let activity = Arc::new(Activity::default());
+        let first = activity.begin("a", 8);
+        let second = activity.begin("b", 8);
+        second.prompt(5);
+        second.generated(2);
+        second.generated(1);
+        let listed: Vec<_> = activity.slots().into_iter().map(|slot| (slot.id, slot.model)).collect();
+        assert_eq!(listed, [(0, "a".to_owned()), (1, "b".to_owned())]);
+        assert_eq!((activity.slots()[1].prompt_tokens, activity.slots()[1].generated_tokens), (5, 3));
+        drop(first);
+        let _third = activity.begin("c", 8);
+        assert_eq!(activity.slots()[0].model, "c", "the lowest free number is taken again");
+        drop(second);
+        assert_eq!(activity.slots().len(), 1);
+    }
+}
