@@ -4,7 +4,10 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use stack_chat::{ChatEvent, ChatModel, ChatRequest, Delta, Failure, FinishReason, Fragment, Timings, Usage};
+use stack_chat::{
+    ChatEvent, ChatModel, ChatRequest, Delta, Failure, FinishReason, Fragment, Json, PartKind, Timings,
+    ToolCall, Usage,
+};
 
 use crate::error::{CommandError, Kind};
 
@@ -12,6 +15,10 @@ use crate::error::{CommandError, Kind};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) text: String,
+    /// What the model thought before it.
+    pub(crate) thinking: String,
+    /// The tools that it calls.
+    pub(crate) calls: Vec<ToolCall>,
     /// Why it ended; `None` means that Ctrl-C stopped it.
     pub(crate) finish: Option<FinishReason>,
     pub(crate) usage: Usage,
@@ -49,11 +56,11 @@ impl From<AnswerError> for CommandError {
     }
 }
 
-/// Asks for one answer; `show` gets each piece of text. Ctrl-C ends the answer, and the work behind it.
+/// Asks for one answer; `show` gets each event. Ctrl-C ends the answer, and the work behind it.
 pub(crate) async fn answer(
     model: &dyn ChatModel,
     request: ChatRequest,
-    mut show: impl FnMut(&str) -> Result<(), CommandError>,
+    mut show: impl FnMut(&ChatEvent) -> Result<(), CommandError>,
 ) -> Result<Answer, AnswerError> {
     let mut answer = Answer::default();
     let mut events = model.chat(request)?;
@@ -64,18 +71,67 @@ pub(crate) async fn answer(
             Ok(()) = &mut interrupt => return Ok(Answer { finish: None, ..answer }),
             event = poll_fn(|context| events.as_mut().poll_next(context)) => event,
         };
-        match event {
-            Some(Ok(ChatEvent::Started { seed, .. })) => answer.seed = seed,
-            Some(Ok(ChatEvent::Delta(Delta { fragment: Fragment::Text(text), .. }))) => {
-                answer.text.push_str(&text);
-                show(&text)?;
-            }
-            Some(Ok(ChatEvent::Finished { reason, .. })) => answer.finish = Some(reason),
-            Some(Ok(ChatEvent::Done { usage, timings })) => return Ok(Answer { usage, timings, ..answer }),
-            Some(Ok(_)) => {}
+        let event = match event {
+            Some(Ok(event)) => event,
             Some(Err(error)) => return Err(error.into()),
             None => return Err(CommandError::new(Kind::Machine, "the answer ended unexpectedly").into()),
+        };
+        show(&event)?;
+        let is_last = matches!(event, ChatEvent::Done { .. });
+        answer.take(event);
+        if is_last {
+            return Ok(answer);
         }
+    }
+}
+
+impl Answer {
+    /// Takes an event in. Parts come one after the other, so the call at hand is the last one.
+    fn take(&mut self, event: ChatEvent) {
+        match event {
+            ChatEvent::Started { seed, .. } => self.seed = seed,
+            ChatEvent::PartStarted { kind: PartKind::ToolCall { id, name }, .. } => {
+                self.calls.push(ToolCall { id, name, arguments: Json(String::new()) });
+            }
+            ChatEvent::Delta(Delta { fragment, .. }) => match fragment {
+                Fragment::Text(text) | Fragment::Refusal(text) => self.text.push_str(&text),
+                Fragment::Thinking(text) => self.thinking.push_str(&text),
+                Fragment::Arguments(text) => {
+                    self.calls
+                        .iter_mut()
+                        .last()
+                        .into_iter()
+                        .for_each(|call| call.arguments.0.push_str(&text));
+                }
+            },
+            ChatEvent::Finished { reason, .. } => self.finish = Some(reason),
+            ChatEvent::Done { usage, timings } => (self.usage, self.timings) = (usage, timings),
+            ChatEvent::PartStarted { .. }
+            | ChatEvent::PartEnded { .. }
+            | ChatEvent::Usage(_)
+            | ChatEvent::Alive => {}
+        }
+    }
+}
+
+/// Returns what an event adds to the text of an answer.
+pub(crate) fn said(event: &ChatEvent) -> Option<&str> {
+    match event {
+        ChatEvent::Delta(Delta { fragment: Fragment::Text(text) | Fragment::Refusal(text), .. }) => {
+            Some(text)
+        }
+        _ => None,
+    }
+}
+
+/// Names why an answer ended, as the API does.
+pub(crate) fn finish_word(finish: FinishReason) -> &'static str {
+    match finish {
+        FinishReason::Stop => "stop",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::Length => "length",
+        FinishReason::ContentFilter => "content_filter",
+        FinishReason::Paused => "paused",
     }
 }
 

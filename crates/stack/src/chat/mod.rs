@@ -23,12 +23,13 @@ use self::complete::Completions;
 use self::history::History;
 use self::line::{Draft, Line};
 use self::settings::Parameter;
-use crate::chat::answer::{Answer, AnswerError, Cut, answer, cut, speed};
+use crate::chat::answer::{Answer, AnswerError, Cut, answer, cut, said, speed};
 use crate::error::{CommandError, Kind};
 use crate::models::ready::{Candidate, Ready};
 use crate::terminal::output::{sanitize, stderr, stderr_exactly};
 use crate::terminal::report::report;
 use crate::terminal::screen::Screen;
+use crate::terminal::thoughts::Thoughts;
 use crate::terminal::{Silence, units};
 
 /// Where a conversation gets models from.
@@ -172,9 +173,14 @@ impl<'a> Chat<'a> {
         let prompt = Prompt::Messages(self.conversation());
         let model = &*self.ready().chat;
         let mut screen = Screen::new(self.manner.word_wrap);
+        let mut thoughts = Thoughts::new();
         let silence = Silence::begin();
-        let asked = answer(model, ChatRequest { prompt, ..self.request.clone() }, |text| screen.show(text));
+        let asked = answer(model, ChatRequest { prompt, ..self.request.clone() }, |event| {
+            thoughts.see(event);
+            said(event).map_or(Ok(()), |text| screen.show(text))
+        });
         let answered = self.runtime.block_on(asked);
+        thoughts.end();
         let mut data = screen.end()?;
         drop(silence);
         let answer = answered.inspect_err(|error| {

@@ -15,7 +15,8 @@ use stack_registry::store::Lease;
 use stack_server::{Limits, Models, Options, Served, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 pub(crate) use self::listen::ListenArguments;
 use self::web::WebArguments;
@@ -89,12 +90,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.access.home()?;
     let config = Config::read(&home)?;
     let address = arguments.listen.address(&config.server)?;
+    let addresses = [address].into_iter().chain(arguments.listen.second(address)).collect();
     let options = arguments.engine.options(arguments.work())?;
     let mut paths = arguments.given().map(|model| model.find(&home)).collect::<Result<Vec<_>, _>>()?;
     if paths.is_empty() {
         paths.push(ModelPath::BuiltIn);
     }
     let web = arguments.web.options(&config.server, paths.len())?;
+    let web = Options { requests_max: options.queue_max, ..web };
     let Plan { wanted, repeated } = Plan::new(&paths, &arguments.alias)?;
     // A wrong name should not have to wait for the models before it.
     let found =
@@ -118,25 +121,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
         })?
-        .block_on(listen(address, web, found, loading))
+        .block_on(listen(addresses, web, found, loading))
 }
 
 async fn listen(
-    address: SocketAddr,
+    addresses: Vec<SocketAddr>,
     web: Options,
     found: Vec<Found>,
     loading: Loading,
 ) -> Result<(), CommandError> {
-    let failed = |error: io::Error| {
-        let hint = match error.kind() {
-            io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose another with --port",
-            _ => "choose another port with --port; 0 picks a free one",
-        };
-        CommandError::new(Kind::Machine, format!("cannot listen on {address}")).caused(error).hint(hint)
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let failed = |error: io::Error| CommandError::new(Kind::Machine, "the server cannot run").caused(error);
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(bind(address).await?);
+    }
     let (mut stop, mut stop_now) = (Signals::new().map_err(failed)?, Signals::new().map_err(failed)?);
-    stderr(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
+    for listener in &listeners {
+        stderr(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
+    }
 
     let _leases = Arc::clone(&loading.leases);
     let models = Arc::new(Models::starting(found.iter().flat_map(|found| &found.ids)));
@@ -154,15 +156,44 @@ async fn listen(
             () = stop.next() => stderr("stopping after running requests finish (press Ctrl-C again to stop now)"),
         }
     };
+    // All listeners end together.
+    let (stopping, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    for listener in listeners {
+        let (router, mut stopped) = (router.clone(), stopped.clone());
+        let shutdown = async move {
+            // The sender lives until all have ended.
+            let _ended = stopped.wait_for(|&is_over| is_over).await;
+        };
+        servers.spawn(serve(listener, router, Limits::default(), shutdown));
+    }
+    let served = async {
+        shutdown.await;
+        stopping.send_replace(true);
+        while let Some(ended) = servers.join_next().await {
+            ended.map_err(io::Error::other)??;
+        }
+        io::Result::Ok(())
+    };
     let second = async {
         stop_now.next().await;
         stop_now.next().await;
     };
     tokio::select! {
-        served = serve(listener, router, Limits::default(), shutdown) => served.map_err(failed)?,
+        served = served => served.map_err(failed)?,
         () = second => return Err(CommandError::new(Kind::Interrupted, "stopped at once")),
     }
     problem.map_or(Ok(()), Err)
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose another with --port",
+            _ => "choose another port with --port; 0 picks a free one",
+        };
+        CommandError::new(Kind::Machine, format!("cannot listen on {address}")).caused(error).hint(hint)
+    })
 }
 
 /// Loads one model after the other. A server without any model is of no use, so then it is told to give up.
@@ -208,6 +239,7 @@ impl Loading {
             card: ModelCard { id: id.clone(), ..loaded.card().clone() },
             chat: chat.clone(),
             embedder: Some(loaded.embedder()),
+            prompts: Some(loaded.prompts()),
         }))
     }
 }

@@ -242,7 +242,7 @@ mod tests {
             (&["serve", "m", "--n-gpu-layers=99"], "--device"),
             (&["serve", "-hf", "Qwen/Q"], "stack pull hf://"),
             (&["run", "m", "--keepalive", "5m"], "as long as the process"),
-            (&["run", "m", "--format", "json"], "--json"),
+            (&["run", "m", "--json-schema-file", "s.json"], "--schema FILE"),
             (&["show", "m", "--modelfile"], "--template"),
             (&["serve", "m", "--tensor-parallel-size", "2"], "one device"),
         ] {

@@ -152,14 +152,14 @@ const REFUSED: &[(&[&str], &str)] = &[
             "--reasoning-parser",
             "-rea",
             "--reasoning",
-            "--think",
-            "--hidethinking",
         ],
-        "variables of a template are `chat_template_kwargs` of a request to `stack serve`",
+        "`stack run --think HOW` says how much to think; variables of a template are `chat_template_kwargs` of a request to \
+         `stack serve`",
     ),
+    (&["--hidethinking"], "what a model thinks is shown on stderr, if that is a terminal: 2> /dev/null"),
     (
         &["--enable-auto-tool-choice", "--tool-call-parser"],
-        "tools are part of a request to `stack serve`; leave it out",
+        "tools are part of a request to `stack serve`, or of `stack run --tools FILE`; leave it out",
     ),
     (&["-no-cnv", "--no-conversation", "-nocnv"], "`--raw` continues the prompt without a chat template"),
     (
@@ -190,10 +190,6 @@ const REFUSED: &[(&[&str], &str)] = &[
         "only the answer is printed, without colors; leave it out",
     ),
     (
-        &["--format"],
-        "answers are not held to a format; `--json` prints the answer and its figures as one JSON object",
-    ),
-    (
         &["--keepalive", "--keep-alive", "--sleep-idle-seconds"],
         "a model stays in memory as long as the process runs",
     ),
@@ -208,9 +204,10 @@ const REFUSED: &[(&[&str], &str)] = &[
         "speculative decoding is not supported",
     ),
     (
-        &["--grammar", "--grammar-file", "-j", "--json-schema", "--json-schema-file"],
-        "answers are not held to a grammar",
+        &["-j", "--json-schema", "--json-schema-file"],
+        "`stack run --schema FILE` holds an answer to a JSON schema",
     ),
+    (&["--grammar", "--grammar-file"], "a grammar is part of a request to `stack serve`"),
     (
         &["--samplers", "--sampling-seq", "--mirostat", "--dynatemp-range", "--top-nsigma"],
         "the samplers and their order are fixed; the book's page on sampling lists them",

@@ -8,6 +8,7 @@ pub(crate) mod passphrase;
 pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod screen;
+pub(crate) mod thoughts;
 pub(crate) mod units;
 pub(crate) mod word_wrap;
 

@@ -31,6 +31,11 @@ impl Screen {
         }
     }
 
+    /// Writes one JSON object on a line of its own.
+    pub(crate) fn line(&mut self, object: &serde_json::Value) -> Result<(), CommandError> {
+        self.data.json(object)
+    }
+
     /// Shows what is left of it, and gives standard output back.
     pub(crate) fn end(mut self) -> Result<Data, CommandError> {
         if let Some(columns) = self.columns() {

@@ -17,6 +17,9 @@ pub(crate) struct ListenArguments {
     /// Port to listen on; 0 picks a free one [default: 8084]
     #[arg(long)]
     port: Option<u16>,
+    /// Listen on this port as well, such as 11434, where Ollama's clients look
+    #[arg(long, value_name = "PORT")]
+    ollama_port: Option<u16>,
 }
 
 impl ListenArguments {
@@ -39,6 +42,11 @@ impl ListenArguments {
             )));
         }
         Ok(SocketAddr::new(host.value, port.value))
+    }
+
+    /// Where else to listen, beside `address`.
+    pub(crate) fn second(&self, address: SocketAddr) -> Option<SocketAddr> {
+        self.ollama_port.map(|port| SocketAddr::new(address.ip(), port))
     }
 
     /// The address to listen on, and who set it.
@@ -86,8 +94,9 @@ mod tests {
     #[test]
     fn options_go_before_the_configuration() {
         let section = Config::parse(b"[server]\nhost = \"::1\"\nport = 9").unwrap().server;
-        let given = ListenArguments { host: None, port: Some(7) };
+        let given = ListenArguments { port: Some(7), ollama_port: Some(8), ..ListenArguments::default() };
         assert_eq!(given.address(&section).unwrap().to_string(), "[::1]:7");
+        assert_eq!(given.second(given.address(&section).unwrap()).unwrap().to_string(), "[::1]:8");
         assert_eq!(given.port(&section).unwrap().origin, Origin::Option("--port"));
         assert_eq!(given.host(&section).unwrap().origin, Origin::File(2));
         let nothing = ListenArguments::default();

@@ -18,6 +18,9 @@ pub(crate) struct WebArguments {
     /// Answer with the one model that is served, whatever model a request names; the reply says which it is
     #[arg(long)]
     any_model: bool,
+    /// Give errors the shape that llama-server gives them, and `/completions` and `/embeddings` without `/v1`, too
+    #[arg(long)]
+    llama_server_compat: bool,
 }
 
 impl WebArguments {
@@ -35,6 +38,7 @@ impl WebArguments {
             origins: joined(section.cors.as_ref(), &self.cors),
             host_names: joined(section.host_names.as_ref(), &self.host_name),
             any_model: self.any_model,
+            llama_server: self.llama_server_compat,
             ..Options::default()
         })
     }

@@ -1,26 +1,36 @@
-//! `stack run`: one answer, or a conversation on the terminal.
+//! `stack run`: one answer, many from a file, or a conversation on the terminal.
+
+mod batch;
+mod events;
+mod form;
+mod report;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::mem;
+use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use serde_json::json;
-use stack_chat::{ChatRequest, FinishReason, Message, Prompt, Role};
+use stack_chat::{ChatEvent, ChatRequest, Message, Prompt, Role, ToolCall};
 use stack_registry::choice::{Chosen, ModelList, ModelPath, Spelling};
 use tokio::runtime::{self, Runtime};
 
-use crate::chat::answer::{Answer, Cut, answer, cut, speed};
+use self::batch::{Batch, Ended};
+use self::form::FormArguments;
+use self::report::report;
+use crate::chat::answer::{Cut, answer, cut, said, speed};
 use crate::chat::{Chat, Manner, Models};
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
 use crate::models::choice::{Asked, Decision, ModelArgument, told};
 use crate::models::path::{self, OpenModel, locate};
 use crate::models::ready::{Candidate, Prompts, Ready};
+use crate::models::sampling_defaults::WithDefaults;
 use crate::options::{EngineArguments, SamplingArguments};
 use crate::process::threads::Workload;
 use crate::terminal::output::stderr;
 use crate::terminal::screen::Screen;
+use crate::terminal::thoughts::Thoughts;
 use crate::terminal::{Silence, input};
 
 #[derive(Debug, Args)]
@@ -51,9 +61,21 @@ pub(crate) struct Arguments {
     pub(crate) engine: EngineArguments,
     #[command(flatten)]
     access: AccessArguments,
+    #[command(flatten)]
+    form: FormArguments,
+    /// Answer each prompt in this file, in order, several at a time: a JSON text, an object with `prompt`, or one with
+    /// `messages` on each line; `-` is stdin. The answers are JSON lines
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["prompt", "json", "jsonl"])]
+    batch: Option<PathBuf>,
+    /// Write the answers of a batch here; if it was interrupted, the same command goes on behind the last one
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "batch")]
+    output: Option<PathBuf>,
     /// Print one JSON object with the answer, finish reason, token counts and timings
     #[arg(long)]
     json: bool,
+    /// Print each event of the answer as one JSON line, as it comes
+    #[arg(long, conflicts_with = "json")]
+    jsonl: bool,
     /// Let the terminal break lines where it will, instead of between words
     #[arg(long)]
     nowordwrap: bool,
@@ -69,7 +91,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let model = told(chosen);
     // A wrong path should not have to wait for the prompt.
     let found = locate(&model, &arguments.access.home()?)?;
-    let prompt = arguments.with_pipe(prompt.as_deref())?;
+    let prompt = match &arguments.batch {
+        Some(_) if prompt.is_some() => {
+            let message =
+                "a batch takes its prompts from its file, and there is one on the command line, too";
+            return Err(CommandError::new(Kind::Usage, message).hint("name the model with --model"));
+        }
+        Some(_) => None,
+        None => arguments.with_pipe(prompt.as_deref())?,
+    };
+    // A wrong file should not have to wait for the model.
+    let request = arguments.request(Prompt::Messages(Vec::new()))?;
     let candidate = arguments.candidate(model, found.open(&arguments.access)?)?;
     let ready = candidate.load(&arguments.engine.options(arguments.work())?)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
@@ -78,11 +110,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if arguments.verbose {
         stderr(format!("loaded {} in {:.2} s", ready.id, ready.load.as_secs_f64()));
     }
-    if let Some(prompt) = prompt {
-        arguments.answer_once(ready, &runtime, prompt)
+    if let Some(input) = &arguments.batch {
+        arguments.answer_all(
+            &ready,
+            &runtime,
+            &Batch { input, output: arguments.output.as_deref() },
+            &request,
+        )
+    } else if let Some(prompt) = prompt {
+        arguments.answer_once(ready, &runtime, request, prompt)
     } else {
         let manner = Manner { verbose: arguments.verbose, word_wrap: !arguments.nowordwrap, history: true };
-        let request = arguments.request(Prompt::Messages(Vec::new()));
         Chat::new(arguments, ready, &runtime, arguments.system.clone(), request, manner).run()
     }
 }
@@ -127,9 +165,9 @@ impl Arguments {
                 Err(CommandError::new(Kind::Usage, "the prompt is empty")
                     .hint("give it as an argument or through a pipe"))
             }
-            None if self.raw || self.json => Err(CommandError::new(
+            None if self.raw || self.json || self.jsonl || self.form.demands_form() => Err(CommandError::new(
                 Kind::Usage,
-                "there is no prompt, and a conversation takes neither --raw nor --json",
+                "there is no prompt, and a conversation takes none of --raw, --json, --jsonl, --format, --schema, --tools",
             )
             .hint("give the prompt as an argument or through a pipe")),
             None => Ok(None),
@@ -142,29 +180,72 @@ impl Arguments {
         Candidate::new(path, model, &self.engine.options(self.work())?, prompts)
     }
 
-    fn answer_once(&self, ready: Ready, runtime: &Runtime, prompt: String) -> Result<(), CommandError> {
-        let prompt = if self.raw {
-            Prompt::Text(prompt)
-        } else {
-            let system = self.system.iter().map(|text| Message::new(Role::System, text));
-            Prompt::Messages(system.chain([Message::user(prompt)]).collect())
-        };
+    /// What a text asks.
+    fn prompt(&self, text: String) -> Prompt {
+        if self.raw {
+            return Prompt::Text(text);
+        }
+        let system = self.system.iter().map(|text| Message::new(Role::System, text));
+        Prompt::Messages(system.chain([Message::user(text)]).collect())
+    }
+
+    fn answer_all(
+        &self,
+        ready: &Ready,
+        runtime: &Runtime,
+        batch: &Batch<'_>,
+        request: &ChatRequest,
+    ) -> Result<(), CommandError> {
+        let chat = WithDefaults::wrap(ready.chat.clone(), &request.sampling, request.max_tokens);
+        let make = |text| ChatRequest { prompt: self.prompt(text), ..request.clone() };
+        match runtime.block_on(batch.run(&chat, make))? {
+            Ended { failed: 0, .. } => Ok(()),
+            Ended { answered, failed } => {
+                let message = format!("{failed} of {answered} prompts have no answer");
+                Err(CommandError::new(Kind::Usage, message).hint("their lines say why, under `error`"))
+            }
+        }
+    }
+
+    fn answer_once(
+        &self,
+        ready: Ready,
+        runtime: &Runtime,
+        request: ChatRequest,
+        prompt: String,
+    ) -> Result<(), CommandError> {
+        let request = ChatRequest { prompt: self.prompt(prompt), ..request };
         let mut screen = Screen::new(!self.nowordwrap);
+        let mut thoughts = Thoughts::new();
         let silence = Silence::begin();
-        let mut show = |text: &str| if self.json { Ok(()) } else { screen.show(text) };
-        let answer = runtime.block_on(answer(&*ready.chat, self.request(prompt), &mut show))?;
+        let mut show = |event: &ChatEvent| match (self.json, self.jsonl) {
+            (true, _) => Ok(()),
+            (_, true) => events::line(event).map_or(Ok(()), |line| screen.line(&line)),
+            (false, false) => {
+                thoughts.see(event);
+                said(event).map_or(Ok(()), |text| screen.show(text))
+            }
+        };
+        let answer = runtime.block_on(answer(&*ready.chat, request, &mut show))?;
         drop(silence);
+        thoughts.end();
         let mut data = screen.end()?;
-        let Some(finish) = answer.finish else {
+        if answer.finish.is_none() {
             // A long step would keep the terminal waiting; the threads end with the process.
             mem::forget(ready.chat);
             data.write("\n")?;
             return Err(CommandError::new(Kind::Interrupted, "interrupted"));
-        };
+        }
         if self.json {
-            data.json(&report(&ready, &answer, finish))?;
-        } else if !answer.text.ends_with('\n') {
-            data.write("\n")?;
+            data.json(&report(&ready, &answer))?;
+        } else if !self.jsonl {
+            let is_silent = answer.text.is_empty() && !answer.calls.is_empty();
+            if !answer.text.ends_with('\n') && !is_silent {
+                data.write("\n")?;
+            }
+            for ToolCall { name, arguments, .. } in &answer.calls {
+                data.write_foreign(&format!("{name} {}\n", arguments.0))?;
+            }
         }
         match cut(&answer, self.sampling.max_tokens(), ready.chat.card().context) {
             Some(Cut::Context(context)) => {
@@ -184,13 +265,13 @@ impl Arguments {
         Ok(())
     }
 
-    fn request(&self, prompt: Prompt) -> ChatRequest {
-        ChatRequest {
+    fn request(&self, prompt: Prompt) -> Result<ChatRequest, CommandError> {
+        self.form.apply(ChatRequest {
             sampling: self.sampling.sampling(),
             max_tokens: self.sampling.max_tokens(),
             stop: self.stop.clone(),
             ..ChatRequest::new(prompt)
-        }
+        })
     }
 }
 
@@ -220,32 +301,6 @@ fn join(argument: Option<&str>, piped: Option<&str>) -> Option<String> {
     let piped = piped.map(|text| text.strip_suffix('\r').unwrap_or(text));
     let parts: Vec<&str> = argument.into_iter().chain(piped).filter(|text| !text.is_empty()).collect();
     if parts.is_empty() { None } else { Some(parts.join("\n")) }
-}
-
-fn report(ready: &Ready, answer: &Answer, finish: FinishReason) -> serde_json::Value {
-    json!({
-        "model": ready.id,
-        "text": answer.text,
-        "finish_reason": match finish {
-            FinishReason::Stop => "stop",
-            FinishReason::ToolCalls => "tool_calls",
-            FinishReason::Length => "length",
-            FinishReason::ContentFilter => "content_filter",
-            FinishReason::Paused => "paused",
-        },
-        "seed": answer.seed,
-        "usage": {
-            "prompt_tokens": answer.usage.prompt(),
-            "cached_tokens": answer.usage.cache_read,
-            "generated_tokens": answer.usage.generated(),
-        },
-        "timings": {
-            "load_seconds": ready.load.as_secs_f64(),
-            "queue_seconds": answer.timings.queue.as_secs_f64(),
-            "prefill_seconds": answer.timings.prefill.as_secs_f64(),
-            "decode_seconds": answer.timings.decode.as_secs_f64(),
-        },
-    })
 }
 
 #[cfg(test)]
