@@ -25,8 +25,7 @@ pub fn parse_embedding(body: &[u8]) -> Result<Call<EmbedRequest>, Failure> {
 /// Renders the vectors. Each is a list in a list, as llama-server may return one for each token.
 pub fn embedding_list(embeddings: &Embeddings) -> String {
     let entry = |(index, vector): (usize, &Vec<f32>)| {
-        let vector = serde_json::to_string(vector).expect("a list of floats is always JSON");
-        format!(r#"{{"index":{index},"embedding":[{vector}]}}"#)
+        format!(r#"{{"index":{index},"embedding":[{}]}}"#, openai::numbers(vector))
     };
     format!("[{}]", embeddings.vectors.iter().enumerate().map(entry).collect::<Vec<_>>().join(","))
 }

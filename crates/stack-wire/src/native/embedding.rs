@@ -35,11 +35,12 @@ pub fn embedding_object(
     created_s: u64,
     request_id: &str,
 ) -> String {
-    let vectors = serde_json::to_string(&embeddings.vectors).expect("lists of floats are always JSON");
+    let vectors: Vec<_> = embeddings.vectors.iter().map(|vector| openai::numbers(vector)).collect();
+    let vectors = vectors.join(",");
     let usage = json!({"input": embeddings.tokens, "total": embeddings.tokens});
     let lineage = embedding_value(card, model, created_s, request_id);
     format!(
-        r#"{{"embeddings":{vectors},"model":{},"provider":"{PROVIDER}","usage":{usage},"lineage":{lineage}}}"#,
+        r#"{{"embeddings":[{vectors}],"model":{},"provider":"{PROVIDER}","usage":{usage},"lineage":{lineage}}}"#,
         Value::from(model)
     )
 }

@@ -72,7 +72,8 @@ pub fn embedding_list(model: &str, embeddings: &Embeddings, encoding: Encoding) 
     format!(r#"{{"object":"list","data":[{data}],"model":{},"usage":{usage}}}"#, Value::from(model))
 }
 
-fn numbers(vector: &[f32]) -> String {
+/// Renders a vector.
+pub(crate) fn numbers(vector: &[f32]) -> String {
     serde_json::to_string(vector).expect("a list of floats is always JSON")
 }
 

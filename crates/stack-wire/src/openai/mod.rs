@@ -22,6 +22,7 @@ mod whole;
 pub(crate) use chat::effort;
 pub use chat::parse_chat;
 pub use completion::parse_completion;
+pub(crate) use embedding::numbers;
 pub use embedding::{EmbeddingCall, Encoding, embedding_list, parse_embedding};
 pub use error::error_object;
 pub(crate) use error::error_value;

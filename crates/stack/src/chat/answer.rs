@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use stack_chat::{
     ChatEvent, ChatModel, ChatRequest, Delta, Failure, FinishReason, Fragment, Json, PartKind, Timings,
-    ToolCall, Usage,
+    ToolCall, Unused, Usage,
 };
 
 use crate::error::{CommandError, Kind};
@@ -24,6 +24,8 @@ pub(crate) struct Answer {
     pub(crate) usage: Usage,
     pub(crate) timings: Timings,
     pub(crate) seed: u64,
+    /// What of the request had no effect.
+    pub(crate) unused: Vec<Unused>,
 }
 
 /// Why there is no answer.
@@ -89,7 +91,7 @@ impl Answer {
     /// Takes an event in. Parts come one after the other, so the call at hand is the last one.
     fn take(&mut self, event: ChatEvent) {
         match event {
-            ChatEvent::Started { seed, .. } => self.seed = seed,
+            ChatEvent::Started { seed, unused, .. } => (self.seed, self.unused) = (seed, unused),
             ChatEvent::PartStarted { kind: PartKind::ToolCall { id, name }, .. } => {
                 self.calls.push(ToolCall { id, name, arguments: Json(String::new()) });
             }

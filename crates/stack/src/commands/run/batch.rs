@@ -35,6 +35,13 @@ struct Entry {
     request: ChatRequest,
 }
 
+/// A prompt that is being answered.
+struct Running {
+    index: usize,
+    id: Option<Value>,
+    task: JoinHandle<Result<Answer, AnswerError>>,
+}
+
 /// How a batch ended.
 pub(super) struct Ended {
     pub(super) answered: usize,
@@ -62,17 +69,16 @@ impl Batch<'_> {
         }
         let bar = bar(total, out.done);
         let mut waiting = entries.into_iter().enumerate().skip(out.done);
-        let mut running: VecDeque<(usize, Option<Value>, JoinHandle<Result<Answer, AnswerError>>)> =
-            VecDeque::new();
+        let mut running: VecDeque<Running> = VecDeque::new();
         loop {
             while running.len() < AT_ONCE
                 && let Some((index, Entry { id, request })) = waiting.next()
             {
                 let model = Arc::clone(model);
                 let task = async move { answer(&*model, request, |_event| Ok(())).await };
-                running.push_back((index, id, tokio::spawn(task)));
+                running.push_back(Running { index, id, task: tokio::spawn(task) });
             }
-            let Some((index, id, task)) = running.pop_front() else { break };
+            let Some(Running { index, id, task }) = running.pop_front() else { break };
             let answered = task.await.map_err(|error| {
                 CommandError::new(Kind::Machine, "an answer ended unexpectedly").caused(error)
             })?;

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use stack_chat::{ChatEvent, ChatRequest, Message, Prompt, Role, ToolCall};
 use stack_registry::choice::{Chosen, ModelList, ModelPath, Spelling};
+use stack_wire::Ignored;
 use tokio::runtime::{self, Runtime};
 
 use self::batch::{Batch, Ended};
@@ -246,6 +247,11 @@ impl Arguments {
             for ToolCall { name, arguments, .. } in &answer.calls {
                 data.write_foreign(&format!("{name} {}\n", arguments.0))?;
             }
+        }
+        let mut ignored = Ignored::default();
+        answer.unused.iter().for_each(|unused| ignored.note_unused(unused));
+        if let Some(names) = ignored.header_value() {
+            stderr(format!("note: without effect on this model: {names}"));
         }
         match cut(&answer, self.sampling.max_tokens(), ready.chat.card().context) {
             Some(Cut::Context(context)) => {
