@@ -6,6 +6,7 @@ mod answers;
 mod config;
 mod contracts;
 mod errors;
+mod forms;
 mod guides;
 mod help;
 mod homeless;

@@ -67,6 +67,23 @@ fn models_answer_by_name_until_the_server_is_asked_to_stop() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_second_port_answers_like_the_first() {
+    let (mut child, first, mut stderr) = start(&["serve", "--port", "0", "--ollama-port", "0"]);
+    let mut line = String::new();
+    stderr.read_line(&mut line).unwrap();
+    let second = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
+    assert_ne!(first, second);
+    for address in [&first, &second] {
+        assert!(get(address, "/").contains("Ollama is running"), "{address}");
+        assert!(get(address, "/api/v1/models").contains(r#""id":"default""#), "{address}");
+    }
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
 #[test]
 fn a_model_that_is_served_is_not_removed() {
     let dir = tempfile::tempdir().unwrap();
