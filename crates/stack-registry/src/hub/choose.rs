@@ -24,12 +24,14 @@ pub enum Wanted {
 #[derive(Clone, Debug)]
 pub struct Glob(String);
 
-/// Why no choice can be made.
+/// Why no choice can be made. A model is named by its quantization where that tells it from all others, else by its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChoiceError {
-    /// There is nothing of the kind.
-    Nothing,
-    /// There are several; these are their names.
+    /// There is nothing of the kind; these are the models that there are.
+    Nothing(Vec<String>),
+    /// All weights are pickles, such as this file: programs, which run when they are loaded.
+    Pickled(String),
+    /// There are several.
     Several(Vec<String>),
 }
 
@@ -42,6 +44,9 @@ pub struct Chosen<'a> {
     pub label: Option<String>,
 }
 
+/// The GGUF files of each model, by what their paths have in common.
+type Models<'a> = BTreeMap<String, Vec<&'a TreeFile>>;
+
 /// Chooses among the files of a repository.
 ///
 /// # Errors
@@ -52,30 +57,34 @@ pub fn choose<'a>(files: &'a [TreeFile], wanted: &Wanted) -> Result<Chosen<'a>, 
     let named = |name: &str| models.iter().find(|(key, _)| key.as_str() == name);
     match wanted {
         Wanted::Glob(glob) => {
-            let files: Vec<_> = files.iter().filter(|file| glob.matches(file.path.as_str())).collect();
-            if files.is_empty() { Err(ChoiceError::Nothing) } else { Ok(Chosen { files, label: None }) }
+            let matching: Vec<_> = files.iter().filter(|file| glob.matches(file.path.as_str())).collect();
+            if matching.is_empty() {
+                return Err(nothing(&models, files));
+            }
+            Ok(Chosen { files: matching, label: None })
         }
         Wanted::File(path) => {
             if let Some((stem, files)) = named(whole(path)) {
                 return Ok(Chosen { files: files.clone(), label: label(stem) });
             }
-            let file = files.iter().find(|file| file.path.as_str() == path).ok_or(ChoiceError::Nothing)?;
+            let file = files.iter().find(|file| file.path.as_str() == path);
+            let file = file.ok_or_else(|| nothing(&models, files))?;
             Ok(Chosen { files: vec![file], label: None })
         }
         Wanted::Quantization(asked) => {
             let fits = |stem: &str| label(stem).is_some_and(|label| label.eq_ignore_ascii_case(asked));
-            match one(&models, fits) {
-                Err(ChoiceError::Nothing) => one(&models, |stem| ends_with_word(stem, asked)),
-                found => found,
-            }
+            let found = one(&models, fits)?;
+            let found =
+                found.map_or_else(|| one(&models, |stem| ends_with_word(stem, asked)), |it| Ok(Some(it)));
+            found?.ok_or_else(|| nothing(&models, files))
         }
         Wanted::Default => {
             let usual = |stem: &str| label(stem).as_deref() == Some(USUAL);
-            match one(&models, usual) {
-                Err(ChoiceError::Nothing) if models.is_empty() => folder(files),
-                Err(ChoiceError::Nothing) => one(&models, |_| true),
-                found => found,
+            if let Some(found) = one(&models, usual)? {
+                return Ok(found);
             }
+            let found = if models.is_empty() { folder(files) } else { one(&models, |_| true)? };
+            found.ok_or_else(|| nothing(&models, files))
         }
     }
 }
@@ -97,8 +106,8 @@ pub fn label(stem: &str) -> Option<String> {
 }
 
 /// Groups GGUF files by what they are without number and ending. Projectors and importance matrices are no models.
-fn models(files: &[TreeFile]) -> BTreeMap<String, Vec<&TreeFile>> {
-    let mut models: BTreeMap<_, Vec<_>> = BTreeMap::new();
+fn models(files: &[TreeFile]) -> Models<'_> {
+    let mut models = Models::new();
     for file in files {
         let (path, name) = (file.path.as_str(), file.path.file_name().to_ascii_lowercase());
         if FileFormat::Gguf.has(path) && !name.starts_with("mmproj") && !name.contains("imatrix") {
@@ -114,25 +123,53 @@ fn whole(path: &str) -> &str {
     without_shard(without_extension(path, FileFormat::Gguf.extension()))
 }
 
-/// Takes the only model that fits.
-fn one<'a>(
-    models: &BTreeMap<String, Vec<&'a TreeFile>>,
-    fits: impl Fn(&str) -> bool,
-) -> Result<Chosen<'a>, ChoiceError> {
+/// Takes the only model that fits, if one does.
+fn one<'a>(models: &Models<'a>, fits: impl Fn(&str) -> bool) -> Result<Option<Chosen<'a>>, ChoiceError> {
     let mut fitting = models.iter().filter(|(stem, _)| fits(stem));
-    let (stem, files) = fitting.next().ok_or(ChoiceError::Nothing)?;
+    let Some((stem, files)) = fitting.next() else { return Ok(None) };
     if fitting.next().is_none() {
-        return Ok(Chosen { files: files.clone(), label: label(stem) });
+        return Ok(Some(Chosen { files: files.clone(), label: label(stem) }));
     }
-    let names = models.keys().filter(|stem| fits(stem));
-    Err(ChoiceError::Several(names.map(|stem| label(stem).unwrap_or_else(|| stem.clone())).collect()))
+    Err(ChoiceError::Several(names(models, fits)))
+}
+
+/// Names models so that each name chooses its own: by the quantization, or where several have that one, by a file.
+fn names(models: &Models<'_>, fits: impl Fn(&str) -> bool) -> Vec<String> {
+    let with = |wanted: &String| models.keys().filter(|stem| label(stem).as_ref() == Some(wanted)).count();
+    let fitting = models.iter().filter(|(stem, _)| fits(stem));
+    let name = |(stem, files): (&String, &Vec<&TreeFile>)| {
+        let path = || files.first().map_or_else(|| stem.clone(), |file| file.path.to_string());
+        label(stem).filter(|label| with(label) == 1).unwrap_or_else(path)
+    };
+    fitting.map(name).collect()
+}
+
+/// Says what there is instead of what was asked for.
+fn nothing(models: &Models<'_>, files: &[TreeFile]) -> ChoiceError {
+    let pickled = |file: &&TreeFile| is_pickled(file.path.file_name());
+    let readable = |file: &TreeFile| FileFormat::SafeTensors.has(file.path.as_str());
+    match files.iter().find(pickled) {
+        Some(file) if models.is_empty() && !files.iter().any(readable) => {
+            ChoiceError::Pickled(file.path.to_string())
+        }
+        _ => ChoiceError::Nothing(names(models, |_| true)),
+    }
+}
+
+/// Whether a file holds weights as PyTorch pickles them.
+fn is_pickled(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let known = ["pt", "pth", "ckpt", "pkl", "pickle"].iter().any(|known| ending.eq_ignore_ascii_case(known));
+    known
+        || (ending == "bin"
+            && ["pytorch_model", "model", "consolidated"].iter().any(|stem| name.starts_with(stem)))
 }
 
 /// Takes a repository of SafeTensors as one model.
-fn folder(files: &[TreeFile]) -> Result<Chosen<'_>, ChoiceError> {
+fn folder(files: &[TreeFile]) -> Option<Chosen<'_>> {
     let top = |file: &TreeFile| !file.path.as_str().contains('/');
     if !files.iter().any(|file| top(file) && FileFormat::SafeTensors.has(file.path.as_str())) {
-        return Err(ChoiceError::Nothing);
+        return None;
     }
     let belongs = |file: &TreeFile| {
         let path = file.path.as_str();
@@ -140,7 +177,7 @@ fn folder(files: &[TreeFile]) -> Result<Chosen<'_>, ChoiceError> {
             || (top(file) && FileFormat::SafeTensors.has(path))
             || path.ends_with("_Pooling/config.json")
     };
-    Ok(Chosen { files: files.iter().filter(|file| belongs(file)).collect(), label: None })
+    Some(Chosen { files: files.iter().filter(|file| belongs(file)).collect(), label: None })
 }
 
 fn is_quantization(word: &str) -> bool {
@@ -210,13 +247,33 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
 impl fmt::Display for ChoiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nothing => f.write_str("the repository has no matching model"),
-            Self::Several(names) => write!(f, "the repository has several models: {}", names.join(", ")),
+            Self::Nothing(there) if there.is_empty() => f.write_str("the repository has no matching model"),
+            Self::Nothing(there) => {
+                write!(f, "the repository has no matching model; it has {}", listed(there))
+            }
+            Self::Pickled(file) => write!(
+                f,
+                "the repository has its weights as pickles only ({file}): programs, which run when they are loaded"
+            ),
+            Self::Several(names) => write!(f, "the repository has several models: {}", listed(names)),
         }
     }
 }
 
 impl std::error::Error for ChoiceError {}
+
+/// Lists names for people, who have seen enough after some.
+fn listed(names: &[String]) -> String {
+    match names.get(..NAMES_MAX) {
+        Some(first) if names.len() > NAMES_MAX => {
+            format!("{} and {} more", first.join(", "), names.len() - NAMES_MAX)
+        }
+        _ => names.join(", "),
+    }
+}
+
+/// Repositories have two dozen quantizations of a model.
+const NAMES_MAX: usize = 40;
 
 const USUAL: &str = "Q4_K_M";
 /// What a folder of SafeTensors needs beside them.
@@ -280,7 +337,42 @@ mod tests {
         );
         let several = chosen(&["a-Q5_0.gguf", "a-Q6_K.gguf"], &Wanted::Default);
         assert_eq!(several, Err(ChoiceError::Several(vec!["Q5_0".into(), "Q6_K".into()])));
-        assert_eq!(chosen(&["README.md"], &Wanted::Default), Err(ChoiceError::Nothing));
+        assert_eq!(chosen(&["README.md"], &Wanted::Default), Err(ChoiceError::Nothing(Vec::new())));
+    }
+
+    #[test]
+    fn models_of_one_quantization_are_told_apart_by_their_files() {
+        let twice = ["a-Q4_K_M.gguf", "sub/b-Q4_K_M.gguf", "a-Q8_0.gguf"];
+        let error = chosen(&twice, &Wanted::Default).unwrap_err();
+        assert_eq!(error, ChoiceError::Several(vec!["a-Q4_K_M.gguf".into(), "sub/b-Q4_K_M.gguf".into()]));
+        assert_eq!(chosen(&twice, &Wanted::File("sub/b-Q4_K_M.gguf".into())).unwrap(), ["sub/b-Q4_K_M.gguf"]);
+        let there = ["Q8_0", "a-Q4_K_M.gguf", "sub/b-Q4_K_M.gguf"];
+        for wanted in [
+            Wanted::Quantization("Q9".into()),
+            Wanted::File("c.gguf".into()),
+            Wanted::Glob(Glob::new("*.onnx")),
+        ] {
+            let Err(ChoiceError::Nothing(mut names)) = chosen(&twice, &wanted) else {
+                panic!("{wanted:?} is not there")
+            };
+            names.sort();
+            assert_eq!(names, there, "{wanted:?}");
+        }
+    }
+
+    #[test]
+    fn weights_that_are_programs_are_told_as_such() {
+        for name in ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "sub/weights.pt", "x.CKPT"] {
+            let error = chosen(&["config.json", name], &Wanted::Default).unwrap_err();
+            assert_eq!(error, ChoiceError::Pickled(name.into()));
+            assert!(error.to_string().contains("pickles"), "{error}");
+        }
+        assert_eq!(
+            chosen(&["pytorch_model.bin", "model.safetensors"], &Wanted::Default).unwrap(),
+            ["model.safetensors"]
+        );
+        let error = chosen(&["tokenizer.bin", "README.md"], &Wanted::Default).unwrap_err();
+        assert_eq!(error, ChoiceError::Nothing(Vec::new()));
     }
 
     #[test]
@@ -290,7 +382,7 @@ mod tests {
         assert_eq!(pick("UD-Q4_K_XL").unwrap(), ["m-UD-Q4_K_XL.gguf"]);
         assert_eq!(pick("Q4_K_XL").unwrap(), ["m-UD-Q4_K_XL.gguf"]);
         assert_eq!(pick("Q8_0").unwrap(), ["m-q8_0.gguf"]);
-        assert_eq!(pick("Q3_K"), Err(ChoiceError::Nothing));
+        assert!(matches!(pick("Q3_K"), Err(ChoiceError::Nothing(there)) if there.len() == 5));
     }
 
     #[test]
@@ -299,7 +391,7 @@ mod tests {
         assert_eq!(chosen(&MANY, &Wanted::Quantization("BF16".into())).unwrap(), whole);
         assert_eq!(chosen(&MANY, &Wanted::File(whole[1].into())).unwrap(), whole);
         assert_eq!(chosen(&MANY, &Wanted::File("mmproj-F16.gguf".into())).unwrap(), ["mmproj-F16.gguf"]);
-        assert_eq!(chosen(&MANY, &Wanted::File("none".into())), Err(ChoiceError::Nothing));
+        assert!(matches!(chosen(&MANY, &Wanted::File("none".into())), Err(ChoiceError::Nothing(_))));
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum Reason {
     BadAnswer,
     /// What came is no model.
     NotAModel,
+    /// All weights are programs, which are not run.
+    Pickled,
     /// The bytes have another digest than was promised.
     DigestMismatch,
     /// There are more or fewer bytes than were promised.
@@ -123,6 +125,7 @@ impl Reason {
             Self::BadName => "bad-name",
             Self::BadAnswer => "bad-answer",
             Self::NotAModel => "not-a-model",
+            Self::Pickled => "pickled-weights",
             Self::DigestMismatch => "digest-mismatch",
             Self::LengthMismatch => "length-mismatch",
             Self::SignerChanged => "signer-changed",
@@ -219,7 +222,8 @@ impl From<OciError> for TransferError {
 impl From<ChoiceError> for TransferError {
     fn from(error: ChoiceError) -> Self {
         let reason = match error {
-            ChoiceError::Nothing => Reason::NoSuchFile,
+            ChoiceError::Nothing(_) => Reason::NoSuchFile,
+            ChoiceError::Pickled(_) => Reason::Pickled,
             ChoiceError::Several(_) => Reason::AmbiguousQuant,
         };
         Self::new(reason, error.to_string())

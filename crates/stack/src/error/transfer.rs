@@ -15,12 +15,16 @@ impl From<TransferError> for CommandError {
             }
             Reason::NoSuchFile => (Kind::Missing, Some("--file GLOB selects files of the repository")),
             Reason::AmbiguousQuant => {
-                (Kind::Usage, Some("choose one with hf://owner/repo:QUANT, or by digest"))
+                (Kind::Usage, Some("choose one with hf://owner/repo:QUANT or hf://owner/repo/FILE"))
             }
             Reason::BadName => (Kind::Usage, None),
             Reason::NotAModel => {
                 (Kind::Malformed, Some("nothing was named; open the address in a browser to see what it is"))
             }
+            Reason::Pickled => (
+                Kind::Malformed,
+                Some("look for a GGUF or SafeTensors conversion of it, or ask its publisher for one"),
+            ),
             Reason::BadAnswer => (Kind::Malformed, Some("the server may not be a model hub or registry")),
             Reason::DigestMismatch | Reason::LengthMismatch => {
                 (Kind::Differs, Some("nothing was kept; ask the publisher about the mismatch"))
