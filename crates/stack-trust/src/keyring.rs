@@ -103,6 +103,7 @@ impl Opener<'_> {
         attempt: &dyn Fn(&[Identity]) -> Result<T, OpenError>,
     ) -> Result<(T, Arc<Identity>), SealedError> {
         let SealedHeader { name, header, noted } = *sealed;
+        self.passphrases.entrusted();
         let attempt = |key: Arc<Identity>| match attempt(slice::from_ref(&*key)) {
             Ok(opened) => {
                 self.keyring.remember(&key);
@@ -218,17 +219,26 @@ mod tests {
     use crate::passphrase::PassphraseError;
     use crate::private_file::Exposure;
 
-    /// Says one passphrase, and counts how often it is asked.
-    struct Asked(Cell<usize>);
+    /// Says one passphrase, and counts how often it is asked; and how often it was told of secrets before that.
+    #[derive(Default)]
+    struct Asked {
+        count: Cell<usize>,
+        entrusted: Cell<usize>,
+    }
 
     impl PassphraseSource for Asked {
         fn existing(&self, _: &str) -> Result<Passphrase, PassphraseError> {
-            self.0.set(self.0.get() + 1);
+            assert!(self.entrusted.get() > 0, "a passphrase is a secret");
+            self.count.set(self.count.get() + 1);
             Ok(Passphrase::new(Zeroizing::new("secret".to_owned())))
         }
 
         fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, PassphraseError> {
             self.existing(what).map(Some)
+        }
+
+        fn entrusted(&self) {
+            self.entrusted.set(self.entrusted.get() + 1);
         }
 
         fn exposed(&self, _: &Exposure) {}
@@ -237,7 +247,7 @@ mod tests {
     #[test]
     fn the_files_of_a_model_ask_for_one_passphrase() {
         let dir = tempfile::tempdir().unwrap();
-        let (home, keyring, asked) = (Home::nowhere(), Keyring::default(), Asked(Cell::new(0)));
+        let (home, keyring, asked) = (Home::nowhere(), Keyring::default(), Asked::default());
         let opener = Opener { home: &home, named: None, passphrases: &asked, keyring: &keyring };
         let recipients = Recipients::Passphrase(Passphrase::new(Zeroizing::new("secret".to_owned())));
         for shard in 0..3_u8 {
@@ -246,7 +256,7 @@ mod tests {
             File::create(&path).unwrap().write_all(&sealed).unwrap();
             opener.unlock_file(&path).unwrap();
         }
-        assert_eq!(asked.0.get(), 1);
+        assert_eq!((asked.count.get(), asked.entrusted.get()), (1, 3));
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub trait PassphraseSource {
     /// When there is nobody to ask.
     fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, PassphraseError>;
 
+    /// Hears that secrets are about to be in the memory of this process: a key, a passphrase, what a sealed file holds.
+    /// Before the first of them is there, whoever answers sees to it that no image of that memory is written anywhere.
+    fn entrusted(&self);
+
     /// Hears that others on this machine may read a secret that is about to be used, or exchange it.
     fn exposed(&self, exposure: &Exposure);
 }

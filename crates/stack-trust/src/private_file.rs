@@ -16,13 +16,16 @@ pub enum FileMode {
     Public,
 }
 
-/// A file that is being written beside its place. It takes the place when it is whole; dropped before, it is removed.
+/// A file that is being written beside its place. It takes the place when it is whole; dropped before, it is gone.
+///
+/// Where the disk can do that it has no name until then, so that whatever ends the process (a signal, a crash of the
+/// machine) leaves nothing of it: what is decrypted must not stay behind in parts.
 #[derive(Debug)]
 pub struct NewFile {
     path: PathBuf,
-    part: PathBuf,
     file: File,
-    finished: bool,
+    /// The name that it has meanwhile, if it needs one.
+    part: Option<PathBuf>,
 }
 
 impl NewFile {
@@ -32,8 +35,11 @@ impl NewFile {
     ///
     /// When the disk refuses.
     pub fn create(path: &Path, mode: FileMode) -> io::Result<Self> {
-        let (part, file) = new_part(path, mode)?;
-        Ok(Self { path: path.to_owned(), part, file, finished: false })
+        if let Some(file) = nameless(&folder_of(path), mode) {
+            return Ok(Self { path: path.to_owned(), file, part: None });
+        }
+        let (part, file) = with_part_name(path, |part| options(mode).create_new(true).open(part))?;
+        Ok(Self { path: path.to_owned(), file, part: Some(part) })
     }
 
     /// Returns the file, to be written into.
@@ -46,21 +52,26 @@ impl NewFile {
     /// # Errors
     ///
     /// With [`io::ErrorKind::AlreadyExists`] where something is there, which stays; when the disk refuses.
-    pub fn finish(self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<()> {
         self.file.sync_all()?;
+        let Some(part) = &self.part else {
+            link(&self.file, &self.path)?;
+            return sync_folder(&folder_of(&self.path));
+        };
         // A hard link, unlike a rename, fails where something is.
-        match fs::hard_link(&self.part, &self.path) {
-            Ok(()) => fs::remove_file(&self.part)?,
+        match fs::hard_link(part, &self.path) {
+            Ok(()) => fs::remove_file(part)?,
             // Some file systems, such as those of sticks, have no links.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 if self.path.symlink_metadata().is_ok() {
                     return Err(io::Error::from(io::ErrorKind::AlreadyExists));
                 }
-                fs::rename(&self.part, &self.path)?;
+                fs::rename(part, &self.path)?;
             }
             Err(error) => return Err(error),
         }
-        self.placed()
+        self.part = None;
+        sync_folder(&folder_of(&self.path))
     }
 
     /// Gives the file its place, in one step, whatever is there. A crash finds the old file, the new one or none.
@@ -68,23 +79,24 @@ impl NewFile {
     /// # Errors
     ///
     /// When the disk refuses.
-    pub fn replace(self) -> io::Result<()> {
+    pub fn replace(mut self) -> io::Result<()> {
         self.file.sync_all()?;
-        fs::rename(&self.part, &self.path)?;
-        self.placed()
-    }
-
-    fn placed(mut self) -> io::Result<()> {
-        self.finished = true;
+        // Only what has a name can be renamed over another file.
+        let part = match self.part.take() {
+            Some(part) => part,
+            None => with_part_name(&self.path, |part| link(&self.file, part))?.0,
+        };
+        fs::rename(self.part.insert(part), &self.path)?;
+        self.part = None;
         sync_folder(&folder_of(&self.path))
     }
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if !self.finished {
+        if let Some(part) = &self.part {
             // Whoever dropped it has an error to tell already.
-            let _gone = fs::remove_file(&self.part);
+            let _gone = fs::remove_file(part);
         }
     }
 }
@@ -127,12 +139,11 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-/// Opens a new file beside `path`.
-fn new_part(path: &Path, mode: FileMode) -> io::Result<(PathBuf, File)> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+/// How new files are opened.
+fn options(mode: FileMode) -> OpenOptions {
     let mut options = OpenOptions::new();
     // The header of a sealed file is read back before the file gets its name.
-    options.read(true).write(true).create_new(true);
+    options.read(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(
         &mut options,
@@ -143,13 +154,53 @@ fn new_part(path: &Path, mode: FileMode) -> io::Result<(PathBuf, File)> {
     );
     #[cfg(not(unix))]
     let _platform_default = mode;
-    // Parts of crashed processes may lie around; a few other names are tried.
+    options
+}
+
+/// Opens a file in a folder that has no name, if the disk can do that and the file can be given one later.
+#[cfg(target_os = "linux")]
+fn nameless(folder: &Path, mode: FileMode) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::TMPFILE.bits().cast_signed();
+    let file = options(mode).custom_flags(flags).open(folder).ok()?;
+    // Containers may have no /proc, through which alone it gets its name.
+    link_of(&file).symlink_metadata().ok()?;
+    Some(file)
+}
+
+/// Elsewhere every file has a name.
+#[cfg(not(target_os = "linux"))]
+fn nameless(_folder: &Path, _mode: FileMode) -> Option<File> {
+    None
+}
+
+/// Gives an open file without a name one that nothing has.
+#[cfg(target_os = "linux")]
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    Ok(linkat(CWD, link_of(file), CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link(_file: &File, _path: &Path) -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Where the system shows an open file of this process.
+#[cfg(target_os = "linux")]
+fn link_of(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file)))
+}
+
+/// Takes a name beside `path` that nothing has. Parts of crashed processes may lie around; a few others are tried.
+fn with_part_name<T>(path: &Path, take: impl Fn(&Path) -> io::Result<T>) -> io::Result<(PathBuf, T)> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     for attempt in 0..PARTS_MAX {
         let mut part = name.to_owned();
         part.push(format!(".{}-{attempt}.part", std::process::id()));
         let part = path.with_file_name(part);
-        match options.open(&part) {
-            Ok(file) => return Ok((part, file)),
+        match take(&part) {
+            Ok(taken) => return Ok((part, taken)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -172,30 +223,45 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 /// No more leftovers are stepped over.
 const PARTS_MAX: u32 = 16;
 
-/// What others on this machine may do about a secret file.
+/// What others on this machine may do about a file that matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exposure {
-    /// Read the file.
+    /// Read the file, which is secret.
     Readable(PathBuf),
+    /// Write into the file, which is believed.
+    Writable(PathBuf),
     /// Put another in its place: they may write into the folder.
     Replaceable(PathBuf),
 }
 
 /// Finds what others may do about a secret file.
-#[cfg(unix)]
 pub fn exposures(path: &Path) -> Vec<Exposure> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
-    let folder = folder_of(path);
     let readable = (mode(path) & 0o077 != 0).then(|| Exposure::Readable(path.to_owned()));
-    let replaceable = (mode(&folder) & 0o022 != 0).then_some(Exposure::Replaceable(folder));
-    readable.into_iter().chain(replaceable).collect()
+    readable.into_iter().chain(replaceable(path)).collect()
+}
+
+/// Finds what others may do about a file that is no secret, and whose words count.
+pub fn tamperings(path: &Path) -> Vec<Exposure> {
+    let writable = (mode(path) & 0o022 != 0).then(|| Exposure::Writable(path.to_owned()));
+    writable.into_iter().chain(replaceable(path)).collect()
+}
+
+fn replaceable(path: &Path) -> Option<Exposure> {
+    let folder = folder_of(path);
+    (path.exists() && mode(&folder) & 0o022 != 0).then_some(Exposure::Replaceable(folder))
+}
+
+/// The permissions of a file; none where it is not there.
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode())
 }
 
 /// Elsewhere there are no such permissions.
 #[cfg(not(unix))]
-pub fn exposures(_path: &Path) -> Vec<Exposure> {
-    Vec::new()
+fn mode(_path: &Path) -> u32 {
+    0
 }
 
 #[cfg(test)]
@@ -223,11 +289,37 @@ mod tests {
     #[test]
     fn what_is_not_finished_was_never_there() {
         let dir = tempfile::tempdir().unwrap();
-        let new = NewFile::create(&dir.path().join("weights"), FileMode::Private).unwrap();
+        let path = dir.path().join("weights");
+        let names = || fs::read_dir(dir.path()).unwrap().count();
+        let mut new = NewFile::create(&path, FileMode::Private).unwrap();
         new.file().write_all(b"half").unwrap();
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        if new.part.is_none() {
+            assert_eq!(names(), 0, "a process that is killed leaves nothing");
+            // As it is on disks that know names only.
+            let (part, file) = with_part_name(&path, |part| File::create_new(part)).unwrap();
+            new = NewFile { path: path.clone(), file, part: Some(part) };
+        }
+        assert_eq!(names(), 1);
         drop(new);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert_eq!(names(), 0);
+    }
+
+    #[test]
+    fn files_with_a_name_meanwhile_end_as_those_without() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        let named = |bytes: &[u8]| {
+            let (part, file) = with_part_name(&path, |part| File::create_new(part)).unwrap();
+            let new = NewFile { path: path.clone(), file, part: Some(part) };
+            new.file().write_all(bytes).unwrap();
+            new
+        };
+        named(b"one").finish().unwrap();
+        assert_eq!(named(b"two").finish().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        named(b"three").replace().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "no part is left");
     }
 
     #[test]

@@ -92,6 +92,7 @@ impl KeyFile {
     ///
     /// When it cannot be read or opened, or nobody says the passphrase.
     pub fn open(&self, passphrases: &dyn PassphraseSource) -> Result<Option<IdentityFile>, IdentityError> {
+        passphrases.entrusted();
         let bytes = read(&self.path)?;
         if !keyfile::is_sealed(&bytes) {
             return self.opened(&bytes, None, passphrases).map(Some);
@@ -140,6 +141,7 @@ pub fn open(
         Some(name) => KeyFile::at(IdentityPaths::new(&home.keys()?, name)?.key),
         None => only(home)?,
     };
+    passphrases.entrusted();
     let bytes = read(&file.path);
     let bytes = match named {
         Some(name) => bytes.map_err(|error| suggest(error, home, name))?,
@@ -166,6 +168,7 @@ pub fn age_keys(
         return Ok(None);
     }
     let path = Path::new(named);
+    passphrases.entrusted();
     let Ok(bytes) = read(path) else { return Ok(None) };
     let Some(keys) = parse_age_keys(&bytes) else { return Ok(None) };
     tell_exposures(path, passphrases);

@@ -7,6 +7,7 @@ use serde::Serialize;
 use stack_seal::key::KeyKind;
 use stack_seal::keyfile::IdentityFile;
 use stack_trust::identity::IdentityPaths;
+use stack_trust::passphrase::PassphraseSource;
 use stack_trust::private_file;
 use zeroize::Zeroizing;
 
@@ -59,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             "choose another name; the old key is needed for what it signed and what was sealed for it",
         ));
     }
+    arguments.passphrase.entrusted();
     let mut random = machine::random()?;
     let identity = IdentityFile::generate(&arguments.identity, machine::now(), arguments.kind, &mut random)
         .map_err(|error| {

@@ -15,6 +15,7 @@ use stack_seal::verified::Basis;
 use stack_trust::admission::{Admission, AdmissionOptions, Applicant, ModelFiles, files_to_look_at};
 use stack_trust::home::Home;
 use stack_trust::target::{HasherOptions, StoredTarget, Target};
+use stack_trust::trust_file::TrustFolder;
 
 use super::{default_model, facts};
 use crate::config::{Config, PrivacyArguments};
@@ -22,7 +23,7 @@ use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
 use crate::process::{machine, threads};
 use crate::terminal::progress::{Bar, FileBars};
-use crate::terminal::report::warn_passed_over;
+use crate::terminal::report::{warn_exposed, warn_passed_over};
 
 /// A model that is there, and of the store is open. Nothing of it was read yet.
 pub(crate) struct FoundModel {
@@ -117,6 +118,7 @@ fn apply<T>(
         now: machine::now(),
         hashing: HasherOptions { workers: threads::usable(), progress: &progress },
     };
+    TrustFolder::new(&home).tamperings().iter().for_each(warn_exposed);
     ask(Applicant::new(target, options, &mut warn_passed_over)?)
 }
 

@@ -43,6 +43,13 @@ pub(crate) fn random() -> Result<impl FnMut(&mut [u8]), CommandError> {
     })
 }
 
+/// A number that scatters waits, so that clients that failed together do not come back together.
+pub(crate) fn seed() -> Result<u64, CommandError> {
+    let mut seed = [0; 8];
+    random()?(&mut seed);
+    Ok(u64::from_le_bytes(seed))
+}
+
 /// The name of the processor.
 pub(crate) fn processor() -> Option<String> {
     let processors = fs::read_to_string("/proc/cpuinfo").ok()?;

@@ -1,16 +1,16 @@
-//! Long work on files: a bar shows how far it is, and Ctrl-C stops it so that it can clean up behind itself.
+//! Long work on files: a bar shows how far it is, and Ctrl-C stops it so that it can clean up behind itself. So does
+//! whatever else asks the program to end.
 
-use std::future::poll_fn;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Poll;
 use std::thread;
 
 use stack_registry::package::Source;
 use tokio::runtime::Builder;
 
 use crate::error::{CommandError, Kind};
+use crate::process::signals::EndSignals;
 use crate::terminal::progress::{self, Bar};
 use crate::terminal::report::{report, report_json};
 
@@ -66,7 +66,7 @@ impl Interruptible {
     fn go_on(&self) -> io::Result<()> {
         if self.stopped.load(Ordering::Relaxed) {
             // Not of the kind `Interrupted`, which means to try again.
-            return Err(io::Error::other("Ctrl-C"));
+            return Err(io::Error::other("stopped"));
         }
         Ok(())
     }
@@ -129,21 +129,19 @@ fn deaf(error: io::Error) -> CommandError {
     CommandError::new(Kind::Machine, "the Ctrl-C handler cannot be installed").reason("io").caused(error)
 }
 
-/// Waits for Ctrl-C on a thread of its own, which ends with the program.
+/// Waits for the end on a thread of its own, which ends with the program.
 fn listen(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
-    let mut pressed = Box::pin(tokio::signal::ctrl_c());
-    // The first look installs the handler: from here on nothing is left half done, however early somebody presses it.
-    let first_look = poll_fn(|context| Poll::Ready(pressed.as_mut().poll(context)));
-    if let Poll::Ready(result) = runtime.block_on(first_look) {
-        return result.map(|()| act());
-    }
-    let waiting = move || {
-        if runtime.block_on(pressed).is_ok() {
-            act();
-        }
+    // Installed before this returns: from here on nothing is left half done, however early somebody ends it.
+    let mut signals = {
+        let _inside = runtime.enter();
+        EndSignals::install()?
     };
-    thread::Builder::new().name("ctrl-c".to_owned()).spawn(waiting).map(drop)
+    let waiting = move || {
+        runtime.block_on(signals.wait());
+        act();
+    };
+    thread::Builder::new().name("end-signals".to_owned()).spawn(waiting).map(drop)
 }
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ use stack_trust::passphrase::{PassphraseError, PassphraseSource};
 use stack_trust::private_file::Exposure;
 use zeroize::Zeroizing;
 
+use crate::process::core_dumps;
 use crate::process::machine::environment;
 use crate::terminal::output::stderr;
+use crate::terminal::report::warn_exposed;
 
 /// Where a passphrase comes from.
 #[derive(Clone, Debug, Default, Args)]
@@ -22,6 +24,7 @@ pub(crate) struct PassphraseArguments {
 impl PassphraseArguments {
     /// Asks for a new passphrase, twice on a terminal.
     pub(crate) fn new_for(&self, what: &str) -> Result<Passphrase, PassphraseError> {
+        self.entrusted();
         let text = if let Some(text) = self.named()? {
             text
         } else {
@@ -63,21 +66,14 @@ impl PassphraseSource for PassphraseArguments {
         Ok(Some(text).filter(|text| !text.is_empty()).map(Passphrase::new))
     }
 
+    fn entrusted(&self) {
+        if let Err(error) = core_dumps::forbid() {
+            stderr(format!("warning: a crash could write secrets of this process to the disk: {error}"));
+        }
+    }
+
     fn exposed(&self, exposure: &Exposure) {
-        stderr(match exposure {
-            Exposure::Readable(path) => {
-                let path = path.display();
-                format!(
-                    "warning: {path} can be read by others on this machine; `chmod 0600 {path}` ends that"
-                )
-            }
-            Exposure::Replaceable(folder) => {
-                let folder = folder.display();
-                format!(
-                    "warning: others on this machine may write into {folder}; `chmod 0700 {folder}` ends that"
-                )
-            }
-        });
+        warn_exposed(exposure);
     }
 }
 

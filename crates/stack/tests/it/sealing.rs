@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::io::{BufRead, BufReader};
+#[cfg(target_os = "linux")]
+use std::os::unix::{fs::MetadataExt, process::ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -340,27 +344,66 @@ fn a_sealed_file_gets_another_header() {
     assert_eq!(fs::read(&age).unwrap(), whole[..whole.len() - 1], "what was cut stays as it is");
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_leaves_nothing_half_done() {
     let site = Site::with_keys(&["alice"]);
-    let file = site.file("m.bin", b"");
-    fs::File::options().write(true).open(&file).unwrap().set_len(64 << 30).unwrap();
+    let file = site.endless();
     let before = site.names();
-    let home = site.path("home");
-    let child = command(&["encrypt", &file, "--recipient", "alice", "--home", &home]).spawn().unwrap();
-    let written = || {
-        let parts = site.names().into_iter().filter(|name| name.contains("-0.part"));
-        parts.filter_map(|name| fs::metadata(site.path(&name)).ok()).any(|part| part.len() > 1 << 20)
-    };
-    while !written() {
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = site.ended_while_it_writes(&["encrypt", &file, "--recipient", "alice"], "INT");
     assert_eq!((ran.code, ran.stdout.as_str()), (130, ""));
     assert_eq!(ran.stderr, "stopped: nothing was changed, and the same command starts anew\n");
     assert_eq!(site.names(), before);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn however_decrypting_ends_no_plain_byte_stays() {
+    let site = Site::with_keys(&["alice"]);
+    let file = site.file("m.bin", b"");
+    fs::File::options().write(true).open(&file).unwrap().set_len(512 << 20).unwrap();
+    site.stack(&["encrypt", &file, "--recipient", "alice"]).output();
+    let (sealed, out) = (format!("{file}.age"), site.path("out"));
+    let before = site.names();
+    for (signal, code) in [("INT", 130), ("TERM", 130), ("HUP", 130), ("KILL", -1)] {
+        let ran = site.ended_while_it_writes(&["decrypt", &sealed, "-o", &out], signal);
+        assert_eq!(ran.code, code, "{signal}: {}", ran.stderr);
+        assert_eq!(site.names(), before, "{signal}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_holds_secrets_dumps_no_core() {
+    let site = Site::with_model();
+    let dumps = |model: &str| {
+        let script = "ulimit -c unlimited && cd \"$1\" && shift && exec \"$@\"";
+        let folder = site.path("cores");
+        let _there = fs::create_dir(&folder);
+        let served = [env!("CARGO_BIN_EXE_stack"), "serve", "-m", model, "--port", "0", "--home"];
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh", &folder]).args(served).arg(site.path("home"));
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        assert!(said.lines().any(|line| line.unwrap().contains("ready")), "{model} is not served");
+        end(child.id(), "ABRT");
+        let dumped = ExitStatusExt::core_dumped(&child.wait().unwrap());
+        fs::remove_dir_all(&folder).unwrap();
+        dumped
+    };
+    if !dumps(NAME) {
+        eprintln!("SKIPPED: this system dumps no core of any process");
+        return;
+    }
+    site.stack(&["encrypt", NAME, "--recipient", "alice"]).output();
+    assert!(!dumps(NAME), "its memory holds the weights");
+}
+
+/// Asks a process to end.
+#[cfg(target_os = "linux")]
+fn end(process: u32, signal: &str) {
+    let kill = Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
+    assert!(kill.unwrap().success());
 }
 
 /// A home with identities, and a folder for files.
@@ -394,6 +437,32 @@ impl Site {
     fn file(&self, name: &str, bytes: &[u8]) -> String {
         fs::write(self.path(name), bytes).unwrap();
         self.path(name)
+    }
+
+    /// A file that takes long to read, and no space.
+    #[cfg(target_os = "linux")]
+    fn endless(&self) -> String {
+        let file = self.file("m.bin", b"");
+        fs::File::options().write(true).open(&file).unwrap().set_len(64 << 30).unwrap();
+        file
+    }
+
+    /// Runs a command and ends it by a signal once it has written something into a file that has no name yet.
+    #[cfg(target_os = "linux")]
+    fn ended_while_it_writes(&self, arguments: &[&str], signal: &str) -> Ran {
+        let mut command = command(arguments);
+        let child = command.args(["--home", &self.path("home")]).spawn().unwrap();
+        let writes = || {
+            let files = fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten();
+            let files = files.filter_map(|file| fs::metadata(file.unwrap().path()).ok());
+            let is_new = |file: &fs::Metadata| file.is_file() && MetadataExt::nlink(file) == 0;
+            files.filter(is_new).any(|file| file.len() > 1 << 20)
+        };
+        while !writes() {
+            thread::sleep(Duration::from_millis(2));
+        }
+        end(child.id(), signal);
+        Ran::from(child.wait_with_output().unwrap())
     }
 
     fn stack(&self, arguments: &[&str]) -> Ran {

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use stack_seal::age::{Recipients, X25519Recipient};
 use stack_trust::home::Home;
+use stack_trust::passphrase::PassphraseSource;
 use stack_trust::target::Target;
 
 use crate::error::{CommandError, Kind};
@@ -42,6 +43,7 @@ struct Readers {
 /// Seals a file, or the weights of a model.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.common.home()?;
+    arguments.passphrase.entrusted();
     match arguments.target.target(&home)? {
         Target::File(path) => file::seal(arguments, &home, &path),
         Target::Stored(stored) => model::seal(arguments, &home, *stored),
