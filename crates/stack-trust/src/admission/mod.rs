@@ -60,6 +60,7 @@ pub struct Admission {
     folder: TrustFolder,
     accepted: Option<Accepted>,
     model: Option<StoredModel>,
+    now: UnixTime,
 }
 
 /// A signature that was accepted for a model.
@@ -177,18 +178,22 @@ impl<'a> Applicant<'a> {
             Some(rule) => format!("the rule for {rule} is {level}"),
             None => format!("no rule matches {}; the default level is {level}", self.target.policy_name()),
         };
+        let claim = verdict.statement.and_then(|index| self.signatures[index].payload().claim().cloned());
+        let claim = claim.filter(|_| !verdict.identities.is_empty());
+        let now = self.options.now;
         if let Some((check, reason)) = verdict.refusal() {
+            if let Some(claim) = &claim {
+                self.folder.refuse(&verdict, claim, now);
+            }
             let (title, detail) = (self.target.title(), check.detail.clone());
             return Err(AdmissionError::Refused { title, reason, detail, rule });
         }
-        let claim = verdict.statement.and_then(|index| self.signatures[index].payload().claim().cloned());
         let model = match self.target {
             Target::Stored(stored) => Some(stored.model),
             Target::File(_) | Target::Folder(_) => None,
         };
-        let claim = claim.filter(|_| !verdict.identities.is_empty());
         let accepted = claim.map(|claim| Accepted { verdict, claim, rule });
-        Ok(Admission { folder: self.folder, accepted, model })
+        Ok(Admission { folder: self.folder, accepted, model, now })
     }
 
     fn judged(&self, facts: Option<&ModelFacts>) -> Verdict {
@@ -337,7 +342,7 @@ impl Admission {
                 rule: rule.clone(),
             });
         }
-        Ok(self.folder.accept(verdict, claim)?)
+        Ok(self.folder.accept(verdict, claim, self.now)?)
     }
 }
 

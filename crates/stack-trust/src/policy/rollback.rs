@@ -9,13 +9,17 @@ use stack_seal::key::PublicKey;
 use stack_seal::statement::Claim;
 use stack_seal::time::UnixTime;
 
-/// The highest serial for each key and name, and the newest time that an accepted statement was issued.
+/// The highest serial for each key and name, the newest time that an accepted statement was issued, and the latest time
+/// at which something was judged.
+///
+/// The times are a floor under the clock: set back, it revives no statement that this machine saw expire.
 ///
 /// A mark belongs to a key: whoever rotates a key starts anew, which is how a wrong serial is mended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RollbackMarks {
     serials: BTreeMap<(PublicKey, String), u64>,
     newest_issued: Option<UnixTime>,
+    latest_seen: Option<UnixTime>,
 }
 
 /// The error for bytes that are not a file of marks.
@@ -28,6 +32,8 @@ struct Wire {
     version: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     newest_issued: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    latest_seen: Option<String>,
     serials: Vec<WireMark>,
 }
 
@@ -63,8 +69,11 @@ impl RollbackMarks {
                 return Err(BadMarks("a key and name stand twice".to_owned()));
             }
         }
-        let newest = wire.newest_issued.as_deref().map(str::parse).transpose();
-        marks.newest_issued = newest.map_err(|error| BadMarks(format!("{error}")))?;
+        let time = |text: Option<String>| {
+            text.map(|text| text.parse().map_err(|error| BadMarks(format!("{error}")))).transpose()
+        };
+        marks.newest_issued = time(wire.newest_issued)?;
+        marks.latest_seen = time(wire.latest_seen)?;
         Ok(marks)
     }
 
@@ -78,9 +87,21 @@ impl RollbackMarks {
         self.serials.get(&(key.clone(), name.to_owned())).copied()
     }
 
-    /// A time that has certainly come: the later of the clock and the newest accepted statement.
+    /// A time that has certainly come: the latest of the clock, what it said before, and the newest accepted statement.
     pub fn not_before(&self, clock: UnixTime) -> UnixTime {
-        self.newest_issued.map_or(clock, |newest| newest.max(clock))
+        [self.newest_issued, self.latest_seen].into_iter().flatten().fold(clock, UnixTime::max)
+    }
+
+    /// Remembers that a claim was judged at a time, to the hour, and where it was found `expired`, to the second.
+    ///
+    /// A clock that is ahead of all statements by many years is broken, and not believed: once remembered, it would let
+    /// every statement expire for good.
+    pub fn see(&mut self, claim: &Claim, now: UnixTime, expired: bool) {
+        let known = self.not_before(UnixTime::from_seconds(0));
+        let due = if expired { known } else { known.plus(PRECISION_SECONDS) };
+        if now > due && now <= known.max(claim.issued).plus(LEAP_SECONDS_MAX) {
+            self.latest_seen = Some(now);
+        }
     }
 
     /// Remembers a claim that was accepted with a signature of this key. Marks only rise.
@@ -90,7 +111,7 @@ impl RollbackMarks {
         self.newest_issued = self.newest_issued.max(Some(claim.issued));
     }
 
-    /// Takes over the marks of another machine, wherever they are higher.
+    /// Takes over the marks of another machine, wherever they are higher. What its clock said says nothing about ours.
     pub fn merge(&mut self, other: &Self) {
         for (place, &serial) in &other.serials {
             let mark = self.serials.entry(place.clone()).or_default();
@@ -109,6 +130,7 @@ fn write(marks: &RollbackMarks) -> Vec<u8> {
     let wire = Wire {
         version: VERSION,
         newest_issued: marks.newest_issued.map(|time| time.to_string()),
+        latest_seen: marks.latest_seen.map(|time| time.to_string()),
         serials: marks.serials.iter().map(mark).collect(),
     };
     serde_json::to_vec_pretty(&wire).expect("structs of strings and integers have a JSON form")
@@ -123,6 +145,10 @@ impl fmt::Display for BadMarks {
 impl Error for BadMarks {}
 
 const VERSION: u32 = 1;
+/// Statements count for days; the file need not be written for every load.
+const PRECISION_SECONDS: u64 = 60 * 60;
+/// Ten years: no statement is in use for longer without a newer one.
+const LEAP_SECONDS_MAX: u64 = 10 * 365 * 24 * 60 * 60;
 const BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
@@ -150,6 +176,30 @@ mod tests {
         read.merge(&other);
         assert_eq!((read.serial(&alice, "m"), read.serial(&bob, "m")), (Some(7), Some(1)));
         assert_eq!(read.not_before(UnixTime::from_seconds(0)).seconds(), 300);
+    }
+
+    #[test]
+    fn times_that_were_seen_stay_seen() {
+        let (hour, claim) = (PRECISION_SECONDS, claim(1, 1000));
+        let at = UnixTime::from_seconds;
+        let mut marks = RollbackMarks::default();
+        marks.see(&claim, at(5000), false);
+        assert_eq!(marks.not_before(at(0)), at(5000));
+        marks.see(&claim, at(5001), false);
+        assert_eq!(marks.not_before(at(0)), at(5000), "a second later is not worth a write");
+        marks.see(&claim, at(5001), true);
+        assert_eq!(marks.not_before(at(0)), at(5001), "unless it expired just now");
+        marks.see(&claim, at(5002 + hour), false);
+        marks.see(&claim, at(7), true);
+        assert_eq!(marks.not_before(at(0)), at(5002 + hour));
+        marks.see(&claim, at(6000 + hour + LEAP_SECONDS_MAX), true);
+        assert_eq!(marks.not_before(at(0)), at(5002 + hour), "no clock is right that far ahead");
+        assert_eq!(RollbackMarks::parse(&marks.to_json()).unwrap(), marks);
+        let before = br#"{"version": 1, "newest_issued": "1970-01-01T00:01:40Z", "serials": []}"#;
+        assert_eq!(RollbackMarks::parse(before).unwrap().not_before(at(0)), at(100), "as it was before");
+        let mut other = RollbackMarks::default();
+        other.merge(&marks);
+        assert_eq!(other, RollbackMarks::default(), "clocks of others are not ours");
     }
 
     #[test]

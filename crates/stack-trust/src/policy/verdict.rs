@@ -108,6 +108,15 @@ impl Verdict {
         })
     }
 
+    /// Whether the statement counts no longer, at whatever level that was found.
+    pub fn expired(&self) -> bool {
+        let is_expired = |check: &Check| match check.outcome {
+            Outcome::Refused(reason) | Outcome::Recorded(reason) => reason == Reason::Expired,
+            Outcome::Passed => false,
+        };
+        self.checks.iter().any(is_expired)
+    }
+
     /// Whether the model is refused.
     pub fn refuses(&self) -> bool {
         self.refusal().is_some()

@@ -52,6 +52,16 @@ pub enum TrustError {
     Home(HomeError),
 }
 
+impl TrustError {
+    /// Whether it says that nothing can be written there, by nobody or not by us.
+    pub(super) fn is_read_only(&self) -> bool {
+        let (Self::Write { source, .. } | Self::Home(HomeError::Make { source, .. })) = self else {
+            return false;
+        };
+        matches!(source.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+    }
+}
+
 impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,6 +13,7 @@ use stack_seal::bundle::{Bundle, Signed};
 use stack_seal::digest::{Digest, Root};
 use stack_seal::revocation::Revocation;
 use stack_seal::statement::Claim;
+use stack_seal::time::UnixTime;
 
 pub use case::TargetCase;
 pub use document::{Document, RuleRequest};
@@ -21,7 +22,7 @@ pub use wire::{BadTrustFile, parse_policy};
 
 use crate::home::Home;
 use crate::policy::{Policy, RollbackMarks, Verdict};
-use crate::private_file::{self, FileMode};
+use crate::private_file::{self, Exposure, FileMode};
 
 /// The folder, of which nothing need exist: then nobody is trusted, and everything is audited. The same holds where no
 /// home is known: nobody can have written a policy there.
@@ -94,18 +95,44 @@ impl TrustFolder {
         self.place(FILE)
     }
 
-    /// Remembers what was accepted, so that nothing older comes back.
+    /// Finds what others on this machine may do about `trust.toml`.
+    pub fn tamperings(&self) -> Vec<Exposure> {
+        self.file().map_or_else(Vec::new, |path| private_file::tamperings(&path))
+    }
+
+    /// Remembers what was accepted and when, so that nothing older comes back. Where nothing can be written, nothing is
+    /// remembered: nothing older can be put there either.
     ///
     /// # Errors
     ///
     /// When what was remembered before is damaged, or the disk refuses.
-    pub fn accept(&self, verdict: &Verdict, claim: &Claim) -> Result<(), TrustError> {
+    pub fn accept(&self, verdict: &Verdict, claim: &Claim, now: UnixTime) -> Result<(), TrustError> {
         let before = self.marks()?;
         let mut marks = before.clone();
         for key in &verdict.keys {
             marks.accept(key, claim);
         }
-        if marks == before { Ok(()) } else { self.replace(&self.home.trust()?.join(MARKS), &marks.to_json()) }
+        let is_newer = marks != before;
+        marks.see(claim, now, verdict.expired());
+        if marks == before {
+            return Ok(());
+        }
+        match self.replace(&self.home.trust()?.join(MARKS), &marks.to_json()) {
+            // That time went on is no reason to refuse a model on a disk that is full.
+            Err(error) if !is_newer || error.is_read_only() => Ok(()),
+            written => written,
+        }
+    }
+
+    /// Remembers when a claim was found expired, so that a clock that is set back does not revive it. Whoever refuses
+    /// has that to tell: what cannot be written down is passed over.
+    pub fn refuse(&self, verdict: &Verdict, claim: &Claim, now: UnixTime) {
+        let (Ok(before), Ok(folder)) = (self.marks(), self.home.trust()) else { return };
+        let mut marks = before.clone();
+        marks.see(claim, now, verdict.expired());
+        if marks != before {
+            let _forgotten = self.replace(&folder.join(MARKS), &marks.to_json());
+        }
     }
 
     /// Keeps a signed revocation, and says where. It takes effect wherever its signer is trusted.
@@ -195,7 +222,11 @@ const NAME_DIGITS: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use stack_seal::key::{KeyKind, SigningKey};
+    use stack_seal::statement::Tier;
+
     use super::*;
+    use crate::policy::{Check, Level, Outcome, Reason, Step};
 
     #[test]
     fn nothing_that_is_damaged_is_taken_for_nothing() {
@@ -215,5 +246,70 @@ mod tests {
             fs::remove_file(at.join(name)).unwrap();
         }
         folder.read().unwrap();
+    }
+
+    #[test]
+    fn a_refusal_is_remembered_with_its_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = TrustFolder::new(&Home::at(dir.path().to_owned()));
+        let (claim, at) = (claim(), UnixTime::from_seconds);
+        let known = || folder.read().unwrap().marks.not_before(at(0)).seconds();
+        folder.refuse(&verdict(Outcome::Refused(Reason::UnknownSigner)), &claim, at(5000));
+        assert_eq!(known(), 5000);
+        folder.refuse(&verdict(Outcome::Refused(Reason::Expired)), &claim, at(5001));
+        folder.accept(&verdict(Outcome::Passed), &claim, at(5002)).unwrap();
+        assert_eq!(known(), 5001, "to the hour, where nothing expired");
+        folder.accept(&verdict(Outcome::Recorded(Reason::Expired)), &claim, at(5003)).unwrap();
+        assert_eq!(known(), 5003);
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_nothing_is_remembered() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let folder = TrustFolder::new(&Home::at(dir.path().to_owned()));
+        let mut passed = verdict(Outcome::Passed);
+        passed.keys = claim().signers;
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o555)).unwrap();
+        let is_writable = fs::write(dir.path().join("probe"), "").is_ok();
+        let accepted = folder.accept(&passed, &claim(), UnixTime::from_seconds(5000));
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        accepted.unwrap();
+        if is_writable {
+            eprintln!("SKIPPED: the permissions of folders mean nothing to this user");
+            return;
+        }
+        assert_eq!(folder.read().unwrap().marks, RollbackMarks::default());
+    }
+
+    fn verdict(outcome: Outcome) -> Verdict {
+        Verdict {
+            level: Level::Strict,
+            rule: None,
+            identities: Vec::new(),
+            keys: Vec::new(),
+            needed: 1,
+            statement: Some(0),
+            checks: vec![Check { step: Step::Expiry, outcome, detail: String::new() }],
+        }
+    }
+
+    fn claim() -> Claim {
+        Claim {
+            name: "m".to_owned(),
+            serial: 1,
+            issued: UnixTime::from_seconds(100),
+            expires: None,
+            signers: vec![SigningKey::from_secret(KeyKind::Ed25519, &[1; 32]).unwrap().public()],
+            quorum: 1,
+            tier: Tier::Standard,
+            format: "gguf".to_owned(),
+            template: None,
+            origin: None,
+            license: None,
+            recipe: None,
+            parents: Vec::new(),
+            sealed: Vec::new(),
+        }
     }
 }

@@ -184,17 +184,20 @@ impl Trial<'_> {
             };
         };
         let now = self.moment.marks.not_before(self.moment.now);
+        let told =
+            if now == self.moment.now { format!("it is {now}") } else { format!("it was {now} before") };
         if claim.issued > now.plus(AHEAD_SECONDS_MAX) {
-            return Err((Reason::NotYetValid, format!("issued at {}, and it is {now}", claim.issued)));
+            return Err((Reason::NotYetValid, format!("issued at {}, and {told}", claim.issued)));
         }
         if let Some(days) = self.rule.and_then(|rule| rule.max_age_days)
             && now > claim.issued.plus(u64::from(days) * DAY_SECONDS)
         {
-            return Err((Reason::Expired, format!("issued at {}, more than {days} days ago", claim.issued)));
+            let detail = format!("issued at {}, more than {days} days ago: {told}", claim.issued);
+            return Err((Reason::Expired, detail));
         }
         match claim.expires {
             Some(expires) if now >= expires => {
-                Err((Reason::Expired, format!("expired at {expires}, and it is {now}")))
+                Err((Reason::Expired, format!("expired at {expires}, and {told}")))
             }
             Some(expires) => Ok(format!("until {expires}")),
             None => Ok("the statement does not expire".to_owned()),

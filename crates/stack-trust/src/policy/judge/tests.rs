@@ -163,6 +163,29 @@ fn setting_the_clock_back_revives_nothing() {
 }
 
 #[test]
+fn what_was_seen_to_expire_stays_expired() {
+    let mut trial = trial(Level::Strict);
+    trial.policy.rules[0].max_age_days = Some(1);
+    let dated = Claim { expires: Some(UnixTime::from_seconds(NOW + 10)), ..claim() };
+    for (claim, later) in [(dated, 11), (claim(), 2 * DAY_SECONDS)] {
+        trial.marks = RollbackMarks::default();
+        trial.now = NOW;
+        let verdict = trial.judge(&[signed(1, &claim)]);
+        assert!(!verdict.refuses() && !verdict.expired());
+        trial.marks.see(&claim, UnixTime::from_seconds(NOW), false);
+        trial.now = NOW + later;
+        let verdict = trial.judge(&[signed(1, &claim)]);
+        assert_eq!(verdict.refusal().unwrap().1, Reason::Expired);
+        trial.marks.see(&claim, UnixTime::from_seconds(trial.now), verdict.expired());
+        trial.now = NOW;
+        let verdict = trial.judge(&[signed(1, &claim)]);
+        let (check, reason) = verdict.refusal().unwrap();
+        assert_eq!(reason, Reason::Expired);
+        assert!(check.detail.contains("it was"), "{}", check.detail);
+    }
+}
+
+#[test]
 fn keys_are_shown_by_their_ends() {
     let key = key(1).public();
     let text = short(&key);
