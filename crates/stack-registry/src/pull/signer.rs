@@ -1,16 +1,15 @@
 //! Who signed what a source offers, as far as a pull needs to know.
 
-use stack_seal::bundle::Bundle;
-use stack_seal::statement::Statement;
-
 use super::{Reason, TransferError};
-use crate::manifest::{Descriptor, Manifest};
+use crate::attached::signing_key;
+use crate::manifest::Manifest;
 use crate::store::keeps_signer;
 
 /// Returns the keys that have signed the files, sorted. Bundles that do not hold, or that are about other files, count
 /// for nothing: whether a signer is trusted is decided when the model is loaded.
 pub(crate) fn signers(bundles: &[Vec<u8>], manifest: &Manifest) -> Option<String> {
-    let mut keys: Vec<String> = bundles.iter().filter_map(|bundle| signer(bundle, manifest)).collect();
+    let keys = bundles.iter().filter_map(|bundle| signing_key(bundle, manifest));
+    let mut keys: Vec<String> = keys.map(|key| key.to_string()).collect();
     keys.sort();
     keys.dedup();
     (!keys.is_empty()).then(|| keys.join(" "))
@@ -31,18 +30,4 @@ pub(super) fn refuse_changed(
         None => format!("{name} was signed by {before}, and upstream now has it unsigned"),
     };
     Err(TransferError::new(Reason::SignerChanged, message))
-}
-
-fn signer(bundle: &[u8], manifest: &Manifest) -> Option<String> {
-    let signed = Bundle::parse(bundle).ok()?.open::<Statement>(&[]).ok()?;
-    let listed = |layer: &Descriptor| {
-        let path = layer.file_path()?;
-        // A statement about a single file knows it by its last name.
-        let file =
-            signed.payload().file(path.as_str()).or_else(|| signed.payload().file(path.file_name()))?;
-        Some(file.digest() == layer.digest)
-    };
-    let about = manifest.layers.iter().any(|layer| listed(layer) == Some(true));
-    let against = manifest.layers.iter().any(|layer| listed(layer) == Some(false));
-    (about && !against).then(|| signed.key().to_string())
 }

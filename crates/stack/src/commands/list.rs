@@ -5,8 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use serde::Serialize;
-use stack_registry::attached::unchecked_claims;
-use stack_registry::manifest::{Descriptor, FileFormat, Index, Manifest, Role};
+use stack_registry::attached;
+use stack_registry::manifest::{Descriptor, FileFormat, Manifest, Role};
 use stack_registry::store::{Entry, Store};
 use stack_seal::statement::Tier;
 
@@ -44,8 +44,11 @@ struct Model {
     digest: String,
     size_bytes: u64,
     format: Option<&'static str>,
-    /// Who was accepted as the signer, or who claims to be one.
+    /// The keys that signed these very files.
     signers: Vec<String>,
+    /// The keys that signatures name which do not hold, or are about other files.
+    claimed_signers: Vec<String>,
+    /// The strictest tier that those say who signed these files.
     tier: Option<&'static str>,
     sealed: bool,
     /// Whether a file lies outside the store.
@@ -79,9 +82,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let mut report = Report { models: Vec::new(), referrers: arguments.all.then(Vec::new) };
     if let Some(store) = &store {
         let index = store.index()?;
-        for entry in store.entries()? {
+        let referrers = index.all_referrers();
+        for entry in Store::entries_in(&index) {
             if arguments.pattern.as_deref().is_none_or(|pattern| matches(pattern, &entry.name.to_string())) {
-                report.models.push(Model::of(store, &index, &entry));
+                let digest = entry.manifest.digest.to_string();
+                let referrers = referrers.get(digest.as_str()).map_or(&[][..], Vec::as_slice);
+                report.models.push(Model::of(store, referrers, &entry));
             }
         }
         if let Some(referrers) = &mut report.referrers {
@@ -128,7 +134,6 @@ fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError
     }
     for model in &report.models {
         let sealed = if model.sealed { "yes" } else { "no" };
-        let signers = if model.signers.is_empty() { "none".to_owned() } else { model.signers.join(", ") };
         let line = format!(
             "{:width$}  {:>9}  {:8} {:10} {:6} {:24} {}",
             model.name,
@@ -136,7 +141,7 @@ fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError
             model.format.unwrap_or("other"),
             model.tier.unwrap_or("none"),
             sealed,
-            shortened(&signers),
+            shortened(&model.signers()),
             model.last_used.map_or("never".to_owned(), |used| ago(now.saturating_sub(used))),
         );
         data.line(&sanitize(&line))?;
@@ -156,13 +161,14 @@ fn print(report: &Report, all: bool, data: &mut Data) -> Result<(), CommandError
 }
 
 impl Model {
-    fn of(store: &Store, index: &Index, entry: &Entry) -> Self {
+    fn of(store: &Store, referrers: &[&Descriptor], entry: &Entry) -> Self {
         let mut model = Self {
             name: entry.name.short(),
             digest: entry.manifest.digest.to_string(),
             size_bytes: 0,
             format: None,
-            signers: entry.record.signer.iter().cloned().collect(),
+            signers: Vec::new(),
+            claimed_signers: Vec::new(),
             tier: None,
             sealed: false,
             adopted: false,
@@ -172,13 +178,13 @@ impl Model {
             problem: None,
         };
         match store.manifest(&entry.manifest.digest) {
-            Ok(manifest) => model.look_into(store, index, entry, &manifest),
+            Ok(manifest) => model.look_into(store, referrers, entry, &manifest),
             Err(error) => model.problem = Some(error.to_string()),
         }
         model
     }
 
-    fn look_into(&mut self, store: &Store, index: &Index, entry: &Entry, manifest: &Manifest) {
+    fn look_into(&mut self, store: &Store, referrers: &[&Descriptor], entry: &Entry, manifest: &Manifest) {
         self.size_bytes = manifest.total_bytes();
         let paths: Vec<_> = manifest.layers.iter().filter_map(Descriptor::file_path).collect();
         self.format = FileFormat::of_files(&paths).map(FileFormat::name);
@@ -189,12 +195,29 @@ impl Model {
                 Err(error) => self.problem = Some(error.to_string()),
             }
         }
-        let claims = unchecked_claims(store, index, &entry.manifest.digest).unwrap_or_default();
-        self.tier = claims.iter().map(|claim| claim.tier).min().map(Tier::name);
-        if self.signers.is_empty() {
-            let signers = claims.iter().flat_map(|claim| &claim.signers).map(ToString::to_string);
-            self.signers = signers.collect::<BTreeSet<_>>().into_iter().collect();
+        let recorded = entry.record.signer.iter().flat_map(|signers| signers.split(' ')).map(str::to_owned);
+        let (mut signers, mut claimed) = (recorded.collect::<BTreeSet<_>>(), BTreeSet::new());
+        let mut tiers = BTreeSet::new();
+        let bundles = attached::bundles_among(store, referrers.iter().copied(), &entry.manifest.digest);
+        for bundle in bundles.unwrap_or_default() {
+            let claim = attached::unchecked_claim(&bundle);
+            if let Some(key) = attached::signing_key(&bundle, manifest) {
+                signers.insert(key.to_string());
+                tiers.extend(claim.map(|claim| claim.tier));
+            } else {
+                claimed.extend(claim.iter().flat_map(|claim| &claim.signers).map(ToString::to_string));
+            }
         }
+        self.tier = tiers.first().copied().map(Tier::name);
+        self.claimed_signers = claimed.difference(&signers).cloned().collect();
+        self.signers = signers.into_iter().collect();
+    }
+
+    /// Names the signers for people: those who are not known to have signed these files with a question mark.
+    fn signers(&self) -> String {
+        let claimed = self.claimed_signers.iter().map(|key| format!("{key}?"));
+        let all: Vec<String> = self.signers.iter().cloned().chain(claimed).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join(", ") }
     }
 }
 
@@ -237,8 +260,11 @@ fn shortened(text: &str) -> String {
     if text.chars().count() <= SIGNER_CHARS {
         return text.to_owned();
     }
-    let start: String = text.chars().take(SIGNER_CHARS - 1).collect();
-    start + "…"
+    // Whether the first one is a question must not be cut off.
+    let ending =
+        if text.split(", ").next().is_some_and(|first| first.ends_with('?')) { "…?" } else { "…" };
+    let start: String = text.chars().take(SIGNER_CHARS - ending.chars().count()).collect();
+    start + ending
 }
 
 /// Says how long ago something was.
@@ -261,6 +287,14 @@ mod tests {
     fn patterns_are_found_anywhere() {
         assert!(matches("qwen", "a/qwen3:latest") && matches("a/*:latest", "a/qwen3:latest"));
         assert!(!matches("3*qwen", "a/qwen3:latest"));
+    }
+
+    #[test]
+    fn a_question_is_not_cut_off() {
+        let key = format!("ed25519:{}", "a".repeat(64));
+        assert_eq!(shortened(&key), "ed25519:aaaaaaaaaaaaaaa…");
+        assert_eq!(shortened(&format!("{key}?")), "ed25519:aaaaaaaaaaaaaa…?");
+        assert_eq!(shortened("alice?"), "alice?");
     }
 
     #[test]

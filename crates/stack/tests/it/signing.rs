@@ -109,6 +109,64 @@ fn key_files_that_others_read_or_that_were_exchanged_are_told() {
     site.stack(&sign).fails(5, &["error[bad-key]", "does not belong to the public key"]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_policy_that_others_may_write_is_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let site = Site::new();
+    site.trust("alice");
+    let file = site.signed("m.bin", &[]);
+    assert!(!site.stack(&["verify", &file]).stderr.contains("warning"));
+    fs::set_permissions(site.home().join("trust/trust.toml"), fs::Permissions::from_mode(0o666)).unwrap();
+    let warned = site.stack(&["verify", &file]);
+    assert!(warned.stderr.contains("trust.toml; `chmod 0600"), "{}", warned.stderr);
+    warned.output();
+    fs::set_permissions(site.home().join("trust"), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(site.stack(&["verify", &file]).stderr.contains("trust; `chmod 0700"));
+}
+
+#[test]
+fn the_name_that_was_signed_is_told() {
+    let site = Site::new();
+    site.trust("alice");
+    let file = site.file("harmless.bin", b"weights");
+    site.sign(&file, &["--name", "med/other:v7", "--serial", "3"]);
+    let text = site.stack(&["verify", &file]).output();
+    assert!(text.contains("ok    name        signed as med/other:v7, serial 3"), "{text}");
+    assert_eq!(site.stack(&["verify", &file, "-q"]).output(), "", "whoever wants no words gets none");
+    fs::write(&file, b"weightz").unwrap();
+    site.stack(&["verify", &file, "-q"]).fails(5, &["error[digest-mismatch]"]);
+}
+
+#[test]
+fn a_signature_over_other_files_is_listed_with_a_question_mark() {
+    let site = Site::new();
+    let name = "med/tiny:1";
+    site.put_into_store(name, "weights.bin", b"weights");
+    site.sign(name, &[]);
+    let listed = |field: &str| site.stack(&["list", "--json"]).json()["models"][0][field].clone();
+    let key = site.key("alice");
+    assert_eq!(
+        (listed("signers"), listed("claimed_signers")),
+        (serde_json::json!([key]), serde_json::json!([]))
+    );
+    assert!(!site.stack(&["list"]).output().contains('?'));
+    // Anybody can attach what somebody signed about something else.
+    let file = site.signed("other.bin", &[]);
+    let elsewhere = "med/other:1";
+    site.put_into_store(elsewhere, "other.bin", b"others");
+    let store = Store::open(&site.home()).unwrap();
+    let entry = store.resolve(&Name::parse(elsewhere).unwrap()).unwrap();
+    let bundle = fs::read(format!("{file}.sig")).unwrap();
+    store.attach(&store.lease().unwrap(), &entry.manifest, kind::BUNDLE, &bundle).unwrap();
+    assert_eq!(
+        (listed("signers"), listed("claimed_signers")),
+        (serde_json::json!([]), serde_json::json!([key]))
+    );
+    assert_eq!(listed("tier"), Value::Null, "what it claims is not about these files");
+    assert!(site.stack(&["list", "other"]).output().contains("…?"));
+}
+
 #[test]
 fn what_a_trusted_signer_signed_is_verified() {
     let site = Site::new();

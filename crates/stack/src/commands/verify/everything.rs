@@ -2,7 +2,7 @@
 
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
-use stack_registry::store::Store;
+use stack_registry::store::{Store, StoreError};
 use stack_trust::target::HasherOptions;
 use stack_trust::verification::check_stored;
 
@@ -30,7 +30,7 @@ fn models(arguments: &Arguments) -> Result<(String, Models), CommandError> {
         return Ok(("no store yet".to_owned(), None));
     };
     if arguments.repair {
-        for name in store.rebuild_index()? {
+        for name in store.repair_index()? {
             arguments.common.stderr(format!("recovered {}", name.short()));
         }
     }
@@ -39,7 +39,13 @@ fn models(arguments: &Arguments) -> Result<(String, Models), CommandError> {
 }
 
 fn model(store: &Store, name: &Name, hashing: &HasherOptions<'_>) -> Result<String, CommandError> {
-    let model = StoredModel::open(store, name)?;
+    let model = match StoredModel::open(store, name) {
+        // Another process has removed it since it was listed.
+        Err(StoreError::NotInStore { .. }) if store.resolve(name).is_err() => {
+            return Ok(format!("{}: removed meanwhile", name.short()));
+        }
+        opened => opened?,
+    };
     check_stored(&model, hashing)?;
     Ok(format!("{}: {} files", name.short(), model.files.len()))
 }

@@ -1,4 +1,5 @@
-//! `stack verify`: checks who vouches for a model, and that it is what they signed. It writes nothing.
+//! `stack verify`: checks who vouches for a model, and that it is what they signed. It writes nothing, except when it finds
+//! something expired: that is remembered, so that no clock revives it.
 
 mod everything;
 mod policy;
@@ -30,7 +31,7 @@ use crate::process::no_sockets::Sockets;
 use crate::process::{machine, threads};
 use crate::terminal::output::Data;
 use crate::terminal::progress::FileBars;
-use crate::terminal::report::warn_passed_over;
+use crate::terminal::report::{warn_exposed, warn_passed_over};
 use crate::terminal::{interruptible, units};
 
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
     /// Check the bytes of every stored model, whoever signed it
     #[arg(long, conflicts_with_all = ["target", "signature", "key", "signer", "digest"])]
     all: bool,
-    /// Rebuild a lost index from the manifests in the store
+    /// Repair the index; one that is lost or malformed is rebuilt from the manifests in the store
     #[arg(long, requires = "all")]
     repair: bool,
     /// Signature file [default: TARGET.sig]
@@ -100,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments, sockets: Sockets) -> Result<(), Command
     let mut data = Data::new();
     if arguments.common.json {
         report.print_json(&arguments.target.text(), &mut data)?;
-    } else {
+    } else if !arguments.common.quiet {
         report.print(&mut data)?;
     }
     report.into_result()
@@ -129,6 +130,10 @@ fn examine(arguments: &Arguments, hashing: &HasherOptions<'_>, report: &mut Repo
         now: machine::now(),
     };
     let verdict = inputs.trust.judge(&inputs.target, &signatures, &case);
+    let claim = verdict.statement.and_then(|index| signatures[index].payload().claim());
+    if let Some(claim) = claim.filter(|_| verdict.expired() && !verdict.identities.is_empty()) {
+        TrustFolder::new(&inputs.home).refuse(&verdict, claim, case.now);
+    }
     // What the signature step passes has a line for each signature already.
     let checks = verdict.checks.iter().filter(|check| check.step != Step::Signature || signatures.is_empty());
     for check in checks {
@@ -141,6 +146,8 @@ fn examine(arguments: &Arguments, hashing: &HasherOptions<'_>, report: &mut Repo
         report.record(check.step.name(), outcome)?;
     }
     let Some(statement) = verdict.statement.map(|index| signatures[index].payload()) else { return Ok(()) };
+    // A file may be called anything: what counts is what was signed.
+    report.record("name", Ok(signed_name(statement)))?;
     report.describe(statement, &verdict);
     let opener = arguments.keys.opener(&inputs.home);
     let unlock = |name: &str| inputs.target.unlock(&opener, name);
@@ -179,6 +186,14 @@ fn open_signatures(inputs: &Inputs, report: &mut Report) -> Result<Vec<Signed<St
         }
     }
     Ok(signatures)
+}
+
+/// Says under which name the files were signed.
+fn signed_name(statement: &Statement) -> String {
+    match statement.claim() {
+        Some(claim) => format!("signed as {}, serial {}, on {}", claim.name, claim.serial, claim.issued),
+        None => format!("signed as {:?}, by another program", statement.model()),
+    }
 }
 
 /// Says what a check of files found.
@@ -229,7 +244,9 @@ fn gather(arguments: &Arguments) -> Result<Inputs, CommandError> {
         return Ok(Inputs { home, target, bundles: Vec::new(), trust });
     }
     let bundles = bundles(arguments, &target)?;
-    let mut trust = TrustFolder::new(&home).read()?;
+    let folder = TrustFolder::new(&home);
+    folder.tamperings().iter().for_each(warn_exposed);
+    let mut trust = folder.read()?;
     if !arguments.key.is_empty() {
         let keys = arguments.key.iter().map(|text| identity::public_key(&home, text));
         policy::trust_only(&mut trust.policy, &keys.collect::<Result<Vec<_>, _>>()?);
