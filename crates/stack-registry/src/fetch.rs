@@ -47,6 +47,8 @@ pub struct Request {
     pub authorization: Option<Authorization>,
     /// What is sent along.
     pub body: Vec<u8>,
+    /// Whether it may be sent again where nobody knows if it was done.
+    pub retry: Retry,
     /// The longest wait for the head of the reply, and for each further piece of its body.
     pub timeout: Duration,
     /// Ends the request, and the reading of its reply, at any time.
@@ -106,6 +108,7 @@ impl Request {
             headers: Vec::new(),
             authorization: None,
             body: Vec::new(),
+            retry: if matches!(method, Method::Get | Method::Head) { Retry::Safe } else { Retry::Never },
             timeout: TIMEOUT,
             cancel: Cancel::default(),
         }

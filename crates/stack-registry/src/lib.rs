@@ -46,6 +46,7 @@ pub mod oci;
 pub mod progress;
 pub mod pull;
 pub mod push;
+mod random;
 pub mod scheduler;
 pub mod throttle;
 pub mod url;

@@ -23,7 +23,7 @@ use stack_seal::digest::{Digest, Sha256Hasher};
 
 use crate::download::Source;
 use crate::fetch::{
-    Authorization, Cancel, Fetch, FetchError, FetchErrorKind, Hop, Method, Request, Response, follow,
+    Authorization, Cancel, Fetch, FetchError, FetchErrorKind, Hop, Method, Request, Response, Retry, follow,
     read_body,
 };
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, kind};
@@ -93,6 +93,13 @@ pub struct RemoteBlob<'a> {
     url: Url,
 }
 
+/// What a document says that it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Declared {
+    media_type: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Token {
     token: Option<String>,
@@ -131,9 +138,21 @@ impl Remote {
             status @ (401 | 403 | 404) => return Err(OciError::Missing { what: what(), status }),
             status => return Err(OciError::Status { what: what(), status }),
         }
-        let media_type = response.headers.get("content-type").unwrap_or(kind::MANIFEST);
-        let media_type = media_type.split(';').next().unwrap_or_default().trim().to_owned();
+        let sent_as = response.headers.get("content-type").map(str::to_owned);
+        let sent_as = sent_as.as_deref().and_then(|header| header.split(';').next()).map(str::trim);
         let bytes = read_body(&url, response, DOCUMENT_BYTES_MAX as u64)?;
+        let says = serde_json::from_slice::<Declared>(&bytes).ok().and_then(|declared| declared.media_type);
+        if let (Some(sent_as), Some(says)) = (sent_as, &says)
+            && GENERIC_TYPES.iter().all(|generic| sent_as != *generic)
+            && sent_as != says
+        {
+            // What is one thing by its header and another by its text is read differently by the next one.
+            return Err(OciError::Malformed(format!(
+                "{} is sent as {sent_as}, but says that it is {says}",
+                what()
+            )));
+        }
+        let media_type = says.as_deref().or(sent_as).unwrap_or(kind::MANIFEST).to_owned();
         let descriptor = Descriptor::of(&media_type, &bytes);
         match version.parse::<Digest>() {
             Ok(asked) if asked != descriptor.digest => {
@@ -281,6 +300,18 @@ fn transmit(fetch: &dyn Fetch, request: Request) -> Result<(Url, Response), Fetc
     }
 }
 
+impl OciError {
+    /// Whether an upload failed in a way in which another one may not: the network between broke, or the registry has
+    /// lost what it was sent so far.
+    pub fn breaks_upload(&self) -> bool {
+        match self {
+            Self::Fetch(error) => error.kind.retry() == Retry::Safe,
+            Self::Status { status, .. } => matches!(status, 404 | 416 | 500 | 502 | 504),
+            Self::Missing { .. } | Self::Differs { .. } | Self::Malformed(_) | Self::Reading(_) => false,
+        }
+    }
+}
+
 impl From<UrlError> for OciError {
     fn from(error: UrlError) -> Self {
         Self::Malformed(error.to_string())
@@ -326,6 +357,8 @@ impl std::error::Error for OciError {
 
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.index.v1+json";
+/// What simple servers say of everything.
+const GENERIC_TYPES: [&str; 3] = ["application/json", "application/octet-stream", "text/plain"];
 /// Tokens have some kilobytes.
 const TOKEN_BYTES_MAX: u64 = 256 << 10;
 

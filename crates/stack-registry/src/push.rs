@@ -3,7 +3,7 @@
 //! The order is that of the store itself: first the files, then the manifest that needs them, then what refers to it.
 //! A push that breaks off leaves nothing under the tag.
 
-use std::io::Read;
+use std::io::{Read, Seek};
 
 use stack_seal::bundle::Bundle;
 use stack_seal::digest::Digest;
@@ -90,12 +90,23 @@ impl Pusher<'_> {
             return Err(TransferError::new(Reason::LengthMismatch, message));
         }
         let host = self.remote.to_string();
-        let open = || -> std::io::Result<Box<dyn Read>> {
-            (self.watch)(Progress::Started { file: &name, total, have: 0, host: &host });
-            Ok(Box::new(blob.file))
-        };
         let moved = |have| (self.watch)(Progress::Moved { file: &name, total, have });
-        if push_blob(self.remote, self.fetch, needed, open, &moved)? == Pushed::Sent {
+        let mut attempts = 1;
+        let outcome = loop {
+            let open = || -> std::io::Result<Box<dyn Read>> {
+                (self.watch)(Progress::Started { file: &name, total, have: 0, host: &host });
+                let file = blob.file.try_clone()?;
+                // A clone shares its position, and an earlier attempt may have moved it.
+                (&file).rewind()?;
+                Ok(Box::new(file))
+            };
+            match push_blob(self.remote, self.fetch, needed, open, &moved) {
+                // An upload that broke off is lost, and a new one begins at the beginning.
+                Err(error) if error.breaks_upload() && attempts < UPLOADS_MAX => attempts += 1,
+                outcome => break outcome?,
+            }
+        };
+        if outcome == Pushed::Sent {
             sent.files += 1;
             sent.bytes += total;
         }
@@ -130,6 +141,9 @@ fn tier_of(bundle: &[u8]) -> Option<Tier> {
     let bundle = Bundle::parse(bundle).ok()?;
     Some(Statement::parse(bundle.payload()).ok()?.claim()?.tier)
 }
+
+/// How often a file is sent from its beginning.
+const UPLOADS_MAX: u32 = 3;
 
 /// Describes a referrer to others: our index's annotations are not theirs.
 fn plain(descriptor: &Descriptor) -> Descriptor {

@@ -23,6 +23,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::fetch::{FetchErrorKind, Retry};
+use crate::random::Random;
 use crate::store::Ranges;
 
 use concurrency::Concurrency;
@@ -30,7 +31,7 @@ pub use content_range::ContentRange;
 pub use event::{Action, Event, Head, Id};
 pub use failure::{DownloadFailure, Failure};
 pub use limits::Limits;
-use limits::{Random, full_jitter};
+use limits::full_jitter;
 
 /// The state of one download whose length is known.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::io::Read;
 use stack_seal::digest::Digest;
 
 use super::{OciError, Remote};
-use crate::fetch::{Fetch, Hop, Method, Request, Response};
+use crate::fetch::{Fetch, Hop, Method, Request, Response, Retry};
 use crate::manifest::Descriptor;
 use crate::url::Url;
 
@@ -70,6 +70,8 @@ pub fn push_manifest(
     let url = remote.address(&format!("manifests/{version}"))?;
     let mut request = remote.request(Method::Put, url).header("content-type", media_type);
     request.body = bytes;
+    // The same bytes under the same name are the same manifest.
+    request.retry = Retry::Safe;
     let (_, response) = remote.send(fetch, request)?;
     expect(&response, &[201], || format!("writing {remote}:{version}"))?;
     Ok(response.headers.get("oci-subject").is_some())

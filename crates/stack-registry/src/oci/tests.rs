@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::*;
-use crate::fetch::Headers;
+use crate::fetch::{Headers, RetryFetch};
 use crate::manifest::{Index, Manifest, key, model_config};
 use crate::name::Name;
 use crate::pull::{Pulled, Puller, from_registry};
@@ -69,6 +69,7 @@ impl Registry {
         if let Some(rest) = path.strip_prefix("blobs/uploads/") {
             return match request.method {
                 Method::Post => {
+                    state.upload.clear();
                     reply(202, &[("location", "/v2/med/tiny/blobs/uploads/1?state=a")], Vec::new())
                 }
                 Method::Patch => {
@@ -207,6 +208,73 @@ fn large_files_go_in_chunks() {
     assert_eq!(state.blobs[&digest_of(&weights)], weights);
 }
 
+/// A registry behind something that answers some requests itself; it is told how many there were before.
+struct Behind<'a> {
+    registry: &'a Registry,
+    count: Mutex<usize>,
+    #[expect(clippy::type_complexity, reason = "it is written once")]
+    between: &'a (dyn Fn(usize, &Request) -> Option<Result<Response, FetchError>> + Sync),
+}
+
+impl Fetch for Behind<'_> {
+    fn send(&self, request: &Request) -> Result<Response, FetchError> {
+        let number = {
+            let mut count = self.count.lock().unwrap();
+            *count += 1;
+            *count - 1
+        };
+        (self.between)(number, request).unwrap_or_else(|| self.registry.send(request))
+    }
+}
+
+#[test]
+fn a_busy_registry_takes_a_model_in_the_end() {
+    let registry = Registry { tracks_referrers: true, guarded: true, ..Registry::default() };
+    let (_home, store, entry) = stocked(b"GGUF weights");
+    // Every other request is sent away, whatever it is.
+    let between = |number: usize, _: &Request| {
+        let status = if number % 4 == 0 { 429 } else { 503 };
+        (number % 2 == 0).then(|| Ok(reply(status, &[("retry-after", "0")], Vec::new())))
+    };
+    let behind = Behind { registry: &registry, count: Mutex::default(), between: &between };
+    let (fetch, remote) = (RetryFetch::new(&behind, 1), remote(Scope::Push));
+    let pusher =
+        Pusher { store: &store, fetch: &fetch, remote: &remote, watch: &|_| {}, weights: Weights::Any };
+    assert_eq!(pusher.push(&entry, "v1").unwrap().files, 4);
+    let (_other_home, other, _) = pull(&registry);
+    assert_eq!(other.referrers(&entry.manifest.digest, kind::BUNDLE).unwrap().len(), 1);
+}
+
+#[test]
+fn an_upload_that_breaks_off_begins_anew() {
+    let registry = Registry { tracks_referrers: true, ..Registry::default() };
+    let weights: Vec<u8> = (0..(33 << 20) + 1_u32).map(|i| (i % 251) as u8).collect();
+    let (_home, store, entry) = stocked(&weights);
+    let pieces = Mutex::new(0);
+    let between = |_: usize, request: &Request| {
+        let mut pieces = pieces.lock().unwrap();
+        *pieces += u32::from(request.method == Method::Patch);
+        let breaks = request.method == Method::Patch && *pieces == 2;
+        breaks.then(|| Err(FetchError::new(FetchErrorKind::Broken, "registry.test", "the connection broke")))
+    };
+    let behind = Behind { registry: &registry, count: Mutex::default(), between: &between };
+    let remote = remote(Scope::Push);
+    let pusher =
+        Pusher { store: &store, fetch: &behind, remote: &remote, watch: &|_| {}, weights: Weights::Any };
+    pusher.push(&entry, "v1").unwrap();
+    assert_eq!(*pieces.lock().unwrap(), 2 + 3, "what came before the break is sent again");
+    assert!(registry.state.lock().unwrap().blobs[&digest_of(&weights)] == weights);
+    // One that always breaks is given up.
+    let between = |_: usize, request: &Request| {
+        (request.method == Method::Post)
+            .then(|| Err(FetchError::new(FetchErrorKind::Stalled, "registry.test", "nothing came")))
+    };
+    let behind = Behind { registry: &Registry::default(), count: Mutex::default(), between: &between };
+    let pusher = Pusher { fetch: &behind, ..pusher };
+    assert_eq!(pusher.push(&entry, "v1").unwrap_err().reason.code(), "stalled");
+    assert_eq!(*behind.count.lock().unwrap(), 2 * 3, "a look and an attempt, three times");
+}
+
 #[test]
 fn weights_that_must_be_sealed_do_not_leave() {
     let registry = Registry::default();
@@ -231,6 +299,20 @@ fn what_is_no_model_is_not_pulled() {
         let remote = remote(Scope::Pull);
         let error = from_registry(&registry, &remote, ("registry.test", "med/tiny", "v1")).err().unwrap();
         assert_eq!(error.reason.code(), "bad-answer", "{error}");
+    }
+}
+
+#[test]
+fn a_document_is_what_it_is_sent_as() {
+    let registry = Registry::default();
+    let index = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#, kind::INDEX);
+    for (sent_as, is_taken) in [(kind::INDEX, true), ("application/json", true), (kind::MANIFEST, false)] {
+        let entry = (sent_as.to_owned(), index.clone().into_bytes());
+        registry.state.lock().unwrap().manifests.insert("v1".into(), entry);
+        match remote(Scope::Pull).manifest(&registry, "v1") {
+            Ok((found, _)) => assert!(is_taken && found.media_type == kind::INDEX),
+            Err(error) => assert!(!is_taken && error.to_string().contains("sent as"), "{error}"),
+        }
     }
 }
 

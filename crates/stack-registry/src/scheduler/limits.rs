@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::random::Random;
+
 /// The bounds of one download.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -47,25 +49,6 @@ pub(super) fn full_jitter(limits: &Limits, failures: u32, random: &mut Random) -
     let doubled =
         limits.wait_first.saturating_mul(1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX));
     doubled.min(limits.wait_max).mul_f64(random.fraction())
-}
-
-/// A small generator of numbers that nobody needs to be unable to guess (xorshift64*).
-#[derive(Clone, Debug)]
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed | 1)
-    }
-
-    /// Returns a number from 0 up to, but not including, 1.
-    fn fraction(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let bits = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11;
-        bits as f64 / (1_u64 << 53) as f64
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
+use stack_registry::fetch::RetryFetch;
 use stack_registry::name::{Name, Reference};
 use stack_registry::oci::Scope;
 use stack_registry::pull::Reason;
@@ -10,6 +11,7 @@ use stack_registry::store::Store;
 
 use crate::error::{CommandError, Kind};
 use crate::options::transfer::TransferArguments;
+use crate::process::machine;
 use crate::terminal::output::Data;
 use crate::terminal::{interruptible, units};
 use crate::transport::registry::{Plaintext, registry};
@@ -24,7 +26,7 @@ pub(crate) struct Arguments {
     /// Refuse weights that are not sealed
     #[arg(long)]
     sealed_only: bool,
-    /// Use http; only for a registry on this machine
+    /// Use http: the default for a registry on this machine, refused elsewhere
     #[arg(long)]
     plain_http: bool,
     #[command(flatten)]
@@ -56,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             CommandError::new(Kind::Usage, "the target must be a tag, not a digest").reason("bad-name")
         );
     }
-    let plaintext = if arguments.plain_http { Plaintext::Asked } else { Plaintext::Never };
+    let plaintext = if arguments.plain_http { Plaintext::Asked } else { Plaintext::OnLoopback };
     let remote = registry(host, repository, Scope::Push, plaintext, transport.interrupt())?;
     let store = Store::existing(home.root()?)?;
     let missing = || {
@@ -69,7 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let show = arguments.transfer.progress();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
     let weights = if arguments.sealed_only { Weights::Sealed } else { Weights::Any };
-    let pusher = Pusher { store: &store, fetch: &transport, remote: &remote, watch: &watch, weights };
+    let patient = RetryFetch::new(&transport, machine::seed()?);
+    let pusher = Pusher { store: &store, fetch: &patient, remote: &remote, watch: &watch, weights };
     let sent = pusher.push(&entry, version);
     show.end();
     let sent = sent.map_err(|error| match error.reason {

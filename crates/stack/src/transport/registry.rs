@@ -11,8 +11,6 @@ use crate::privacy::is_loopback_host;
 /// When a registry may be spoken to without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plaintext {
-    /// Never.
-    Never,
     /// If it is on this machine.
     OnLoopback,
     /// It was asked for; the gate refuses it elsewhere than on this machine.
@@ -31,7 +29,7 @@ pub(crate) fn registry(
     let scheme = match plaintext {
         Plaintext::Asked => "http",
         Plaintext::OnLoopback if is_loopback_host(name) => "http",
-        Plaintext::OnLoopback | Plaintext::Never => "https",
+        Plaintext::OnLoopback => "https",
     };
     let credentials = login::login(host)?;
     // Docker's registry is not at the host by which everyone calls it.
@@ -54,6 +52,6 @@ mod tests {
         };
         assert_eq!(scheme("127.0.0.1:5000", Plaintext::OnLoopback), "http");
         assert_eq!(scheme("registry.lan:5000", Plaintext::OnLoopback), "https");
-        assert_eq!(scheme("127.0.0.1:5000", Plaintext::Never), "https");
+        assert_eq!(scheme("registry.lan:5000", Plaintext::Asked), "http", "and the gate refuses it");
     }
 }
