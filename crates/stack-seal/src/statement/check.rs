@@ -24,7 +24,7 @@ fn files(files: &[SignedFile], claimed: bool) -> Result<(), StatementError> {
     if !files.is_sorted_by(|a, b| a.name < b.name) {
         return Err(StatementError::malformed("its files are not sorted, or one is duplicated"));
     }
-    // Before 1.1, OMS named the only file of a model `.`.
+    // OMS calls a file by itself `.`, and so do the tools of others.
     let nameless = files.len() == 1 && files[0].name == "." && !claimed;
     for file in files {
         if !nameless && !is_plain(&file.name) {

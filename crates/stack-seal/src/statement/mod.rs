@@ -24,6 +24,16 @@ pub struct Statement {
     files: Vec<SignedFile>,
     ignored: Vec<String>,
     claim: Option<Claim>,
+    shape: Shape,
+}
+
+/// What other tools verify with a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    /// A folder: a file goes by its path below it.
+    Folder,
+    /// A file by itself, which OMS calls `.`. The name that it was signed under stands beside that.
+    File,
 }
 
 /// One file of a model.
@@ -55,9 +65,19 @@ impl Statement {
         claim: Option<Claim>,
     ) -> Result<Self, StatementError> {
         files.sort_by(|a, b| a.name.cmp(&b.name));
-        let statement = Self { model, files, ignored, claim };
+        let statement = Self { model, files, ignored, claim, shape: Shape::Folder };
         check::statement(&statement)?;
         Ok(statement)
+    }
+
+    /// Makes a statement about a file by itself, which other tools verify without a folder around it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Statement::new`].
+    pub fn about_file(model: String, file: SignedFile, claim: Claim) -> Result<Self, StatementError> {
+        let statement = Self::new(model, vec![file], Vec::new(), Some(claim))?;
+        Ok(Self { shape: Shape::File, ..statement })
     }
 
     /// Reads a payload whose signature was checked over these very bytes.
@@ -244,6 +264,31 @@ pub(crate) mod tests {
         let foreign = Statement::new("signme".to_owned(), vec![dot.clone()], Vec::new(), None);
         assert!(foreign.is_ok());
         assert!(Statement::new("m".to_owned(), vec![dot], Vec::new(), Some(plain_claim())).is_err());
+    }
+
+    #[test]
+    fn a_file_by_itself_keeps_its_name_beside_the_one_that_others_know() {
+        let file = full().files()[0].clone();
+        let statement = Statement::about_file("m".to_owned(), file.clone(), plain_claim()).unwrap();
+        let text = String::from_utf8(statement.to_payload()).unwrap();
+        assert!(text.contains(r#"{"name":".","#), "{text}");
+        let read = Statement::parse(text.as_bytes()).unwrap();
+        assert_eq!(read, statement);
+        assert_eq!(read.file(&file.name), Some(&file));
+        let name = format!(r#""name":"{}""#, file.name);
+        for (old, new) in [
+            // A claim is about a file with a name, which is a plain one, and no other.
+            (name.as_str(), r#""other":1"#),
+            (name.as_str(), r#""name":".""#),
+            (name.as_str(), r#""name":"../m.gguf""#),
+            (r#"{"name":".","#, r#"{"name":"x.gguf","#),
+        ] {
+            assert!(text.contains(old), "{old}");
+            assert!(Statement::parse(text.replacen(old, new, 1).as_bytes()).is_err(), "{new}");
+        }
+        let of_folder = Statement::new("m".to_owned(), vec![file], Vec::new(), Some(plain_claim())).unwrap();
+        assert_eq!(Statement::parse(&of_folder.to_payload()).unwrap(), of_folder);
+        assert_ne!(of_folder, read);
     }
 
     #[test]

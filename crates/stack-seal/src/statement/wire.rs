@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BYTES_MAX, Claim, Parent, Relation, SealedFile, SignedFile, Statement, StatementError, StatementFault,
-    Tier, check,
+    BYTES_MAX, Claim, Parent, Relation, SealedFile, Shape, SignedFile, Statement, StatementError,
+    StatementFault, Tier, check,
 };
 use crate::digest::{Algorithm, Digest, LeafList, Root, SpanTree};
 use crate::{hex, json};
@@ -86,6 +86,9 @@ struct WireResource {
 
 #[derive(Default, Serialize, Deserialize)]
 struct Facts {
+    /// The name of a file that OMS calls `.`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     blake3: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,7 +100,7 @@ struct Facts {
 
 impl Facts {
     fn is_empty(&self) -> bool {
-        self.blake3.is_none() && self.size.is_none() && self.leaves.is_none()
+        self.name.is_none() && self.blake3.is_none() && self.size.is_none() && self.leaves.is_none()
     }
 
     /// Reads the leaves, whose number the size must justify.
@@ -164,13 +167,15 @@ pub(super) fn parse(payload: &[u8]) -> Result<Statement, StatementError> {
         let what = format!("it is a {:?}, not a signed model", kind.predicate_type);
         return Err(StatementError::new(StatementFault::Predicate, what));
     }
-    let WireStatement { subject: [subject], predicate, .. } = typed(payload)?;
+    let WireStatement { subject: [subject], mut predicate, .. } = typed(payload)?;
     supported(&predicate)?;
+    let shape = take_names(&mut predicate.resources)?;
     let statement = Statement {
         model: subject.name,
         files: predicate.resources.into_iter().map(SignedFile::try_from).collect::<Result<_, _>>()?,
         ignored: predicate.serialization.ignore_paths,
         claim: subject.annotations.claim.map(Claim::try_from).transpose()?,
+        shape,
     };
     check::statement(&statement)?;
     if statement.root().hex() != subject.digest.sha256 {
@@ -197,7 +202,7 @@ pub(super) fn write(statement: &Statement) -> Vec<u8> {
                 shard_size: None,
                 ignore_paths: statement.ignored.clone(),
             },
-            resources: statement.files.iter().map(WireResource::from).collect(),
+            resources: statement.files.iter().map(|file| WireResource::of(file, statement.shape)).collect(),
         },
     };
     serde_json::to_vec(&wire).expect("structs of strings and integers have a JSON form")
@@ -205,6 +210,18 @@ pub(super) fn write(statement: &Statement) -> Vec<u8> {
 
 fn typed<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, StatementError> {
     serde_json::from_slice(payload).map_err(|error| StatementError::malformed(error.to_string()))
+}
+
+/// Gives a file by itself the name that it was signed under, and tells whether there is such a one.
+fn take_names(resources: &mut [WireResource]) -> Result<Shape, StatementError> {
+    let is_alone = resources.len() == 1;
+    let mut named = resources.iter_mut().filter_map(|one| Some((one.annotations.name.take()?, one)));
+    let Some((name, file)) = named.next() else { return Ok(Shape::Folder) };
+    if !is_alone || file.name != NAMELESS || name == NAMELESS {
+        return Err(StatementError::malformed(format!("{:?} has a second name", file.name)));
+    }
+    file.name = name;
+    Ok(Shape::File)
 }
 
 /// Refuses, by name, what OMS allows and we do not read.
@@ -240,13 +257,18 @@ impl TryFrom<WireResource> for SignedFile {
     }
 }
 
-impl From<&SignedFile> for WireResource {
-    fn from(file: &SignedFile) -> Self {
+impl WireResource {
+    fn of(file: &SignedFile, shape: Shape) -> Self {
+        let (name, beside) = match shape {
+            Shape::Folder => (file.name.clone(), None),
+            Shape::File => (NAMELESS.to_owned(), Some(file.name.clone())),
+        };
         Self {
-            name: file.name.clone(),
+            name,
             digest: hex::encode(&file.sha256),
             algorithm: HASH.to_owned(),
             annotations: Facts {
+                name: beside,
                 blake3: file.blake3.map(|root| hex::encode(&root.0)),
                 size: file.size,
                 leaves: file.leaves.as_ref().map(|leaves| STANDARD.encode(leaves.to_bytes())),
@@ -372,3 +394,5 @@ const PREDICATE: &str = "https://model_signing/signature/v1.0";
 const METHOD: &str = "files";
 const HASH: &str = "sha256";
 const NO_TEMPLATE: &str = "none";
+/// What OMS calls a file by itself.
+const NAMELESS: &str = ".";

@@ -73,8 +73,17 @@ pub(super) fn make(
         parents: parents(home, &arguments.parent)?,
         sealed: Vec::new(),
     };
-    let files = sign_files(target, &ignored, hashing)?;
-    Ok(Statement::new(target.title(), files, ignored, Some(claim))?)
+    let mut files = sign_files(target, &ignored, hashing)?;
+    let statement = match (target, files.pop()) {
+        (Target::File(_), Some(file)) if files.is_empty() => {
+            Statement::about_file(target.title(), file, claim)
+        }
+        (_, last) => {
+            files.extend(last);
+            Statement::new(target.title(), files, ignored, Some(claim))
+        }
+    };
+    Ok(statement?)
 }
 
 /// What is shown before it is signed.
