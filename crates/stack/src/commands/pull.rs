@@ -1,15 +1,14 @@
-//! `stack pull`: brings a model in.
+//! `stack pull`: brings models in.
+
+mod report;
 
 use clap::{Args, value_parser};
-use serde::Serialize;
 use stack_registry::fetch::{Authorization, Cancel, Fetch, RetryFetch};
 use stack_registry::hub::{Content, Glob, Hub, TreeFile, Wanted, choose};
 use stack_registry::manifest::{Descriptor, Manifest};
 use stack_registry::name::{HubChoice, Name, Reference};
 use stack_registry::oci::{Remote, Scope};
-use stack_registry::pull::{
-    Pulled, Puller, Reason, TransferError, Upstream, from_address, from_hub, from_registry,
-};
+use stack_registry::pull::{Puller, Reason, TransferError, Upstream, from_address, from_hub, from_registry};
 use stack_registry::scheduler::Limits;
 use stack_registry::store::{Entry, Rebind, Store};
 use stack_registry::throttle::SharedThrottle;
@@ -17,22 +16,24 @@ use stack_registry::url::Url;
 use stack_seal::digest::Digest;
 use stack_trust::home::Home;
 
+use self::report::{print, print_offer, report};
 use crate::error::{CommandError, Kind};
 use crate::models::weights_check;
 use crate::options::transfer::TransferArguments;
 use crate::process::machine::{self, environment};
-use crate::terminal::output::Data;
 use crate::terminal::units;
 use crate::transport::registry::{Plaintext, registry};
+use crate::transport::{Transport, hub_token};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[arg(
+        required = true,
         value_name = "REF",
         value_parser = Reference::parse,
         help = "hf://owner/repo[@rev][:quant|/file], oci://host/repo[:tag], or https://…"
     )]
-    reference: Reference,
+    references: Vec<Reference>,
     /// Name for the model in the store
     #[arg(long = "as", value_name = "NAME", value_parser = Name::parse)]
     name: Option<Name>,
@@ -61,52 +62,42 @@ pub(crate) struct Arguments {
     pub(crate) transfer: TransferArguments,
 }
 
-/// What a pull prints.
-#[derive(Serialize)]
-struct Report {
-    name: String,
-    manifest: String,
-    origin: Option<String>,
-    commit: Option<String>,
-    signer: Option<String>,
-    changed: bool,
-}
-
-/// What a dry run prints.
-#[derive(Serialize)]
-struct Offer {
-    name: String,
-    origin: String,
-    commit: Option<String>,
-    files: Vec<OfferedFile>,
-}
-
-#[derive(Serialize)]
-struct OfferedFile {
-    path: String,
-    size_bytes: u64,
-    digest: Option<String>,
-}
-
-/// Fetches a model and names it.
+/// Fetches models and names them, one after the other.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.transfer.common.home()?;
     if !arguments.dry_run {
         // Said before anything is fetched for nothing.
         home.root()?;
     }
-    let transport = arguments.transfer.transport(&home)?;
-    refuse_meaningless(arguments)?;
-    if let Reference::Name(name) = &arguments.reference {
-        return known(arguments, &home, name);
+    if arguments.references.len() > 1 && (arguments.name.is_some() || arguments.digest.is_some()) {
+        let message = "--as and --digest are about one model, but several were given";
+        return Err(CommandError::new(Kind::Usage, message).hint("pull them one at a time"));
     }
-    let remote = remote(arguments, transport.interrupt())?;
-    let offered = offer(arguments, &RetryFetch::new(&transport), transport.interrupt(), remote.as_ref());
+    for reference in &arguments.references {
+        refuse_meaningless(arguments, reference)?;
+    }
+    let transport = arguments.transfer.transport(&home)?;
+    arguments.references.iter().try_for_each(|reference| pull(arguments, &home, &transport, reference))
+}
+
+fn pull(
+    arguments: &Arguments,
+    home: &Home,
+    transport: &Transport,
+    reference: &Reference,
+) -> Result<(), CommandError> {
+    if let Reference::Name(name) = reference {
+        return known(arguments, home, name);
+    }
+    let remote = remote(reference, transport.interrupt())?;
+    let seed = machine::seed()?;
+    let patient = RetryFetch::new(transport, seed);
+    let offered = offer(arguments, reference, &patient, transport.interrupt(), remote.as_ref());
     let upstream = match offered {
         Err(error)
             if matches!(error.reason, Reason::Refused(_)) && !arguments.update && !arguments.dry_run =>
         {
-            return local_copy(arguments, &home, error);
+            return local_copy(arguments, reference, home, error);
         }
         offered => promised(arguments, offered?)?,
     };
@@ -119,16 +110,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
     let show = arguments.transfer.progress();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
-    let mut seed = [0; 8];
-    machine::random()?(&mut seed);
     let puller = Puller {
         store: &store,
-        fetch: &transport,
+        fetch: transport,
         watch: &watch,
         cancel: transport.interrupt(),
         limits: limits(arguments.jobs),
         throttle: arguments.limit_rate.map(SharedThrottle::new),
-        seed: u64::from_le_bytes(seed),
+        seed,
         now: machine::now().seconds(),
         inspect: &|path, blob| weights_check::check(path.as_str(), &blob.path),
     };
@@ -142,11 +131,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 /// Refuses options that say nothing about the kind of source at hand.
-fn refuse_meaningless(arguments: &Arguments) -> Result<(), CommandError> {
-    let (hub, registry) = (
-        matches!(arguments.reference, Reference::Hub { .. }),
-        matches!(arguments.reference, Reference::Oci { .. }),
-    );
+fn refuse_meaningless(arguments: &Arguments, reference: &Reference) -> Result<(), CommandError> {
+    let (hub, registry) =
+        (matches!(reference, Reference::Hub { .. }), matches!(reference, Reference::Oci { .. }));
     let option = if arguments.file.is_some() && !hub {
         "--file"
     } else if arguments.revision.is_some() && !hub && !registry {
@@ -161,11 +148,12 @@ fn refuse_meaningless(arguments: &Arguments) -> Result<(), CommandError> {
 /// Asks the source what it has.
 fn offer<'a>(
     arguments: &Arguments,
+    reference: &Reference,
     fetch: &dyn Fetch,
     cancel: &Cancel,
     remote: Option<&'a Remote>,
 ) -> Result<Upstream<'a>, TransferError> {
-    match &arguments.reference {
+    match reference {
         Reference::Hub { owner, repository, revision, choice } => {
             let wanted = wanted(arguments, choice.as_ref());
             let revision = arguments.revision.as_deref().or(revision.as_deref());
@@ -196,8 +184,8 @@ fn wanted(arguments: &Arguments, choice: Option<&HubChoice>) -> Wanted {
 }
 
 /// Names the registry that the reference means, if it means one. On this machine, registries speak http.
-fn remote(arguments: &Arguments, cancel: &Cancel) -> Result<Option<Remote>, CommandError> {
-    let Reference::Oci { host, repository, .. } = &arguments.reference else { return Ok(None) };
+fn remote(reference: &Reference, cancel: &Cancel) -> Result<Option<Remote>, CommandError> {
+    let Reference::Oci { host, repository, .. } = reference else { return Ok(None) };
     registry(host, repository, Scope::Pull, Plaintext::OnLoopback, cancel).map(Some)
 }
 
@@ -205,20 +193,8 @@ fn hub() -> Result<Hub, TransferError> {
     let endpoint = environment("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
     let endpoint = Url::parse(&endpoint)
         .map_err(|error| TransferError::new(Reason::BadName, "HF_ENDPOINT is not a URL").caused(error))?;
-    Ok(Hub { endpoint, token: token()?.map(|token| Authorization::bearer(&token)) })
-}
-
-/// The token for the hub. Secrets that come from files often end in a newline.
-fn token() -> Result<Option<String>, TransferError> {
-    let Some(text) = environment("HF_TOKEN") else { return Ok(None) };
-    let token = text.trim();
-    if token.is_empty() {
-        return Ok(None);
-    }
-    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(TransferError::new(Reason::BadName, "HF_TOKEN has characters that no token has"));
-    }
-    Ok(Some(token.to_owned()))
+    let token = hub_token::find(&endpoint)?;
+    Ok(Hub { endpoint, token: token.map(|token| Authorization::bearer(&token)) })
 }
 
 /// Adds the digest that was asked for to what the source promises.
@@ -245,10 +221,16 @@ fn promised<'a>(arguments: &Arguments, mut upstream: Upstream<'a>) -> Result<Ups
 }
 
 /// A complete local copy wins over a network that may not be asked.
-fn local_copy(arguments: &Arguments, home: &Home, error: TransferError) -> Result<(), CommandError> {
+fn local_copy(
+    arguments: &Arguments,
+    reference: &Reference,
+    home: &Home,
+    error: TransferError,
+) -> Result<(), CommandError> {
     let store = Store::existing(home.root()?)?;
     let entries = store.as_ref().map(Store::entries).transpose()?;
-    let is_copy = |entry: &Entry| store.as_ref().is_some_and(|store| is_copy(arguments, store, entry));
+    let is_copy =
+        |entry: &Entry| store.as_ref().is_some_and(|store| is_copy(arguments, reference, store, entry));
     let mut fitting = entries.into_iter().flatten().filter(is_copy);
     match (fitting.next(), fitting.next()) {
         (Some(entry), None) => {
@@ -260,11 +242,11 @@ fn local_copy(arguments: &Arguments, home: &Home, error: TransferError) -> Resul
 }
 
 /// Whether an entry is what was asked for: of that source, at that revision, with those files and that digest.
-fn is_copy(arguments: &Arguments, store: &Store, entry: &Entry) -> bool {
+fn is_copy(arguments: &Arguments, reference: &Reference, store: &Store, entry: &Entry) -> bool {
     let Ok(manifest) = store.manifest(&entry.manifest.digest) else { return false };
     let origin = entry.record.origin.as_deref().unwrap_or_default();
     let is_at = |version: &str| entry.record.commit.as_deref() == Some(version);
-    let same_source = match &arguments.reference {
+    let same_source = match reference {
         Reference::Hub { owner, repository, revision, choice } => {
             let revision = arguments.revision.as_deref().or(revision.as_deref());
             origin.starts_with(&format!("hf://{owner}/{repository}@"))
@@ -322,61 +304,6 @@ fn without_source(name: &Name) -> CommandError {
     CommandError::new(Kind::Missing, format!("{text} is not in the store"))
         .reason("not-in-store")
         .hint(format!("a name does not say where the model is; an address does: `stack pull {address}`"))
-}
-
-fn print(arguments: &Arguments, pulled: &Pulled, upstream: &Upstream<'_>) -> Result<(), CommandError> {
-    match pulled {
-        Pulled::Named(entry) => report(arguments, entry, true),
-        Pulled::Unchanged(entry) => {
-            arguments.transfer.say("already up to date");
-            report(arguments, entry, false)
-        }
-        Pulled::Kept(entry) => {
-            let now = upstream.commit.as_deref().unwrap_or("something else");
-            let name = entry.name.short();
-            arguments
-                .transfer
-                .say(&format!("{name} was not changed; upstream now has {now} (take it with --update)"));
-            report(arguments, entry, false)
-        }
-    }
-}
-
-fn report(arguments: &Arguments, entry: &Entry, changed: bool) -> Result<(), CommandError> {
-    let mut data = Data::new();
-    if arguments.transfer.common.json {
-        return data.json(&Report {
-            name: entry.name.short(),
-            manifest: entry.manifest.digest.to_string(),
-            origin: entry.record.origin.clone(),
-            commit: entry.record.commit.clone(),
-            signer: entry.record.signer.clone(),
-            changed,
-        });
-    }
-    data.line(&format!("{} {}", entry.name.short(), entry.manifest.digest))
-}
-
-fn print_offer(arguments: &Arguments, upstream: &Upstream<'_>, name: &Name) -> Result<(), CommandError> {
-    let mut data = Data::new();
-    if arguments.transfer.common.json {
-        let file = |file: &stack_registry::pull::UpstreamFile<'_>| OfferedFile {
-            path: file.path.to_string(),
-            size_bytes: file.size,
-            digest: file.digests.first().map(ToString::to_string),
-        };
-        return data.json(&Offer {
-            name: name.short(),
-            origin: upstream.origin.clone(),
-            commit: upstream.commit.clone(),
-            files: upstream.files.iter().map(file).collect(),
-        });
-    }
-    for file in &upstream.files {
-        let digest = file.digests.first().map_or_else(|| "no digest".to_owned(), ToString::to_string);
-        data.line(&format!("{}  {}  {digest}", file.path, units::bytes(file.size)))?;
-    }
-    data.line(&format!("{} from {}", name.short(), upstream.origin))
 }
 
 fn limits(jobs: Option<u8>) -> Limits {

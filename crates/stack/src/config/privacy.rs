@@ -120,6 +120,9 @@ fn proxy() -> Result<Option<Proxy>, CommandError> {
 /// Parses `[http://][user:password@]host:port`.
 fn proxy_address(text: &str) -> Result<(Url, Option<(String, String)>), String> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    if scheme.starts_with("socks") {
+        return Err(format!("{scheme} proxies are not supported; give an http or https proxy"));
+    }
     let (login, rest) = match rest.rsplit_once('@') {
         Some((login, rest)) => {
             let (user, password) = login.split_once(':').unwrap_or((login, ""));
@@ -187,7 +190,8 @@ mod tests {
         assert_eq!(url.to_string(), "http://proxy.lan:3128/");
         assert_eq!(login, Some(("me".into(), "se:cret".into())));
         assert_eq!(proxy_address("proxy.lan:3128").unwrap().0.to_string(), "http://proxy.lan:3128/");
-        assert!(proxy_address("socks5://proxy.lan").is_err());
+        assert!(proxy_address("socks5h://proxy.lan").unwrap_err().contains("not supported"));
+        assert!(proxy_address("ftp://proxy.lan").is_err());
     }
 
     #[test]

@@ -16,6 +16,8 @@ use std::io;
 
 use serde_json::{Value, json};
 
+use crate::terminal::output::reorders;
+
 /// An error that ends the program.
 #[derive(Debug)]
 pub(crate) struct CommandError {
@@ -229,7 +231,7 @@ fn missing_or_io(error: &io::Error, missing: &'static str) -> &'static str {
 fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || reorders(character) {
             // Writing to a string cannot fail.
             let _infallible = write!(line, "{}", character.escape_default());
         } else {
@@ -267,5 +269,7 @@ mod tests {
     fn hostile_names_stay_on_their_line() {
         let error = CommandError::new(Kind::Malformed, "key \x1b[2J\nhint: rm");
         assert_eq!(error.to_string(), "error: key \\u{1b}[2J\\nhint: rm");
+        let error = CommandError::new(Kind::Missing, "no model m\u{202e}x");
+        assert_eq!(error.to_string(), "error: no model m\\u{202e}x");
     }
 }

@@ -27,7 +27,7 @@ impl Data {
 
     /// Writes what a model or a file says. On a terminal, nothing in it can move the cursor or worse.
     pub(crate) fn write_foreign(&mut self, text: &str) -> Result<(), CommandError> {
-        if self.terminal { self.write(&sanitize(text)) } else { self.write(text) }
+        if self.terminal { self.write(&without_controls(text)) } else { self.write(text) }
     }
 
     /// Writes a line.
@@ -57,8 +57,27 @@ pub(crate) fn stderr_exactly(line: impl AsRef<str>) {
     let _unheard = writeln!(io::stderr(), "{}", line.as_ref());
 }
 
-/// Removes what terminals obey; newlines and tabs stay.
+/// Makes names and messages harmless: what terminals obey is removed, and what shows letters in another order than they
+/// have, so that a name looks like another one, is written out. Newlines and tabs stay.
 pub(crate) fn sanitize(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for character in without_controls(text).chars() {
+        if reorders(character) {
+            harmless.extend(character.escape_unicode());
+        } else {
+            harmless.push(character);
+        }
+    }
+    harmless
+}
+
+/// Whether a character changes the order in which those after it are shown (Unicode Standard Annex 9).
+pub(crate) fn reorders(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Removes what terminals obey; newlines and tabs stay. Texts of right-to-left scripts stay as they are.
+fn without_controls(text: &str) -> String {
     text.chars().filter(|&character| !character.is_control() || matches!(character, '\n' | '\t')).collect()
 }
 
@@ -85,5 +104,7 @@ mod tests {
     #[test]
     fn terminals_are_not_steered() {
         assert_eq!(sanitize("a\x1b[2Jb\r\n\tc\u{9b}1m"), "a[2Jb\n\tc1m");
+        assert_eq!(sanitize("model-\u{202e}fugg.4q"), "model-\\u{202e}fugg.4q");
+        assert_eq!(without_controls("\u{2067}שלום\u{2069}\x07"), "\u{2067}שלום\u{2069}");
     }
 }

@@ -199,7 +199,16 @@ pub(super) fn of_reqwest(host: &str, error: reqwest::Error) -> FetchError {
     } else {
         (FetchErrorKind::Broken, "the connection broke")
     };
-    FetchError::new(trouble, host, message).caused(error)
+    FetchError::new(trouble, host, message).caused(innermost(&error))
+}
+
+/// The last cause, which is what happened; those before it are names of the client's own parts.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut innermost = error;
+    while let Some(cause) = innermost.source() {
+        innermost = cause;
+    }
+    innermost.to_string()
 }
 
 /// The runtime only moves bytes.

@@ -14,14 +14,14 @@ use crate::process::machine::environment;
 #[derive(Deserialize)]
 struct DockerConfig {
     #[serde(default)]
-    auths: BTreeMap<String, Login>,
+    auths: Option<BTreeMap<String, Option<Login>>>,
 }
 
 #[derive(Deserialize)]
 struct Login {
     /// Name and password, as the header wants them: in base64.
     #[serde(default)]
-    auth: String,
+    auth: Option<String>,
 }
 
 /// Finds the login for a registry, in `$DOCKER_CONFIG` or `~/.docker`. No file is no login.
@@ -46,9 +46,11 @@ fn find(text: &str, host: &str) -> Result<Option<Authorization>, serde_json::Err
         "docker.io" => ["docker.io", "https://index.docker.io/v1/"],
         _ => [host; 2],
     };
-    let login = names.iter().find_map(|name| config.auths.get(*name));
+    // Docker and its like write `null` for what is not there.
+    let logins = config.auths.unwrap_or_default();
+    let auth = names.iter().find_map(|name| logins.get(*name)?.as_ref()?.auth.as_ref());
     let base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
-    let auth = login.map(|login| &login.auth).filter(|auth| !auth.is_empty() && auth.bytes().all(base64));
+    let auth = auth.filter(|auth| !auth.is_empty() && auth.bytes().all(base64));
     Ok(auth.map(|auth| Authorization::raw(format!("Basic {auth}"))))
 }
 
@@ -65,6 +67,11 @@ mod tests {
         assert_eq!(found("docker.io").as_deref(), Some("Basic eDp5"));
         for host in ["registry.lan", "empty.lan", "odd.lan", "evil.test"] {
             assert_eq!(found(host), None, "{host}");
+        }
+        for nothing in
+            [r#"{"auths":null}"#, r#"{"auths":{"a":null}}"#, r#"{"auths":{"a":{"auth":null}}}"#, "{}"]
+        {
+            assert!(find(nothing, "a").unwrap().is_none(), "{nothing}");
         }
         assert!(find("{", "a").is_err());
     }

@@ -5,6 +5,7 @@
 
 mod body;
 mod engine;
+pub(crate) mod hub_token;
 mod login;
 pub(crate) mod registry;
 mod resolver;

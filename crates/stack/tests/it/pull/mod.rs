@@ -150,6 +150,17 @@ fn programs_get_events_and_one_object() {
 }
 
 #[test]
+fn several_models_come_one_after_the_other() {
+    let (home, one, two) = (Home::new(), content(1000), content(2000));
+    let (first, second) = (file_server(&one), file_server(&two));
+    let (first, second) = (first.url("/one.gguf"), second.url("/two.gguf"));
+    let output = ran(home.pull(&[&first, &second])).output();
+    let names: Vec<_> = output.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert!(names.len() == 2 && names[0].ends_with("/one") && names[1].ends_with("/two"), "{output}");
+    ran(home.pull(&[&first, &second, "--as", "m"])).fails(2, &["--as", "one at a time"]);
+}
+
+#[test]
 fn a_dry_run_fetches_nothing() {
     let (home, bytes) = (Home::new(), content(1000));
     let server = file_server(&bytes);
@@ -169,12 +180,13 @@ fn a_rate_is_kept() {
 }
 
 /// What could lead a test elsewhere.
-const ENVIRONMENT: [&str; 14] = [
+const ENVIRONMENT: [&str; 15] = [
     "STACK_HOME",
     "STACK_OFFLINE",
     "STACK_PRIVACY",
     "HF_HUB_OFFLINE",
     "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
     "HF_ENDPOINT",
     "HTTPS_PROXY",
     "https_proxy",

@@ -58,7 +58,7 @@ fn a_model_goes_to_a_real_registry_and_comes_back() {
     let pulled = ran(home.pull(&[&server.url("/a.gguf"), "--as", "me/mine"])).output();
     let manifest = pulled.trim_end().rsplit(' ').next().unwrap().to_owned();
     let reference = format!("oci://{}/med/mine:v1", registry.host);
-    let pushed = ran(home.push(&["me/mine", &reference, "--plain-http"])).output();
+    let pushed = ran(home.push(&["me/mine", &reference])).output();
     assert_eq!(pushed, format!("{reference} {manifest}\n"));
     let again = ran(home.push(&["me/mine", &reference, "--plain-http", "--json"])).json();
     assert_eq!((&again["files_sent"], &again["bytes_sent"]), (&0.into(), &0.into()));
