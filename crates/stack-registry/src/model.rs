@@ -7,7 +7,7 @@ use crate::manifest::{
 };
 use crate::name::Name;
 use crate::store::Lease;
-use crate::store::{Blob, Entry, Hashed, Store, StoreError};
+use crate::store::{Batch, Blob, Entry, Hashed, Store, StoreError};
 
 /// A model that is ready to be loaded. While it lives, nothing of it is freed.
 pub struct StoredModel {
@@ -121,13 +121,30 @@ pub fn put_model(
     facts: &ConfigFacts,
     files: Vec<Descriptor>,
 ) -> Result<Descriptor, StoreError> {
+    let mut batch = Batch::new(store);
+    let descriptor = add_model(&mut batch, lease, facts, files)?;
+    batch.finish()?;
+    Ok(descriptor)
+}
+
+/// Writes the manifest of a model together with other things.
+///
+/// # Errors
+///
+/// When the disk refuses.
+pub(crate) fn add_model(
+    batch: &mut Batch,
+    lease: &Lease,
+    facts: &ConfigFacts,
+    files: Vec<Descriptor>,
+) -> Result<Descriptor, StoreError> {
     let digests: Vec<_> = files.iter().map(|file| file.digest).collect();
     lease.add_all(digests.iter().copied())?;
     let config = model_config(facts, &digests);
-    store.put(lease, &config)?;
+    batch.put(lease, &config)?;
     let manifest = Manifest::model(Descriptor::of(kind::MODEL_CONFIG, &config), files).to_bytes();
     debug_assert!(manifest.len() <= DOCUMENT_BYTES_MAX, "a model has few files with short paths");
-    store.put(lease, &manifest)?;
+    batch.put(lease, &manifest)?;
     let mut descriptor = Descriptor::of(kind::MANIFEST, &manifest);
     descriptor.artifact_type = Some(kind::MODEL_MANIFEST.to_owned());
     Ok(descriptor)

@@ -294,7 +294,13 @@ impl Puller<'_> {
             .map_err(|error: DownloadError| TransferError::downloading(path, error))?;
         let expect = Expect { digests: &file.digests, length: Some(total) };
         let checked = |have| (self.watch)(Progress::Checking { file: path, total, have });
-        Ok(part.publish(&expect, &checked)?)
+        part.publish(&expect, &checked).map_err(|error| match error {
+            StoreError::Differs { expected, found, .. } => TransferError::new(
+                Reason::DigestMismatch,
+                format!("{path} does not match its digest: it has {found}, not {expected}"),
+            ),
+            error => error.into(),
+        })
     }
 
     /// Takes a part again.
@@ -310,7 +316,7 @@ impl Puller<'_> {
     /// Fetches a small file whole.
     fn fetch_small(&self, file: &UpstreamFile<'_>, lease: &Lease) -> Result<Descriptor, TransferError> {
         let path = file.path.as_str();
-        let (url, response) = follow(&RetryFetch::new(self.fetch), file.source.request())?;
+        let (url, response) = follow(&RetryFetch::new(self.fetch, self.seed), file.source.request())?;
         if response.status != 200 {
             let message = format!("{path}: the server answers with status {}", response.status);
             return Err(TransferError::new(Reason::of_status(response.status), message));

@@ -23,11 +23,12 @@ pub use caches::{hub_models, lm_studio_models, ollama_models};
 pub use folder::path_models;
 
 use crate::manifest::{ConfigFacts, FileFormat, FilePath, media_type_of};
-use crate::model::{describe_file, put_model};
+use crate::model::{add_model, describe_file};
 use crate::name::Name;
 use crate::store::Lease;
 use crate::store::{
-    Begin, Entry, Expect, External, ExternalKind, Hashed, Part, Rebind, Record, Store, StoreError, hash_file,
+    Batch, Begin, Entry, Expect, External, ExternalKind, Hashed, Part, Rebind, Record, Store, StoreError,
+    hash_file,
 };
 
 /// A model that was found.
@@ -68,8 +69,6 @@ pub struct AdoptOptions<'a> {
     pub name: &'a Name,
     /// How its files become part of the store.
     pub mode: AdoptMode,
-    /// What to do with a name that means something else.
-    pub rebind: Rebind,
     /// The time, in seconds since 1970.
     pub now: u64,
     /// Looks at a file before it is taken.
@@ -134,100 +133,147 @@ pub enum AdoptError {
     Store(StoreError),
 }
 
-/// Adopts a model under a name.
-///
-/// # Errors
-///
-/// When a file cannot be read or is no GGUF file, the name is taken, or the disk refuses.
-pub fn adopt(
-    store: &Store,
-    found: &Found,
-    options: &AdoptOptions<'_>,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Adopted, AdoptError> {
-    let &AdoptOptions { name, rebind, now, .. } = options;
-    let lease = store.lease()?;
-    let mut files = Vec::new();
-    let mut layers = Vec::new();
-    let mut before = 0;
-    for file in &found.files {
-        let (hashed, kept) =
-            adopt_file(store, &lease, file, found.kind, options, &|done| progress(before + done))?;
-        if let Some(known) = file.digest.filter(|known| *known != hashed.sha256) {
-            if kept != AdoptOutcome::Present {
-                store.drop_damaged(&hashed.sha256)?;
-            }
-            let problem = format!("it has the digest {}, but is known as {known}", hashed.sha256);
-            return Err(AdoptError::Damaged { path: file.at.clone(), problem });
-        }
-        layers.push(describe_file(media_type_of(&file.path), &file.path, &hashed));
-        before += hashed.length;
-        files.push((file.clone(), hashed, kept));
-    }
-    let facts = ConfigFacts { format: Some(FileFormat::Gguf), ..ConfigFacts::default() };
-    let manifest = put_model(store, &lease, &facts, layers)?;
-    let record = Record {
-        origin: Some(found.origin.clone()),
-        commit: found.commit.clone(),
-        signer: None,
-        named_at: Some(now),
-        sealed_here: false,
-    };
-    let entry = Entry { name: name.clone(), manifest, record };
-    store.bind(&lease, &entry, rebind)?;
-    Ok(Adopted { entry, files })
+/// Models that are adopted together. They have their names after [`Adoption::finish`].
+pub struct Adoption {
+    store: Store,
+    lease: Lease,
+    batch: Batch,
+    rebind: Rebind,
+    taken: Vec<Adopted>,
+    bytes: u64,
 }
 
-fn adopt_file(
-    store: &Store,
-    lease: &Lease,
-    found: &FoundFile,
-    kind: ExternalKind,
-    options: &AdoptOptions<'_>,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<(Hashed, AdoptOutcome), AdoptError> {
-    let mode = options.mode;
-    let failed = |source| AdoptError::Io { path: found.at.clone(), source };
-    // Caches are full of links; what counts is the file behind them, from here on.
-    let path = found.at.canonicalize().map_err(failed)?;
-    let source = open_gguf(&path)?;
-    (options.inspect)(&found.path, &path)
-        .map_err(|problem| AdoptError::Damaged { path: found.at.clone(), problem })?;
-    let modified = source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
-    if mode != AdoptMode::Copy
-        && let Some(part) = scratch(store, &path)?
-    {
-        if part.reflink(&source)? {
-            let hashed = part.publish(&Expect::default(), progress)?;
-            lease.add(&hashed.sha256)?;
-            return Ok((hashed, AdoptOutcome::Cloned));
+impl Adoption {
+    /// Begins with none.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn new(store: &Store, rebind: Rebind) -> Result<Self, StoreError> {
+        let (lease, batch) = (store.lease()?, Batch::new(store));
+        Ok(Self { store: store.clone(), lease, batch, rebind, taken: Vec::new(), bytes: 0 })
+    }
+
+    /// Reads a model and writes all that it takes to name it.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read or is no GGUF file, or the disk refuses.
+    pub fn take(
+        &mut self,
+        found: &Found,
+        options: &AdoptOptions<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), AdoptError> {
+        let mut files = Vec::new();
+        let mut layers = Vec::new();
+        let mut before = 0;
+        for file in &found.files {
+            let told = |done| progress(before + done);
+            let (hashed, kept) = self.take_file(file, found.kind, options, &told)?;
+            if let Some(known) = file.digest.filter(|known| *known != hashed.sha256) {
+                if kept != AdoptOutcome::Present {
+                    self.batch.finish()?;
+                    self.store.drop_damaged(&hashed.sha256)?;
+                }
+                let problem = format!("it has the digest {}, but is known as {known}", hashed.sha256);
+                return Err(AdoptError::Damaged { path: file.at.clone(), problem });
+            }
+            layers.push(describe_file(media_type_of(&file.path), &file.path, &hashed));
+            before += hashed.length;
+            files.push((file.clone(), hashed, kept));
         }
-        part.discard()?;
-        if mode == AdoptMode::Clone {
-            return Err(AdoptError::NoClone(path));
+        let facts = ConfigFacts { format: Some(FileFormat::Gguf), ..ConfigFacts::default() };
+        let manifest = add_model(&mut self.batch, &self.lease, &facts, layers)?;
+        let record = Record {
+            origin: Some(found.origin.clone()),
+            commit: found.commit.clone(),
+            signer: None,
+            named_at: Some(options.now),
+            sealed_here: false,
+        };
+        let entry = Entry { name: options.name.clone(), manifest, record };
+        self.bytes += before;
+        self.taken.push(Adopted { entry, files });
+        Ok(())
+    }
+
+    /// Whether those that were taken should get their names now: an interruption would cost more than the waiting.
+    pub fn is_due(&self) -> bool {
+        self.taken.len() >= MODELS_MAX || self.bytes >= BYTES_MAX
+    }
+
+    /// Names those that were taken, and tells of each whether it got its name.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn finish(&mut self) -> Result<Vec<(Adopted, Result<(), StoreError>)>, StoreError> {
+        self.batch.finish()?;
+        self.bytes = 0;
+        let taken = std::mem::take(&mut self.taken);
+        let entries: Vec<Entry> = taken.iter().map(|adopted| adopted.entry.clone()).collect();
+        if self.store.bind_all(&self.lease, &entries, self.rebind).is_ok() {
+            return Ok(taken.into_iter().map(|adopted| (adopted, Ok(()))).collect());
         }
+        // One that cannot have its name says nothing about the others.
+        let bind = |adopted: Adopted| {
+            let outcome = self.store.bind(&self.lease, &adopted.entry, self.rebind);
+            (adopted, outcome)
+        };
+        Ok(taken.into_iter().map(bind).collect())
     }
-    if mode == AdoptMode::Copy
-        && let Some(part) = scratch(store, &path)?
-    {
-        copy(&source, &part, progress).map_err(|error| match error {
-            CopyError::Read(source) => AdoptError::Io { path: found.at.clone(), source },
-            CopyError::Write(error) => error.into(),
-        })?;
-        let hashed = part.publish(&Expect::default(), &|_| {})?;
-        lease.add(&hashed.sha256)?;
-        return Ok((hashed, AdoptOutcome::Copied));
+
+    fn take_file(
+        &mut self,
+        found: &FoundFile,
+        kind: ExternalKind,
+        options: &AdoptOptions<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<(Hashed, AdoptOutcome), AdoptError> {
+        let (mode, store) = (options.mode, &self.store);
+        let failed = |source| AdoptError::Io { path: found.at.clone(), source };
+        // Caches are full of links; what counts is the file behind them, from here on.
+        let path = found.at.canonicalize().map_err(failed)?;
+        let source = open_gguf(&path)?;
+        (options.inspect)(&found.path, &path)
+            .map_err(|problem| AdoptError::Damaged { path: found.at.clone(), problem })?;
+        let modified = source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)?;
+        if mode != AdoptMode::Copy
+            && let Some(part) = scratch(store, &path)?
+        {
+            if part.reflink(&source)? {
+                let hashed = part.publish(&Expect::default(), progress)?;
+                self.lease.add(&hashed.sha256)?;
+                return Ok((hashed, AdoptOutcome::Cloned));
+            }
+            part.discard()?;
+            if mode == AdoptMode::Clone {
+                return Err(AdoptError::NoClone(path));
+            }
+        }
+        if mode == AdoptMode::Copy
+            && let Some(part) = scratch(store, &path)?
+        {
+            copy(&source, &part, progress).map_err(|error| match error {
+                CopyError::Read(source) => AdoptError::Io { path: found.at.clone(), source },
+                CopyError::Write(error) => error.into(),
+            })?;
+            let hashed = part.publish(&Expect::default(), &|_| {})?;
+            self.lease.add(&hashed.sha256)?;
+            return Ok((hashed, AdoptOutcome::Copied));
+        }
+        let hashed = hash_file(&source, progress).map_err(failed)?;
+        if source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)? != modified {
+            return Err(failed(io::Error::other("the file changed while it was read")));
+        }
+        self.lease.add(&hashed.sha256)?;
+        if store.has(&hashed.sha256)? {
+            return Ok((hashed, AdoptOutcome::Present));
+        }
+        self.batch.note(&hashed.sha256, &External { path, size: hashed.length, kind })?;
+        Ok((hashed, AdoptOutcome::InPlace))
     }
-    let hashed = hash_file(&source, progress).map_err(failed)?;
-    if source.metadata().and_then(|metadata| metadata.modified()).map_err(failed)? != modified {
-        return Err(failed(io::Error::other("the file changed while it was read")));
-    }
-    lease.add(&hashed.sha256)?;
-    if store.has(&hashed.sha256)? {
-        return Ok((hashed, AdoptOutcome::Present));
-    }
-    store.put_external(&hashed.sha256, &External { path, size: hashed.length, kind })?;
-    Ok((hashed, AdoptOutcome::InPlace))
 }
 
 /// Begins a part whose digest is not known yet, named after where the file lies.
@@ -328,3 +374,6 @@ impl From<StoreError> for AdoptError {
 
 /// How long to wait before looking again what another process does.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How many models wait for their names at most, and how many bytes of them.
+const MODELS_MAX: usize = 100;
+const BYTES_MAX: u64 = 1 << 30;

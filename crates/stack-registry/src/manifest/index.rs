@@ -1,9 +1,11 @@
 //! The index: every name and every referrer of a store.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use stack_seal::digest::Digest;
 
-use super::{Annotations, BadDocument, Descriptor, key, kind, parse, text};
+use super::{Annotations, BadDocument, Descriptor, Kinds, key, kind, parse, text};
 use crate::json;
 use crate::name::Name;
 
@@ -30,6 +32,10 @@ impl Index {
     /// When it is too long, no JSON, or no index.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadDocument> {
         let index: Self = parse("index", bytes)?;
+        let Kinds { layers, config, .. } = parse("index", bytes)?;
+        if layers.is_some() || config.is_some() {
+            return Err(BadDocument::new("index", "is a manifest as well"));
+        }
         match &index.media_type {
             Some(other) if other != kind::INDEX => {
                 Err(BadDocument::new("index", format!("has the type {other:?}")))
@@ -59,11 +65,29 @@ impl Index {
         self.manifests.iter().filter(move |entry| entry.annotations.get(key::SUBJECT) == Some(&*subject))
     }
 
+    /// Sorts the entries that refer to manifests by these, for those who ask about many.
+    pub fn all_referrers(&self) -> BTreeMap<&str, Vec<&Descriptor>> {
+        let mut referrers = BTreeMap::<_, Vec<_>>::new();
+        for entry in &self.manifests {
+            if let Some(subject) = entry.annotations.get(key::SUBJECT) {
+                referrers.entry(subject).or_default().push(entry);
+            }
+        }
+        referrers
+    }
+
     /// Gives an entry its name; whatever had it before loses it.
-    pub fn bind(&mut self, name: &Name, mut entry: Descriptor) {
-        self.unbind(name);
-        entry.annotations.set(key::REF_NAME, name.to_string());
-        self.manifests.push(entry);
+    pub fn bind(&mut self, name: &Name, entry: Descriptor) {
+        self.bind_all(BTreeMap::from([(name.clone(), entry)]));
+    }
+
+    /// Gives entries their names; whatever had one of them before loses it.
+    pub fn bind_all(&mut self, entries: BTreeMap<Name, Descriptor>) {
+        self.manifests.retain(|entry| name_of(entry).is_none_or(|name| !entries.contains_key(&name)));
+        for (name, mut entry) in entries {
+            entry.annotations.set(key::REF_NAME, name.to_string());
+            self.manifests.push(entry);
+        }
     }
 
     /// Removes the entries of a name and returns whether there was one.
@@ -123,7 +147,14 @@ mod tests {
 
     #[test]
     fn what_is_no_index_is_refused() {
-        for text in ["", "{}", r#"{"schemaVersion":2}"#, r#"{"schemaVersion":3,"manifests":[]}"#] {
+        for text in [
+            "",
+            "{}",
+            r#"{"schemaVersion":2}"#,
+            r#"{"schemaVersion":3,"manifests":[]}"#,
+            r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#,
+            r#"{"schemaVersion":2,"manifests":[],"config":{}}"#,
+        ] {
             assert!(Index::parse(text.as_bytes()).is_err(), "{text}");
         }
         let manifest = format!(r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[]}}"#, kind::MANIFEST);

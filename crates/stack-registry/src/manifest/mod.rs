@@ -10,9 +10,11 @@ mod index;
 mod media;
 mod text;
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use stack_seal::digest::{Algorithm, Digest, Sha256Hasher};
 
@@ -65,6 +67,15 @@ pub struct Manifest {
     /// Further facts.
     #[serde(default, skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
+}
+
+/// The fields that tell an image manifest from an index. A document with those of both would be one thing to one reader
+/// and another to the next (CVE-2021-41190).
+#[derive(Deserialize)]
+struct Kinds {
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    config: Option<IgnoredAny>,
 }
 
 /// A document that is not what it should be.
@@ -160,8 +171,21 @@ impl Manifest {
     /// When it is longer than [`DOCUMENT_BYTES_MAX`], no JSON, no image manifest, or has no or too many layers.
     pub fn parse(bytes: &[u8]) -> Result<Self, BadDocument> {
         let manifest: Self = parse("manifest", bytes)?;
+        if parse::<Kinds>("manifest", bytes)?.manifests.is_some() {
+            return Err(BadDocument::new("manifest", "is an index as well"));
+        }
         if manifest.layers.is_empty() || manifest.layers.len() > LAYERS_MAX {
             return Err(BadDocument::new("manifest", format!("has {} layers", manifest.layers.len())));
+        }
+        let mut paths = BTreeSet::new();
+        for layer in &manifest.layers {
+            // The two halves of a sealed file share its path.
+            let is_header = layer.role() == Role::SealedHeader;
+            if let Some(path) = layer.file_path()
+                && !paths.insert((path.clone(), is_header))
+            {
+                return Err(BadDocument::new("manifest", format!("has {path} twice")));
+            }
         }
         Ok(manifest)
     }
@@ -183,7 +207,7 @@ impl Manifest {
 }
 
 impl BadDocument {
-    fn new(what: &'static str, fault: impl Into<String>) -> Self {
+    pub(crate) fn new(what: &'static str, fault: impl Into<String>) -> Self {
         Self { what, fault: fault.into() }
     }
 }
@@ -244,6 +268,25 @@ mod tests {
     }
 
     #[test]
+    fn a_path_means_one_file() {
+        let layer = |kind: &str, path: &str| Descriptor::of(kind, path.as_bytes()).with(key::FILE_PATH, path);
+        let parsed = |layers: &[Descriptor]| {
+            let config = Descriptor::of(kind::MODEL_CONFIG, b"{}");
+            Manifest::parse(&Manifest::model(config, layers.to_vec()).to_bytes())
+        };
+        let (header, payload) = (layer(kind::SEALED_HEADER, "m.gguf"), layer(kind::SEALED_PAYLOAD, "m.gguf"));
+        parsed(&[header.clone(), payload.clone()]).unwrap();
+        parsed(&[layer(kind::WEIGHTS, "m.gguf"), layer(kind::DOCUMENT, "M.gguf")]).unwrap();
+        for twice in [
+            [layer(kind::WEIGHTS, "m.gguf"), layer(kind::WEIGHTS, "m.gguf")],
+            [layer(kind::WEIGHTS, "m.gguf"), payload],
+            [header.clone(), header],
+        ] {
+            assert!(parsed(&twice).unwrap_err().to_string().contains("m.gguf twice"));
+        }
+    }
+
+    #[test]
     fn what_is_no_manifest_is_refused() {
         let layer = |digest: &str, size: &str, more: &str| {
             document(&format!(r#"{{"mediaType":"x","digest":"{digest}","size":{size}{more}}}"#))
@@ -257,6 +300,7 @@ mod tests {
             "[".repeat(100_000),
             document(""),
             good.replace(":2,", ":1,"),
+            good.replace(":2,", r#":2,"manifests":[],"#),
             good.clone() + "x",
             format!("\u{feff}{good}"),
             layer("sha256:../../etc/passwd", "1", ""),

@@ -13,7 +13,7 @@ use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, Role, key
 use crate::name::Name;
 use crate::pull::signer::signers;
 use crate::store::Lease;
-use crate::store::{Begin, Entry, Expect, Hashed, Part, Rebind, Record, Store};
+use crate::store::{Batch, Begin, Entry, Expect, Hashed, Part, Rebind, Record, Store, hash_file};
 
 /// A package whose list and index were read and are whole.
 pub struct Import<'a> {
@@ -144,15 +144,17 @@ impl<'a> Import<'a> {
         let lease = store.lease()?;
         lease.add_all(self.list.members().iter().map(|member| member.sha256))?;
         let mut blobs = Vec::new();
+        let mut batch = Batch::new(store);
         for (member, at) in self.members() {
             if member.content == Content::Blob {
-                blobs.push((*member, self.copy(store, member, at, progress)?));
+                blobs.push((*member, self.copy(store, &mut batch, member, at, progress)?));
             }
             check_zeros(self.source, at + BLOCK as u64 + member.size, padding(member.size), &member.path())?;
             progress(at + BLOCK as u64 + member.size);
         }
         check_zeros(self.source, self.source.length() - 2 * BLOCK as u64, 2 * BLOCK as u64, "the end")?;
-        let mut models = Vec::new();
+        batch.finish()?;
+        let mut entries = Vec::new();
         for (name, descriptor) in names {
             let fact = |key: &str| descriptor.annotations.get(key).map(str::to_owned);
             let record = Record {
@@ -162,10 +164,10 @@ impl<'a> Import<'a> {
                 named_at: Some(options.now),
                 sealed_here: false,
             };
-            let entry = Entry { name, manifest: descriptor.clone(), record };
-            store.bind(&lease, &entry, options.rebind)?;
-            models.push((entry.name, descriptor.digest));
+            entries.push(Entry { name, manifest: descriptor.clone(), record });
         }
+        store.bind_all(&lease, &entries, options.rebind)?;
+        let models = entries.into_iter().map(|entry| (entry.name, entry.manifest.digest)).collect();
         self.refer(store, &lease)?;
         Ok(Imported { list: self.list_digest, models, blobs })
     }
@@ -236,13 +238,16 @@ impl<'a> Import<'a> {
     fn copy(
         &self,
         store: &Store,
+        batch: &mut Batch,
         member: &Member,
         at: u64,
         progress: &dyn Fn(u64),
     ) -> Result<Outcome, PackageError> {
         let part = loop {
             match store.begin(&member.sha256)? {
-                Begin::Present => return Ok(Outcome::Present),
+                Begin::Present if is_whole(store, member)? => return Ok(Outcome::Present),
+                // The package has what the store only seems to have.
+                Begin::Present => store.drop_damaged(&member.sha256)?,
                 Begin::Mine(part) => break part,
                 // Another import or a pull writes the same blob; what it writes serves us as well.
                 Begin::Busy => thread::sleep(PAUSE),
@@ -251,6 +256,10 @@ impl<'a> Import<'a> {
         part.prepare(Some(member.size), None)?;
         self.fill(&part, member, at + BLOCK as u64, progress)?;
         let digests = [member.sha256, member.blake3];
+        if member.size <= SMALL_BYTES {
+            batch.add(part, digests.to_vec(), member.size)?;
+            return Ok(Outcome::Copied);
+        }
         let expect = Expect { digests: &digests, length: Some(member.size) };
         match part.publish(&expect, &|_| {}) {
             Ok(_) => Ok(Outcome::Copied),
@@ -341,6 +350,13 @@ fn read(source: &dyn Source, buffer: &mut [u8], offset: u64) -> Result<(), Packa
     })
 }
 
+/// Whether the store's blob is the one that its name says. It is read: a name follows.
+fn is_whole(store: &Store, member: &Member) -> Result<bool, PackageError> {
+    let blob = store.blob(&member.sha256)?;
+    let reading = PackageError::io(format!("reading {}", blob.path.display()));
+    Ok(hash_file(&blob.file, &|_| {}).map_err(reading)?.sha256 == member.sha256)
+}
+
 /// Checks that nothing hides where only zeros belong.
 fn check_zeros(source: &dyn Source, at: u64, count: u64, after: &str) -> Result<(), PackageError> {
     let mut bytes = vec![0; count as usize];
@@ -354,4 +370,6 @@ fn check_zeros(source: &dyn Source, at: u64, count: u64, after: &str) -> Result<
 const BUFFER_BYTES: usize = 1 << 20;
 /// How much is copied again at most after an interruption.
 const SAVE_BYTES: usize = 64 << 20;
+/// Files that are published together with others: to wait for the disk would take longer than to write them.
+const SMALL_BYTES: u64 = 1 << 20;
 const PAUSE: Duration = Duration::from_millis(50);

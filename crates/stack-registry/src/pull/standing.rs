@@ -65,9 +65,13 @@ impl Puller<'_> {
     fn is_sound(&self, needed: &Descriptor, read_all: bool) -> Result<bool, TransferError> {
         let blob = match self.store.blob(&needed.digest) {
             Ok(blob) => blob,
-            Err(StoreError::NotInStore { .. } | StoreError::Vanished { .. } | StoreError::Length { .. }) => {
-                return Ok(false);
-            }
+            Err(
+                StoreError::NotInStore { .. }
+                | StoreError::Vanished { .. }
+                | StoreError::Length { .. }
+                | StoreError::Changed { .. }
+                | StoreError::Malformed { .. },
+            ) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
         let differs = || -> Result<bool, TransferError> {

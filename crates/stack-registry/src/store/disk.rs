@@ -31,6 +31,9 @@ pub trait Disk: Send + Sync {
     /// Returns when what the file holds will survive.
     fn sync(&self, file: &File) -> io::Result<()>;
 
+    /// Returns when what all these files hold will survive.
+    fn sync_many(&self, files: &[&File]) -> io::Result<()>;
+
     /// Takes away the permission to write.
     fn protect(&self, file: &File) -> io::Result<()>;
 
@@ -92,6 +95,15 @@ impl Disk for OsDisk {
 
     fn sync(&self, file: &File) -> io::Result<()> {
         file.sync_data()
+    }
+
+    fn sync_many(&self, files: &[&File]) -> io::Result<()> {
+        // A commit of the file system's journal takes some milliseconds, for one file or for all of them.
+        #[cfg(target_os = "linux")]
+        if let [first, _, _, ..] = files {
+            return Ok(rustix::fs::syncfs(first)?);
+        }
+        files.iter().try_for_each(|file| file.sync_data())
     }
 
     fn protect(&self, file: &File) -> io::Result<()> {

@@ -19,6 +19,13 @@ pub enum StoreError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The disk has no room for a file.
+    NoRoom {
+        /// How many bytes more it takes.
+        needed: u64,
+        /// How many are free.
+        free: u64,
+    },
     /// A name or a digest that the store does not have.
     NotInStore {
         /// The name or digest.
@@ -28,6 +35,15 @@ pub enum StoreError {
     Vanished {
         /// Where it was.
         path: PathBuf,
+    },
+    /// An adopted file that was changed since.
+    Changed {
+        /// Where it lies.
+        path: PathBuf,
+        /// How many bytes it had.
+        expected: u64,
+        /// How many it has.
+        found: u64,
     },
     /// A document of the store that is malformed.
     Malformed {
@@ -106,13 +122,14 @@ impl StoreError {
     /// The reason code, which is part of the command line's contract.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::NoRoom { .. } => "disk-full",
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => "disk-full",
             Self::Io { .. } => "io",
             Self::NotInStore { .. } => "not-in-store",
             Self::Vanished { .. } => "no-such-file",
             Self::Malformed { .. } => "bad-document",
             Self::Differs { .. } => "digest-mismatch",
-            Self::Length { .. } => "length-mismatch",
+            Self::Length { .. } | Self::Changed { .. } => "length-mismatch",
             Self::Locked { .. } => "locked-by",
             Self::InUse { .. } => "in-use",
             Self::NoIndex { .. } => "no-index",
@@ -126,8 +143,16 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { attempt, .. } => write!(f, "{attempt} failed"),
+            Self::NoRoom { needed, free } => {
+                write!(f, "the disk of the store has {free} bytes free, and {needed} are needed")
+            }
             Self::NotInStore { what } => write!(f, "{what} is not in the store"),
             Self::Vanished { path } => write!(f, "the adopted file {} is gone", path.display()),
+            Self::Changed { path, expected, found } => write!(
+                f,
+                "the adopted file {} was changed: it has {found} bytes, not {expected} as when it was adopted",
+                path.display()
+            ),
             Self::Malformed { what, .. } => write!(f, "{what} is malformed"),
             Self::Differs { what, expected, found } => {
                 write!(f, "{what} does not match its digest: it has {found}, not {expected}")

@@ -12,6 +12,7 @@ use stack_seal::digest::Digest;
 use super::error::StoreError;
 use super::place::Place;
 use super::{Blob, Store};
+use crate::manifest::BadDocument;
 
 /// A file of another program that serves as a blob. Whoever loads it hashes it, as always.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,14 +40,18 @@ pub enum ExternalKind {
     File,
 }
 
-impl Store {
-    /// Records where the bytes of a digest lie. The caller has hashed them.
-    pub(crate) fn put_external(&self, digest: &Digest, external: &External) -> Result<(), StoreError> {
-        let attempt = || StoreError::io(format!("adopting {}", external.path.display()));
-        let bytes = serde_json::to_vec(external).map_err(|error| attempt()(error.into()))?;
-        self.replace(&Place::ExternalNew(*digest), &Place::External(*digest), &bytes).map_err(attempt())
+impl External {
+    /// Writes the note.
+    ///
+    /// # Errors
+    ///
+    /// When the path is not UTF-8, which JSON must be.
+    pub(super) fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
     }
+}
 
+impl Store {
     /// Reads where an adopted blob lies; `None` for what was not adopted.
     ///
     /// # Errors
@@ -61,9 +66,13 @@ impl Store {
         };
         let mut bytes = Vec::new();
         file.take(RECORD_BYTES_MAX).read_to_end(&mut bytes).map_err(attempt())?;
-        let external: External = serde_json::from_slice(&bytes).map_err(|error| attempt()(error.into()))?;
+        let malformed = |fault| {
+            StoreError::malformed(format!("the note where {digest} lies"), BadDocument::new("note", fault))
+        };
+        let external: External =
+            serde_json::from_slice(&bytes).map_err(|error| malformed(format!("is no such note: {error}")))?;
         if !external.path.is_absolute() {
-            return Err(attempt()(io::Error::new(io::ErrorKind::InvalidData, "its path is not absolute")));
+            return Err(malformed("has a path that is not absolute".to_owned()));
         }
         Ok(Some(external))
     }
@@ -88,8 +97,7 @@ impl Store {
             return Err(StoreError::Vanished { path });
         }
         if metadata.len() != size {
-            let what = format!("the adopted file {}", path.display());
-            return Err(StoreError::Length { what, expected: size, found: metadata.len() });
+            return Err(StoreError::Changed { path, expected: size, found: metadata.len() });
         }
         Ok(Blob { digest: *digest, file, length: size, path, own: false })
     }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fsync, mkdirat, openat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstatvfs, fsync, mkdirat, openat, statat};
 use rustix::io::Errno;
 
 use super::place::{Folder, Place};
@@ -95,6 +95,12 @@ impl Folders {
             Err(Errno::NOENT) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// How many bytes the disk has left for us, if it says so.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let disk = fstatvfs(self.handle(Folder::Root)).ok()?;
+        disk.f_bavail.checked_mul(disk.f_frsize)
     }
 
     /// Lists the files of a folder that the store could have made, in the order of their names.

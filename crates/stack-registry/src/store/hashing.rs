@@ -27,6 +27,15 @@ pub struct Hashed {
 pub fn hash_file(file: &File, progress: &(dyn Fn(u64) + Sync)) -> io::Result<Hashed> {
     let mut sha256 = Sha256Hasher::new();
     let mut blake3 = Blake3Hasher::new();
+    if file.metadata()?.len() <= SMALL_BYTES {
+        // A thread takes longer to start than such a file to read.
+        let length = read_all(file, |bytes, done| {
+            sha256.update(bytes);
+            blake3.update(bytes);
+            progress(done);
+        })?;
+        return Ok(Hashed { sha256: sha256.finish(), blake3: blake3.finish().into(), length });
+    }
     let (length, other) = thread::scope(|scope| {
         let other = scope.spawn(|| read_all(file, |bytes, _| blake3.update(bytes)));
         let length = read_all(file, |bytes, done| {
@@ -43,7 +52,9 @@ pub fn hash_file(file: &File, progress: &(dyn Fn(u64) + Sync)) -> io::Result<Has
 }
 
 fn read_all(file: &File, mut each: impl FnMut(&[u8], u64)) -> io::Result<u64> {
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    // One more byte than there should be shows the end of a small file at once.
+    let mut buffer = vec![0; length.saturating_add(1).min(BUFFER_BYTES)];
     let mut done = 0;
     loop {
         match file.read_at(&mut buffer, done) {
@@ -59,3 +70,4 @@ fn read_all(file: &File, mut each: impl FnMut(&[u8], u64)) -> io::Result<u64> {
 }
 
 const BUFFER_BYTES: usize = 1 << 20;
+const SMALL_BYTES: u64 = 64 << 10;

@@ -22,7 +22,15 @@ pub struct Lease {
     store: Store,
     place: Place,
     file: File,
-    digests: Mutex<BTreeSet<Digest>>,
+    listed: Mutex<Listed>,
+}
+
+/// What a lease lists.
+#[derive(Default)]
+struct Listed {
+    digests: BTreeSet<Digest>,
+    /// Where the next line goes.
+    end: u64,
 }
 
 /// What is in use, and by which process.
@@ -46,7 +54,7 @@ impl Store {
             }
             if self.is_at(&place, &file).map_err(failed())? {
                 self.disk().resize(&file, 0).map_err(failed())?;
-                return Ok(Lease { store: self.clone(), place, file, digests: Mutex::default() });
+                return Ok(Lease { store: self.clone(), place, file, listed: Mutex::default() });
             }
         }
     }
@@ -143,25 +151,27 @@ impl Lease {
     ///
     /// When the disk refuses, or `gc` runs for longer than it ever should.
     pub fn add_all(&self, added: impl IntoIterator<Item = Digest>) -> Result<(), StoreError> {
-        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = digests.len();
-        digests.extend(added);
-        if digests.len() == before {
-            return Ok(());
-        }
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::new();
-        for digest in digests.iter() {
-            text += &digest.to_string();
-            text.push('\n');
+        for digest in added {
+            if listed.digests.insert(digest) {
+                text += &digest.to_string();
+                text.push('\n');
+            }
+        }
+        if text.is_empty() {
+            return Ok(());
         }
         // While `gc` marks and sweeps, nobody changes a lease: it has seen a digest, or it does not run.
         let _gc = self.store.take_lock(&Place::GcLock, Hold::Shared, "the store, which gc sweeps,")?;
-        match self.store.disk().write(&self.file, text.as_bytes(), 0) {
+        match self.store.disk().write(&self.file, text.as_bytes(), listed.end) {
             // A full disk has no room for the list. A lease that lists nothing and cannot be written is one on all.
             Err(error) if is_full(&error) => self.store.disk().protect(&self.file),
             written => written,
         }
-        .map_err(StoreError::io("taking a lease"))
+        .map_err(StoreError::io("taking a lease"))?;
+        listed.end += text.len() as u64;
+        Ok(())
     }
 }
 

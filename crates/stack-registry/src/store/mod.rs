@@ -3,6 +3,7 @@
 //! What it keeps, whatever happens: a file lies under `blobs/` only after its digest matched; the index is whole; what
 //! the index names is there. See `docs/formats/store.md`.
 
+mod batch;
 mod disk;
 mod error;
 mod external;
@@ -21,11 +22,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use stack_seal::digest::{Algorithm, Digest, Sha256Hasher};
 
+pub(crate) use batch::Batch;
 pub use disk::{Disk, OsDisk};
 pub use error::StoreError;
 pub use external::{External, ExternalKind};
@@ -106,7 +107,8 @@ impl Store {
         self.folders.path()
     }
 
-    /// Whether a blob is there: in the store, or where it was adopted. Nothing of it is read.
+    /// Whether a blob is there: in the store, or where it was adopted. Nothing of it is read. A note of where it was
+    /// adopted that makes no sense leads nowhere.
     ///
     /// # Errors
     ///
@@ -114,9 +116,13 @@ impl Store {
     pub fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
         match self.blob(digest) {
             Ok(_) => Ok(true),
-            Err(StoreError::NotInStore { .. } | StoreError::Vanished { .. } | StoreError::Length { .. }) => {
-                Ok(false)
-            }
+            Err(
+                StoreError::NotInStore { .. }
+                | StoreError::Vanished { .. }
+                | StoreError::Length { .. }
+                | StoreError::Changed { .. }
+                | StoreError::Malformed { .. },
+            ) => Ok(false),
             Err(error) => Err(error),
         }
     }
@@ -172,9 +178,7 @@ impl Store {
             let (expected, found) = (bytes_max as u64, blob.length);
             return Err(StoreError::Length { what: digest.to_string(), expected, found });
         }
-        let mut hasher = Sha256Hasher::new();
-        hasher.update(&bytes);
-        let found = hasher.finish();
+        let found = sha256_of(&bytes);
         if found == *digest {
             Ok(bytes)
         } else {
@@ -199,21 +203,9 @@ impl Store {
     ///
     /// When the disk refuses.
     pub fn put(&self, lease: &Lease, bytes: &[u8]) -> Result<Digest, StoreError> {
-        let mut hasher = Sha256Hasher::new();
-        hasher.update(bytes);
-        let digest = hasher.finish();
-        lease.add(&digest)?;
-        let part = loop {
-            match self.begin(&digest)? {
-                Begin::Present => return Ok(digest),
-                Begin::Mine(part) => break part,
-                // Whoever writes the same bytes is done in a moment.
-                Begin::Busy => thread::sleep(MOMENT),
-            }
-        };
-        part.restart()?;
-        part.write_at(bytes, 0)?;
-        part.publish(&Expect { digests: &[digest], length: Some(bytes.len() as u64) }, &|_| {})?;
+        let mut batch = Batch::new(self);
+        let digest = batch.put(lease, bytes)?;
+        batch.finish()?;
         Ok(digest)
     }
 
@@ -227,13 +219,19 @@ impl Store {
 
     /// Writes a small file so that after a crash it is whole: the old one or the new one.
     pub(crate) fn replace(&self, new: &Place, place: &Place, bytes: &[u8]) -> io::Result<()> {
+        let file = self.write_aside(new, bytes)?;
+        self.disk.sync(&file)?;
+        self.disk.rename(new, place)?;
+        self.disk.sync_folder(place.folder())
+    }
+
+    /// Writes a small file that is to take the place of another one.
+    fn write_aside(&self, new: &Place, bytes: &[u8]) -> io::Result<File> {
         let file = self.disk.create(new)?;
         // Written over what is left there, which on a full disk is the space that was set aside.
         self.disk.write(&file, bytes, 0)?;
         self.disk.resize(&file, bytes.len() as u64)?;
-        self.disk.sync(&file)?;
-        self.disk.rename(new, place)?;
-        self.disk.sync_folder(place.folder())
+        Ok(file)
     }
 
     /// Marks the folder as an OCI image layout.
@@ -262,6 +260,12 @@ impl StoreError {
     pub(crate) fn malformed(what: impl Into<String>, source: BadDocument) -> Self {
         Self::Malformed { what: what.into(), source }
     }
+}
+
+fn sha256_of(bytes: &[u8]) -> Digest {
+    let mut hasher = Sha256Hasher::new();
+    hasher.update(bytes);
+    hasher.finish()
 }
 
 pub(crate) fn is_read_only(error: &io::Error) -> bool {

@@ -1,5 +1,6 @@
 //! What the names of a store mean.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::process;
@@ -139,10 +140,14 @@ impl Store {
     ///
     /// When the index cannot be read.
     pub fn entries(&self) -> Result<Vec<Entry>, StoreError> {
-        let index = self.index()?;
+        Ok(Self::entries_in(&self.index()?))
+    }
+
+    /// Lists the names of an index that was read before, sorted.
+    pub fn entries_in(index: &Index) -> Vec<Entry> {
         let mut entries: Vec<_> = index.named().map(|(name, manifest)| Entry::new(name, manifest)).collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(entries)
+        entries
     }
 
     /// Gives a model its name. All that its manifest needs must be there; the lease keeps it there meanwhile.
@@ -151,37 +156,35 @@ impl Store {
     ///
     /// When something is missing, the name means another model and may not change, or the disk refuses.
     pub fn bind(&self, lease: &Lease, entry: &Entry, rebind: Rebind) -> Result<(), StoreError> {
-        let manifest = self.manifest(&entry.manifest.digest)?;
-        lease.add(&entry.manifest.digest)?;
-        for needed in manifest.needs() {
-            lease.add(&needed.digest)?;
-            if !self.has(&needed.digest)? {
-                return Err(StoreError::missing(needed.digest));
+        self.bind_all(lease, std::slice::from_ref(entry), rebind)
+    }
+
+    /// Gives several models their names: all of them, or none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Store::bind`], for the first model that has one.
+    pub fn bind_all(&self, lease: &Lease, entries: &[Entry], rebind: Rebind) -> Result<(), StoreError> {
+        for entry in entries {
+            let manifest = self.manifest(&entry.manifest.digest)?;
+            let needed = manifest.needs().map(|needed| needed.digest);
+            lease.add_all(std::iter::once(entry.manifest.digest).chain(needed))?;
+            for needed in manifest.needs() {
+                if !self.has(&needed.digest)? {
+                    return Err(StoreError::missing(needed.digest));
+                }
             }
         }
         self.update_index(|index| {
-            let mut entry = entry.clone();
-            if let Some(old) = index.find(&entry.name).cloned() {
-                let before = Entry::new(entry.name.clone(), &old).record.signer;
-                if old.digest == entry.manifest.digest {
-                    entry.record.signer = entry.record.signer.or(before);
-                } else if !keeps_signer(before.as_deref(), entry.record.signer.as_deref()) {
-                    let (name, before, now) = (entry.name, before.unwrap_or_default(), entry.record.signer);
-                    return Err(StoreError::SignerChanged { name, before, now });
-                }
+            // Where a foreign tool wrote a name twice, the last one counts.
+            let known: BTreeMap<Name, Descriptor> =
+                index.named().map(|(name, entry)| (name, entry.clone())).collect();
+            let mut bound = BTreeMap::new();
+            for entry in entries {
+                let described = entry.replacing(known.get(&entry.name), rebind)?;
+                bound.insert(entry.name.clone(), described);
             }
-            let allowed = |old: &Descriptor| match rebind {
-                Rebind::Never => false,
-                Rebind::Allowed => true,
-                Rebind::From(digest) => old.digest == digest,
-            };
-            if let Some(old) = index.find(&entry.name)
-                && old.digest != entry.manifest.digest
-                && !allowed(old)
-            {
-                return Err(StoreError::NameTaken { name: entry.name.clone(), digest: old.digest });
-            }
-            index.bind(&entry.name, entry.record.describe(&entry.manifest));
+            index.bind_all(bound);
             Ok(())
         })
     }
@@ -225,22 +228,22 @@ impl Store {
     ///
     /// When the index or a referring manifest cannot be read.
     pub fn referrers(&self, subject: &Digest, artifact_type: &str) -> Result<Vec<Referrer>, StoreError> {
-        self.referrers_in(&self.index()?, subject, artifact_type)
+        self.referrers_among(self.index()?.referrers(subject), subject, artifact_type)
     }
 
-    /// Finds what refers to a manifest according to an index that was read before.
+    /// Finds what refers to a manifest among entries of an index that was read before.
     ///
     /// # Errors
     ///
     /// When a referring manifest cannot be read.
-    pub fn referrers_in(
+    pub(crate) fn referrers_among<'a>(
         &self,
-        index: &Index,
+        entries: impl Iterator<Item = &'a Descriptor>,
         subject: &Digest,
         artifact_type: &str,
     ) -> Result<Vec<Referrer>, StoreError> {
         let mut found = Vec::new();
-        for descriptor in index.referrers(subject) {
+        for descriptor in entries {
             if descriptor.artifact_type.as_deref() == Some(artifact_type) {
                 let manifest = self.manifest(&descriptor.digest)?;
                 // The index only helps to find it; the manifest itself says what it is for.
@@ -280,6 +283,29 @@ impl Store {
 }
 
 impl Entry {
+    /// Describes what the name is to mean, if it may mean that instead of what it means now.
+    fn replacing(&self, old: Option<&Descriptor>, rebind: Rebind) -> Result<Descriptor, StoreError> {
+        let mut record = self.record.clone();
+        if let Some(old) = old {
+            let before = Self::new(self.name.clone(), old).record.signer;
+            if old.digest == self.manifest.digest {
+                record.signer = record.signer.or(before);
+            } else if !keeps_signer(before.as_deref(), record.signer.as_deref()) {
+                let (name, before, now) = (self.name.clone(), before.unwrap_or_default(), record.signer);
+                return Err(StoreError::SignerChanged { name, before, now });
+            }
+            let allowed = match rebind {
+                Rebind::Never => old.digest == self.manifest.digest,
+                Rebind::Allowed => true,
+                Rebind::From(digest) => [digest, self.manifest.digest].contains(&old.digest),
+            };
+            if !allowed {
+                return Err(StoreError::NameTaken { name: self.name.clone(), digest: old.digest });
+            }
+        }
+        Ok(record.describe(&self.manifest))
+    }
+
     fn new(name: Name, descriptor: &Descriptor) -> Self {
         let fact = |key: &str| descriptor.annotations.get(key).map(str::to_owned);
         let record = Record {

@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use stack_seal::digest::{Algorithm, Digest};
 
-use super::Store;
 use super::error::StoreError;
 use super::hashing::{Hashed, hash_file};
 use super::lock::{Hold, try_lock};
 use super::place::{Folder, Place};
 use super::ranges::Ranges;
+use super::{Store, is_full};
 use crate::json;
 
 /// What became of the wish to write a blob.
@@ -172,7 +172,18 @@ impl Part {
             state.validator = validator.map(str::to_owned);
         }
         let Some(length) = length else { return Ok(()) };
-        self.store.disk.resize(&self.file, length).map_err(self.failed())
+        self.store.disk.resize(&self.file, length).map_err(|error| {
+            // The space is taken before anything is fetched for nothing.
+            match self.store.folders.free_bytes().filter(|_| is_full(&error)) {
+                Some(free) => StoreError::NoRoom { needed: length.saturating_sub(self.allocated()), free },
+                None => self.failed()(error),
+            }
+        })
+    }
+
+    /// Bytes that the file takes on the disk already.
+    fn allocated(&self) -> u64 {
+        self.file.metadata().map_or(0, |metadata| metadata.blocks() * 512)
     }
 
     /// Writes bytes. Several threads may do so.
@@ -281,17 +292,30 @@ impl Part {
     pub fn publish(self, expect: &Expect<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Hashed, StoreError> {
         let disk = self.store.disk();
         disk.sync(&self.file).map_err(self.failed())?;
+        let hashed = self.name_after_content(expect, progress)?;
+        disk.sync_folder(Folder::Blobs).and_then(|()| self.forget_state()).map_err(self.failed())?;
+        Ok(hashed)
+    }
+
+    /// Reads back what the file holds, whose bytes were synced, and gives it the name of a blob if all that was expected is
+    /// true. That this name survives is the caller's to see to, and so is the saved state.
+    pub(super) fn name_after_content(
+        &self,
+        expect: &Expect<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Hashed, StoreError> {
+        let disk = self.store.disk();
         let hashed = hash_file(&self.file, progress).map_err(self.failed())?;
         expect.check(&format!("the file of {}", self.key), &hashed)?;
-        let blob = Place::Blob(hashed.sha256);
-        let publish = || {
-            disk.protect(&self.file)?;
-            disk.rename(&Place::Part(self.key), &blob)?;
-            disk.sync_folder(Folder::Blobs)?;
-            self.forget_state()
-        };
-        publish().map_err(self.failed())?;
+        let named = disk.protect(&self.file);
+        let named = named.and_then(|()| disk.rename(&Place::Part(self.key), &Place::Blob(hashed.sha256)));
+        named.map_err(self.failed())?;
         Ok(hashed)
+    }
+
+    /// The file that is being written.
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 
     /// Gives up: removes what is there.
@@ -305,7 +329,7 @@ impl Part {
     }
 
     /// Removes the saved state, and sees to it that it does not come back beside other bytes.
-    fn forget_state(&self) -> io::Result<()> {
+    pub(super) fn forget_state(&self) -> io::Result<()> {
         match self.store.disk.unlink(&Place::PartState(self.key)) {
             Ok(()) => self.store.disk.sync_folder(Folder::Tmp),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -29,6 +29,8 @@ pub enum Place {
     Index,
     /// The index that is being written.
     IndexNew,
+    /// An index that could not be read.
+    IndexDamaged,
     /// The lock of the index's writers.
     Lock,
     /// The lock between `gc` and whoever takes a lease.
@@ -74,7 +76,9 @@ impl Place {
     /// The folder that it lies in.
     pub fn folder(&self) -> Folder {
         match self {
-            Self::Layout | Self::Index | Self::IndexNew | Self::Lock | Self::GcLock => Folder::Root,
+            Self::Layout | Self::Index | Self::IndexNew | Self::IndexDamaged | Self::Lock | Self::GcLock => {
+                Folder::Root
+            }
             Self::Blob(_) => Folder::Blobs,
             Self::External(_) => Folder::External,
             Self::ExternalNew(_) | Self::Part(_) | Self::PartState(_) | Self::PartStateNew(_) => Folder::Tmp,
@@ -88,6 +92,7 @@ impl Place {
             Self::Layout => "oci-layout".to_owned(),
             Self::Index => "index.json".to_owned(),
             Self::IndexNew => "index.json.new".to_owned(),
+            Self::IndexDamaged => "index.json.damaged".to_owned(),
             Self::Lock => "lock".to_owned(),
             Self::GcLock => "gc.lock".to_owned(),
             Self::Blob(digest) | Self::External(digest) => digest.hex(),

@@ -1,4 +1,5 @@
-//! A new index from the manifests that a store holds, after the old one was lost.
+//! An index that serves again: entries that lead nowhere are dropped, and what was lost is made anew from the manifests
+//! that the store holds.
 
 use stack_seal::digest::Digest;
 
@@ -10,21 +11,52 @@ use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, Role, key
 use crate::name::Name;
 
 impl Store {
-    /// Makes an index of all manifests of the store, and returns the names in it; none if there is an index already. What the models were
-    /// called is lost: they are called `recovered/` and the beginning of their digest. Signatures stay attached.
+    /// Repairs the index.
+    ///
+    /// Entries without a name whose manifests are not there or damaged are dropped: nobody could bring them back, and
+    /// `gc` would stop at them. Names stay, for a pull or an import finds them. An index that is lost or malformed is
+    /// made anew, and the malformed one is kept aside; what its models were called is lost, too: they are called
+    /// `recovered/` and the beginning of their digest, and these names are returned. Signatures stay attached.
     ///
     /// # Errors
     ///
     /// When the disk refuses, or somebody else holds the lock for too long.
-    pub fn rebuild_index(&self) -> Result<Vec<Name>, StoreError> {
+    pub fn repair_index(&self) -> Result<Vec<Name>, StoreError> {
         let _lock = self.lock_index()?;
         let failed = || StoreError::io("rebuilding index.json");
-        if self.folders.stat(&Place::Index).map_err(failed())?.is_some() {
-            return Ok(Vec::new());
-        }
+        let (index, names) = match self.index() {
+            Ok(before) => {
+                let mut index = before.clone();
+                index.manifests.retain(|entry| self.leads_somewhere(entry));
+                if index == before {
+                    return Ok(Vec::new());
+                }
+                (index, Vec::new())
+            }
+            Err(StoreError::NoIndex { .. }) => self.recovered_index()?,
+            Err(StoreError::Malformed { .. }) => {
+                // Somebody may still mend it by hand.
+                self.disk.rename(&Place::Index, &Place::IndexDamaged).map_err(failed())?;
+                self.recovered_index()?
+            }
+            Err(error) => return Err(error),
+        };
+        self.replace(&Place::IndexNew, &Place::Index, &index.to_bytes()).map_err(failed())?;
+        Ok(names)
+    }
+
+    /// Whether an entry has a name, or a manifest that can be read.
+    fn leads_somewhere(&self, entry: &Descriptor) -> bool {
+        entry.annotations.get(key::REF_NAME).is_some()
+            || (entry.media_type == kind::INDEX && self.has(&entry.digest).unwrap_or(true))
+            || self.manifest(&entry.digest).is_ok()
+    }
+
+    /// Makes an index of all manifests.
+    fn recovered_index(&self) -> Result<(Index, Vec<Name>), StoreError> {
         let mut index = Index::default();
         let mut names = Vec::new();
-        for place in self.folders.list(Folder::Blobs).map_err(failed())? {
+        for place in self.folders.list(Folder::Blobs).map_err(StoreError::io("listing the store"))? {
             let Place::Blob(digest) = place else { continue };
             let Some((manifest, mut descriptor)) = self.document(&digest) else { continue };
             if let Some(subject) = &manifest.subject {
@@ -37,8 +69,7 @@ impl Store {
                 names.push(name);
             }
         }
-        self.replace(&Place::IndexNew, &Place::Index, &index.to_bytes()).map_err(failed())?;
-        Ok(names)
+        Ok((index, names))
     }
 
     /// Reads a blob that may be a manifest.

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use stack_registry::adopt::{
-    AdoptError, AdoptMode, AdoptOptions, AdoptOutcome, Found, adopt, hub_models, path_models,
+    AdoptError, AdoptMode, AdoptOptions, AdoptOutcome, Adoption, Found, hub_models, path_models,
 };
 use stack_registry::model::{FileBytes, StoredModel};
 use stack_registry::store::{Rebind, Store, StoreError};
@@ -18,9 +18,11 @@ fn found(path: &Path, bytes: &[u8]) -> Found {
 }
 
 fn take(store: &Store, found: &Found, mode: AdoptMode) -> Result<AdoptOutcome, AdoptError> {
-    let options =
-        AdoptOptions { name: &found.name, mode, rebind: Rebind::Never, now: 7, inspect: &|_, _| Ok(()) };
-    let adopted = adopt(store, found, &options, &|_| {})?;
+    let options = AdoptOptions { name: &found.name, mode, now: 7, inspect: &|_, _| Ok(()) };
+    let mut adoption = Adoption::new(store, Rebind::Never)?;
+    adoption.take(found, &options, &|_| {})?;
+    let (adopted, outcome) = adoption.finish()?.remove(0);
+    outcome?;
     Ok(adopted.files[0].2)
 }
 
@@ -91,4 +93,28 @@ fn only_gguf_files_are_adopted() {
     }
     assert!(store.entries().unwrap().is_empty());
     assert!(path_models(&dir.path().join("none.gguf")).is_err());
+}
+
+#[test]
+fn one_name_that_is_taken_does_not_keep_the_others_from_theirs() {
+    let dir = crate::scratch();
+    let store = Store::open(&dir.path().join("home")).unwrap();
+    let file = |name: &str, bytes: &[u8]| found(&dir.path().join(name), bytes);
+    take(&store, &file("b.gguf", b"GGUF first"), AdoptMode::Share).unwrap();
+    let mut adoption = Adoption::new(&store, Rebind::Never).unwrap();
+    // The same bytes twice are one blob, and two models.
+    let models = [file("a.gguf", b"GGUF a"), file("b.gguf", b"GGUF b"), file("c.gguf", b"GGUF a")];
+    for found in &models {
+        let options =
+            AdoptOptions { name: &found.name, mode: AdoptMode::Share, now: 7, inspect: &|_, _| Ok(()) };
+        adoption.take(found, &options, &|_| {}).unwrap();
+    }
+    assert_eq!(store.entries().unwrap().len(), 1, "names come together");
+    let outcomes = adoption.finish().unwrap();
+    let codes: Vec<_> =
+        outcomes.iter().map(|(_, outcome)| outcome.as_ref().err().map(StoreError::code)).collect();
+    assert_eq!(codes, [None, Some("name-taken"), None]);
+    for named in ["a", "c"] {
+        StoredModel::open(&store, &name(named)).unwrap();
+    }
 }

@@ -164,6 +164,10 @@ impl Disk for CrashDisk {
         Ok(())
     }
 
+    fn sync_many(&self, files: &[&File]) -> io::Result<()> {
+        files.iter().try_for_each(|file| self.sync(file))
+    }
+
     fn protect(&self, _file: &File) -> io::Result<()> {
         // Permissions play no part here, and would only hinder the test.
         self.step()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use stack_registry::adopt::{AdoptError, AdoptMode, AdoptOptions, Adoption, path_models};
 use stack_registry::gc::{self, GcOptions};
 use stack_registry::manifest::{ConfigFacts, FilePath, kind};
 use stack_registry::model::{StoredModel, describe_file, put_model};
@@ -39,10 +40,28 @@ fn story(store: &Store) -> Result<(), StoreError> {
         store.bind(&lease, &entry, Rebind::Never)?;
     }
     store.attach(&lease, &manifest, kind::BUNDLE, b"signed")?;
+    adopt(store)?;
     drop(lease);
     gc::remove(store, &[Name::parse("a/second").unwrap()], false)?;
     collect(store)?;
     Ok(())
+}
+
+/// Adopts two models where they lie, together.
+fn adopt(store: &Store) -> Result<(), StoreError> {
+    let mut adoption = Adoption::new(store, Rebind::Never)?;
+    for name in ["third", "fourth"] {
+        let path = store.path().with_file_name(format!("{name}.gguf"));
+        std::fs::write(&path, format!("GGUF {name}")).unwrap();
+        let found = path_models(&path).unwrap().remove(0);
+        let options =
+            AdoptOptions { name: &found.name, mode: AdoptMode::Share, now: 7, inspect: &|_, _| Ok(()) };
+        adoption.take(&found, &options, &|_| {}).map_err(|error| match error {
+            AdoptError::Store(error) => error,
+            error => panic!("{error}"),
+        })?;
+    }
+    adoption.finish()?.into_iter().try_for_each(|(_, outcome)| outcome)
 }
 
 fn collect(store: &Store) -> Result<(), StoreError> {
@@ -101,7 +120,7 @@ fn whatever_is_forgotten_the_promises_hold_and_the_story_goes_on() {
             let done = story(&store);
             assert!(done.is_ok(), "{context}: {}", done.unwrap_err());
             check_promises(&home, &context);
-            assert_eq!(store.entries().unwrap().len(), 1, "{context}");
+            assert_eq!(store.entries().unwrap().len(), 3, "{context}");
             assert_eq!(left_over(&store), 0, "{context}: files are left in tmp");
         }
     }

@@ -1,17 +1,18 @@
 //! `stack adopt`: uses models that lie on this machine already.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use stack_registry::adopt::{
-    AdoptMode, AdoptOptions, AdoptOutcome, Found, adopt, hub_models, lm_studio_models, ollama_models,
-    path_models,
+    AdoptMode, AdoptOptions, AdoptOutcome, Adopted, Adoption, Found, FoundFile, hub_models, lm_studio_models,
+    ollama_models, path_models,
 };
 use stack_registry::manifest::FilePath;
 use stack_registry::name::Name;
-use stack_registry::store::{Rebind, StoreError};
+use stack_registry::store::{Entry, Hashed, Rebind, StoreError};
 
 use crate::error::{CommandError, Kind};
 use crate::models::weights_check;
@@ -94,16 +95,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         report.models.extend(found.iter().map(Model::found));
     } else {
         let mut failures = Vec::new();
-        for model in &found {
-            match adopt_one(arguments, model, name.as_ref().unwrap_or(&model.name)) {
-                Ok(model) => report.models.push(model),
-                // One bad file says nothing about the others.
-                Err(error) if matches!(error.kind(), Kind::Malformed | Kind::Missing | Kind::Refused) => {
-                    failures.push(error);
-                }
-                Err(error) => return Err(error),
+        adopt_all(arguments, &found, &mut |outcome| match outcome {
+            Ok(model) => {
+                report.models.push(model);
+                Ok(())
             }
-        }
+            // One bad file says nothing about the others.
+            Err(error) if matches!(error.kind(), Kind::Malformed | Kind::Missing | Kind::Refused) => {
+                failures.push(error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        })?;
         if report.models.is_empty()
             && let Some(failure) = failures.pop()
         {
@@ -129,56 +132,85 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn adopt_one(arguments: &Arguments, found: &Found, name: &Name) -> Result<Model, CommandError> {
+/// Adopts what was found, and tells of each model what became of it.
+fn adopt_all(
+    arguments: &Arguments,
+    found: &[Found],
+    tell: &mut dyn FnMut(Result<Model, CommandError>) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
     let store = arguments.common.store()?;
-    let mode = match (arguments.clone, arguments.copy) {
-        (true, _) => AdoptMode::Clone,
-        (_, true) => AdoptMode::Copy,
-        _ => AdoptMode::Share,
-    };
     let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
-    if rebind == Rebind::Never
-        && let Ok(entry) = store.resolve(name)
-        && entry.record.origin.as_deref() != Some(&*found.origin)
-    {
-        // Said before gigabytes are read for nothing.
-        return Err(StoreError::NameTaken { name: name.clone(), digest: entry.manifest.digest }.into());
+    let named = store.entries()?.into_iter().map(|entry| (entry.name.clone(), entry));
+    let named: BTreeMap<Name, Entry> = named.collect();
+    let mut adoption = Adoption::new(&store, rebind)?;
+    for (position, model) in found.iter().enumerate() {
+        if let Err(error) = arguments.take(&named, &mut adoption, model) {
+            tell(Err(error))?;
+        }
+        if adoption.is_due() || position + 1 == found.len() {
+            for (adopted, outcome) in adoption.finish()? {
+                tell(outcome.map(|()| Model::adopted(&adopted)).map_err(CommandError::from))?;
+            }
+        }
     }
-    let bytes = found.files.iter().map(|file| file.bytes).sum();
-    if !arguments.common.quiet {
-        stderr(format!("adopting {}, {}", name.short(), units::bytes(bytes)));
+    Ok(())
+}
+
+impl Arguments {
+    /// Reads one model.
+    fn take(
+        &self,
+        named: &BTreeMap<Name, Entry>,
+        adoption: &mut Adoption,
+        found: &Found,
+    ) -> Result<(), CommandError> {
+        let name = self.name.as_ref().unwrap_or(&found.name);
+        if !self.update
+            && let Some(entry) = named.get(name)
+            && entry.record.origin.as_deref() != Some(&*found.origin)
+        {
+            // Said before gigabytes are read for nothing.
+            return Err(StoreError::NameTaken { name: name.clone(), digest: entry.manifest.digest }.into());
+        }
+        let mode = match (self.clone, self.copy) {
+            (true, _) => AdoptMode::Clone,
+            (_, true) => AdoptMode::Copy,
+            _ => AdoptMode::Share,
+        };
+        let bytes = found.files.iter().map(|file| file.bytes).sum();
+        if !self.common.quiet {
+            stderr(format!("adopting {}, {}", name.short(), units::bytes(bytes)));
+        }
+        let bar = Bar::new("reading", &name.short(), self.common.quiet);
+        let inspect = &|path: &FilePath, at: &Path| weights_check::check(path.as_str(), at);
+        let options = AdoptOptions { name, mode, now: machine::now().seconds(), inspect };
+        Ok(adoption.take(found, &options, &|done| bar.show(done, bytes))?)
     }
-    let bar = Bar::new("reading", &name.short(), arguments.common.quiet);
-    let now = machine::now().seconds();
-    let inspect = &|path: &FilePath, at: &Path| weights_check::check(path.as_str(), at);
-    let options = AdoptOptions { name, mode, rebind, now, inspect };
-    let adopted = adopt(&store, found, &options, &|done| bar.show(done, bytes))?;
-    let kept = adopted.files.iter().map(|(file, _, kept)| File {
-        path: file.path.to_string(),
-        at: file.at.clone(),
-        kept: Some(match kept {
-            AdoptOutcome::Cloned => "cloned",
-            AdoptOutcome::Copied => "copied",
-            AdoptOutcome::InPlace => "in place",
-            AdoptOutcome::Present => "present",
-        }),
-    });
-    Ok(Model {
-        name: name.short(),
-        digest: Some(adopted.entry.manifest.digest.to_string()),
-        origin: found.origin.clone(),
-        bytes,
-        files: kept.collect(),
-    })
 }
 
 impl Model {
-    fn found(found: &Found) -> Self {
-        let file = |file: &stack_registry::adopt::FoundFile| File {
+    fn adopted(adopted: &Adopted) -> Self {
+        let file = |(file, _, kept): &(FoundFile, Hashed, AdoptOutcome)| File {
             path: file.path.to_string(),
             at: file.at.clone(),
-            kept: None,
+            kept: Some(match kept {
+                AdoptOutcome::Cloned => "cloned",
+                AdoptOutcome::Copied => "copied",
+                AdoptOutcome::InPlace => "in place",
+                AdoptOutcome::Present => "present",
+            }),
         };
+        Self {
+            name: adopted.entry.name.short(),
+            digest: Some(adopted.entry.manifest.digest.to_string()),
+            origin: adopted.entry.record.origin.clone().unwrap_or_default(),
+            bytes: adopted.files.iter().map(|(_, hashed, _)| hashed.length).sum(),
+            files: adopted.files.iter().map(file).collect(),
+        }
+    }
+
+    fn found(found: &Found) -> Self {
+        let file = |file: &FoundFile| File { path: file.path.to_string(), at: file.at.clone(), kept: None };
         Self {
             name: found.name.short(),
             digest: None,

@@ -10,6 +10,7 @@ use stack_registry::store::StoreError;
 use stack_trust::sealed::SealedError;
 
 use super::{CommandError, Kind};
+use crate::terminal::units;
 
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
@@ -22,8 +23,23 @@ impl From<StoreError> for CommandError {
             StoreError::Io { source, .. } => {
                 new(Kind::Machine, "check the disk that holds $STACK_HOME").caused(source)
             }
+            StoreError::NoRoom { needed, free } => {
+                let hint = format!(
+                    "free {}, or use another home with --home DIR",
+                    units::bytes(needed.saturating_sub(free))
+                );
+                new(Kind::Machine, &hint)
+            }
             StoreError::NotInStore { .. } => new(Kind::Missing, "`stack list` shows the stored models"),
             StoreError::Vanished { .. } => new(Kind::Missing, "adopt it again from its new location"),
+            StoreError::Changed { path, .. } => {
+                let hint = format!("`stack adopt {} --update` takes it as it is now", path.display());
+                new(Kind::Differs, &hint)
+            }
+            StoreError::Malformed { what, source } if what == "index.json" => {
+                new(Kind::Malformed, "`stack verify --all --repair` rebuilds it; nothing was removed")
+                    .caused(source)
+            }
             StoreError::Malformed { source, .. } => {
                 new(Kind::Malformed, "download it again with `stack pull --update`").caused(source)
             }

@@ -1,0 +1,206 @@
+//! One bit of the store flips, anywhere. No other model ever runs, no command panics, and what was lost is brought back
+//! by `verify --all --repair`, `import` and `adopt`.
+//!
+//! The usual run tries a few dozen bits; `STACK_BIT_FLIPS=5000 cargo test --test it bit_flips` as many as it says, and
+//! `STACK_BIT_FLIPS_SEED` others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use stack_registry::store::{Begin, Store};
+use stack_seal::digest::{Digest, Sha256Hasher};
+use tempfile::TempDir;
+
+use crate::stack::{Ran, stack};
+use crate::tiny_model;
+
+#[test]
+fn a_flipped_bit_runs_no_other_model_and_loses_nothing_for_good() {
+    let site = Site::new();
+    let answers = MODELS.map(|name| site.run(name).output());
+    let mut random = Random(number("STACK_BIT_FLIPS_SEED").unwrap_or(1));
+    for round in 0..number("STACK_BIT_FLIPS").unwrap_or(FLIPS) {
+        site.restore();
+        let flip = site.flip(&mut random);
+        let context = format!("round {round}, {flip}");
+        for (name, answer) in MODELS.iter().zip(&answers) {
+            let ran = site.run(name);
+            assert!(ran.is_told(), "{context}: {name}: {} {}", ran.code, ran.stderr);
+            assert!(ran.code != 0 || ran.stdout == *answer, "{context}: {name} is another model");
+        }
+        site.heal(&context);
+        for (name, answer) in MODELS.iter().zip(&answers) {
+            let ran = site.run(name);
+            assert_eq!((ran.code, &ran.stdout), (0, answer), "{context}: {name}: {}", ran.stderr);
+        }
+        let checked = site.stack(&["verify", "--all"]);
+        assert_eq!(checked.code, 0, "{context}: {}{}", checked.stdout, checked.stderr);
+        let collected = site.stack(&["gc", "--grace", "0"]);
+        assert_eq!(collected.code, 0, "{context}: {}", collected.stderr);
+    }
+}
+
+/// A home with every kind of file that a store has, and what its models came from.
+struct Site {
+    dir: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self { dir: tempfile::tempdir().unwrap() };
+        for (folder, template) in [("one", "1"), ("two", "2"), ("three", "3")] {
+            fs::create_dir(site.path(folder)).unwrap();
+            tiny_model::write_with_texts(&site.path(folder), &[("tokenizer.chat_template", template)]);
+        }
+        let file = |folder: &str| site.path(folder).join("tiny.gguf").to_str().unwrap().to_owned();
+        site.stack(&["keygen", "--identity", "alice", "--no-passphrase"]).output();
+        site.stack(&["trust", "add", "alice", "--key", "alice", "--for", "med/**"]).output();
+        for (name, folder) in [(SIGNED, "one"), (THIRD, "three")] {
+            site.stack(&["adopt", &file(folder), "--copy", "--as", name]).output();
+            site.stack(&["sign", name]).output();
+        }
+        let package = site.text("models.stackpkg");
+        site.stack(&["export", SIGNED, THIRD, "-o", &package]).output();
+        site.stack(&["adopt", &file("two"), "--as", ADOPTED]).output();
+        // A lease that a crash left, and half a download.
+        let leases = site.path("home/store/leases");
+        fs::write(leases.join("1-0"), format!("{}\n", digest(b"in use"))).unwrap();
+        let store = Store::open(&site.path("home")).unwrap();
+        let Begin::Mine(part) = store.begin(&digest(b"half a download")).unwrap() else {
+            panic!("nobody else is here")
+        };
+        part.prepare(Some(4000), Some("etag")).unwrap();
+        part.write_at(&[7; 1000], 1000).unwrap();
+        part.save().unwrap();
+        drop(part);
+        copy(&site.path("home"), &site.path("pristine"));
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).to_str().unwrap().to_owned()
+    }
+
+    fn stack(&self, arguments: &[&str]) -> Ran {
+        stack(&[arguments, &["--home", &self.text("home")]].concat())
+    }
+
+    fn run(&self, name: &str) -> Ran {
+        self.stack(&["run", "-m", name, "--raw", "--temperature", "0", "--max-tokens", "4", "ab"])
+    }
+
+    /// Lays everything as it was.
+    fn restore(&self) {
+        fs::remove_dir_all(self.path("home")).unwrap();
+        copy(&self.path("pristine"), &self.path("home"));
+    }
+
+    /// Flips one bit of one file of the store, and says which. Small files have their share.
+    fn flip(&self, random: &mut Random) -> String {
+        let mut files = Vec::new();
+        list(&self.path("home/store"), &mut files);
+        files.retain(|file| file.metadata().unwrap().len() > 0);
+        files.sort();
+        let file = &files[random.below(files.len() as u64) as usize];
+        let mut bytes = fs::read(file).unwrap();
+        let bit = random.below(bytes.len() as u64 * 8) as usize;
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        fs::remove_file(file).unwrap();
+        fs::write(file, bytes).unwrap();
+        format!("bit {bit} of {}", file.strip_prefix(self.path("home")).unwrap().display())
+    }
+
+    /// Does what the messages advise.
+    fn heal(&self, context: &str) {
+        let package = self.text("models.stackpkg");
+        let adopted = self.text("two/tiny.gguf");
+        let told = |ran: Ran| {
+            assert!(ran.is_told(), "{context}: {} {}", ran.code, ran.stderr);
+            ran
+        };
+        told(self.stack(&["verify", "--all", "--repair"]));
+        let import = ["import", &package, "--update"];
+        if told(self.stack(&import)).code != 0 {
+            // A signer that was changed keeps its name until somebody removes that.
+            for name in [SIGNED, THIRD] {
+                told(self.stack(&["rm", name]));
+            }
+            let ran = self.stack(&import);
+            assert_eq!(ran.code, 0, "{context}: {}", ran.stderr);
+        }
+        let adopt = ["adopt", &adopted, "--as", ADOPTED, "--update"];
+        if told(self.stack(&adopt)).code != 0 {
+            told(self.stack(&["rm", ADOPTED]));
+            let ran = self.stack(&adopt);
+            assert_eq!(ran.code, 0, "{context}: {}", ran.stderr);
+        }
+    }
+}
+
+impl Ran {
+    /// Whether it succeeded, or says by a code of the contract why not: no panic, no signal.
+    fn is_told(&self) -> bool {
+        self.code == 0 || ((1..=11).contains(&self.code) && self.stderr.contains("error"))
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood, 2014).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+fn digest(bytes: &[u8]) -> Digest {
+    let mut hasher = Sha256Hasher::new();
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+fn list(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            list(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// Reads a number from the environment.
+fn number(name: &str) -> Option<u64> {
+    #[expect(clippy::disallowed_methods, reason = "how long a test runs is up to whoever starts it")]
+    let text = std::env::var(name);
+    text.ok().map(|text| text.parse().unwrap())
+}
+
+const SIGNED: &str = "med/signed:v1";
+const THIRD: &str = "med/third:v1";
+const ADOPTED: &str = "here/adopted";
+const MODELS: [&str; 3] = [SIGNED, THIRD, ADOPTED];
+/// As many as take a few seconds.
+const FLIPS: u64 = 24;
