@@ -133,6 +133,9 @@ pub enum AdoptError {
     Store(StoreError),
 }
 
+/// A model that was taken, and whether it got its name.
+pub type Outcome = (Adopted, Result<(), StoreError>);
+
 /// Models that are adopted together. They have their names after [`Adoption::finish`].
 pub struct Adoption {
     store: Store,
@@ -208,7 +211,7 @@ impl Adoption {
     /// # Errors
     ///
     /// When the disk refuses.
-    pub fn finish(&mut self) -> Result<Vec<(Adopted, Result<(), StoreError>)>, StoreError> {
+    pub fn finish(&mut self) -> Result<Vec<Outcome>, StoreError> {
         self.batch.finish()?;
         self.bytes = 0;
         let taken = std::mem::take(&mut self.taken);

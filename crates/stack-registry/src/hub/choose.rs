@@ -156,7 +156,7 @@ fn nothing(models: &Models<'_>, files: &[TreeFile]) -> ChoiceError {
     }
 }
 
-/// Whether a file holds weights as PyTorch pickles them.
+/// Whether a file holds weights as `PyTorch` pickles them.
 fn is_pickled(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let known = ["pt", "pth", "ckpt", "pkl", "pickle"].iter().any(|known| ending.eq_ignore_ascii_case(known));

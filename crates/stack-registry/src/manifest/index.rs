@@ -90,6 +90,16 @@ impl Index {
         }
     }
 
+    /// Lists a manifest that refers to another one. What was said about it before without a name counts no more: it may
+    /// be damaged.
+    pub fn refer(&mut self, referrer: Descriptor) {
+        if !self.manifests.contains(&referrer) {
+            let is_named = |entry: &Descriptor| entry.annotations.get(key::REF_NAME).is_some();
+            self.manifests.retain(|entry| entry.digest != referrer.digest || is_named(entry));
+            self.manifests.push(referrer);
+        }
+    }
+
     /// Removes the entries of a name and returns whether there was one.
     pub fn unbind(&mut self, name: &Name) -> bool {
         let before = self.manifests.len();
@@ -129,6 +139,18 @@ mod tests {
         assert_eq!(again.named().count(), 1);
         assert_eq!(again.find(&name).unwrap().digest, Descriptor::of("", b"2").digest);
         assert!(index.unbind(&name) && !index.unbind(&name));
+    }
+
+    #[test]
+    fn a_referrer_is_listed_once_and_as_it_is() {
+        let mut index = Index::default();
+        let referrer = Descriptor::of(kind::MANIFEST, b"1").with(key::SUBJECT, "sha256:right");
+        index.manifests.push(Descriptor::of(kind::MANIFEST, b"1").with(key::SUBJECT, "sha256:wrong"));
+        index.bind(&Name::parse("a").unwrap(), Descriptor::of(kind::MANIFEST, b"1"));
+        index.refer(referrer.clone());
+        index.refer(referrer.clone());
+        assert_eq!((index.manifests.len(), index.manifests.last()), (2, Some(&referrer)));
+        assert_eq!(index.named().count(), 1, "names stay");
     }
 
     #[test]

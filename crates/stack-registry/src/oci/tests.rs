@@ -233,8 +233,8 @@ fn a_busy_registry_takes_a_model_in_the_end() {
     let (_home, store, entry) = stocked(b"GGUF weights");
     // Every other request is sent away, whatever it is.
     let between = |number: usize, _: &Request| {
-        let status = if number % 4 == 0 { 429 } else { 503 };
-        (number % 2 == 0).then(|| Ok(reply(status, &[("retry-after", "0")], Vec::new())))
+        let status = if number.is_multiple_of(4) { 429 } else { 503 };
+        number.is_multiple_of(2).then(|| Ok(reply(status, &[("retry-after", "0")], Vec::new())))
     };
     let behind = Behind { registry: &registry, count: Mutex::default(), between: &between };
     let (fetch, remote) = (RetryFetch::new(&behind, 1), remote(Scope::Push));
@@ -248,7 +248,7 @@ fn a_busy_registry_takes_a_model_in_the_end() {
 #[test]
 fn an_upload_that_breaks_off_begins_anew() {
     let registry = Registry { tracks_referrers: true, ..Registry::default() };
-    let weights: Vec<u8> = (0..(33 << 20) + 1_u32).map(|i| (i % 251) as u8).collect();
+    let weights: Vec<u8> = (0..=33_u32 << 20).map(|i| (i % 251) as u8).collect();
     let (_home, store, entry) = stocked(&weights);
     let pieces = Mutex::new(0);
     let between = |_: usize, request: &Request| {

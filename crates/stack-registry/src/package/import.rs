@@ -225,11 +225,7 @@ impl<'a> Import<'a> {
             referrers.push(descriptor);
         }
         Ok(store.update_index(|index| {
-            for referrer in referrers {
-                if !index.manifests.iter().any(|known| known.digest == referrer.digest) {
-                    index.manifests.push(referrer);
-                }
-            }
+            referrers.into_iter().for_each(|referrer| index.refer(referrer));
             Ok(())
         })?)
     }

@@ -214,9 +214,7 @@ impl Store {
             Descriptor::of(kind::MANIFEST, &manifest).with(key::SUBJECT, subject.digest.to_string());
         descriptor.artifact_type = Some(artifact_type.to_owned());
         self.update_index(|index| {
-            if !index.referrers(&subject.digest).any(|known| known.digest == descriptor.digest) {
-                index.manifests.push(descriptor.clone());
-            }
+            index.refer(descriptor.clone());
             Ok(())
         })?;
         Ok(descriptor)

@@ -14,9 +14,11 @@ impl Store {
     /// Repairs the index.
     ///
     /// Entries without a name whose manifests are not there or damaged are dropped: nobody could bring them back, and
-    /// `gc` would stop at them. Names stay, for a pull or an import finds them. An index that is lost or malformed is
-    /// made anew, and the malformed one is kept aside; what its models were called is lost, too: they are called
-    /// `recovered/` and the beginning of their digest, and these names are returned. Signatures stay attached.
+    /// `gc` would stop at them. The others say what their manifests say. Names stay, for a pull or an import finds them.
+    ///
+    /// An index that is lost or malformed is made anew, and the malformed one is kept aside; what its models were called
+    /// is lost, too: they are called `recovered/` and the beginning of their digest, and these names are returned.
+    /// Signatures stay attached.
     ///
     /// # Errors
     ///
@@ -27,7 +29,7 @@ impl Store {
         let (index, names) = match self.index() {
             Ok(before) => {
                 let mut index = before.clone();
-                index.manifests.retain(|entry| self.leads_somewhere(entry));
+                index.manifests.retain_mut(|entry| self.mends(entry));
                 if index == before {
                     return Ok(Vec::new());
                 }
@@ -45,11 +47,21 @@ impl Store {
         Ok(names)
     }
 
-    /// Whether an entry has a name, or a manifest that can be read.
-    fn leads_somewhere(&self, entry: &Descriptor) -> bool {
-        entry.annotations.get(key::REF_NAME).is_some()
-            || (entry.media_type == kind::INDEX && self.has(&entry.digest).unwrap_or(true))
-            || self.manifest(&entry.digest).is_ok()
+    /// Keeps an entry that has a name; one without must lead to a manifest, which says itself what it refers to.
+    fn mends(&self, entry: &mut Descriptor) -> bool {
+        if entry.annotations.get(key::REF_NAME).is_some() {
+            return true;
+        }
+        match self.manifest(&entry.digest) {
+            Ok(Manifest { subject: Some(subject), artifact_type, .. }) => {
+                entry.annotations.set(key::SUBJECT, subject.digest.to_string());
+                entry.artifact_type = artifact_type;
+                true
+            }
+            // A disk that fails now may not fail the next time.
+            Ok(_) | Err(StoreError::Io { .. }) => true,
+            Err(_) => entry.media_type == kind::INDEX && self.has(&entry.digest).unwrap_or(true),
+        }
     }
 
     /// Makes an index of all manifests.
