@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 429, 503                              the server has not taken it: again, whatever it was
-//! 502, 504, no reply, a broken one      again, where that does no harm
+//! 502, 504, a connection that broke     again, where that does no harm
 //! Retry-After                           so long at least, up to a bound
 //! otherwise                             a wait that doubles, half of it by chance
 //! all waits of a command together       up to a bound
@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Fetch, FetchError, Request, Response, Retry};
+use super::{Fetch, FetchError, FetchErrorKind, Request, Response, Retry};
 use crate::random::Random;
 
 /// A way to the network that asks again.
@@ -52,7 +52,8 @@ impl Fetch for RetryFetch<'_> {
                 Ok(response) if is_between(response.status) && request.retry == Retry::Safe => {
                     seconds_asked(response)
                 }
-                Err(error) if error.kind.retry() == Retry::Safe && request.retry == Retry::Safe => None,
+                // Where nobody answers, whoever waits wants to know.
+                Err(error) if error.kind == FetchErrorKind::Broken && request.retry == Retry::Safe => None,
                 _ => return outcome,
             };
             failures += 1;
@@ -131,7 +132,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::fetch::{FetchErrorKind, Headers, Method};
+    use crate::fetch::{Headers, Method};
     use crate::url::Url;
 
     /// Answers with these statuses, the last one for ever; 0 is a connection that breaks.
