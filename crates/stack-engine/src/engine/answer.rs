@@ -35,6 +35,8 @@ pub(super) struct Reply {
     pub(super) parser: ReplyParser,
     /// The most calls that an answer may have.
     pub(super) calls_max: usize,
+    /// Whether a grammar lets it hold nothing but calls.
+    pub(super) only_calls: bool,
 }
 
 /// From where on a grammar binds.
@@ -192,8 +194,11 @@ impl Answer {
         self.reply.as_ref().is_some_and(|reply| reply.parser.is_reasoning())
     }
 
-    /// Whether a grammar binds the answer to a call that is not complete.
+    /// Whether a grammar binds what comes next to a call.
     fn is_in_bound_call(&self) -> bool {
+        if self.reply.as_ref().is_some_and(|reply| reply.only_calls) {
+            return true;
+        }
         let is_bound = matches!(self.binding, Binding::Bound(_) | Binding::InCalls { now: Some(_), .. });
         is_bound && self.reply.as_ref().is_some_and(|reply| reply.parser.open_call().is_some())
     }

@@ -28,6 +28,7 @@ pub(super) fn rules(model: &Model, request: &ChatRequest, end: &str) -> Result<R
                 parser: ReplyParser::new(format.clone(), tools, end),
                 format,
                 calls_max: if request.parallel_tool_calls == Some(false) { 1 } else { usize::MAX },
+                only_calls: must_call_tools(request),
             })
         }
         // Nothing stands between the caller and the model.
@@ -51,6 +52,11 @@ pub(super) fn rules(model: &Model, request: &ChatRequest, end: &str) -> Result<R
         },
     };
     Ok(Rules { reply, binding })
+}
+
+/// Whether an answer without a call is none.
+pub(super) fn must_call_tools(request: &ChatRequest) -> bool {
+    matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Named(_))
 }
 
 /// Lists the tools of which the answer must call one; `None` if it need not.

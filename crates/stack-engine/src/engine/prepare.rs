@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use stack_chat::{ChatEvent, ChatRequest, EmbedInput, Failure, Overflow, Prompt, RenderedPrompt, Unused};
 
 use super::answer::Answer;
-use super::binding::{Rules, rules};
+use super::binding::{Rules, must_call_tools, rules};
 use super::group::SequenceGroup;
 use super::infill;
 use super::job::{EmbedJob, Job, PreparedJob};
@@ -157,7 +157,9 @@ fn prompt(model: &Model, request: &ChatRequest) -> Result<PreparedPrompt, Failur
         Prompt::Messages(messages) => {
             let rendered = model.render(messages, request.shown_tools(), &request.template_values())?;
             let tokens = prompt_tokens(vocabulary(model)?, &rendered);
-            unused.extend(rendered.unused);
+            // Tools that the model is not shown have an effect where a grammar makes it call them.
+            let is_without = |unused: &Unused| *unused != Unused::Tools || !must_call_tools(request);
+            unused.extend(rendered.unused.into_iter().filter(is_without));
             end =
                 rendered.segments.last().map(|segment| segment.text.clone().into_owned()).unwrap_or_default();
             tokens

@@ -178,7 +178,8 @@ async fn numbers_beyond_the_described_range_are_refused_by_name() {
             values.extend(field["minimum"].as_i64().map(|least| json!(least - 1)));
             values.extend(field["maximum"].as_f64().map(|most| json!(most + 1.0)));
             values.extend(field["maximum"].as_i64().map(|most| json!(most + 1)));
-            if field["type"] == "integer" || field["type"] == "number" {
+            let kinds = field["type"].to_string();
+            if kinds.contains("integer") || kinds.contains("number") {
                 values.extend([json!(1e300), json!(-1e300), json!(1e20)]);
             }
             for value in values {

@@ -38,6 +38,9 @@ pub fn running_list(models: &[(&str, Availability<'_>)]) -> String {
         .filter_map(|(id, availability)| match availability {
             Availability::Ready(card) => {
                 let mut model = entry(id, card);
+                if let Some(fields) = model.as_object_mut() {
+                    fields.remove("modified_at");
+                }
                 model["expires_at"] = "9999-12-31T23:59:59Z".into();
                 model["size_vram"] = 0.into();
                 model["context_length"] = card.context.into();
@@ -168,6 +171,7 @@ mod tests {
         let running: Value = serde_json::from_str(&running_list(&models())).unwrap();
         assert_eq!(running["models"].as_array().unwrap().len(), 1);
         assert_eq!(running["models"][0]["context_length"], 64);
+        assert_eq!(running["models"][0].get("modified_at"), None);
     }
 
     #[test]
