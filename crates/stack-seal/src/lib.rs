@@ -38,10 +38,10 @@ pub mod keyfile;
 pub mod statement;
 
 pub mod bundle;
+pub mod hex;
 pub mod revocation;
 pub mod time;
 
 mod file;
-mod hex;
 mod json;
 mod parallel;
