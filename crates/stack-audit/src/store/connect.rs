@@ -1,0 +1,147 @@
+//! The schema, and connections that trust nothing in a database but what it was made with.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::limits::Limit;
+use rusqlite::{Connection, OpenFlags};
+use stack_seal::key::PublicKey;
+
+use super::{Folder, StoreError, doing};
+use crate::entry::PAYLOAD_MAX;
+use crate::identity::LogId;
+
+/// What a log says it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) log: LogId,
+    pub(crate) key: PublicKey,
+}
+
+/// Opens the database of a log for reading.
+pub(crate) fn connect(folder: &Folder) -> Result<Connection, StoreError> {
+    let path = folder.database();
+    if !path.exists() {
+        return Err(StoreError::Missing { path });
+    }
+    let connection = open(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    check(&connection, &path)?;
+    Ok(connection)
+}
+
+/// Opens the database of a log for writing, and makes it where there is none.
+pub(super) fn connect_or_create(
+    folder: &Folder,
+    key: &PublicKey,
+    log: LogId,
+) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(StoreError::OldSqlite);
+    }
+    let path = folder.database();
+    let length = fs::metadata(&path).map_or(0, |found| found.len());
+    let is_new = length == 0;
+    // SQLite takes a file that is shorter than a page for an empty database, and writes over it.
+    if !is_new && length < PAGE_MIN {
+        return Err(StoreError::NotALog { path, found: format!("a file of {length} bytes") });
+    }
+    let connection = open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let attempt = "preparing the database";
+    if is_new {
+        connection
+            .execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")
+            .map_err(doing(attempt))?;
+    }
+    connection.execute_batch(SETTINGS).map_err(doing(attempt))?;
+    let objects = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    if objects.map_err(doing(attempt))? == 0 {
+        // A crash leaves all of the schema or none of it.
+        let marks = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
+        let schema = format!("BEGIN IMMEDIATE; {marks} {}; COMMIT;", SCHEMA.join("; "));
+        connection.execute_batch(&schema).map_err(doing(attempt))?;
+    }
+    check(&connection, &path)?;
+    let insert = "INSERT OR IGNORE INTO log(id, log, public_key) VALUES (1, ?1, ?2)";
+    connection.execute(insert, (&log.0[..], key.to_string())).map_err(doing(attempt))?;
+    Ok(connection)
+}
+
+/// Reads what the log says it is.
+pub(crate) fn read_identity(connection: &Connection) -> Result<Identity, StoreError> {
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?));
+    let found = connection.query_one("SELECT log, public_key FROM log", [], row);
+    let (log, key) = found.map_err(doing("reading the log's name"))?;
+    let key = key.parse().map_err(|_| StoreError::Damaged { what: "its public key".to_owned() })?;
+    Ok(Identity { log: LogId(log), key })
+}
+
+fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let attempt = "opening the database";
+    let connection =
+        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(doing(attempt))?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(doing(attempt))?;
+    // A database from a stranger may be made to be read: its schema runs nothing, and no row is larger than ours are.
+    connection
+        .execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")
+        .map_err(doing(attempt))?;
+    let longest = i32::try_from(PAYLOAD_MAX).expect("16 MiB fit") + (1 << 16);
+    connection.set_limit(Limit::SQLITE_LIMIT_LENGTH, longest).map_err(doing(attempt))?;
+    Ok(connection)
+}
+
+/// Checks that a database is a log of this version, made of the statements that make a log and of no others.
+fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let attempt = "reading the schema";
+    let not_a_log = |found: String| StoreError::NotALog { path: path.to_owned(), found };
+    let number =
+        |pragma: &str| connection.query_one(pragma, [], |row| row.get::<_, i64>(0)).map_err(doing(attempt));
+    let (application, version) = (number("PRAGMA application_id")?, number("PRAGMA user_version")?);
+    if application != APPLICATION {
+        return Err(not_a_log(format!("application_id {application}")));
+    }
+    if version != VERSION {
+        return Err(not_a_log(format!("version {version}")));
+    }
+    let mut select = connection
+        .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid LIMIT 100")
+        .map_err(doing(attempt))?;
+    let found = select.query_map([], |row| row.get::<_, String>(0)).map_err(doing(attempt))?;
+    let found: Vec<String> = found.collect::<Result<_, _>>().map_err(doing(attempt))?;
+    match found.iter().find(|sql| !SCHEMA.contains(&sql.as_str())) {
+        Some(sql) => Err(not_a_log(format!("`{sql}`"))),
+        None if found.len() != SCHEMA.len() => Err(not_a_log("a part of the schema is missing".to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// `STKA`.
+const APPLICATION: i64 = 0x5354_4b41;
+const VERSION: i64 = 1;
+const PAGE_MIN: u64 = 512;
+/// Before it, a WAL that is emptied while others write can lose pages.
+const OLDEST_SQLITE: i32 = 3_051_003;
+
+/// The WAL is emptied by the writer itself, when nobody waits.
+const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA secure_delete = ON; \
+                        PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;";
+
+const SCHEMA: [&str; 13] = [
+    "CREATE TABLE log(id INTEGER PRIMARY KEY CHECK(id = 1), log BLOB NOT NULL, public_key TEXT NOT NULL) STRICT",
+    "CREATE TABLE entry(idx INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL) STRICT",
+    "CREATE UNIQUE INDEX entry_position ON entry(substr(body, 33, 24))",
+    "CREATE INDEX entry_kind ON entry(substr(body, 97, 2))",
+    "CREATE TABLE payload(idx INTEGER PRIMARY KEY REFERENCES entry(idx), salt BLOB NOT NULL, bytes BLOB NOT NULL) \
+     STRICT",
+    "CREATE TABLE checkpoint(size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT",
+    "CREATE TABLE open_intent(idx INTEGER PRIMARY KEY) STRICT",
+    "CREATE TABLE frontier(id INTEGER PRIMARY KEY CHECK(id = 1), size INTEGER NOT NULL, nodes BLOB NOT NULL) STRICT",
+    "CREATE TRIGGER entry_is_not_changed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries are final'); END",
+    "CREATE TRIGGER entry_is_not_removed BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are final'); END",
+    "CREATE TRIGGER checkpoint_is_not_changed BEFORE UPDATE ON checkpoint BEGIN \
+     SELECT RAISE(ABORT, 'checkpoints are final'); END",
+    "CREATE TRIGGER checkpoint_is_not_removed BEFORE DELETE ON checkpoint BEGIN \
+     SELECT RAISE(ABORT, 'checkpoints are final'); END",
+    "CREATE TRIGGER payload_is_not_changed BEFORE UPDATE ON payload BEGIN \
+     SELECT RAISE(ABORT, 'payloads are erased, not edited'); END",
+];

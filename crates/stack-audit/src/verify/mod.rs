@@ -1,0 +1,261 @@
+//! Whether a log is what was written: one pass over its entries, which names the first that is not.
+//!
+//! The verifier is a pure machine. Whoever has a log feeds it, entry by entry, from a database, an export or a test; it
+//! holds a head for each stream, the right edge of the tree, and what has to be compared later.
+
+mod evidence;
+mod fault;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Slot;
+
+pub use evidence::{Evidence, Source};
+pub use fault::{Fault, FaultClass};
+use stack_seal::hex;
+use stack_seal::key::PublicKey;
+
+use crate::entry::{Commitment, Entry, Outcome, Phase, hash};
+use crate::hash::Hash;
+use crate::identity::{LogId, StreamId};
+use crate::kind::Kind;
+use crate::payload::parse_canonical;
+use crate::ranges::Ranges;
+use crate::tree::Frontier;
+use evidence::Witnesses;
+
+/// One entry as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredEntry<'a> {
+    /// The place that it is stored under.
+    pub index: u64,
+    /// Its bytes.
+    pub body: &'a [u8],
+    /// Its stored hash.
+    pub hash: &'a [u8],
+    /// Its payload, if that is there.
+    pub payload: Option<StoredPayload<'a>>,
+}
+
+/// A payload as it is stored.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredPayload<'a> {
+    /// The salt of its commitment.
+    pub salt: &'a [u8],
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// What a log that verifies holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The root of the tree over all entries.
+    pub root: Hash,
+    /// All entries.
+    pub entries: u64,
+    /// All streams.
+    pub streams: u64,
+    /// Intents without an effect.
+    pub open_intents: u64,
+    /// Effects of which nobody knows whether they happened.
+    pub ambiguous: u64,
+    /// Payloads that are gone, and covered by an erasure.
+    pub erased_payloads: u64,
+    /// Checkpoints that were compared.
+    pub checkpoints: u64,
+    /// Those among them that came from outside the log.
+    pub anchored: u64,
+}
+
+/// Checks a log entry by entry.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    log: LogId,
+    streams: HashMap<StreamId, Head>,
+    tree: Frontier,
+    witnesses: Witnesses,
+    missing: Ranges,
+    erased: Ranges,
+    ambiguous: u64,
+}
+
+/// Where a stream ends, and what is open in it.
+#[derive(Clone, Debug)]
+struct Head {
+    seq: u64,
+    hash: Hash,
+    open: HashMap<u64, Kind>,
+}
+
+impl Verifier {
+    /// Begins with what is known: the log, keys that sign for it, and checkpoints to compare with.
+    pub fn new(log: LogId, keys: Vec<PublicKey>, evidence: Vec<Evidence>) -> Self {
+        Self {
+            log,
+            streams: HashMap::new(),
+            tree: Frontier::new(),
+            witnesses: Witnesses::new(log, keys, evidence),
+            missing: Ranges::default(),
+            erased: Ranges::default(),
+            ambiguous: 0,
+        }
+    }
+
+    /// Checks the next entry.
+    ///
+    /// # Errors
+    ///
+    /// When the log is not what was written. Nothing after that can be judged.
+    pub fn push(&mut self, row: StoredEntry<'_>) -> Result<Entry, Fault> {
+        let index = self.tree.size();
+        if index == 0 {
+            self.witnesses.compare(&self.tree)?;
+        }
+        let place = |class, expected: String, found: String| Fault::new(class, expected, found).at(index);
+        if row.index != index {
+            let class = if row.index > index { FaultClass::Gap } else { FaultClass::Duplicate };
+            return Err(place(class, format!("index {index}"), format!("index {}", row.index)));
+        }
+        let entry = Entry::decode(row.body)
+            .map_err(|error| place(FaultClass::BadEntry, "an entry".to_owned(), error.to_string()))?;
+        let fault = |class, expected: String, found: String| place(class, expected, found).of(&entry);
+        if entry.log != self.log {
+            return Err(fault(
+                FaultClass::BadEntry,
+                format!("log {}", self.log),
+                format!("log {}", entry.log),
+            ));
+        }
+        if entry.index != index {
+            return Err(fault(
+                FaultClass::BadEntry,
+                format!("index {index}"),
+                format!("index {}", entry.index),
+            ));
+        }
+        let leaf = hash(row.body);
+        if leaf != row.hash {
+            return Err(fault(FaultClass::BadEntry, hex::encode(row.hash), hex::encode(&leaf)));
+        }
+        self.chain(&entry, leaf).map_err(|(class, expected, found)| fault(class, expected, found))?;
+        self.check_payload(&entry, row.payload)
+            .map_err(|(class, expected, found)| fault(class, expected, found))?;
+        self.tree.push(leaf);
+        self.note_meaning(&entry, row.payload)
+            .map_err(|(class, expected, found)| fault(class, expected, found))?;
+        self.witnesses.compare(&self.tree)?;
+        Ok(entry)
+    }
+
+    /// Returns the number of entries so far.
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// Ends: everything that had to wait for the last entry is compared now.
+    ///
+    /// # Errors
+    ///
+    /// When payloads are gone without an erasure, or a checkpoint speaks of more entries.
+    pub fn finish(mut self) -> Result<Report, Fault> {
+        if self.tree.size() == 0 {
+            self.witnesses.compare(&self.tree)?;
+        }
+        if let Some(index) = self.missing.first_outside(&self.erased) {
+            let expected = "its payload, or an entry that erases it";
+            return Err(Fault::new(FaultClass::PayloadMissing, expected, "neither").at(index));
+        }
+        self.witnesses.finish(self.tree.size())?;
+        Ok(Report {
+            root: self.tree.root(),
+            entries: self.tree.size(),
+            streams: self.streams.len() as u64,
+            open_intents: self.streams.values().map(|head| head.open.len() as u64).sum(),
+            ambiguous: self.ambiguous,
+            erased_payloads: self.missing.count(),
+            checkpoints: self.witnesses.compared,
+            anchored: self.witnesses.anchored,
+        })
+    }
+
+    /// Follows the chain of the entry's stream, and what is open in it.
+    fn chain(&mut self, entry: &Entry, leaf: Hash) -> Result<(), Mismatch> {
+        let head = match self.streams.entry(entry.stream) {
+            Slot::Occupied(slot) => slot.into_mut(),
+            Slot::Vacant(slot) => {
+                let origin = entry.stream.origin(self.log);
+                slot.insert(Head { seq: 0, hash: origin, open: HashMap::new() })
+            }
+        };
+        let seq = head.seq + 1;
+        if entry.seq != seq {
+            let class = if entry.seq > seq { FaultClass::Gap } else { FaultClass::Duplicate };
+            return Err((class, format!("seq {seq}"), format!("seq {}", entry.seq)));
+        }
+        if entry.prev != head.hash {
+            return Err((FaultClass::BadLink, hex::encode(&head.hash), hex::encode(&entry.prev)));
+        }
+        match entry.phase {
+            Phase::Note => {}
+            Phase::Intent => {
+                head.open.insert(seq, entry.kind);
+            }
+            Phase::Effect { closes, outcome } => {
+                let intent = head.open.remove(&closes);
+                if intent != Some(entry.kind) {
+                    let expected = format!("an open intent of {} at seq {closes}", entry.kind);
+                    let found = intent.map_or("none".to_owned(), |kind| format!("one of {kind}"));
+                    return Err((FaultClass::BadClose, expected, found));
+                }
+                self.ambiguous += u64::from(outcome == Outcome::Ambiguous);
+            }
+        }
+        (head.seq, head.hash) = (seq, leaf);
+        Ok(())
+    }
+
+    fn check_payload(&mut self, entry: &Entry, stored: Option<StoredPayload<'_>>) -> Result<(), Mismatch> {
+        match (entry.commitment, stored) {
+            (None, None) => {}
+            (None, Some(stored)) => {
+                let found = format!("{} bytes", stored.bytes.len());
+                return Err((FaultClass::PayloadChanged, "no payload".to_owned(), found));
+            }
+            // An erasure may come later, so this is judged at the end.
+            (Some(_), None) if !entry.kind.is_of_log() => self.missing.insert(entry.index),
+            (Some(_), None) => {
+                let expected = "its payload, which is never erased".to_owned();
+                return Err((FaultClass::PayloadMissing, expected, "none".to_owned()));
+            }
+            (Some(commitment), Some(stored)) => {
+                let meets = |salt| Commitment::new(commitment.format, salt, stored.bytes) == commitment;
+                if !stored.salt.try_into().is_ok_and(meets) {
+                    let expected = hex::encode(&commitment.hash);
+                    let found = format!("{} bytes with another hash", stored.bytes.len());
+                    return Err((FaultClass::PayloadChanged, expected, found));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes note of what the log says about itself: what was erased, and which key signs from here on.
+    fn note_meaning(&mut self, entry: &Entry, stored: Option<StoredPayload<'_>>) -> Result<(), Mismatch> {
+        let bad = |what: &str| (FaultClass::BadEntry, what.to_owned(), "something else".to_owned());
+        let json = || stored.and_then(|stored| parse_canonical(stored.bytes).ok());
+        match (entry.kind, entry.phase) {
+            (Kind::ERASED, Phase::Intent) => {
+                let ranges = json().and_then(|payload| Ranges::from_json(&payload["ranges"]));
+                self.erased.extend(&ranges.ok_or(bad("ranges of indices"))?);
+            }
+            (Kind::KEY_CHANGED, _) => {
+                let key = json().and_then(|payload| payload["new"].as_str()?.parse().ok());
+                self.witnesses.expect_key(self.tree.size(), key.ok_or(bad("a key"))?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// A class, what was expected, what was found.
+type Mismatch = (FaultClass, String, String);

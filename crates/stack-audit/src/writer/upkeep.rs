@@ -1,0 +1,164 @@
+//! What the writer does when nobody waits for it: checkpoints, the WAL, erasures, the end.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{Append, Erasure, Step, Ticket, Writer};
+use crate::draft::Draft;
+use crate::entry::Outcome;
+use crate::error::AuditError;
+use crate::identity::StreamId;
+use crate::kind::Kind;
+use crate::note::Checkpoint;
+use crate::ranges::Ranges;
+use crate::store::{Prepared, StoreError};
+
+/// What is due.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    /// The size of the last checkpoint.
+    checkpointed: u64,
+    /// Since when there are entries behind it.
+    changed: Option<Instant>,
+    /// Whether a session has ended since.
+    session_ended: bool,
+    /// Whether the WAL holds what the database lacks.
+    wal_filled: bool,
+}
+
+impl Upkeep {
+    pub(super) fn new(checkpointed: u64) -> Self {
+        Self { checkpointed, changed: None, session_ended: false, wal_filled: true }
+    }
+
+    pub(super) fn changed(&mut self, ends_session: bool) {
+        self.changed.get_or_insert_with(Instant::now);
+        self.session_ended |= ends_session;
+        self.wal_filled = true;
+    }
+}
+
+impl Writer {
+    /// Does what is due; `idle` says that nobody waits.
+    pub(super) fn look_after(&mut self, idle: bool) {
+        if self.health.is_poisoned() {
+            return;
+        }
+        let size = self.store.tree().size();
+        let waited = self.upkeep.changed.map_or(Duration::ZERO, |since| since.elapsed());
+        let behind = size - self.upkeep.checkpointed;
+        if behind > 0
+            && (behind >= self.interval.entries || waited >= self.interval.after || self.upkeep.session_ended)
+        {
+            self.sign();
+        }
+        let wal_bytes = fs::metadata(self.store.folder.wal()).map_or(0, |found| found.len());
+        if idle
+            && self.unsaved.is_some()
+            && let Err(error) = self.commit(&[])
+        {
+            // A checkpoint is a help; on a full disk it can wait.
+            let _remembered = self.judge(error);
+            return;
+        }
+        if self.upkeep.wal_filled && (wal_bytes > WAL_MAX || idle && waited >= IDLE_BEFORE_EMPTYING) {
+            // Readers may hold it back; then the next time will do. Entries are durable in the WAL as they are.
+            match self.store.empty_wal(false) {
+                Ok(()) => self.upkeep.wal_filled = false,
+                Err(error) if self.health.is_full_disk(&error) => {}
+                Err(error) => drop(self.health.poison(error)),
+            }
+        }
+        if idle {
+            self.health.recover(&self.store.folder.reserve());
+        }
+    }
+
+    /// Signs what is durable, and hands it to the anchors. It gets into the table with the next commit.
+    fn sign(&mut self) -> String {
+        let tree = self.store.tree().clone();
+        let checkpoint = Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() };
+        let note = checkpoint.sign(&[&self.key]);
+        self.publisher.publish(&note);
+        (self.upkeep.checkpointed, self.upkeep.changed) = (checkpoint.size, None);
+        self.upkeep.session_ended = false;
+        self.unsaved = Some((tree, note.clone()));
+        note
+    }
+
+    /// Makes a checkpoint of all that was written, and saves it.
+    pub(super) fn checkpoint_now(&mut self) -> Result<String, AuditError> {
+        let note = self.sign();
+        self.commit(&[]).map_err(|error| self.judge(error))?;
+        Ok(note)
+    }
+
+    /// Erases payloads: says so, does it, and says that it is done.
+    pub(super) fn erase(&mut self, erasure: &Erasure) -> Result<u64, AuditError> {
+        if !self.health.admits(Kind::ERASED) {
+            return Err(self.health.refusal());
+        }
+        let mut erased = 0;
+        for ranges in erasure.ranges.pieces() {
+            let intent = json!({"ranges": ranges.to_json(), "reason": erasure.reason});
+            let intent = Draft::new(StreamId::LOG, Kind::ERASED, erasure.actor.clone()).with(intent);
+            self.write_own(self.preparer.prepare(intent)?, Step::Intent(ERASING))?;
+            let payloads = self.remove_payloads(&ranges).map_err(|error| self.judge(error))?;
+            let effect = self.preparer.own(StreamId::LOG, Kind::ERASED, json!({"payloads": payloads}));
+            self.write_own(effect, Step::Effect(ERASING, Outcome::Done))?;
+            erased += payloads;
+        }
+        Ok(erased)
+    }
+
+    /// Deletes payloads, with all copies of them.
+    pub(super) fn remove_payloads(&mut self, ranges: &Ranges) -> Result<u64, StoreError> {
+        let batch = self.store.begin()?;
+        let erased = batch.erase(ranges)?;
+        let committed = batch.commit()?;
+        self.store.advance(committed);
+        // Old pages still lie in the WAL, and behind its end in the file.
+        self.store.empty_wal(true)?;
+        Ok(erased)
+    }
+
+    /// Makes the last checkpoint, and leaves one file.
+    pub(super) fn close(&mut self) -> Result<(), AuditError> {
+        if self.health.is_poisoned() {
+            return Err(self.health.refusal());
+        }
+        if self.store.tree().size() > self.upkeep.checkpointed || self.unsaved.is_some() {
+            self.checkpoint_now()?;
+        }
+        self.publisher.finish();
+        // A reader may still be there; then the WAL stays, and says the same.
+        match self.store.empty_wal(true) {
+            Ok(()) | Err(StoreError::Busy) => Ok(()),
+            Err(error) => Err(self.judge(error)),
+        }
+    }
+
+    fn write_own(&mut self, prepared: Prepared, step: Step) -> Result<(), AuditError> {
+        let append = Append { prepared, step, expected_seq: None, reply: None };
+        self.commit(&[append]).map(drop).map_err(|error| self.judge(error))
+    }
+
+    /// Turns an error into what the caller hears, and remembers it if nothing can be written any more.
+    fn judge(&mut self, error: StoreError) -> AuditError {
+        match error {
+            error if self.health.is_full_disk(&error) => AuditError::DiskFull,
+            // Nothing was lost: the intent is there, and the next opening finishes what it says.
+            StoreError::Busy => AuditError::ReadFailed(Arc::new(StoreError::Busy)),
+            error => self.health.poison(error),
+        }
+    }
+}
+
+/// The writer's own intents are closed before it does anything else, so one ticket, which callers never get, serves all.
+const ERASING: Ticket = Ticket(0);
+/// 4000 pages.
+const WAL_MAX: u64 = 4000 * 8192;
+const IDLE_BEFORE_EMPTYING: Duration = Duration::from_millis(200);
