@@ -1,0 +1,129 @@
+//! Exports, checked by a program that shares no code with this one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use stack_audit::{AuditError, ExportFormat, ExportOptions, Kind, Payload, Selection, StreamId};
+
+use crate::support::{actor, draft, key, open, session};
+
+/// The second verifier, or `None`, loudly, where Python or its `cryptography` is not there.
+fn second_verifier() -> Option<PathBuf> {
+    let there = Command::new("python3")
+        .args(["-c", "import cryptography"])
+        .output()
+        .is_ok_and(|out| out.status.success());
+    if !there {
+        println!("SKIPPED: the second verifier needs python3 with the package cryptography");
+        return None;
+    }
+    Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/python/audit_verify.py"))
+}
+
+fn check(verifier: &Path, export: &str, key: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("export.json");
+    fs::write(&path, export).unwrap();
+    Command::new("python3").arg(verifier).arg(&path).args(["--key", key]).output().unwrap()
+}
+
+/// A log with a session that has every kind of payload, and its export.
+fn exported(withhold: bool) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = open(folder.path());
+    let stream = session(1);
+    audit
+        .note(draft(stream, Kind::SESSION_START, json!({"task": "2+2", "é\u{1f600}": [1, -2, null]})))
+        .unwrap();
+    audit.note(draft(session(2), Kind::SESSION_START, json!({}))).unwrap();
+    audit.begin(draft(stream, Kind::MODEL_CALL, json!({}))).unwrap().done(Payload::None).unwrap();
+    audit
+        .note(draft(stream, Kind::TOOL_CALL, json!({})).with(Payload::Text("line\n\u{1b}[31m".to_owned())))
+        .unwrap();
+    audit.note(draft(stream, Kind::TOOL_CALL, json!({})).with(Payload::Bytes(vec![0, 255, 254]))).unwrap();
+    let limit = Selection { kind: Some(Kind::SESSION_START), stream: Some(stream), ..Selection::default() };
+    audit.erase(&limit, "a test", actor()).unwrap();
+    let open_one = audit.begin(draft(stream, Kind::PULL, json!({"model": "m"}))).unwrap();
+    let export =
+        audit.export(stream, ExportOptions { format: ExportFormat::Json, withhold }, actor()).unwrap();
+    open_one.done(json!({})).unwrap();
+    export
+}
+
+#[test]
+fn the_second_verifier_agrees() {
+    let Some(verifier) = second_verifier() else { return };
+    for (withhold, payloads) in [(false, 4), (true, 0)] {
+        let export = exported(withhold);
+        let output = check(&verifier, &export, &key(1).public().to_string());
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(said.trim(), format!("verified: 6 entries, {payloads} payloads"));
+    }
+    let other = check(&verifier, &exported(false), &key(2).public().to_string());
+    assert_eq!(other.status.code(), Some(5));
+}
+
+/// What is changed, and how.
+type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
+
+#[test]
+fn the_second_verifier_finds_changes() {
+    let Some(verifier) = second_verifier() else { return };
+    let export: Value = serde_json::from_str(&exported(false)).unwrap();
+    let changes: &[Change] = &[
+        ("a payload", &|export| export["entries"][3]["payload"]["text"] = json!("line")),
+        ("a salt", &|export| export["entries"][3]["payload"]["salt"] = json!("00".repeat(32))),
+        ("an actor", &|export| export["entries"][1]["actor"] = json!("user:bob")),
+        ("an outcome", &|export| export["entries"][2]["outcome"] = json!("failed")),
+        ("a time", &|export| export["entries"][2]["at"] = json!("2026-09-21T14:13:21Z")),
+        ("a hash", &|export| export["entries"][2]["hash"] = json!("00".repeat(32))),
+        ("a proof", &|export| export["entries"][2]["proof"] = json!([])),
+        ("an entry that is gone", &|export| drop(export["entries"].as_array_mut().unwrap().remove(2))),
+        ("the last entry", &|export| drop(export["entries"].as_array_mut().unwrap().pop())),
+        ("two entries", &|export| export["entries"].as_array_mut().unwrap().swap(1, 2)),
+        ("a payload that is gone", &|export| {
+            export["entries"][3].as_object_mut().unwrap().remove("payload");
+        }),
+        ("a checkpoint", &|export| {
+            let note = export["checkpoint"].as_str().unwrap().replacen("\n1", "\n2", 1);
+            export["checkpoint"] = json!(note);
+        }),
+        ("the log", &|export| export["log"] = json!("00".repeat(16))),
+    ];
+    for (what, change) in changes {
+        let mut changed = export.clone();
+        change(&mut changed);
+        assert_ne!(changed, export, "{what}");
+        let output = check(&verifier, &changed.to_string(), &key(1).public().to_string());
+        assert_eq!(output.status.code(), Some(5), "{what}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn the_text_is_one_line_for_each_entry_and_has_no_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = open(folder.path());
+    let canary =
+        "sk-ant-api03-0Zk3mPq8Vw1XyTn5Rb7Hc2Jd4Lf6Gs9Aa1Ee0Zk3mPq8Vw1XyTn5Rb7Hc2Jd4Lf6Gs9Aa1Ee0Zk3mPq8Vw1Xy";
+    let message = json!({"text": format!("use {canary}\n\u{1b}[2Jfake line"), "token": "abc"});
+    audit.begin(draft(session(1), Kind::TOOL_CALL, message)).unwrap().done(json!({"ok": true})).unwrap();
+    let options = ExportOptions { format: ExportFormat::Text, withhold: false };
+    let text = audit.export(session(1), options, actor()).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(
+        !text.contains(canary) && !text.contains('\u{1b}') && text.contains("[secret:anthropic-api:"),
+        "{text}"
+    );
+    assert!(
+        text.contains("tool.call begins {") && text.contains("tool.call done (of 1) {\"ok\":true}"),
+        "{text}"
+    );
+    let unknown = audit.export(session(2), ExportOptions::default(), actor());
+    assert!(matches!(unknown, Err(AuditError::UnknownStream(_))));
+    // That it was exported is an entry.
+    let log = audit.reader().unwrap().entries(StreamId::LOG, 1, 100).unwrap();
+    assert_eq!(log.last().unwrap().entry.kind, Kind::EXPORTED);
+}
