@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use super::StoreError;
 
@@ -16,11 +18,15 @@ impl Lock {
         let io = |source: io::Error| StoreError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = file.map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(io(source)),
+        for _ in 0..ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                // A child of an earlier owner has the lock, too, until it becomes another program.
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::Error(source)) => return Err(io(source)),
+            }
         }
+        Err(StoreError::Locked { path: path.to_owned() })
     }
 }
 
@@ -43,3 +49,5 @@ pub(super) fn refuse_network_file_system(folder: &Path) -> Result<(), StoreError
 pub(super) fn refuse_network_file_system(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
+
+const ATTEMPTS: u32 = 10;

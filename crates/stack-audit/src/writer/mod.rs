@@ -151,12 +151,15 @@ impl Writer {
                     let mut batch = vec![*first];
                     waiting = fill(&mut batch, orders);
                     self.write(batch);
-                    self.look_after(waiting.is_none());
+                    self.look_after(false);
                 }
                 Ok(Order::Checkpoint(reply)) => answer(&reply, self.checkpoint_now()),
                 Ok(Order::Erase(erasure, reply)) => answer(&reply, self.erase(&erasure)),
                 Ok(Order::Close(reply)) => {
-                    answer(&reply, self.close());
+                    let closed = self.close();
+                    // Whoever waited may open the log again at once, so the lock goes first.
+                    drop(self);
+                    answer(&reply, closed);
                     return;
                 }
                 Err(RecvTimeoutError::Timeout) => self.look_after(true),

@@ -42,7 +42,7 @@ impl Upkeep {
 }
 
 impl Writer {
-    /// Does what is due; `idle` says that nobody waits.
+    /// Does what is due; `idle` says that nobody has asked for anything for a while.
     pub(super) fn look_after(&mut self, idle: bool) {
         if self.health.is_poisoned() {
             return;
@@ -64,7 +64,7 @@ impl Writer {
             let _remembered = self.judge(error);
             return;
         }
-        if self.upkeep.wal_filled && (wal_bytes > WAL_MAX || idle && waited >= IDLE_BEFORE_EMPTYING) {
+        if self.upkeep.wal_filled && (idle || wal_bytes > WAL_MAX) {
             // Readers may hold it back; then the next time will do. Entries are durable in the WAL as they are.
             match self.store.empty_wal(false) {
                 Ok(()) => self.upkeep.wal_filled = false,
@@ -161,4 +161,3 @@ impl Writer {
 const ERASING: Ticket = Ticket(0);
 /// 4000 pages.
 const WAL_MAX: u64 = 4000 * 8192;
-const IDLE_BEFORE_EMPTYING: Duration = Duration::from_millis(200);
