@@ -2,11 +2,11 @@
 """Lets the disk fail under the audit log, at every write and every flush, and looks at what is left.
 
     cargo build -p stack-audit --example audit_load
-    audit_faults.py target/debug/examples/audit_load [POINTS]
+    audit_faults.py target/debug/examples/audit_load [POINTS [STEP]]
 
 strace makes a system call of the writer fail: writes with "no space left", flushes with "input/output error", or it kills
-the process there. After each, the log is opened again without faults. It must have every entry that was acknowledged,
-and after a flush that failed nothing may have been acknowledged any more. Needs strace, and the right to trace.
+the process there. After each, the log is opened again without faults, and must have every entry that was acknowledged, without
+gaps. Needs strace, and the right to trace. POINTS calls, STEP apart, are made to fail.
 """
 
 import os
@@ -61,10 +61,10 @@ def check(program, name, calls, fault, point):
 
 
 def main():
-    program, points = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    program, (points, step) = sys.argv[1], [int(number) for number in sys.argv[2:] + ["40", "7"][len(sys.argv) - 2 :]]
     for name, (calls, fault) in FAULTS.items():
         hit = acknowledged = 0
-        for point in range(1, points + 1):
+        for point in range(1, points * step + 1, step):
             failed, told = check(program, name, calls, fault, point)
             hit += failed
             acknowledged += told

@@ -68,7 +68,7 @@ pub struct Audit(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     log: LogId,
-    key: PublicKey,
+    key: Mutex<PublicKey>,
     recovery: Recovery,
     preparer: Arc<Preparer>,
     counters: Arc<Counters>,
@@ -125,7 +125,7 @@ impl Audit {
         Ok(Self(Arc::new(Inner {
             folder: folder.to_owned(),
             log,
-            key: public,
+            key: Mutex::new(public),
             recovery,
             preparer,
             counters,
@@ -142,8 +142,8 @@ impl Audit {
     }
 
     /// Returns the key that checks its checkpoints.
-    pub fn key(&self) -> &PublicKey {
-        &self.0.key
+    pub fn key(&self) -> PublicKey {
+        self.0.key.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns what an earlier process had left open.
@@ -206,6 +206,19 @@ impl Audit {
     /// When it was not saved.
     pub fn checkpoint(&self) -> Result<String, AuditError> {
         self.ask(Order::Checkpoint)
+    }
+
+    /// Lets another key sign from here on, and returns the checkpoint that both have signed. The new key has to be kept
+    /// before this is called: the log opens with that alone afterwards. The old one is needed no more.
+    ///
+    /// # Errors
+    ///
+    /// When the change was not written; then the old key goes on signing.
+    pub fn change_key(&self, new: SigningKey, actor: Actor) -> Result<String, AuditError> {
+        let public = new.public();
+        let note = self.ask(|reply| Order::ChangeKey(Box::new((new, actor)), reply))?;
+        *self.0.key.lock().unwrap_or_else(PoisonError::into_inner) = public;
+        Ok(note)
     }
 
     /// Keeps the payloads of a stream from being erased.

@@ -27,7 +27,7 @@ pub struct Log {
     folder: Folder,
     connection: Connection,
     id: LogId,
-    key: PublicKey,
+    keys: Vec<PublicKey>,
 }
 
 /// An entry with all that the log still has of it.
@@ -112,7 +112,7 @@ impl Log {
         let folder = Folder::new(folder);
         let connection = connect(&folder)?;
         let identity = read_identity(&connection)?;
-        Ok(Self { folder, connection, id: identity.log, key: identity.key })
+        Ok(Self { folder, connection, id: identity.log, keys: identity.keys })
     }
 
     /// Returns the name of the log.
@@ -120,9 +120,10 @@ impl Log {
         self.id
     }
 
-    /// Returns the key that the log says it is signed with. Only somebody else can confirm that.
-    pub fn key(&self) -> &PublicKey {
-        &self.key
+    /// Returns the keys that the log says it was signed with, one after the other; the last signs now. Only somebody
+    /// else can confirm the first; each of them has confirmed the next.
+    pub fn keys(&self) -> &[PublicKey] {
+        &self.keys
     }
 
     /// Returns the number of entries.
@@ -258,7 +259,8 @@ impl Log {
         options: ExportOptions,
     ) -> Result<String, StoreError> {
         let damaged = || StoreError::Damaged { what: "the checkpoint to export with".to_owned() };
-        let opened = Note::parse(checkpoint).and_then(|note| note.open(std::slice::from_ref(&self.key)));
+        let key = self.keys.last().ok_or_else(damaged)?;
+        let opened = Note::parse(checkpoint).and_then(|note| note.open(std::slice::from_ref(key)));
         let opened = opened.map_err(|_| damaged())?;
         let mut entries = self.entries(stream, 1, usize::MAX)?;
         entries.retain(|found| found.entry.index < opened.size);
@@ -266,7 +268,7 @@ impl Log {
         if levels.root(opened.size) != Some(opened.root) {
             return Err(damaged());
         }
-        Ok(export::document(&self.key, (&opened, checkpoint), &entries, &levels, options))
+        Ok(export::document(key, (&opened, checkpoint), &entries, &levels, options))
     }
 
     /// Returns the indices of payloads that are there and whose entries are wanted.

@@ -37,7 +37,8 @@ impl Log {
         {
             return Err(Fault::new(FaultClass::UnknownSession, format!("an entry of {stream}"), "none"));
         }
-        let keys = if options.keys.is_empty() { vec![self.key.clone()] } else { options.keys.clone() };
+        // Of its own keys only the first is taken at its word: the others are believed as the log is read.
+        let keys = if options.keys.is_empty() { self.keys[..1].to_vec() } else { options.keys.clone() };
         let mut verifier = Verifier::new(self.id, keys, self.evidence(options)?);
         let stray = self.visit(|row| verifier.push(row).map(drop).map_err(Stop::Fault));
         let stray = stray.map_err(|stop| match stop {

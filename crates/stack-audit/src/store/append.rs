@@ -87,6 +87,11 @@ impl Store {
 }
 
 impl Batch<'_> {
+    /// Returns the right edge of the tree, the entries of this batch included.
+    pub(crate) fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+
     /// Returns where a stream ends, the entries of this batch included.
     pub(crate) fn head(&self, stream: StreamId) -> Result<Head, StoreError> {
         self.moved.get(&stream).map_or_else(|| self.store.head(stream), |head| Ok(*head))

@@ -11,12 +11,21 @@ use stack_seal::key::PublicKey;
 use super::{Folder, StoreError, doing};
 use crate::entry::PAYLOAD_MAX;
 use crate::identity::LogId;
+use crate::kind::Kind;
+use crate::payload::parse_canonical;
 
 /// What a log says it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) log: LogId,
-    pub(crate) key: PublicKey,
+    /// The keys that have signed for it, one after the other. There is at least one; the last signs now.
+    pub(crate) keys: Vec<PublicKey>,
+}
+
+impl Identity {
+    pub(crate) fn current_key(&self) -> &PublicKey {
+        self.keys.last().expect("a log has a key from its beginning")
+    }
 }
 
 /// Opens the database of a log for reading.
@@ -72,8 +81,18 @@ pub(crate) fn read_identity(connection: &Connection) -> Result<Identity, StoreEr
     let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get::<_, String>(1)?));
     let found = connection.query_one("SELECT log, public_key FROM log", [], row);
     let (log, key) = found.map_err(doing("reading the log's name"))?;
-    let key = key.parse().map_err(|_| StoreError::Damaged { what: "its public key".to_owned() })?;
-    Ok(Identity { log: LogId(log), key })
+    let damaged = || StoreError::Damaged { what: "its public key".to_owned() };
+    let mut keys: Vec<PublicKey> = vec![key.parse().map_err(|_| damaged())?];
+    let attempt = "reading the log's keys";
+    let select =
+        "SELECT bytes FROM payload JOIN entry USING (idx) WHERE substr(body, 97, 2) = ?1 ORDER BY idx";
+    let mut select = connection.prepare(select).map_err(doing(attempt))?;
+    let changes = select.query_map([&Kind::KEY_CHANGED.0.to_be_bytes()[..]], |row| row.get::<_, Vec<u8>>(0));
+    for change in changes.map_err(doing(attempt))? {
+        let change = parse_canonical(&change.map_err(doing(attempt))?).map_err(|_| damaged())?;
+        keys.push(change["new"].as_str().and_then(|key| key.parse().ok()).ok_or_else(damaged)?);
+    }
+    Ok(Identity { log: LogId(log), keys })
 }
 
 fn open(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

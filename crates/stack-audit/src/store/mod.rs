@@ -96,8 +96,11 @@ impl Store {
         lock::refuse_network_file_system(folder.path())?;
         let connection = connect::connect_or_create(&folder, key, log_if_new)?;
         let identity = read_identity(&connection)?;
-        if identity.key != *key {
-            return Err(StoreError::WrongKey { expected: identity.key, found: key.clone() });
+        if identity.current_key() != key {
+            return Err(StoreError::WrongKey {
+                expected: identity.current_key().clone(),
+                found: key.clone(),
+            });
         }
         let log = identity.log;
         let mut store = Self {

@@ -67,3 +67,42 @@ impl Health {
 
 /// What makes room.
 const FREEING: [Kind; 2] = [Kind::REMOVE, Kind::COLLECT];
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi::{self, SQLITE_FULL, SQLITE_IOERR_FSYNC};
+
+    use super::*;
+    use crate::store::{Folder, doing};
+
+    fn failed(code: i32) -> StoreError {
+        doing("committing entries")(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None))
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_frees_space_until_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let reserve = Folder::new(folder.path()).reserve();
+        reserve.take().unwrap();
+        let mut health = Health::default();
+        assert!(health.admits(Kind::PULL) && health.is_full_disk(&failed(SQLITE_FULL)));
+        health.fill(&reserve);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the reserve is given up");
+        let admitted = [Kind::REMOVE, Kind::COLLECT, Kind::DISK_FULL, Kind::ERASED];
+        assert!(admitted.iter().all(|kind| health.admits(*kind)));
+        assert!(!health.admits(Kind::PULL) && matches!(health.refusal(), AuditError::DiskFull));
+        health.recover(&reserve);
+        assert!(health.admits(Kind::PULL));
+    }
+
+    #[test]
+    fn after_a_flush_that_failed_nothing_is_admitted_any_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut health = Health::default();
+        assert!(!health.is_full_disk(&failed(SQLITE_IOERR_FSYNC)));
+        health.poison(failed(SQLITE_IOERR_FSYNC));
+        health.recover(&Folder::new(folder.path()).reserve());
+        assert!(!health.admits(Kind::REMOVE) && !health.is_full_disk(&failed(SQLITE_FULL)));
+        assert!(matches!(health.refusal(), AuditError::WriteFailed(_)));
+    }
+}

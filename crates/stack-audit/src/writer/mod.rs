@@ -38,6 +38,8 @@ pub(crate) enum Order {
     Checkpoint(Reply<String>),
     /// Payloads that have to go, why, and who says so.
     Erase(Box<Erasure>, Reply<u64>),
+    /// Another key, and who says so.
+    ChangeKey(Box<(SigningKey, Actor)>, Reply<String>),
     /// The end.
     Close(Reply<()>),
 }
@@ -155,6 +157,7 @@ impl Writer {
                 }
                 Ok(Order::Checkpoint(reply)) => answer(&reply, self.checkpoint_now()),
                 Ok(Order::Erase(erasure, reply)) => answer(&reply, self.erase(&erasure)),
+                Ok(Order::ChangeKey(change, reply)) => answer(&reply, self.change_key(*change)),
                 Ok(Order::Close(reply)) => {
                     let closed = self.close();
                     // Whoever waited may open the log again at once, so the lock goes first.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use stack_seal::key::SigningKey;
 
 use super::{Append, Erasure, Step, Ticket, Writer};
 use crate::draft::Draft;
-use crate::entry::Outcome;
+use crate::entry::{Actor, Outcome, Phase};
 use crate::error::AuditError;
 use crate::identity::StreamId;
 use crate::kind::Kind;
@@ -20,7 +21,7 @@ use crate::store::{Prepared, StoreError};
 #[derive(Debug)]
 pub(super) struct Upkeep {
     /// The size of the last checkpoint.
-    checkpointed: u64,
+    signed: u64,
     /// Since when there are entries behind it.
     changed: Option<Instant>,
     /// Whether a session has ended since.
@@ -31,7 +32,12 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     pub(super) fn new(checkpointed: u64) -> Self {
-        Self { checkpointed, changed: None, session_ended: false, wal_filled: true }
+        Self { signed: checkpointed, changed: None, session_ended: false, wal_filled: true }
+    }
+
+    /// Starts over: everything is signed.
+    fn checkpointed(&mut self, size: u64) {
+        (self.signed, self.changed, self.session_ended) = (size, None, false);
     }
 
     pub(super) fn changed(&mut self, ends_session: bool) {
@@ -49,7 +55,7 @@ impl Writer {
         }
         let size = self.store.tree().size();
         let waited = self.upkeep.changed.map_or(Duration::ZERO, |since| since.elapsed());
-        let behind = size - self.upkeep.checkpointed;
+        let behind = size - self.upkeep.signed;
         if behind > 0
             && (behind >= self.interval.entries || waited >= self.interval.after || self.upkeep.session_ended)
         {
@@ -83,8 +89,7 @@ impl Writer {
         let checkpoint = Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() };
         let note = checkpoint.sign(&[&self.key]);
         self.publisher.publish(&note);
-        (self.upkeep.checkpointed, self.upkeep.changed) = (checkpoint.size, None);
-        self.upkeep.session_ended = false;
+        self.upkeep.checkpointed(checkpoint.size);
         self.unsaved = Some((tree, note.clone()));
         note
     }
@@ -93,6 +98,37 @@ impl Writer {
     pub(super) fn checkpoint_now(&mut self) -> Result<String, AuditError> {
         let note = self.sign();
         self.commit(&[]).map_err(|error| self.judge(error))?;
+        Ok(note)
+    }
+
+    /// Goes on with another key. The entry that says so and the checkpoint that both keys sign are one commit: later
+    /// checkpoints are believed because of it.
+    pub(super) fn change_key(&mut self, (new, actor): (SigningKey, Actor)) -> Result<String, AuditError> {
+        if !self.health.admits(Kind::KEY_CHANGED) {
+            return Err(self.health.refusal());
+        }
+        let payload = json!({"old": self.key.public().to_string(), "new": new.public().to_string()});
+        let change = Draft::new(StreamId::LOG, Kind::KEY_CHANGED, actor).with(payload);
+        let change = self.preparer.prepare(change)?;
+        let note = self.try_change_key(&change, &new).map_err(|error| self.judge(error))?;
+        self.publisher.publish(&note);
+        self.upkeep.checkpointed(self.store.tree().size());
+        (self.key, self.unsaved) = (new, None);
+        Ok(note)
+    }
+
+    fn try_change_key(&mut self, change: &Prepared, new: &SigningKey) -> Result<String, StoreError> {
+        let mut batch = self.store.begin()?;
+        batch.append(change, Phase::Note, self.now())?;
+        if let Some((tree, note)) = &self.unsaved {
+            batch.checkpoint(tree, note)?;
+        }
+        let tree = batch.tree().clone();
+        let checkpoint = Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() };
+        let note = checkpoint.sign(&[&self.key, new]);
+        batch.checkpoint(&tree, &note)?;
+        let committed = batch.commit()?;
+        self.store.advance(committed);
         Ok(note)
     }
 
@@ -130,7 +166,7 @@ impl Writer {
         if self.health.is_poisoned() {
             return Err(self.health.refusal());
         }
-        if self.store.tree().size() > self.upkeep.checkpointed || self.unsaved.is_some() {
+        if self.store.tree().size() > self.upkeep.signed || self.unsaved.is_some() {
             self.checkpoint_now()?;
         }
         self.publisher.finish();

@@ -278,3 +278,44 @@ fn a_schema_with_anything_else_in_it_is_refused() {
     });
     assert_eq!(verify(folder.path()).unwrap_err().class, FaultClass::Unreadable);
 }
+
+#[test]
+fn a_key_is_followed_by_the_one_that_it_signed() {
+    let folder = crate::support::log_of_200();
+    let audit = open(folder.path());
+    let note = audit.change_key(key(2), actor()).unwrap();
+    assert_eq!((note.matches("\u{2014} ").count(), audit.key()), (2, key(2).public()));
+    for _ in 0..100 {
+        audit.note(draft(session(1), Kind::SESSION_MESSAGE, json!({}))).unwrap();
+    }
+    audit.close().unwrap();
+    drop(audit);
+    assert!(matches!(Audit::open(folder.path(), options()), Err(StoreError::WrongKey { .. })));
+    let mut with_new = options();
+    with_new.key = key(2);
+    let audit = Audit::open(folder.path(), with_new).unwrap();
+    let export = audit.export(session(1), stack_audit::ExportOptions::default(), actor()).unwrap();
+    assert!(export.contains(&key(2).public().to_string()));
+    audit.close().unwrap();
+
+    let log = Log::open(folder.path()).unwrap();
+    assert_eq!(log.keys(), [key(1).public(), key(2).public()]);
+    for (keys, fault) in [
+        (vec![], None),
+        (vec![key(1).public()], None),
+        (vec![key(2).public()], Some(FaultClass::UnknownKey)),
+        (vec![key(3).public()], Some(FaultClass::UnknownKey)),
+    ] {
+        let found = log.verify(&VerifyOptions { keys, ..VerifyOptions::default() });
+        assert_eq!(found.err().map(|fault| fault.class), fault);
+    }
+    // A change that the old key did not sign makes nobody a signer.
+    let lines: Vec<&str> = note.lines().collect();
+    let without_old = [&lines[..4], &lines[5..], &[""]].concat().join("\n");
+    crate::support::tamper(folder.path(), |connection| {
+        connection.execute("UPDATE checkpoint SET note = ?1 WHERE size = 202", [&without_old]).unwrap();
+    });
+    fs::remove_file(folder.path().join("checkpoints.txt")).unwrap();
+    let fault = verify(folder.path()).unwrap_err();
+    assert_eq!((fault.class, fault.index), (FaultClass::UnknownKey, Some(202)));
+}

@@ -147,7 +147,7 @@ pub(crate) struct Dump {
 impl Dump {
     pub(crate) fn of(folder: &Path) -> Self {
         let log = Log::open(folder).unwrap();
-        let (log_id, key) = (log.id(), log.key().clone());
+        let (log_id, key) = (log.id(), log.keys()[0].clone());
         let connection = Connection::open(folder.join("audit.db")).unwrap();
         let select =
             "SELECT idx, body, hash, salt, bytes FROM entry LEFT JOIN payload USING (idx) ORDER BY idx";
