@@ -54,7 +54,7 @@ fn append(path: &Path, note: &str) -> io::Result<()> {
     file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
     let mut tail = Vec::new();
     Read::by_ref(&mut file).take(TAIL).read_to_end(&mut tail)?;
-    let torn = torn_length(&tail)?;
+    let torn = torn_length(&tail, length <= TAIL)?;
     if torn > 0 {
         file.set_len(length - torn)?;
     }
@@ -64,21 +64,38 @@ fn append(path: &Path, note: &str) -> io::Result<()> {
 }
 
 /// Returns how many bytes at the end of a file belong to a note that was not written to its end.
-fn torn_length(tail: &[u8]) -> io::Result<u64> {
-    // The window may begin, and a crash may end, within a character.
-    let start = tail.iter().position(|byte| byte & 0xc0 != 0x80).unwrap_or(0);
+fn torn_length(tail: &[u8], is_whole_file: bool) -> io::Result<u64> {
+    let strange =
+        || io::Error::new(io::ErrorKind::InvalidData, "the file holds something else than checkpoints");
+    // The window may begin within a note; the first line of the next one is where reading can begin.
+    let begins_line = |at: usize| if at == 0 { is_whole_file } else { tail[at - 1] == b'\n' };
+    let is_start = |at: &usize| begins_line(*at) && is_origin(&tail[*at..]);
+    let start = (0..tail.len()).find(is_start);
+    let start = match start {
+        Some(start) => start,
+        None if tail.is_empty() => return Ok(0),
+        None => return Err(strange()),
+    };
+    // A crash may end within a character.
     let text = match str::from_utf8(&tail[start..]) {
         Ok(text) => text,
         Err(error) => str::from_utf8(&tail[start..start + error.valid_up_to()]).unwrap_or_default(),
     };
-    let whole =
-        notes_in(text).last().and_then(|last| text.rfind(last).map(|at| at + last.len())).unwrap_or(0);
-    let torn = &text[whole..];
-    let begun = torn.trim_start_matches('\n');
-    if begun.starts_with(ORIGIN) || ORIGIN.starts_with(begun) {
+    let mut whole = 0;
+    for note in notes_in(text) {
+        // Notes are pieces of the text, one behind the other.
+        whole = note.as_ptr().addr() - text.as_ptr().addr() + note.len();
+    }
+    let torn = text[whole..].trim_start_matches('\n');
+    if torn.is_empty() || is_origin(torn.as_bytes()) {
         return Ok((tail.len() - start - whole) as u64);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "the file holds something else than checkpoints"))
+    Err(strange())
+}
+
+/// Returns whether bytes begin as a checkpoint does, as far as they go.
+fn is_origin(bytes: &[u8]) -> bool {
+    bytes.starts_with(ORIGIN.as_bytes()) || ORIGIN.as_bytes().starts_with(bytes)
 }
 
 /// Runs a command with a note as its input. One that does not end is killed.
@@ -210,6 +227,9 @@ mod tests {
             anchor.publish(&note(4)).unwrap();
             assert_eq!(fs::read_to_string(&path).unwrap(), format!("{whole}\n{}", note(4)), "{torn}");
         }
+        // Far beyond the part of the file that is looked at.
+        (0..200).for_each(|size| anchor.publish(&note(size)).unwrap());
+        assert_eq!(notes_in(&fs::read_to_string(&path).unwrap()).count(), 209);
         fs::write(&path, "127.0.0.1 localhost\n").unwrap();
         assert!(anchor.publish(&note(5)).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "127.0.0.1 localhost\n");
