@@ -148,7 +148,7 @@ fn open(folder: &Path) -> Result<Audit, Box<dyn Error>> {
 }
 
 fn draft(writer: u8, length: usize) -> Draft {
-    let stream = StreamId([0xab, writer, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+    let stream = StreamId([0xab, writer % STREAMS, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
     let actor = Actor::new("bench").expect("the name is short");
     Draft::new(stream, Kind::SESSION_MESSAGE, actor).with(json!({"text": "words ".repeat(length / 6)}))
 }
@@ -160,3 +160,5 @@ fn random(bytes: &mut [u8]) {
 
 const MEASURED: Duration = Duration::from_secs(4);
 const WRITERS: u64 = 256;
+/// Sessions that are written to at once. Each has its own place in the index of positions, and so its own page to flush.
+const STREAMS: u8 = 4;
