@@ -96,6 +96,9 @@ impl Writer {
 
     /// Makes a checkpoint of all that was written, and saves it.
     pub(super) fn checkpoint_now(&mut self) -> Result<String, AuditError> {
+        if self.health.is_poisoned() {
+            return Err(self.health.refusal());
+        }
         let note = self.sign();
         self.commit(&[]).map_err(|error| self.judge(error))?;
         Ok(note)
