@@ -10,12 +10,18 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import httpx
 import openai
 import pytest
 
+HERE = Path(__file__).parent
 START_S = 120
+# What an answer of thousands of tokens would take many times over.
+REST_S = 3
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Server:
 
     url: str
     model: str
+    pid: int
 
     @property
     def base_url(self) -> str:
@@ -32,11 +39,39 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server():
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tool_server():
+    """As `server`, with a chat template that shows tools: the model's own knows none."""
+    with serve("--template", str(HERE / "tools.jinja")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def thinking_server():
+    """As `server`, with a chat template that makes the model think before it answers."""
+    with serve("--template", str(HERE / "thinking.jinja")) as server:
+        yield server
+
+
+@pytest.fixture
+def http(server):
+    """For what no client sends or shows."""
+    with httpx.Client(base_url=server.url, timeout=120) as client:
+        yield client
+
+
+@contextmanager
+def serve(*options: str):
+    """Runs a server until it is no longer needed."""
     binary, model = os.environ.get("STACK_BINARY"), os.environ.get("STACK_MODEL")
     if not binary or not model:
         pytest.exit("STACK_BINARY and STACK_MODEL are not set: run `.ci/deep`", 2)
     process = subprocess.Popen(
-        [binary, "serve", "--port", "0", "-m", model],
+        [binary, "serve", "--port", "0", "-m", model, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -49,7 +84,7 @@ def server():
         wait_until_ready(url)
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="unused")
         [served] = client.models.list().data
-        yield Server(url, served.id)
+        yield Server(url, served.id, process.pid)
     finally:
         process.terminate()
         process.wait(30)
@@ -64,3 +99,25 @@ def wait_until_ready(url: str) -> None:
         except urllib.error.HTTPError:
             time.sleep(0.05)
     raise AssertionError("the server never became ready")
+
+
+def assert_at_rest(server: Server) -> None:
+    """Waits until the server computes nothing, as soon after a client has left."""
+    deadline = time.monotonic() + REST_S
+    before = cpu_s(server.pid)
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        now = cpu_s(server.pid)
+        if now - before < 0.1:
+            return
+        before = now
+    raise AssertionError("the server still computes an answer that nobody waits for")
+
+
+def cpu_s(pid: int) -> float:
+    """Returns the processor time that a process has used, where the system says so."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        pytest.skip("needs the server's process in /proc")
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")

@@ -1,11 +1,15 @@
 // A server with a real chat model, for clients in JavaScript. `.ci/deep` sets STACK_BINARY and STACK_MODEL.
 
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const START_MS = 120_000;
+/** What an answer of thousands of tokens would take many times over. */
+const REST_MS = 3_000;
 
-/** Starts `stack serve` with the chat model; returns its address, the model's name and how to stop it. */
+/** Starts `stack serve` with the chat model; returns its address, the model's name, how to stop it, and what waits until it
+ * computes nothing. */
 export async function serve(...options) {
     const { STACK_BINARY: binary, STACK_MODEL: model } = process.env;
     if (!binary || !model) throw new Error("STACK_BINARY and STACK_MODEL are not set: run `.ci/deep`");
@@ -32,5 +36,22 @@ export async function serve(...options) {
             child.removeAllListeners("exit").on("exit", resolve);
             child.kill();
         });
-    return { url, port: new URL(url).port, model: list.data[0].id, stop };
+    return { url, port: new URL(url).port, model: list.data[0].id, stop, rests: () => rests(child.pid) };
+}
+
+async function rests(pid) {
+    const deadline = Date.now() + REST_MS;
+    for (let before = ticks(pid); Date.now() < deadline; ) {
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        const now = ticks(pid);
+        if (now - before < 10) return;
+        before = now;
+    }
+    throw new Error("the server still computes an answer that nobody waits for");
+}
+
+/** The processor time that a process has used, in hundredths of a second. */
+function ticks(pid) {
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").pop().split(" ");
+    return Number(fields[11]) + Number(fields[12]);
 }
