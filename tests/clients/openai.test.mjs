@@ -5,14 +5,10 @@ import { after, before, test } from "node:test";
 
 import OpenAI from "openai";
 
+import { CITY, CLOCK, ENDLESS, HELLO, QUESTION, WEATHER, assertCity } from "./asking.mjs";
 import { serve } from "./server.mjs";
 
-const HELLO = [{ role: "user", content: "Name the capital of France." }];
-const WEATHER = {
-    name: "weather",
-    description: "Says what the weather is.",
-    parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"], additionalProperties: false },
-};
+const TOOLS = [WEATHER, CLOCK].map((tool) => ({ type: "function", function: tool }));
 
 let server;
 let client;
@@ -30,7 +26,7 @@ function ask(options = {}) {
 }
 
 function refused(asked, param) {
-    return assert.rejects(asked, (error) => error instanceof OpenAI.BadRequestError && error.param === param);
+    return assert.rejects(asked, (error) => error instanceof OpenAI.BadRequestError && error.param.startsWith(param));
 }
 
 test("models are listed, and what helps is said of others", async () => {
@@ -66,9 +62,11 @@ test("the stream helper collects the answer", async () => {
 });
 
 test("a stream that is left ends", async () => {
-    const stream = await ask({ stream: true, max_tokens: 500 });
+    const json_schema = { name: "all", schema: ENDLESS };
+    const stream = await ask({ response_format: { type: "json_schema", json_schema }, max_tokens: 8000, stream: true });
     for await (const _ of stream) break;
     assert.ok(stream.controller.signal.aborted);
+    await server.rests();
 });
 
 test("seed and stop decide", async () => {
@@ -83,7 +81,7 @@ test("seed and stop decide", async () => {
 
 for (const strict of [false, true]) {
     for (const parallel of [false, true]) {
-        test(`tools are answered as text and listed: strict ${strict}, parallel ${parallel}`, async () => {
+        test(`tools that the template does not show are listed: strict ${strict}, parallel ${parallel}`, async () => {
             const tools = [{ type: "function", function: { ...WEATHER, strict } }];
             const asked = ask({ tools, tool_choice: "auto", parallel_tool_calls: parallel });
             const { data, response } = await asked.withResponse();
@@ -93,12 +91,40 @@ for (const strict of [false, true]) {
     }
 }
 
+for (const tool_choice of ["required", { type: "function", function: { name: "clock" } }]) {
+    test(`a call that must happen happens: ${tool_choice.type ?? tool_choice}`, async () => {
+        const asked = { tools: TOOLS, tool_choice, parallel_tool_calls: false, max_tokens: 160 };
+        const [whole] = (await ask(asked)).choices;
+        const options = { model: server.model, messages: HELLO, temperature: 0, ...asked };
+        const [streamed] = (await client.chat.completions.stream(options).finalChatCompletion()).choices;
+        for (const { message, finish_reason } of [whole, streamed]) {
+            assert.equal(finish_reason, "tool_calls");
+            const [call] = message.tool_calls;
+            assertCity(JSON.parse(call.function.arguments));
+            assert.equal(call.function.name, tool_choice.function?.name ?? call.function.name);
+        }
+        assert.equal(streamed.message.tool_calls[0].function.arguments, whole.message.tool_calls[0].function.arguments);
+    });
+}
+
+test("an answer follows its schema", async () => {
+    const json_schema = { name: "city", strict: true, schema: CITY };
+    const answer = await ask({ response_format: { type: "json_schema", json_schema }, max_tokens: 64 });
+    assertCity(JSON.parse(answer.choices[0].message.content));
+});
+
 test("what cannot be promised is refused by name", async () => {
-    const tools = [{ type: "function", function: WEATHER }];
-    await refused(ask({ tools, tool_choice: "required" }), "tool_choice");
-    await refused(ask({ response_format: { type: "json_object" } }), "response_format");
-    const schema = { name: "capital", strict: true, schema: WEATHER.parameters };
-    await refused(ask({ response_format: { type: "json_schema", json_schema: schema } }), "response_format");
+    const schema = { type: "array", uniqueItems: true };
+    await refused(ask({ response_format: { type: "json_schema", json_schema: { name: "x", schema } } }), "response_format");
+    const tools = [{ type: "function", function: { name: "f", parameters: schema } }];
+    await refused(ask({ tools, tool_choice: "required" }), "tools[0]");
+    await refused(ask({ tool_choice: "required" }), "tool_choice");
+});
+
+test("tokens come with their probabilities", async () => {
+    const [{ logprobs, message }] = (await ask({ logprobs: true, top_logprobs: 2 })).choices;
+    assert.equal(logprobs.content.map((one) => one.token).join(""), message.content);
+    assert.ok(logprobs.content.every((one) => one.logprob <= 0 && one.top_logprobs.length === 2));
 });
 
 test("no content beside a tool call is no text", async () => {
@@ -126,4 +152,50 @@ test("embeddings", async () => {
     const { data } = await client.embeddings.create({ model: server.model, input: ["a dog", "a cat"] });
     assert.equal(data.length, 2);
     assert.ok(Math.abs(Math.hypot(...data[0].embedding) - 1) < 1e-3);
+});
+
+test("responses: a stream is the same answer in pieces", async () => {
+    const asked = { model: server.model, input: QUESTION, max_output_tokens: 16, temperature: 0 };
+    const whole = await client.responses.create(asked);
+    assert.match(whole.output_text, /Paris/);
+    assert.equal(whole.status, "completed");
+    const pieces = [];
+    const stream = client.responses.stream(asked).on("response.output_text.delta", ({ delta }) => pieces.push(delta));
+    const final = await stream.finalResponse();
+    assert.ok(pieces.length > 2);
+    assert.equal(pieces.join(""), whole.output_text);
+    assert.equal(final.output_text, whole.output_text);
+});
+
+test("responses: a call that must happen happens, and its result is read", async () => {
+    const tools = [WEATHER, CLOCK].map((tool) => ({ type: "function", strict: true, ...tool }));
+    const asked = { model: server.model, tools, max_output_tokens: 160, temperature: 0 };
+    const first = await client.responses.create({
+        ...asked,
+        input: QUESTION,
+        tool_choice: { type: "function", name: "clock" },
+    });
+    const [call] = first.output;
+    assertCity(JSON.parse(call.arguments));
+    const result = { type: "function_call_output", call_id: call.call_id, output: "noon" };
+    assert.ok((await client.responses.create({ ...asked, input: [...HELLO, ...first.output, result] })).output.length);
+});
+
+test("responses: an answer follows its schema", async () => {
+    const text = { format: { type: "json_schema", name: "city", schema: CITY, strict: true } };
+    const asked = { model: server.model, input: QUESTION, text, max_output_tokens: 64, temperature: 0 };
+    assertCity(JSON.parse((await client.responses.create(asked)).output_text));
+});
+
+test("responses: what would have to be stored is refused by name", async () => {
+    const asked = { model: server.model, input: QUESTION };
+    await refused(client.responses.create({ ...asked, previous_response_id: "resp_1" }), "previous_response_id");
+    await refused(client.responses.create({ ...asked, background: true }), "background");
+});
+
+test("responses: a stream that is left ends", async () => {
+    const text = { format: { type: "json_schema", name: "all", schema: ENDLESS } };
+    const asked = { model: server.model, input: QUESTION, text, max_output_tokens: 8000, stream: true };
+    for await (const event of await client.responses.create(asked)) if (event.type === "response.output_text.delta") break;
+    await server.rests();
 });

@@ -9,15 +9,15 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from llama_index.embeddings.openai_like import OpenAILikeEmbedding
 from llama_index.llms.openai_like import OpenAILike
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-QUESTION = "Name the capital of France."
+from asking import QUESTION
 
 
 class Capital(BaseModel):
     """The capital of a country."""
 
-    city: str
+    city: str = Field(max_length=12)
 
 
 def weather(city: str) -> str:
@@ -39,9 +39,8 @@ def llm_with(server, **options):
         is_function_calling_model=True,
         max_retries=0,
         temperature=0,
-        max_tokens=16,
         context_window=2048,
-        **options,
+        **{"max_tokens": 16, **options},
     )
 
 
@@ -80,9 +79,22 @@ def test_an_agent_with_tools_answers(llm):
     assert str(asyncio.run(answer()))
 
 
-def test_structured_answers_are_refused_by_name(llm):
-    with pytest.raises(openai.BadRequestError, match="tool_choice|response_format"):
-        llm.as_structured_llm(Capital).complete(QUESTION)
+def test_a_call_that_must_happen_happens(server):
+    llm = llm_with(server, max_tokens=160)
+    answer = llm.chat_with_tools([FunctionTool.from_defaults(weather)], user_msg=QUESTION, tool_required=True)
+    assert {call.tool_name for call in llm.get_tool_calls_from_response(answer)} == {"weather"}
+
+
+@pytest.mark.parametrize("formatted", [False, True])
+def test_structured_answers(server, formatted):
+    llm = llm_with(server, max_tokens=160, should_use_structured_outputs=formatted)
+    assert isinstance(llm.as_structured_llm(Capital).complete(QUESTION).raw, Capital)
+
+
+def test_an_error_is_typed(llm):
+    with pytest.raises(openai.BadRequestError) as caught:
+        llm.complete("walrus " * 9000)
+    assert caught.value.code == "context_length_exceeded"
 
 
 def test_embeddings(server):

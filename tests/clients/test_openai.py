@@ -1,27 +1,16 @@
 """The official client for Python, on a real chat model."""
 
+import json
+
 import openai
 import pytest
 from pydantic import BaseModel
 
-HELLO = [{"role": "user", "content": "Name the capital of France."}]
-
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "weather",
-        "description": "Says what the weather is.",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-            "additionalProperties": False,
-        },
-    },
-}
+from asking import CITY, CLOCK, ENDLESS, HELLO, QUESTION, WEATHER, is_city
+from conftest import assert_at_rest
 
 
-class Capital(BaseModel):
+class City(BaseModel):
     city: str
 
 
@@ -114,7 +103,7 @@ def test_habits_of_llama_server(client, server):
 
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize("parallel", [False, True])
-def test_tools_are_answered_as_text_and_listed(client, server, strict, parallel):
+def test_tools_that_the_template_does_not_show_are_listed(client, server, strict, parallel):
     tool = {"type": "function", "function": {**WEATHER["function"], "strict": strict}}
     raw = client.chat.completions.with_raw_response.create(
         model=server.model,
@@ -128,20 +117,160 @@ def test_tools_are_answered_as_text_and_listed(client, server, strict, parallel)
     assert "tools" in raw.headers["x-stack-ignored"].split(", ")
 
 
-@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "weather"}}])
-def test_a_call_that_must_happen_is_refused(ask, choice):
-    with pytest.raises(openai.BadRequestError) as caught:
-        ask(tools=[WEATHER], tool_choice=choice)
-    assert caught.value.param == "tool_choice"
+def test_tools_that_the_template_shows_are_seen(tool_server):
+    client = openai.OpenAI(base_url=tool_server.base_url, api_key="unused", max_retries=0)
+
+    def tokens(**options):
+        raw = client.chat.completions.with_raw_response.create(
+            model=tool_server.model, messages=HELLO, max_tokens=1, **options
+        )
+        assert "x-stack-ignored" not in raw.headers
+        return raw.parse().usage.prompt_tokens
+
+    assert tokens(tools=[WEATHER]) >= tokens() + 40
 
 
-def test_structured_answers_are_refused(client, server, ask):
+NAMED = {"type": "function", "function": {"name": "clock"}}
+
+
+@pytest.mark.parametrize("choice", ["required", NAMED], ids=["required", "named"])
+@pytest.mark.parametrize("template", ["server", "tool_server"])
+def test_a_call_that_must_happen_happens(request, template, choice):
+    server = request.getfixturevalue(template)
+    client = openai.OpenAI(base_url=server.base_url, api_key="unused", max_retries=0)
+    options = {
+        "model": server.model,
+        "messages": HELLO,
+        "temperature": 0,
+        "max_tokens": 160,
+        "tools": [WEATHER, CLOCK],
+        "tool_choice": choice,
+        "parallel_tool_calls": False,
+    }
+    [whole] = client.chat.completions.create(**options).choices
+    assert (whole.finish_reason, whole.message.content) == ("tool_calls", None)
+    with client.chat.completions.stream(**options) as stream:
+        kinds = {event.type for event in stream}
+        [streamed] = stream.get_final_completion().choices
+    assert "tool_calls.function.arguments.delta" in kinds
+    for choice_made in (whole, streamed):
+        [call] = choice_made.message.tool_calls
+        assert is_city(json.loads(call.function.arguments))
+        assert choice != NAMED or call.function.name == "clock"
+    assert streamed.message.tool_calls[0].function.arguments == whole.message.tool_calls[0].function.arguments
+
+
+def test_calls_may_be_many(ask):
+    answer = ask(tools=[WEATHER, CLOCK], tool_choice="required", parallel_tool_calls=True, max_tokens=200)
+    calls = answer.choices[0].message.tool_calls
+    assert len({call.id for call in calls}) == len(calls) >= 1
+
+
+def test_half_a_call_is_no_text(tool_server):
+    """What the limit cuts off within a call is not for people to read."""
+    client = openai.OpenAI(base_url=tool_server.base_url, api_key="unused", max_retries=0)
+    for limit in range(4, 40, 4):
+        answer = client.chat.completions.create(
+            model=tool_server.model,
+            messages=HELLO,
+            max_tokens=limit,
+            temperature=0,
+            tools=[WEATHER],
+            tool_choice="required",
+        )
+        [choice] = answer.choices
+        assert not choice.message.content, (limit, choice.message.content)
+        assert choice.finish_reason in ("length", "tool_calls")
+
+
+def test_allowed_tools(ask):
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "clock"}}]}
+    choice = {"type": "allowed_tools", "allowed_tools": allowed}
+    answer = ask(tools=[WEATHER, CLOCK], tool_choice=choice, parallel_tool_calls=False, max_tokens=160)
+    assert answer.choices[0].message.tool_calls[0].function.name == "clock"
+
+
+def test_structured_answers(client, server, ask):
+    assert isinstance(json.loads(text_of(ask(response_format={"type": "json_object"}, max_tokens=200))), dict)
+    form = {"type": "json_schema", "json_schema": {"name": "city", "strict": True, "schema": CITY}}
+    assert is_city(json.loads(text_of(ask(response_format=form, max_tokens=64))))
+    # An answer that the limit cuts is an error of the client's own.
+    try:
+        parsed = client.chat.completions.parse(
+            model=server.model, messages=HELLO, response_format=City, temperature=0, max_tokens=100
+        )
+        assert isinstance(parsed.choices[0].message.parsed, City)
+    except openai.LengthFinishReasonError as error:
+        assert error.completion.choices[0].message.content.startswith("{")
+
+
+def test_schemas_that_cannot_be_followed_are_refused_by_name(ask):
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "array", "uniqueItems": True}}}
+    with pytest.raises(openai.BadRequestError, match="uniqueItems") as caught:
+        ask(response_format=form)
+    assert caught.value.param.startswith("response_format")
+    tool = {"type": "function", "function": {"name": "f", "parameters": form["json_schema"]["schema"]}}
+    with pytest.raises(openai.BadRequestError, match="uniqueItems") as caught:
+        ask(tools=[tool], tool_choice="required")
+    assert caught.value.param.startswith("tools[0]")
+
+
+def test_grammars_bind(ask):
+    answer = ask(extra_body={"grammar": 'root ::= "yes" | "no"'})
+    assert text_of(answer) in ("yes", "no")
     with pytest.raises(openai.BadRequestError) as caught:
-        ask(response_format={"type": "json_object"})
-    assert caught.value.param == "response_format"
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.parse(model=server.model, messages=HELLO, response_format=Capital)
-    assert caught.value.param == "response_format"
+        ask(extra_body={"grammar": "root ::= ("})
+    assert caught.value.param == "grammar"
+
+
+def test_logprobs(client, server, ask):
+    whole = ask(logprobs=True, top_logprobs=3).choices[0]
+    assert "".join(one.token for one in whole.logprobs.content) == whole.message.content
+    for one in whole.logprobs.content:
+        assert one.logprob <= 0 and len(one.top_logprobs) == 3
+        # Greedily, the most probable token is the one that comes.
+        assert one.top_logprobs[0].token == one.token
+    pieces = [chunk.choices[0] for chunk in ask(logprobs=True, top_logprobs=3, stream=True)]
+    streamed = [one.token for piece in pieces if piece.logprobs for one in piece.logprobs.content]
+    assert streamed == [one.token for one in whole.logprobs.content]
+    plain = client.completions.create(model=server.model, prompt=QUESTION, max_tokens=4, logprobs=2)
+    assert "".join(plain.choices[0].logprobs.tokens) == plain.choices[0].text
+
+
+@pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh"])
+def test_a_model_without_thinking_does_not_mind(ask, effort):
+    message = ask(reasoning_effort=effort).choices[0].message
+    assert message.content and not hasattr(message, "reasoning_content")
+
+
+def test_thinking_comes_apart(thinking_server):
+    client = openai.OpenAI(base_url=thinking_server.base_url, api_key="unused", max_retries=0)
+    options = {"model": thinking_server.model, "messages": HELLO, "max_tokens": 12, "temperature": 0}
+    answer = client.chat.completions.create(**options)
+    assert answer.choices[0].message.reasoning_content and not answer.choices[0].message.content
+    assert answer.usage.completion_tokens_details.reasoning_tokens > 0
+    deltas = [chunk.choices[0].delta for chunk in client.chat.completions.create(**options, stream=True)]
+    thought = "".join(getattr(delta, "reasoning_content", None) or "" for delta in deltas)
+    assert thought == answer.choices[0].message.reasoning_content
+    silent = client.chat.completions.create(**options, reasoning_effort="none").choices[0].message
+    assert silent.content and not hasattr(silent, "reasoning_content")
+
+
+def test_a_stream_that_is_left_ends(client, server):
+    form = {"type": "json_schema", "json_schema": {"name": "all", "strict": True, "schema": ENDLESS}}
+    stream = client.chat.completions.create(
+        model=server.model, messages=HELLO, response_format=form, max_tokens=8000, stream=True
+    )
+    next(iter(stream))
+    stream.close()
+    assert_at_rest(server)
+
+
+@pytest.mark.parametrize("headers", [{"authorization": "Bearer k"}, {"x-api-key": "k"}], ids=["Bearer", "x-api-key"])
+def test_both_headers(http, server, headers):
+    assert http.get("/v1/models", headers=headers).status_code == 200
+    body = {"model": server.model, "messages": HELLO, "max_tokens": 1}
+    assert http.post("/v1/chat/completions", json=body, headers=headers).status_code == 200
 
 
 def test_no_content_beside_a_tool_call_is_no_text(ask):
