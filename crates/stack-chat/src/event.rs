@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use crate::{Failure, Unused, Usage};
+use crate::{Failure, Opaque, Unused, Usage};
 
 /// The events of one request, in order. Dropping it cancels the request.
 pub type EventStream = Pin<Box<dyn Stream<Item = Result<ChatEvent, Failure>> + Send>>;
@@ -16,7 +16,7 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<ChatEvent, Failure>> + S
 ///
 /// ```text
 /// stream = Started (choice | Usage | Alive)* (Done | Failure)  |  Failure
-/// choice = (PartStarted Delta* PartEnded)* Finished
+/// choice = (PartStarted (Delta | OpaqueAdded | CitationAdded)* PartEnded)* Finished
 /// ```
 ///
 /// The parts of a choice are numbered from 0 without a gap in the order in which they start, and several may be open
@@ -44,6 +44,24 @@ pub enum ChatEvent {
     },
     /// More of a part.
     Delta(Delta),
+    /// Something that the provider wants back with an open part.
+    OpaqueAdded {
+        /// Which choice.
+        choice: u32,
+        /// Which part of it.
+        part: u32,
+        /// What it wants back.
+        opaque: Opaque,
+    },
+    /// A source of what an open part says.
+    CitationAdded {
+        /// Which choice.
+        choice: u32,
+        /// Which part of it.
+        part: u32,
+        /// The source.
+        citation: Citation,
+    },
     /// A part of a choice is complete.
     PartEnded {
         /// Which choice.
@@ -135,6 +153,17 @@ impl Fragment {
                 | (Self::Refusal(_), PartKind::Refusal)
         )
     }
+}
+
+/// A source that an answer names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Citation {
+    /// Where it is, if it is on the network.
+    pub url: Option<String>,
+    /// What it is called.
+    pub title: Option<String>,
+    /// What it says, in its own words.
+    pub quote: Option<String>,
 }
 
 /// A chosen token and how probable it was.

@@ -19,6 +19,8 @@ mod event;
 mod failure;
 mod message;
 mod model;
+mod money;
+mod opaque;
 mod output;
 mod part;
 mod prompts;
@@ -29,12 +31,16 @@ mod tool;
 mod usage;
 
 pub use embed::{EmbedFuture, EmbedInput, EmbedRequest, Embedder, Embeddings};
-pub use event::{ChatEvent, Delta, EventStream, FinishReason, Fragment, PartKind, Timings, TokenLogprob};
+pub use event::{
+    ChatEvent, Citation, Delta, EventStream, FinishReason, Fragment, PartKind, Timings, TokenLogprob,
+};
 pub use failure::{Domain, Failure, FailureKind, Overflow, Retry};
 pub use message::{Json, Message, Role};
 pub use model::{Ability, Basis, ChatModel, ModelCard};
+pub use money::Money;
+pub use opaque::{Opaque, Origin};
 pub use output::{Grammar, GrammarSyntax, Output, Schema};
-pub use part::{Foreign, Media, MediaSource, Part, ToolResult};
+pub use part::{CacheMark, Foreign, Media, MediaSource, Part, ToolResult};
 pub use prompts::{Prompts, RenderedPrompt, TokenizeOptions};
 pub use request::{ChatRequest, Infill, Prompt, PromptEnd, TemplateOptions, Unused};
 pub use sampling::{Dry, LogitBias, Logprobs, Sampling, Xtc};

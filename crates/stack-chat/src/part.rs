@@ -1,6 +1,6 @@
 //! What messages are made of.
 
-use crate::{Json, ToolCall};
+use crate::{Json, Opaque, ToolCall};
 
 /// One part of a message.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,10 @@ pub enum Part {
     Refusal(String),
     /// Something that only the interface it came through has a meaning for.
     Foreign(Foreign),
+    /// What the provider wants back with the part before it, or in place of a thought that it keeps to itself.
+    Opaque(Opaque),
+    /// Everything up to here is worth keeping in a cache.
+    CacheMark(CacheMark),
 }
 
 impl Part {
@@ -52,6 +56,8 @@ impl Part {
             Self::ToolResult(_) => "a tool result",
             Self::Refusal(_) => "a refusal",
             Self::Foreign(_) => "of a kind that only its own provider knows",
+            Self::Opaque(_) => "for its own provider alone",
+            Self::CacheMark(_) => "a cache mark",
         }
     }
 }
@@ -98,4 +104,13 @@ pub struct Foreign {
     pub kind: String,
     /// The whole part.
     pub json: Json,
+}
+
+/// How long a provider is asked to keep what stands before the mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheMark {
+    /// Five minutes from its last use.
+    FiveMinutes,
+    /// One hour from its last use.
+    OneHour,
 }

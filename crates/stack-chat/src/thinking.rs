@@ -57,6 +57,17 @@ impl Effort {
             Self::Max => "max",
         }
     }
+
+    /// Returns how many tokens stand for it where a number is asked for; `None` is as many as the model allows.
+    pub fn budget(self) -> Option<u32> {
+        match self {
+            Self::Minimal => Some(1024),
+            Self::Low => Some(2048),
+            Self::Medium => Some(8192),
+            Self::High => Some(24_576),
+            Self::Max => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +87,14 @@ mod tests {
             assert_eq!(Thinking::Budget(tokens).effort(), Some(effort), "{tokens}");
         }
         assert_eq!(Thinking::Off.effort(), None);
+    }
+
+    #[test]
+    fn the_budget_of_an_effort_stands_for_that_effort() {
+        for effort in [Effort::Minimal, Effort::Low, Effort::Medium, Effort::High] {
+            let back = effort.budget().and_then(|tokens| Thinking::Budget(tokens).effort());
+            assert_eq!(back, Some(effort));
+        }
+        assert_eq!(Effort::Max.budget(), None);
     }
 }

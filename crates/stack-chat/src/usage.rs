@@ -17,6 +17,8 @@ pub struct Usage {
     pub answer: u32,
     /// Tokens generated as reasoning, over all choices.
     pub reasoning: u32,
+    /// Whether the provider's own figures contradict each other, so that these are the best reading of them.
+    pub inconsistent: bool,
 }
 
 impl Usage {
@@ -58,6 +60,9 @@ impl AddAssign for Usage {
         ] {
             *counter = counter.saturating_add(more);
         }
+        if other.inconsistent {
+            self.inconsistent = true;
+        }
     }
 }
 
@@ -74,6 +79,7 @@ mod tests {
             cache_write_1h: 8,
             answer: 16,
             reasoning: 32,
+            inconsistent: false,
         };
         assert_eq!((usage.prompt(), usage.computed(), usage.cache_write()), (15, 13, 12));
         assert_eq!((usage.generated(), usage.total()), (48, 63));
@@ -81,6 +87,8 @@ mod tests {
         twice += usage;
         assert_eq!(twice.total(), 126);
         twice += Usage { answer: u32::MAX, ..Usage::default() };
-        assert_eq!(twice.answer, u32::MAX);
+        assert_eq!((twice.answer, twice.inconsistent), (u32::MAX, false));
+        twice += Usage { inconsistent: true, ..Usage::default() };
+        assert!(twice.inconsistent);
     }
 }

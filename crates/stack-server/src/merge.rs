@@ -89,6 +89,12 @@ impl Merged {
             ChatEvent::PartStarted { choice, part, kind } => {
                 Some(ChatEvent::PartStarted { choice: choice + first_choice, part, kind })
             }
+            ChatEvent::OpaqueAdded { choice, part, opaque } => {
+                Some(ChatEvent::OpaqueAdded { choice: choice + first_choice, part, opaque })
+            }
+            ChatEvent::CitationAdded { choice, part, citation } => {
+                Some(ChatEvent::CitationAdded { choice: choice + first_choice, part, citation })
+            }
             ChatEvent::PartEnded { choice, part } => {
                 Some(ChatEvent::PartEnded { choice: choice + first_choice, part })
             }

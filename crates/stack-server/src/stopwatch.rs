@@ -60,6 +60,8 @@ impl Stopwatch {
             }
             ChatEvent::Delta(delta) => self.tokens(delta),
             ChatEvent::PartStarted { .. }
+            | ChatEvent::OpaqueAdded { .. }
+            | ChatEvent::CitationAdded { .. }
             | ChatEvent::PartEnded { .. }
             | ChatEvent::Usage(_)
             | ChatEvent::Alive

@@ -87,6 +87,9 @@ impl EventGrammar {
                 let is_empty = delta.fragment.as_str().is_empty() && delta.tokens.is_empty();
                 delta.fragment.is_of(kind) && !is_empty
             }
+            ChatEvent::OpaqueAdded { choice, part, .. } | ChatEvent::CitationAdded { choice, part, .. } => {
+                self.running(*choice)?.open.contains_key(part)
+            }
             ChatEvent::PartEnded { choice, part } => self.running(*choice)?.open.remove(part).is_some(),
             ChatEvent::Finished { choice, .. } => {
                 let choice = self.running(*choice)?;

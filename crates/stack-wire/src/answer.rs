@@ -1,6 +1,9 @@
 //! A whole answer, and what writes answers down in a dialect.
 
-use stack_chat::{ChatEvent, Failure, FinishReason, PartKind, Timings, TokenLogprob, Unused, Usage};
+use stack_chat::{
+    ChatEvent, Citation, Failure, FinishReason, Json, Message, Opaque, Part, PartKind, Role, Timings,
+    TokenLogprob, ToolCall, Unused, Usage,
+};
 
 /// How a dialect writes an answer down: as one body when it is complete, or event by event while it is generated.
 pub trait AnswerWriter: Send + Sync {
@@ -43,6 +46,10 @@ pub struct Answer {
 pub struct Choice {
     /// Its parts and their text.
     pub parts: Vec<(PartKind, String)>,
+    /// What the provider wants back, each with the number of its part.
+    pub opaque: Vec<(u32, Opaque)>,
+    /// The sources that it names, each with the number of the part that does.
+    pub citations: Vec<(u32, Citation)>,
     /// Its tokens, where log-probabilities were asked for.
     pub tokens: Vec<TokenLogprob>,
     /// Why it ended; `None` before that.
@@ -80,6 +87,12 @@ impl Answer {
                 choice.parts[delta.part as usize].1.push_str(delta.fragment.as_str());
                 choice.tokens.extend(delta.tokens);
             }
+            ChatEvent::OpaqueAdded { choice, part, opaque } => {
+                self.choices[choice as usize].opaque.push((part, opaque));
+            }
+            ChatEvent::CitationAdded { choice, part, citation } => {
+                self.choices[choice as usize].citations.push((part, citation));
+            }
             ChatEvent::Usage(usage) => self.usage = usage,
             ChatEvent::Finished { choice, reason, stop } => {
                 let choice = &mut self.choices[choice as usize];
@@ -98,6 +111,27 @@ impl Answer {
 }
 
 impl Choice {
+    /// Returns the message that a conversation continues with: its parts, each followed by what the provider wants
+    /// back with it.
+    pub fn message(&self) -> Message {
+        let mut parts = Vec::with_capacity(self.parts.len() + self.opaque.len());
+        for (number, (kind, text)) in (0_u32..).zip(&self.parts) {
+            parts.push(match kind {
+                PartKind::Text => Part::Text(text.clone()),
+                PartKind::Thinking => Part::Thinking(text.clone()),
+                PartKind::Refusal => Part::Refusal(text.clone()),
+                PartKind::ToolCall { id, name } => Part::ToolCall(ToolCall {
+                    id: id.clone(),
+                    name: name.clone(),
+                    arguments: Json(arguments(text).to_owned()),
+                }),
+            });
+            let of_part = self.opaque.iter().filter(|(part, _)| *part == number);
+            parts.extend(of_part.map(|(_, opaque)| Part::Opaque(opaque.clone())));
+        }
+        Message { role: Role::Assistant, name: None, parts }
+    }
+
     /// Returns its text, all parts of it together; `None` if it has no such part.
     pub(crate) fn text(&self) -> Option<String> {
         self.joined(|kind| *kind == PartKind::Text)

@@ -64,7 +64,7 @@ impl AnswerWriter for Writer {
             }
             ChatEvent::Delta(delta) => write_delta(delta, out),
             ChatEvent::PartEnded { part, .. } => emit(out, "content_block_stop", json!({"index": part})),
-            ChatEvent::Usage(_) => {}
+            ChatEvent::Usage(_) | ChatEvent::OpaqueAdded { .. } | ChatEvent::CitationAdded { .. } => {}
             ChatEvent::Alive => out.push_str(self.alive()),
             ChatEvent::Finished { reason, stop, .. } => self.end = Some((*reason, stop.clone())),
             ChatEvent::Done { usage, .. } => {

@@ -105,6 +105,8 @@ impl AnswerWriter for Writer {
             }
             ChatEvent::PartStarted { .. }
             | ChatEvent::PartEnded { .. }
+            | ChatEvent::OpaqueAdded { .. }
+            | ChatEvent::CitationAdded { .. }
             | ChatEvent::Usage(_)
             | ChatEvent::Finished { .. } => {}
         }

@@ -72,6 +72,7 @@ impl AnswerWriter for Writer {
             ChatEvent::PartStarted { part, kind, .. } => emit(out, "part_start", &part_start(*part, kind)),
             ChatEvent::Delta(delta) => write_delta(delta, out),
             ChatEvent::PartEnded { part, .. } => emit(out, "part_end", &json!({"index": part})),
+            ChatEvent::OpaqueAdded { .. } | ChatEvent::CitationAdded { .. } => {}
             ChatEvent::Usage(usage) => {
                 self.usage = *usage;
                 emit(out, "usage", &usage_value(*usage));

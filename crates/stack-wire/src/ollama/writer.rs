@@ -130,6 +130,8 @@ impl AnswerWriter for Writer {
             ChatEvent::Started { .. }
             | ChatEvent::PartStarted { .. }
             | ChatEvent::Usage(_)
+            | ChatEvent::OpaqueAdded { .. }
+            | ChatEvent::CitationAdded { .. }
             | ChatEvent::Alive => {}
             ChatEvent::Finished { reason, .. } => self.reason = Some(*reason),
             ChatEvent::Done { usage, timings } => {

@@ -120,7 +120,11 @@ impl AnswerWriter for Writer {
             ChatEvent::Started { .. } => self.open(out),
             ChatEvent::PartStarted { choice, part, kind } => self.part(*choice, *part, kind, out),
             ChatEvent::Delta(delta) => self.delta(delta, out),
-            ChatEvent::PartEnded { .. } | ChatEvent::Usage(_) | ChatEvent::Alive => {}
+            ChatEvent::PartEnded { .. }
+            | ChatEvent::OpaqueAdded { .. }
+            | ChatEvent::CitationAdded { .. }
+            | ChatEvent::Usage(_)
+            | ChatEvent::Alive => {}
             ChatEvent::Finished { choice, reason, .. } => {
                 let word = Value::from(finish_word(*reason));
                 self.chunk(*choice, None, "", &Value::Null, &word, out);

@@ -220,7 +220,10 @@ impl AnswerWriter for Writer {
             ChatEvent::PartStarted { part, kind, .. } => self.begin(*part, kind, out),
             ChatEvent::Delta(delta) => self.delta(delta, out),
             ChatEvent::PartEnded { part, .. } => self.ending = Some(*part),
-            ChatEvent::Usage(_) | ChatEvent::Alive => {}
+            ChatEvent::Usage(_)
+            | ChatEvent::OpaqueAdded { .. }
+            | ChatEvent::CitationAdded { .. }
+            | ChatEvent::Alive => {}
             ChatEvent::Finished { reason, .. } => self.reason = Some(*reason),
             ChatEvent::Done { usage, .. } => {
                 let mut response = self.reply.response("completed");

@@ -110,6 +110,8 @@ impl Answer {
             ChatEvent::Done { usage, timings } => (self.usage, self.timings) = (usage, timings),
             ChatEvent::PartStarted { .. }
             | ChatEvent::PartEnded { .. }
+            | ChatEvent::OpaqueAdded { .. }
+            | ChatEvent::CitationAdded { .. }
             | ChatEvent::Usage(_)
             | ChatEvent::Alive => {}
         }

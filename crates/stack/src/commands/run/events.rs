@@ -43,6 +43,8 @@ pub(super) fn line(event: &ChatEvent) -> Option<Value> {
         ChatEvent::PartStarted { .. }
         | ChatEvent::PartEnded { .. }
         | ChatEvent::Delta(_)
+        | ChatEvent::OpaqueAdded { .. }
+        | ChatEvent::CitationAdded { .. }
         | ChatEvent::Usage(_)
         | ChatEvent::Alive => return None,
     })
