@@ -5,6 +5,8 @@
 //! [`ollama`], [`llama_server`], [`native`]. Each parses
 //! requests, and writes answers through an [`AnswerWriter`] and errors from a [`Problem`].
 //!
+//! [`provider`] is the other direction: requests leave for providers, and the bytes of their replies become events.
+//!
 //! This crate deliberately opens no socket and reads no clock: identifiers and times enter as arguments, so every
 //! function can be tested (and fuzzed) with bytes alone.
 //!
@@ -38,6 +40,7 @@ pub mod native;
 pub mod ollama;
 pub mod openai;
 mod problem;
+pub mod provider;
 pub mod responses;
 mod schema;
 pub mod sse;

@@ -1,0 +1,15 @@
+//! Anthropic's messages.
+
+mod block;
+mod message;
+mod reply;
+mod request;
+mod usage;
+
+pub(super) use reply::Messages;
+pub(super) use request::render;
+
+/// The kind of an opaque part that signs the thought before it.
+const SIGNATURE: &str = "signature";
+/// The kind of an opaque part that is a thought by itself.
+const REDACTED: &str = "redacted_thinking";
