@@ -50,9 +50,13 @@ fn message((index, message): (usize, &Message)) -> Result<Json, TemplateError> {
     let parts = result.map_or(&message.parts, |result| &result.parts);
     for (place, part) in parts.iter().enumerate() {
         match part {
+            Part::Text(_)
+            | Part::Thinking(_)
+            | Part::ToolCall(_)
+            | Part::Refusal(_)
             // A mark is a wish, and what another provider alone can read says nothing to a model that runs here.
-            Part::Opaque(_) | Part::CacheMark(_) => {}
-            Part::Text(_) | Part::Thinking(_) | Part::ToolCall(_) | Part::Refusal(_) => {}
+            | Part::Opaque(_)
+            | Part::CacheMark(_) => {}
             Part::Image(_) | Part::Audio(_) | Part::Document(_) | Part::ToolResult(_) | Part::Foreign(_) => {
                 let field = format!("messages[{index}].content[{place}]");
                 return Err(TemplateError::Part { field, noun: part.noun() });
