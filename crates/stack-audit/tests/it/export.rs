@@ -9,9 +9,15 @@ use stack_audit::{AuditError, ExportFormat, ExportOptions, Kind, Payload, Select
 
 use crate::support::{actor, draft, key, open, session};
 
+/// The Python that runs the second verifier: that of the checks before landing, which has all that is needed, or any.
+#[expect(clippy::disallowed_methods, reason = "the environment says which Python runs tests")]
+fn python() -> Command {
+    Command::new(std::env::var("STACK_E2E_PYTHON").unwrap_or_else(|_| "python3".to_owned()))
+}
+
 /// The second verifier, or `None`, loudly, where Python or its `cryptography` is not there.
 fn second_verifier() -> Option<PathBuf> {
-    let there = Command::new("python3")
+    let there = python()
         .args(["-c", "import cryptography"])
         .output()
         .is_ok_and(|out| out.status.success());
@@ -26,7 +32,7 @@ fn check(verifier: &Path, export: &str, key: &str) -> Output {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("export.json");
     fs::write(&path, export).unwrap();
-    Command::new("python3").arg(verifier).arg(&path).args(["--key", key]).output().unwrap()
+    python().arg(verifier).arg(&path).args(["--key", key]).output().unwrap()
 }
 
 /// A log with a session that has every kind of payload, and its export.
