@@ -1,11 +1,10 @@
-//! The body of a prompt to continue, in every dialect: any bytes are a request or a refusal.
+//! The body of a completion: any bytes are a request or a refusal.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stack_wire::{ollama, openai};
+use stack_wire::openai;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = openai::parse_completion(bytes);
-    let _ = ollama::parse_generate(bytes);
 });

@@ -3,11 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use stack_wire::{ollama, openai};
+use stack_wire::{llama_server, native, ollama, openai};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = openai::parse_embedding(bytes);
     let _ = ollama::parse_embed(bytes);
     let _ = ollama::parse_embedding(bytes);
-    let _ = ollama::parse_show(bytes);
+    let _ = native::parse_embed(bytes);
+    let _ = llama_server::parse_embedding(bytes);
 });
