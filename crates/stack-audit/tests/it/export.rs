@@ -17,10 +17,7 @@ fn python() -> Command {
 
 /// The second verifier, or `None`, loudly, where Python or its `cryptography` is not there.
 fn second_verifier() -> Option<PathBuf> {
-    let there = python()
-        .args(["-c", "import cryptography"])
-        .output()
-        .is_ok_and(|out| out.status.success());
+    let there = python().args(["-c", "import cryptography"]).output().is_ok_and(|out| out.status.success());
     if !there {
         println!("SKIPPED: the second verifier needs python3 with the package cryptography");
         return None;

@@ -85,8 +85,8 @@ fn must_call(
         model.grammars().map_err(|error| refusal("tool_choice", "a call cannot be bound", &error))?;
     // A choice that names a tool asks for one call of it.
     let is_named = matches!(request.tool_choice, ToolChoice::Named(_));
-    let rule =
-        CallRule { is_parallel: !is_named && request.parallel_tool_calls != Some(false), is_reasoning };
+    let is_parallel = !is_named && request.parallel_tool_calls != Some(false);
+    let rule = CallRule { is_parallel, is_reasoning, answer: None };
     let source = reply_grammar(format, tools, rule, &|text| grammars.lark_text(text));
     grammars.lark(&source).map_err(|error| tool_at_fault(grammars, format, tools, &error))
 }
@@ -128,10 +128,9 @@ fn call_or_answer(
     output(model, request)?;
     let all: Vec<&Tool> = tools.iter().collect();
     let grammars = model.grammars().map_err(|error| refusal("tools", "calls cannot be bound", &error))?;
-    let rule = CallRule { is_parallel: request.parallel_tool_calls != Some(false), is_reasoning };
-    let calls = reply_grammar(format, &all, rule, &|text| grammars.lark_text(text));
-    let either = calls.replacen("\nstart:", "\nstart: calls | answer\nanswer: %json {}\ncalls:", 1);
-    let either = either.replacen("%json {}", &format!("%json {schema}"), 1);
+    let is_parallel = request.parallel_tool_calls != Some(false);
+    let rule = CallRule { is_parallel, is_reasoning, answer: Some(schema) };
+    let either = reply_grammar(format, &all, rule, &|text| grammars.lark_text(text));
     grammars.lark(&either).map_err(|error| tool_at_fault(grammars, format, &all, &error))
 }
 

@@ -154,7 +154,7 @@ fn a_bound_call_is_always_one_that_the_parser_reads() {
     let all: Vec<&Tool> = tools.iter().collect();
     let text = |text: &str| compiler.lark_text(text);
     for (name, format) in crate::reply::testing::formats() {
-        let rule = CallRule { is_parallel: false, is_reasoning: false };
+        let rule = CallRule { is_parallel: false, is_reasoning: false, answer: None };
         let source = reply_grammar(&format, &all, rule, &text);
         let compiled = compiler.lark(&source).unwrap_or_else(|error| panic!("{name}: {error}\n{source}"));
         for seed in 0..5 {
@@ -180,6 +180,13 @@ fn a_bound_call_is_always_one_that_the_parser_reads() {
             );
         }
         compiler.lark(&opened_grammar(&format, &all, &text)).unwrap();
+
+        let answer = Some(r#"{"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"]}"#);
+        let either = compiler.lark(&reply_grammar(&format, &all, CallRule { answer, ..rule }, &text));
+        let either = either.unwrap_or_else(|error| panic!("{name}: {error}"));
+        let opener = if format.harmony { "<|channel|>final<|message|>" } else { "" };
+        assert!(either.clone().accept_text(&format!("{opener}{{\"a\": 1}}")), "{name}: an answer");
+        assert!(!either.clone().accept_text(&format!("{opener}{{\"a\": 2}}")), "{name}: a wrong answer");
     }
 }
 

@@ -7,28 +7,37 @@ use stack_chat::Tool;
 
 use super::format::{CallShape, IdPlace, ReplyFormat, Tags};
 
-/// Which calls a reply must hold.
+/// What a reply must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallRule {
+pub struct CallRule<'a> {
     /// Whether more than one may follow each other.
     pub is_parallel: bool,
     /// Whether the prompt has already opened the reasoning.
     pub is_reasoning: bool,
+    /// The JSON schema of an answer that may stand in place of the calls.
+    pub answer: Option<&'a str>,
 }
 
-/// Writes the grammar of a reply that calls one of `tools`, and says nothing else but what it reasons.
+/// Writes the grammar of a reply that calls one of `tools`, or answers where the rule allows it, and says nothing else but
+/// what it reasons.
 ///
 /// `text` writes a text as Lark, with control tokens where it spells them.
 pub fn reply_grammar(
     format: &ReplyFormat,
     tools: &[&Tool],
-    rule: CallRule,
+    rule: CallRule<'_>,
     text: &dyn Fn(&str) -> String,
 ) -> String {
     let mut grammar = Writer::new(format, text);
     let calls = &format.calls;
+    let or_answer = rule.answer.map_or("", |schema| {
+        let open = if format.harmony { text("<|channel|>final<|message|>") } else { String::new() };
+        grammar.rule("answer", &format!("{open} json"));
+        grammar.rule("json", &format!("%json {schema}"));
+        "| answer"
+    });
     if format.harmony {
-        grammar.rule("start", "(analysis)? call");
+        grammar.rule("start", &format!("(analysis)? (call {or_answer})"));
         grammar.rule("analysis", "analysis_open analysis_text");
         let open = text("<|channel|>analysis<|message|>");
         grammar.rule("analysis_open", &open);
@@ -56,7 +65,8 @@ pub fn reply_grammar(
         _ => String::new(),
     };
     let [open, close] = [&calls.section.open, &calls.section.close].map(|tag| text(tag));
-    grammar.rule("start", &format!("{reasoning} {open} call {more} {close}"));
+    grammar.rule("start", &format!("{reasoning} (calls {or_answer})"));
+    grammar.rule("calls", &format!("{open} call {more} {close}"));
     let [open, close] = [&calls.call.open, &calls.call.close].map(|tag| text(tag));
     grammar.rule("call", &format!("{open} body {close}"));
     grammar.bodies(tools);
