@@ -36,6 +36,8 @@ pub struct Answer {
     pub usage: Usage,
     /// Time spent.
     pub timings: Timings,
+    /// The seed that the draw used.
+    pub seed: u64,
     /// What of the request had no effect.
     pub unused: Vec<Unused>,
     complete: bool,
@@ -65,6 +67,7 @@ impl Answer {
             choices: vec![Choice::default(); choices as usize],
             usage: Usage::default(),
             timings: Timings::default(),
+            seed: 0,
             unused: Vec::new(),
             complete: false,
         }
@@ -77,7 +80,7 @@ impl Answer {
     /// If the event is about a choice that was not asked for, or about a part that has not begun.
     pub fn push(&mut self, event: ChatEvent) {
         match event {
-            ChatEvent::Started { unused, .. } => self.unused = unused,
+            ChatEvent::Started { seed, unused, .. } => (self.seed, self.unused) = (seed, unused),
             ChatEvent::PartEnded { .. } | ChatEvent::Alive => {}
             ChatEvent::PartStarted { choice, kind, .. } => {
                 self.choices[choice as usize].parts.push((kind, String::new()));

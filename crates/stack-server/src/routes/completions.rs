@@ -34,7 +34,7 @@ pub(crate) async fn plain(
     uri: Uri,
     body: WholeBody,
 ) -> Result<Response, ApiError> {
-    if server.options.llama_server && !uri.path().starts_with("/v1/") {
+    if llama_server::has_shared_path(&server.options, &uri) {
         return llama_server::completion(State(server), Extension(waits), body).await;
     }
     respond(&server, &waits, Shape::Completion, body.parse(openai::parse_completion).await?).await

@@ -23,7 +23,7 @@ pub(crate) async fn embed(
     uri: Uri,
     body: WholeBody,
 ) -> Result<Response, ApiError> {
-    if server.options.llama_server && !uri.path().starts_with("/v1/") {
+    if llama_server::has_shared_path(&server.options, &uri) {
         return llama_server::embedding(State(server), Extension(waits), body).await;
     }
     let EmbeddingCall { model, request, encoding, ignored } = body.parse(openai::parse_embedding).await?;

@@ -10,6 +10,7 @@ use stack_chat::{ChatRequest, Failure, Prompt, Prompts};
 use stack_wire::llama_server::{self, Completion, Content, Properties, Reply, Tokenize, Writer};
 use stack_wire::{Call, openai};
 
+use crate::Options;
 use crate::answer::{Opening, answer, embeddings, report};
 use crate::body::WholeBody;
 use crate::error::{ApiError, json};
@@ -123,6 +124,12 @@ pub(crate) async fn props(State(server): State<Arc<Server>>, uri: Uri) -> Result
 pub(crate) async fn slots(State(server): State<Arc<Server>>) -> Response {
     let busy = server.activity.slots();
     json(llama_server::slot_list(&busy, busy.len() < server.options.requests_max))
+}
+
+/// Whether a path that OpenAI and llama-server share is answered in llama-server's shape: outside `/v1`, where the operator
+/// wants its ways.
+pub(crate) fn has_shared_path(options: &Options, uri: &Uri) -> bool {
+    options.llama_server && !uri.path().starts_with("/v1/")
 }
 
 async fn respond(server: &Server, waits: &Waits, call: Call<Completion>) -> Result<Response, ApiError> {

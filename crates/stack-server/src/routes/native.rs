@@ -65,8 +65,7 @@ async fn respond(
 ) -> Result<Response, ApiError> {
     let (requested, ignored) = (call.model.clone(), call.ignored.clone());
     let writer = |Opening { unique, created_s, model, basis, digest }| {
-        let changes = Vec::new();
-        let lineage = Lineage { request_id, unique, created_s, requested, model, basis, digest, changes };
+        let lineage = Lineage { request_id, unique, created_s, requested, model, basis, digest };
         Box::new(Writer::new(lineage, ignored)) as _
     };
     answer(server, waits, call.map(|request| vec![request]), writer).await

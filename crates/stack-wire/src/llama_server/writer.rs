@@ -1,11 +1,10 @@
 //! Answers to `/completion` and `/infill`.
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Failure, FinishReason, Logprobs, Timings, TokenLogprob, Usage};
+use stack_chat::{ChatEvent, Failure, FinishReason, Logprobs, TokenLogprob};
 
 use super::error::error_object;
-use crate::answer::Choice;
-use crate::openai::timings_object;
+use crate::openai::{timings_object, token_value};
 use crate::{Answer, AnswerWriter, Problem, sse};
 
 /// What an answer says about itself.
@@ -27,20 +26,19 @@ pub struct Writer {
     reply: Reply,
     /// What each choice has come to, for the last event about it.
     answer: Answer,
-    prompt_tokens: u32,
-    seed: u64,
 }
 
 impl Writer {
     /// Prepares an answer of so many choices.
     pub fn new(reply: Reply, choices: u32) -> Self {
-        Self { reply, answer: Answer::new(choices), prompt_tokens: 0, seed: 0 }
+        Self { reply, answer: Answer::new(choices) }
     }
 
     /// Renders one complete choice. How many tokens its prompt had is known where there is one prompt.
-    fn choice(&self, index: usize, choice: &Choice, usage: Usage, timings: Timings, streamed: bool) -> Value {
+    fn choice(&self, index: usize, answer: &Answer, streamed: bool) -> Value {
+        let choice = &answer.choices[index];
         let text = choice.text().unwrap_or_default();
-        let is_alone = self.answer.choices.len() == 1;
+        let is_alone = answer.choices.len() == 1;
         let stop_type = match (choice.finish, &choice.stop) {
             (Some(FinishReason::Length), _) => "limit",
             (Some(FinishReason::Stop), Some(_)) => "word",
@@ -54,7 +52,7 @@ impl Writer {
             "stop": true,
             "model": self.reply.model,
             "tokens_predicted": choice.tokens.len(),
-            "generation_settings": {"seed": self.seed},
+            "generation_settings": {"seed": answer.seed},
             "prompt": self.reply.prompts.get(index).or(self.reply.prompts.first()).cloned().flatten(),
             "has_new_line": text.contains('\n'),
             "truncated": false,
@@ -62,9 +60,9 @@ impl Writer {
             "stopping_word": choice.stop.as_deref().unwrap_or_default(),
         });
         if is_alone {
-            object["tokens_evaluated"] = usage.prompt().into();
-            object["tokens_cached"] = usage.total().into();
-            object["timings"] = timings_object(usage, timings);
+            object["tokens_evaluated"] = answer.usage.prompt().into();
+            object["tokens_cached"] = answer.usage.total().into();
+            object["timings"] = timings_object(answer.usage, answer.timings);
         }
         if let Some(wanted) = self.reply.logprobs.filter(|_| !streamed) {
             object["completion_probabilities"] = probabilities(&choice.tokens, wanted);
@@ -75,16 +73,14 @@ impl Writer {
 
 impl AnswerWriter for Writer {
     fn whole(&self, answer: &Answer) -> String {
-        let choice = |(index, choice)| self.choice(index, choice, answer.usage, answer.timings, false);
-        let mut choices: Vec<_> = answer.choices.iter().enumerate().map(choice).collect();
+        let mut choices: Vec<_> =
+            (0..answer.choices.len()).map(|index| self.choice(index, answer, false)).collect();
         if choices.len() == 1 { choices.remove(0).to_string() } else { Value::Array(choices).to_string() }
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
+        self.answer.push(event.clone());
         match event {
-            ChatEvent::Started { prompt_tokens, seed, .. } => {
-                (self.prompt_tokens, self.seed) = (*prompt_tokens, *seed);
-            }
             ChatEvent::Delta(delta) => {
                 let mut object = json!({
                     "index": delta.choice,
@@ -98,19 +94,19 @@ impl AnswerWriter for Writer {
                 sse::event(out, &object.to_string());
             }
             ChatEvent::Alive => out.push_str(self.alive()),
-            ChatEvent::Done { usage, timings } => {
-                for (index, choice) in self.answer.choices.iter().enumerate() {
-                    sse::event(out, &self.choice(index, choice, *usage, *timings, true).to_string());
+            ChatEvent::Done { .. } => {
+                for index in 0..self.answer.choices.len() {
+                    sse::event(out, &self.choice(index, &self.answer, true).to_string());
                 }
             }
-            ChatEvent::PartStarted { .. }
+            ChatEvent::Started { .. }
+            | ChatEvent::PartStarted { .. }
             | ChatEvent::PartEnded { .. }
             | ChatEvent::OpaqueAdded { .. }
             | ChatEvent::CitationAdded { .. }
             | ChatEvent::Usage(_)
             | ChatEvent::Finished { .. } => {}
         }
-        self.answer.push(event.clone());
     }
 
     fn failure(&mut self, failure: &Failure, out: &mut String) {
@@ -136,9 +132,9 @@ fn ids(tokens: &[TokenLogprob]) -> Vec<u32> {
 
 fn probabilities(tokens: &[TokenLogprob], wanted: Logprobs) -> Value {
     let plain = |token: &TokenLogprob| {
-        let text = String::from_utf8_lossy(&token.bytes);
-        let logprob = f64::from(token.logprob).max(-9999.0);
-        json!({"id": token.id, "token": text, "bytes": token.bytes, "logprob": logprob})
+        let mut object = token_value(token);
+        object["id"] = token.id.into();
+        object
     };
     let token = |token: &TokenLogprob| {
         let mut object = plain(token);
@@ -150,7 +146,7 @@ fn probabilities(tokens: &[TokenLogprob], wanted: Logprobs) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::{Delta, Fragment, PartKind};
+    use stack_chat::{Delta, Fragment, PartKind, Timings, Usage};
 
     use super::*;
 
@@ -187,6 +183,7 @@ mod tests {
         assert_eq!((&object["content"], &object["prompt"]), (&json!("a\n"), &json!("p")));
         assert_eq!((&object["stop_type"], &object["stopping_word"]), (&json!("word"), &json!("END")));
         assert_eq!((&object["tokens_evaluated"], &object["tokens_predicted"]), (&json!(3), &json!(1)));
+        assert_eq!(object["generation_settings"]["seed"], 7);
         assert_eq!((&object["has_new_line"], &object["tokens"]), (&json!(true), &json!([])));
         let object = whole(reply(true), None);
         assert_eq!((&object["stop_type"], &object["tokens"]), (&json!("eos"), &json!([9])));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use stack_chat::{Basis, FinishReason, ModelCard, Timings, Usage};
 
 use super::PROVIDER;
+use crate::Ignored;
 use crate::timestamp::rfc3339;
 
 /// How an answer came about, as far as it is known before it begins.
@@ -23,8 +24,6 @@ pub struct Lineage {
     pub basis: Option<Basis>,
     /// The digest of its weights.
     pub digest: Option<String>,
-    /// What of the request had no effect.
-    pub changes: Vec<String>,
 }
 
 impl Lineage {
@@ -38,8 +37,14 @@ impl Lineage {
         rfc3339(self.created_s)
     }
 
-    /// Builds the record of a complete answer.
-    pub(super) fn value(&self, finish: Option<FinishReason>, usage: Usage, timings: Timings) -> Value {
+    /// Builds the record of an answer, of whose request so much was ignored.
+    pub(super) fn value(
+        &self,
+        finish: Option<FinishReason>,
+        usage: Usage,
+        timings: Timings,
+        ignored: &Ignored,
+    ) -> Value {
         let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
         json!({
             "request_id": self.request_id,
@@ -60,7 +65,7 @@ impl Lineage {
                 "prefill": ms(timings.prefill),
                 "decode": ms(timings.decode),
             },
-            "changes": self.changes,
+            "changes": ignored.names().map(|name| format!("without effect: {name}")).collect::<Vec<_>>(),
         })
     }
 }

@@ -23,24 +23,14 @@ impl Writer {
     pub fn new(lineage: Lineage, ignored: Ignored) -> Self {
         Self { lineage, ignored, finish: None, usage: Usage::default() }
     }
-
-    /// Notes what of the request turns out to have no effect on the model.
-    fn note(&mut self, event: &ChatEvent) {
-        if let ChatEvent::Started { unused, .. } = event {
-            unused.iter().for_each(|unused| self.ignored.note_unused(unused));
-            self.lineage.changes =
-                self.ignored.names().map(|name| format!("without effect: {name}")).collect();
-        }
-    }
 }
 
 impl AnswerWriter for Writer {
     fn whole(&self, answer: &Answer) -> String {
         let Answer { usage, timings, .. } = *answer;
-        let mut lineage = self.lineage.clone();
+        let lineage = &self.lineage;
         let mut ignored = self.ignored.clone();
         answer.unused.iter().for_each(|unused| ignored.note_unused(unused));
-        lineage.changes = ignored.names().map(|name| format!("without effect: {name}")).collect();
         let choice = answer.choices.first().cloned().unwrap_or_default();
         let mut object = json!({
             "id": lineage.response_id(),
@@ -50,7 +40,7 @@ impl AnswerWriter for Writer {
             "provider": PROVIDER,
             "finish_reason": choice.finish.map(finish_word),
             "usage": usage_value(usage),
-            "lineage": lineage.value(choice.finish, usage, timings),
+            "lineage": lineage.value(choice.finish, usage, timings, &ignored),
             "timestamp": lineage.timestamp(),
         });
         said_beside(&choice, &mut object);
@@ -58,9 +48,9 @@ impl AnswerWriter for Writer {
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
-        self.note(event);
         match event {
-            ChatEvent::Started { prompt_tokens, .. } => {
+            ChatEvent::Started { prompt_tokens, unused, .. } => {
+                unused.iter().for_each(|unused| self.ignored.note_unused(unused));
                 let object = json!({
                     "id": self.lineage.response_id(),
                     "provider": PROVIDER,
@@ -83,7 +73,7 @@ impl AnswerWriter for Writer {
                 let object = json!({
                     "finish_reason": self.finish.map(finish_word),
                     "usage": usage_value(*usage),
-                    "lineage": self.lineage.value(self.finish, *usage, *timings),
+                    "lineage": self.lineage.value(self.finish, *usage, *timings, &self.ignored),
                 });
                 emit(out, "finish", &object);
             }
@@ -92,7 +82,7 @@ impl AnswerWriter for Writer {
 
     fn failure(&mut self, failure: &Failure, out: &mut String) {
         let error = error_value(&Problem::from(failure.clone()), Some(&self.lineage.request_id));
-        let lineage = self.lineage.value(None, self.usage, Timings::default());
+        let lineage = self.lineage.value(None, self.usage, Timings::default(), &self.ignored);
         emit(out, "error", &json!({"error": error, "lineage": lineage}));
     }
 
@@ -176,7 +166,6 @@ mod tests {
             model: "m".into(),
             basis: None,
             digest: None,
-            changes: Vec::new(),
         };
         let mut ignored = Ignored::default();
         ignored.note("user");

@@ -5,8 +5,8 @@ use stack_chat::{Logprobs, TokenLogprob};
 
 /// Renders one token of `choices[].logprobs.content`.
 pub(super) fn chat_token(token: &TokenLogprob, wanted: Logprobs) -> Value {
-    let mut object = plain(token);
-    object["top_logprobs"] = token.top.iter().take(wanted.top.into()).map(plain).collect();
+    let mut object = token_value(token);
+    object["top_logprobs"] = token.top.iter().take(wanted.top.into()).map(token_value).collect();
     object
 }
 
@@ -37,7 +37,8 @@ pub(super) fn completion(tokens: &[TokenLogprob], wanted: Logprobs, offset: &mut
     })
 }
 
-fn plain(token: &TokenLogprob) -> Value {
+/// Renders a token without its alternatives.
+pub(crate) fn token_value(token: &TokenLogprob) -> Value {
     let text = String::from_utf8_lossy(&token.bytes);
     json!({"token": text, "logprob": finite(token), "bytes": token.bytes})
 }
