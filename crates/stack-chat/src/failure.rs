@@ -92,7 +92,7 @@ pub enum FailureKind {
     ConnectionFailed,
     /// The provider sent the request elsewhere, which is never followed.
     Redirected,
-    /// The provider did not answer in time.
+    /// The answer did not come in time.
     Timeout,
     /// The answer began and then stood still.
     StreamStalled,

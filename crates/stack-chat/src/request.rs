@@ -1,5 +1,7 @@
 //! What is asked.
 
+use std::time::Duration;
+
 use crate::{Json, Logprobs, Message, Output, Sampling, Thinking, Tool, ToolChoice};
 
 /// What the model continues.
@@ -105,6 +107,20 @@ pub struct ChatRequest {
     pub logprobs: Option<Logprobs>,
     /// Whether generation goes on after an end-of-generation token.
     pub ignore_eos: bool,
+    /// Whether others may go first.
+    pub priority: Priority,
+    /// How long the caller waits for the whole answer, from its arrival on.
+    pub deadline: Option<Duration>,
+}
+
+/// Who goes first where not all can.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// Somebody waits for the answer.
+    #[default]
+    Interactive,
+    /// It may take as long as it takes.
+    Batch,
 }
 
 impl ChatRequest {
@@ -124,6 +140,8 @@ impl ChatRequest {
             choices: 1,
             logprobs: None,
             ignore_eos: false,
+            priority: Priority::default(),
+            deadline: None,
         }
     }
 
