@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::element::{BLOCK, Element, Half, Scaled};
-use super::page::{Line, PAGE_TOKENS};
+use super::page::{Line, LivePages, PAGE_TOKENS};
 use crate::lanes::LANES;
 
 /// The type that keys and values are held as.
@@ -26,13 +26,14 @@ pub struct LayerKv {
     pub value_length: usize,
 }
 
-/// The layout of each layer's keys and values in a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The layout of each layer's keys and values in a page, and how many such pages there are.
+#[derive(Debug)]
 pub struct KvLayout {
     kind: KvType,
     layers: Vec<Slices>,
     /// Lines of a page.
     lines: usize,
+    live: LivePages,
 }
 
 /// The lines of one layer's keys and values.
@@ -82,7 +83,7 @@ impl KvLayout {
             })
             .collect();
         assert!(lines <= isize::MAX as usize / size_of::<Line>(), "a page fits the address space");
-        Self { kind, layers, lines }
+        Self { kind, layers, lines, live: LivePages::default() }
     }
 
     /// The type that keys and values are held as.
@@ -98,6 +99,15 @@ impl KvLayout {
     /// Bytes that a sequence of this many tokens takes.
     pub fn bytes(&self, tokens: usize) -> u64 {
         tokens.div_ceil(PAGE_TOKENS) as u64 * self.page_bytes() as u64
+    }
+
+    /// Pages that sequences of this layout hold, a shared one counted once.
+    pub fn live_pages(&self) -> usize {
+        self.live.count()
+    }
+
+    pub(super) fn live(&self) -> &LivePages {
+        &self.live
     }
 
     /// Number of layers.

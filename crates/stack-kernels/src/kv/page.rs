@@ -1,5 +1,8 @@
 //! Memory for sixteen tokens.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::lanes::LANES;
 
 /// A line of the cache: what pages and scratch memory are made of, so that no vector straddles two.
@@ -72,23 +75,52 @@ impl Line {
 }
 
 /// The keys and values of sixteen consecutive tokens in all layers.
-#[derive(Clone)]
-pub(crate) struct Page(Box<[Line]>);
+pub(crate) struct Page {
+    lines: Box<[Line]>,
+    live: LivePages,
+}
+
+/// How many pages of one layout are in memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LivePages(Arc<AtomicUsize>);
+
+impl LivePages {
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 impl Page {
-    pub(crate) fn new(lines: usize) -> Self {
+    pub(super) fn new(lines: usize, live: &LivePages) -> Self {
         let zeroed = Box::<[Line]>::new_zeroed_slice(lines);
         // SAFETY: a line is plain integers, for which all bits zero is a value.
-        Self(unsafe { zeroed.assume_init() })
+        Self::counted(unsafe { zeroed.assume_init() }, live)
+    }
+
+    fn counted(lines: Box<[Line]>, live: &LivePages) -> Self {
+        live.0.fetch_add(1, Ordering::Relaxed);
+        Self { lines, live: live.clone() }
     }
 
     #[inline(always)]
     pub(crate) fn lines(&self) -> &[Line] {
-        &self.0
+        &self.lines
     }
 
     pub(crate) fn lines_mut(&mut self) -> &mut [Line] {
-        &mut self.0
+        &mut self.lines
+    }
+}
+
+impl Clone for Page {
+    fn clone(&self) -> Self {
+        Self::counted(self.lines.clone(), &self.live)
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.live.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -40,6 +40,13 @@ impl KvSequence {
         self.clone()
     }
 
+    /// Shares the whole pages among its first `len` tokens with another sequence, which holds the same there, and frees
+    /// its own.
+    pub fn share(&mut self, other: &Self, len: usize) {
+        let whole = len.min(self.len).min(other.len) / PAGE_TOKENS;
+        self.pages[..whole].clone_from_slice(&other.pages[..whole]);
+    }
+
     /// Forgets the tokens from `len` on.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
@@ -58,8 +65,9 @@ impl KvSequence {
     pub(crate) fn pages_mut(&mut self, start: usize, end: usize) -> impl Iterator<Item = &mut Page> {
         assert!(start <= self.len, "tokens {start}.. do not follow {} tokens", self.len);
         self.len = self.len.max(end);
-        let lines = self.layout.lines();
-        self.pages.resize_with(self.len.div_ceil(PAGE_TOKENS), || Arc::new(Page::new(lines)));
+        let layout = &self.layout;
+        let new_page = || Arc::new(Page::new(layout.lines(), layout.live()));
+        self.pages.resize_with(self.len.div_ceil(PAGE_TOKENS), new_page);
         self.pages[start / PAGE_TOKENS..end.div_ceil(PAGE_TOKENS)].iter_mut().map(Arc::make_mut)
     }
 }
@@ -81,5 +89,20 @@ mod tests {
         assert!(!Arc::ptr_eq(&first.pages[1], &second.pages[1]));
         first.truncate(3);
         assert_eq!((first.len(), first.pages.len(), second.len()), (3, 1, 21));
+        assert_eq!(first.layout().live_pages(), 2);
+        drop(second);
+        assert_eq!(first.layout().live_pages(), 1);
+    }
+
+    #[test]
+    fn what_two_computed_alike_is_held_once() {
+        let layer = LayerKv { kv_heads: 1, key_length: 4, value_length: 4 };
+        let layout = Arc::new(KvLayout::new(&[layer], KvType::F16));
+        let (mut first, mut second) = (KvSequence::new(&layout), KvSequence::new(&layout));
+        first.pages_mut(0, 40).for_each(drop);
+        second.pages_mut(0, 33).for_each(drop);
+        assert_eq!(layout.live_pages(), 6);
+        second.share(&first, 40);
+        assert_eq!((layout.live_pages(), second.len()), (4, 33), "the last page is not whole");
     }
 }
