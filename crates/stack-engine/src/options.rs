@@ -18,8 +18,23 @@ pub struct EngineOptions {
     pub template: Option<String>,
     /// Requests that may wait or run at once; more are refused.
     pub queue_max: usize,
+    /// Bytes that computed beginnings of prompts may take while nobody uses them; `None` = a quarter of what caches may
+    /// take.
+    pub prefix_cache_bytes: Option<u64>,
+    /// How tokens are guessed ahead.
+    pub speculation: Speculation,
     /// The time that templates show; the system's local time unless a test gives its own.
     pub clock: fn() -> Zoned,
+}
+
+/// How tokens are guessed ahead, so that several come of one step. What is said never depends on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Speculation {
+    /// They are not.
+    Off,
+    /// From what the prompt and the answer have said before.
+    #[default]
+    Ngram,
 }
 
 impl Default for EngineOptions {
@@ -34,6 +49,8 @@ impl Default for EngineOptions {
             memory_bytes: None,
             template: None,
             queue_max: 512,
+            prefix_cache_bytes: None,
+            speculation: Speculation::default(),
             clock: Zoned::now,
         }
     }

@@ -52,9 +52,9 @@ impl Events {
         self.sender.is_closed()
     }
 
-    /// Whether a step's events of `choices` choices would fit.
-    pub(super) fn has_room(&self, choices: usize) -> bool {
-        self.sender.capacity() >= choices * EVENTS_PER_STEP
+    /// How many tokens of each of `choices` choices may be sent without waiting.
+    pub(super) fn room(&self, choices: usize) -> usize {
+        self.sender.capacity() / (choices.max(1) * EVENTS_PER_STEP)
     }
 }
 

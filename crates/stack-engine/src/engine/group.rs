@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
+use stack_chat::Priority;
+
 use super::channel::Events;
 use super::sequence::{GenerationOptions, Sequence};
 use crate::executor::SequenceId;
 
 /// The sequences of one request: they share a prompt, and start and end together.
 pub(super) struct SequenceGroup {
+    /// Its place in the order of arrival.
+    pub(super) number: u64,
     pub(super) events: Events,
     /// The choices that are not finished. Before the prompt is computed only the first is open in the executor.
     pub(super) sequences: Vec<Sequence>,
@@ -18,6 +22,11 @@ pub(super) struct SequenceGroup {
     pub(super) generated_tokens: u32,
     /// How many of these are reasoning.
     pub(super) reasoning_tokens: u32,
+    pub(super) priority: Priority,
+    /// When the caller no longer waits.
+    pub(super) deadline: Option<Instant>,
+    /// The request that is about to compute what both begin with.
+    pub(super) leader: Option<Leader>,
     /// Whether the caller fixed the seed: the same request must give the same answer, whatever else runs.
     pub(super) reproducible: bool,
     pub(super) arrived: Instant,
@@ -27,24 +36,33 @@ pub(super) struct SequenceGroup {
     pub(super) failed: bool,
 }
 
+/// A request that is computed first, because another begins with the same tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Leader {
+    pub(super) number: u64,
+    /// How many tokens they share.
+    pub(super) tokens: usize,
+}
+
 impl SequenceGroup {
     /// Whether sequences beyond the first still wait for the prompt.
     pub(super) fn in_prompt(&self) -> bool {
         self.prompt_done.is_none()
     }
 
-    /// Whether its reader keeps up: the events of a step would fit.
-    pub(super) fn has_room(&self) -> bool {
-        self.events.has_room(self.sequences.len())
+    /// How many tokens of each choice its reader has room for.
+    pub(super) fn room(&self) -> usize {
+        self.events.room(self.sequences.len())
+    }
+
+    /// Tokens of the prompt that it will compute itself.
+    pub(super) fn uncomputed(&self) -> usize {
+        let shared = self.leader.map_or(0, |leader| leader.tokens);
+        self.sequences.first().map_or(0, |first| first.remaining().saturating_sub(shared))
     }
 
     /// The sequences that the executor holds.
     pub(super) fn ids(&self) -> impl Iterator<Item = SequenceId> {
         self.sequences.iter().filter_map(|sequence| sequence.id)
-    }
-
-    /// Tokens that they hold there.
-    pub(super) fn held(&self) -> usize {
-        self.sequences.iter().filter(|sequence| sequence.id.is_some()).map(|sequence| sequence.computed).sum()
     }
 }

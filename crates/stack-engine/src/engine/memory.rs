@@ -15,9 +15,8 @@ pub fn cache_bytes_per_token(spec: &DecoderSpec, placement: &Placement) -> u64 {
 }
 
 /// Tokens that the caches of all sequences may hold together.
-pub(super) fn cache_tokens(spec: &DecoderSpec, placement: &Placement, available: Option<u64>) -> usize {
-    let per_token = cache_bytes_per_token(spec, placement).max(1);
+pub(super) fn cache_tokens(bytes_per_token: u64, available: Option<u64>) -> usize {
     // A fifth stays free for activations and for the rest of the machine.
-    let tokens = available.map_or(u64::MAX, |bytes| bytes / 5 * 4 / per_token);
+    let tokens = available.map_or(u64::MAX, |bytes| bytes / 5 * 4 / bytes_per_token);
     usize::try_from(tokens).unwrap_or(usize::MAX)
 }

@@ -8,14 +8,17 @@
 mod answer;
 mod binding;
 mod channel;
+mod draft;
 mod embed;
 mod group;
 mod infill;
 mod job;
 mod memory;
 mod model;
+mod pace;
 mod parts;
 mod prefix_cache;
+mod prefix_tree;
 mod prepare;
 mod prompts;
 mod scheduler;
@@ -40,7 +43,7 @@ use tokio::sync::oneshot;
 use self::channel::Permit;
 use self::job::{EmbedJob, Job};
 use self::model::Model;
-use self::worker::Worker;
+use self::worker::{Worker, WorkerLimits};
 use crate::executor::{Executor, Progress};
 use crate::load::Proof;
 use crate::options::EngineOptions;
@@ -72,7 +75,7 @@ pub(crate) struct Engine {
 pub(crate) struct Idle {
     model: Model,
     executor: Box<dyn Executor>,
-    cache_tokens: usize,
+    limits: WorkerLimits,
     queue_max: usize,
 }
 
@@ -96,7 +99,8 @@ impl Idle {
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
 
         let left = options.memory_bytes.map(|bytes| bytes.saturating_sub(source.size_bytes()));
-        let cache_tokens = memory::cache_tokens(&spec, &options.placement, left);
+        let token_bytes = memory::cache_bytes_per_token(&spec, &options.placement).max(1);
+        let cache_tokens = memory::cache_tokens(token_bytes, left);
         let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
         let executor = options.placement.load(source, spec, context, progress)?;
         let context = executor.context();
@@ -115,7 +119,7 @@ impl Idle {
                 grammars: OnceLock::new(),
             },
             executor,
-            cache_tokens: cache_tokens.max(context),
+            limits: WorkerLimits::new(options, cache_tokens.max(context), token_bytes),
             queue_max: options.queue_max,
         })
     }
@@ -126,13 +130,13 @@ impl Idle {
     ///
     /// When the system gives no more threads.
     pub(crate) fn start(self, proof: Proof) -> Result<Engine, LoadError> {
-        let Self { mut model, executor, cache_tokens, queue_max } = self;
+        let Self { mut model, executor, limits, queue_max } = self;
         proof.enter(&mut model.card);
         let model = Arc::new(model);
         let (job_sender, jobs) = mpsc::sync_channel(queue_max);
         let (prepared_sender, prepared) = mpsc::sync_channel(queue_max);
         let preparing = Arc::clone(&model);
-        let worker = Worker::new(Arc::clone(&model), executor, prepared, cache_tokens);
+        let worker = Worker::new(Arc::clone(&model), executor, prepared, limits);
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
                 .name(name.to_owned())

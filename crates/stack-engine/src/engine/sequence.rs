@@ -3,6 +3,7 @@
 use stack_chat::{Failure, Logprobs, TokenLogprob};
 
 use super::answer::{Answer, Heard};
+use super::draft::Drafter;
 use crate::executor::SequenceId;
 use crate::sample::Sampler;
 
@@ -15,6 +16,11 @@ pub(super) struct Sequence {
     pub(super) tokens: Vec<u32>,
     /// How many of them the executor holds.
     pub(super) computed: usize,
+    /// Whether it was put aside because there was no memory.
+    pub(super) preempted: bool,
+    /// Guesses of what follows, for the next step.
+    pub(super) guessed: Vec<u32>,
+    pub(super) drafter: Drafter,
     pub(super) generated: u32,
     /// Whether its last token has been chosen.
     pub(super) finished: bool,
@@ -39,12 +45,30 @@ impl Sequence {
         for &token in &tokens {
             sampler.accept(token);
         }
-        Self { choice, id: None, tokens, computed: 0, generated: 0, finished: false, sampler, answer }
+        Self {
+            choice,
+            id: None,
+            tokens,
+            computed: 0,
+            preempted: false,
+            guessed: Vec::new(),
+            drafter: Drafter::default(),
+            generated: 0,
+            finished: false,
+            sampler,
+            answer,
+        }
     }
 
     /// Tokens that the executor does not hold yet.
     pub(super) fn remaining(&self) -> usize {
         self.tokens.len() - self.computed
+    }
+
+    /// How many tokens after the next one it may still say.
+    pub(super) fn left(&self, options: &GenerationOptions) -> usize {
+        let wanted = options.tokens_max.saturating_sub(self.generated).saturating_sub(1) as usize;
+        wanted.min(options.context.saturating_sub(self.tokens.len()))
     }
 
     /// How many of the tokens that it generated are reasoning.

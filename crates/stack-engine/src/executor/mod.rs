@@ -123,6 +123,15 @@ pub trait Executor: Send {
     /// returns how many are left.
     fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize;
 
+    /// Whether a sequence can be cut after any token. Otherwise [`Self::truncate`] keeps all of it or nothing.
+    fn cuts_anywhere(&self) -> bool;
+
+    /// Lets a sequence hold its first `length` tokens in the memory of another one that holds the same there.
+    fn share(&mut self, sequence: SequenceId, other: SequenceId, length: usize);
+
+    /// How many tokens the memory of all open sequences would hold; what sequences share counts once.
+    fn held_tokens(&self) -> usize;
+
     /// Computes a batch.
     ///
     /// # Errors

@@ -25,6 +25,10 @@ impl<S> Slots<S> {
         self.0[id.0] = None;
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &S> {
+        self.0.iter().flatten()
+    }
+
     pub(super) fn get(&self, id: SequenceId) -> &S {
         self.0[id.0].as_ref().expect("a sequence is used only while it is open")
     }
@@ -46,5 +50,6 @@ mod tests {
         assert_eq!(slots.insert('c'), first);
         *slots.get_mut(second) = 'd';
         assert_eq!((slots.get(first), slots.get(second)), (&'c', &'d'));
+        assert_eq!(slots.iter().collect::<String>(), "cd");
     }
 }

@@ -24,7 +24,7 @@ use self::layer::Layer;
 use super::batch::{BatchLimits, Span, admit, wanted_rows};
 use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
-use crate::spec::DecoderSpec;
+use crate::spec::{DecoderSpec, Mixer};
 
 pub(super) use cache::cache_bytes_per_token;
 pub use device::DeviceKind;
@@ -78,6 +78,18 @@ impl Executor for CandleExecutor {
 
     fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
         self.sequences.get_mut(sequence).truncate(length)
+    }
+
+    fn cuts_anywhere(&self) -> bool {
+        !self.spec.layers.iter().any(|layer| matches!(layer.mixer, Mixer::ShortConvolution { .. }))
+    }
+
+    fn share(&mut self, _sequence: SequenceId, _other: SequenceId, _length: usize) {
+        // Each sequence has tensors of its own.
+    }
+
+    fn held_tokens(&self) -> usize {
+        self.sequences.iter().map(|sequence| sequence.length).sum()
     }
 
     fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {

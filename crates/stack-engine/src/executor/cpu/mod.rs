@@ -24,7 +24,7 @@ mod sequence;
 
 use std::sync::Arc;
 
-use stack_kernels::{Cpu, Epilogue, KvLayout, Matrix};
+use stack_kernels::{Cpu, Epilogue, KvLayout, Matrix, PAGE_TOKENS};
 
 use self::arena::{Scratch, Stream};
 use self::grain::grain;
@@ -105,6 +105,19 @@ impl Executor for CpuExecutor {
 
     fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
         self.sequences.get_mut(sequence).truncate(length)
+    }
+
+    fn cuts_anywhere(&self) -> bool {
+        self.convolutions == 0
+    }
+
+    fn share(&mut self, sequence: SequenceId, other: SequenceId, length: usize) {
+        let other = self.sequences.get(other).cache.fork();
+        self.sequences.get_mut(sequence).cache.share(&other, length);
+    }
+
+    fn held_tokens(&self) -> usize {
+        self.layout.live_pages() * PAGE_TOKENS
     }
 
     fn forward(&mut self, batch: &[Chunk<'_>], output: Output) -> Result<Rows, ExecutorError> {

@@ -1,32 +1,73 @@
 //! A worker that is driven by hand, on an executor that says what it was asked.
 
+mod schedules;
+mod sharing;
+
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use stack_chat::{ChatRequest, ModelCard, Prompt, Sampling};
+use stack_chat::{ChatEvent, ChatRequest, ModelCard, Priority, Prompt, Sampling};
 
 use super::*;
 use crate::engine::channel::{self, EventReceiver, Permit};
 use crate::engine::job::Job;
 use crate::engine::prepare;
 use crate::engine::templates::NoTemplate;
-use crate::executor::{ExecutorError, SequenceId};
+use crate::executor::{Chunk, ExecutorError, Output, Rows, SequenceId, Wanted};
+use crate::options::Speculation;
 use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
 
 /// An executor whose logits are a function of the tokens so far, and which remembers its batches.
 struct Recorder {
-    sequences: Vec<Vec<u32>>,
+    sequences: Vec<Option<Vec<u32>>>,
     batches: Batches,
-    rows_are_independent: bool,
+    setting: Setting,
 }
 
 /// Of each batch, the tokens of each chunk.
 type Batches = Arc<Mutex<Vec<Vec<usize>>>>;
+
+/// What the executor can, and what the worker may take.
+#[derive(Clone, Copy, Debug)]
+struct Setting {
+    rows_are_independent: bool,
+    cuts_anywhere: bool,
+    limits: WorkerLimits,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        let limits = WorkerLimits {
+            cache_tokens: 4 * CONTEXT,
+            prefix_tokens: 2 * CONTEXT,
+            speculation: Speculation::Off,
+        };
+        Self { rows_are_independent: true, cuts_anywhere: true, limits }
+    }
+}
+
+impl Recorder {
+    fn tokens(&mut self, sequence: SequenceId) -> &mut Vec<u32> {
+        self.sequences[sequence.0].as_mut().expect("the sequence is open")
+    }
+
+    /// Mostly of the last two tokens, so that texts repeat themselves, and a little of all, so that no error hides.
+    fn logits(tokens: &[u32]) -> impl Iterator<Item = f32> {
+        let [last, before] = [1, 2].map(|back| tokens.len().checked_sub(back).map_or(0, |at| tokens[at]));
+        let all: u32 = tokens.iter().zip(1..).map(|(&token, place)| token * place).sum();
+        (0..VOCABULARY).map(move |token| {
+            let near = (last * 31 + before * 7 + token * 17) % 13;
+            let far = (all * 31 + token * 17) % 13;
+            near as f32 / 2.0 + far as f32 / 20.0
+        })
+    }
+}
 
 impl Executor for Recorder {
     fn spec(&self) -> &DecoderSpec {
@@ -38,38 +79,56 @@ impl Executor for Recorder {
     }
 
     fn open(&mut self) -> SequenceId {
-        self.sequences.push(Vec::new());
+        self.sequences.push(Some(Vec::new()));
         SequenceId(self.sequences.len() - 1)
     }
 
     fn fork(&mut self, sequence: SequenceId) -> Result<SequenceId, ExecutorError> {
-        let copy = self.sequences[sequence.0].clone();
-        self.sequences.push(copy);
+        let copy = self.tokens(sequence).clone();
+        self.sequences.push(Some(copy));
         Ok(SequenceId(self.sequences.len() - 1))
     }
 
     fn close(&mut self, sequence: SequenceId) {
-        self.sequences[sequence.0].clear();
+        assert!(self.sequences[sequence.0].take().is_some(), "a sequence is closed once");
     }
 
     fn length(&self, sequence: SequenceId) -> usize {
-        self.sequences[sequence.0].len()
+        self.sequences[sequence.0].as_ref().expect("the sequence is open").len()
     }
 
     fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
-        self.sequences[sequence.0].truncate(length);
-        length
+        let keep = if self.setting.cuts_anywhere || length >= self.length(sequence) { length } else { 0 };
+        let tokens = self.tokens(sequence);
+        tokens.truncate(keep);
+        tokens.len()
+    }
+
+    fn cuts_anywhere(&self) -> bool {
+        self.setting.cuts_anywhere
+    }
+
+    fn share(&mut self, sequence: SequenceId, other: SequenceId, length: usize) {
+        let other = self.tokens(other)[..length].to_vec();
+        assert_eq!(self.tokens(sequence)[..length], other, "what is shared is the same");
+    }
+
+    fn held_tokens(&self) -> usize {
+        self.sequences.iter().flatten().map(Vec::len).sum()
     }
 
     fn forward(&mut self, batch: &[Chunk<'_>], _output: Output) -> Result<Rows, ExecutorError> {
         let mut data = Vec::new();
         for chunk in batch {
-            let sequence = &mut self.sequences[chunk.sequence.0];
-            sequence.extend(chunk.tokens);
-            if chunk.wanted == Wanted::Last {
-                let sum: u32 = sequence.iter().zip(1..).map(|(&token, place)| token * place).sum();
-                data.extend((0..VOCABULARY).map(|token| ((sum * 31 + token * 17) % 13) as f32 / 4.0));
+            let tokens = self.tokens(chunk.sequence);
+            for (number, &token) in (1..).zip(chunk.tokens) {
+                tokens.push(token);
+                let is_last = number == chunk.tokens.len();
+                if chunk.wanted == Wanted::All || (chunk.wanted == Wanted::Last && is_last) {
+                    data.extend(Self::logits(tokens));
+                }
             }
+            assert!(tokens.len() <= CONTEXT, "a sequence fits the context");
         }
         let sizes = batch.iter().map(|chunk| chunk.tokens.len()).collect();
         self.batches.lock().unwrap().push(sizes);
@@ -77,7 +136,7 @@ impl Executor for Recorder {
     }
 
     fn rows_are_independent(&self) -> bool {
-        self.rows_are_independent
+        self.setting.rows_are_independent
     }
 
     fn weight_bytes(&self) -> u64 {
@@ -93,11 +152,28 @@ struct Bench {
     batches: Batches,
 }
 
+/// What one caller asks.
+#[derive(Clone, Debug)]
+struct Ask {
+    prompt: Vec<u32>,
+    seed: Option<u64>,
+    temperature: f32,
+    choices: u32,
+    priority: Priority,
+    max_tokens: u32,
+}
+
+impl Ask {
+    fn new(prompt: &[u32], seed: Option<u64>) -> Self {
+        let prompt = prompt.to_vec();
+        Self { prompt, seed, temperature: 1.0, choices: 1, priority: Priority::Interactive, max_tokens: 5 }
+    }
+}
+
 impl Bench {
-    fn new(rows_are_independent: bool) -> Self {
+    fn new(setting: Setting) -> Self {
         let batches = Batches::default();
-        let recorder =
-            Recorder { sequences: Vec::new(), batches: Arc::clone(&batches), rows_are_independent };
+        let recorder = Recorder { sequences: Vec::new(), batches: Arc::clone(&batches), setting };
         let card = ModelCard {
             id: "recorder".to_owned(),
             created_s: 0,
@@ -124,52 +200,75 @@ impl Bench {
             warnings: Vec::new(),
             grammars: std::sync::OnceLock::new(),
         });
-        let (prepared, receiver) = sync_channel(8);
-        let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, 4 * CONTEXT);
+        let (prepared, receiver) = sync_channel(64);
+        let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, setting.limits);
         Self { model, worker, prepared, batches }
     }
 
+    fn ask(&mut self, tokens: &[u32], seed: Option<u64>) -> EventReceiver {
+        self.hand_in(&Ask::new(tokens, seed))
+    }
+
     /// Hands in a request; its events can be read after [`Self::finish`].
-    fn ask(&self, tokens: &[u32], seed: Option<u64>) -> EventReceiver {
+    fn hand_in(&mut self, ask: &Ask) -> EventReceiver {
         let permit = Permit::take(&Arc::default(), 1).unwrap();
-        let (events, receiver) = channel::channel(permit, 1);
+        let (events, receiver) = channel::channel(permit, ask.choices as usize);
+        let sampling = Sampling { seed: ask.seed, temperature: Some(ask.temperature), ..Sampling::default() };
         let request = ChatRequest {
-            max_tokens: Some(5),
-            sampling: Sampling { seed, temperature: Some(1.0), ..Sampling::default() },
-            ..ChatRequest::new(Prompt::Tokens(tokens.to_vec()))
+            max_tokens: Some(ask.max_tokens),
+            sampling,
+            choices: ask.choices,
+            priority: ask.priority,
+            ..ChatRequest::new(Prompt::Tokens(ask.prompt.clone()))
         };
         let (jobs, waiting) = sync_channel(1);
         jobs.send(Job::Chat { request: Box::new(request), events, arrived: Instant::now() }).unwrap();
         drop(jobs);
         prepare::run(&self.model, &waiting, &self.prepared);
+        while let Ok(job) = self.worker.prepared.try_recv() {
+            self.worker.take(job);
+        }
         receiver
+    }
+
+    /// One turn of the worker; returns false if there was nothing to do.
+    fn turn(&mut self) -> bool {
+        self.worker.drop_abandoned();
+        self.worker.admit();
+        let works = !self.worker.running.is_empty();
+        if works {
+            self.worker.step();
+        }
+        works
     }
 
     /// Computes until every request has ended, and returns the batches.
     fn finish(&mut self) -> Vec<Vec<usize>> {
-        loop {
-            while let Ok(job) = self.worker.prepared.try_recv() {
-                self.worker.take(job);
-            }
-            self.worker.admit();
-            if self.worker.running.is_empty() {
-                return std::mem::take(&mut self.batches.lock().unwrap());
-            }
-            self.worker.step();
-        }
+        while self.turn() {}
+        std::mem::take(&mut self.batches.lock().unwrap())
+    }
+
+    /// Forgets what is kept for others; nothing may be left then.
+    fn empty(mut self) {
+        let executor = self.worker.executor.as_mut();
+        while self.worker.prefix_cache.evict(executor, usize::MAX) {}
+        assert_eq!(executor.held_tokens(), 0, "every token is given back");
     }
 }
 
-/// The tokens of an answer, and how many of its prompt came from the cache.
+/// The tokens of an answer, its choices one after the other, and how many of its prompt came from the cache.
 fn read(mut events: EventReceiver) -> (Vec<u32>, u32) {
-    let mut tokens = Vec::new();
+    let mut tokens = BTreeMap::<u32, Vec<u32>>::new();
     loop {
         let event = Pin::new(&mut events).poll_next(&mut Context::from_waker(Waker::noop()));
         match event.map(|event| event.unwrap().unwrap()) {
             Poll::Ready(ChatEvent::Delta(delta)) => {
-                tokens.extend(delta.tokens.iter().map(|token| token.id));
+                let ids = delta.tokens.iter().map(|token| token.id);
+                tokens.entry(delta.choice).or_default().extend(ids);
             }
-            Poll::Ready(ChatEvent::Done { usage, .. }) => return (tokens, usage.cache_read),
+            Poll::Ready(ChatEvent::Done { usage, .. }) => {
+                return (tokens.into_values().flatten().collect(), usage.cache_read);
+            }
             Poll::Ready(_) => {}
             Poll::Pending => panic!("the answer is not finished"),
         }
@@ -178,7 +277,7 @@ fn read(mut events: EventReceiver) -> (Vec<u32>, u32) {
 
 #[test]
 fn seeded_requests_share_batches_where_rows_are_independent() {
-    let mut alone = Bench::new(true);
+    let mut alone = Bench::new(Setting::default());
     let expected: Vec<_> = PROMPTS
         .iter()
         .zip(1..)
@@ -189,7 +288,7 @@ fn seeded_requests_share_batches_where_rows_are_independent() {
         })
         .collect();
 
-    let mut bench = Bench::new(true);
+    let mut bench = Bench::new(Setting::default());
     let events: Vec<_> =
         PROMPTS.iter().zip(1..).map(|(prompt, seed)| bench.ask(prompt, Some(seed))).collect();
     let batches = bench.finish();
@@ -202,7 +301,7 @@ fn seeded_requests_share_batches_where_rows_are_independent() {
 
 #[test]
 fn a_seeded_prompt_comes_from_the_cache_where_rows_are_independent() {
-    let mut bench = Bench::new(true);
+    let mut bench = Bench::new(Setting::default());
     let [first, second] = [(); 2].map(|()| {
         let events = bench.ask(PROMPTS[2], Some(7));
         (bench.finish(), read(events))
@@ -214,7 +313,7 @@ fn a_seeded_prompt_comes_from_the_cache_where_rows_are_independent() {
 
 #[test]
 fn seeded_requests_run_alone_where_rows_depend_on_the_batch() {
-    let mut bench = Bench::new(false);
+    let mut bench = Bench::new(Setting { rows_are_independent: false, ..Setting::default() });
     let seeded: Vec<_> = PROMPTS.iter().map(|prompt| bench.ask(prompt, Some(7))).collect();
     let batches = bench.finish();
     assert!(batches.iter().all(|batch| batch.len() == 1), "{batches:?}");
