@@ -56,4 +56,4 @@ pub mod tokenizer;
 mod vocabulary;
 pub mod weights;
 
-pub use options::{EngineOptions, Speculation};
+pub use options::{EngineOptions, Speculation, UnknownSpeculation};

@@ -1,5 +1,8 @@
 //! How a model is loaded.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Zoned;
 
 use crate::executor::Placement;
@@ -36,6 +39,39 @@ pub enum Speculation {
     #[default]
     Ngram,
 }
+
+impl fmt::Display for Speculation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Ngram => "ngram",
+        })
+    }
+}
+
+impl FromStr for Speculation {
+    type Err = UnknownSpeculation;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "off" => Ok(Self::Off),
+            "ngram" => Ok(Self::Ngram),
+            _ => Err(UnknownSpeculation),
+        }
+    }
+}
+
+/// The name is not one of a way to guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownSpeculation;
+
+impl fmt::Display for UnknownSpeculation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("it is `ngram` or `off`")
+    }
+}
+
+impl std::error::Error for UnknownSpeculation {}
 
 impl Default for EngineOptions {
     #[expect(

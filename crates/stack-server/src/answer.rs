@@ -70,7 +70,7 @@ pub(crate) async fn answer(
     let writer = writer(opening(server, &served));
 
     let watch = watch(server, &served);
-    let ask = |request: ChatRequest| Ok((request.choices, model.chat(request)?));
+    let ask = |request: ChatRequest| Ok((request.choices, model.chat(waits.terms().apply(request))?));
     let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, Failure>>()?;
     let events = watch.over(merge(streams));
     let (response, unused) = match call.delivery {

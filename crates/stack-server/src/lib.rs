@@ -51,6 +51,7 @@ mod server;
 mod stall;
 mod stopwatch;
 mod stream;
+mod terms;
 mod waits;
 
 pub use models::{Models, Served};

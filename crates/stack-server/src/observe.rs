@@ -6,13 +6,14 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use stack_wire::Problem;
 
 use crate::dialect::Dialect;
-use crate::error::json;
+use crate::error::{ApiError, json};
 use crate::metrics::Metrics;
 use crate::server::Server;
+use crate::terms::Terms;
 use crate::waits::Waits;
 
 /// Counts the request, and names it in the response: by the caller's own `x-request-id`, else by a new one. Also tells
@@ -27,9 +28,14 @@ pub(crate) async fn observe(State(server): State<Arc<Server>>, mut request: Requ
     let dialect = Dialect::of(request.uri().path(), request.headers(), &server.options);
     let name = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
     request.extensions_mut().insert(RequestId(name.to_owned()));
-    let waits = Waits::default();
-    request.extensions_mut().insert(waits.clone());
-    let mut response = next.run(request).await;
+    let (waits, mut response) = match Terms::read(request.headers()) {
+        Ok(terms) => {
+            let waits = Waits::new(terms);
+            request.extensions_mut().insert(waits.clone());
+            (waits, next.run(request).await)
+        }
+        Err(failure) => (Waits::default(), ApiError::from(failure).into_response()),
+    };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         shape(&mut response, dialect, &problem, id.as_ref());
     }

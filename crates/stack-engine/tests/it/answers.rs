@@ -10,9 +10,9 @@ use stack_chat::{
     ChatEvent, ChatModel, ChatRequest, EmbedInput, EmbedRequest, EventStream, Failure, FailureKind,
     FinishReason, Logprobs, Message, Overflow, Prompt, Sampling, Usage,
 };
-use stack_engine::EngineOptions;
 use stack_engine::load::{self, Loaded};
 use stack_engine::weights::Files;
+use stack_engine::{EngineOptions, Speculation};
 use stack_testkit::{CheckedModel, reference_data};
 
 #[test]
@@ -71,6 +71,41 @@ fn a_seed_costs_no_cached_token() {
     let second = answer(engine.chat(seeded()).unwrap()).unwrap();
     assert_eq!(second.usage.cache_read, first.usage.prompt() - 1, "the last token is computed");
     assert_eq!(first.texts, second.texts);
+}
+
+#[test]
+fn what_is_cached_shared_or_guessed_changes_no_answer() {
+    let plainly = EngineOptions {
+        prefix_cache_bytes: Some(0),
+        speculation: Speculation::Off,
+        ..EngineOptions::default()
+    };
+    let (Some(plainly), Some(engine)) = (stories(&plainly), stories(&EngineOptions::default())) else {
+        return;
+    };
+    let begin =
+        "Once upon a time, there was a little girl named Lily. She loved to play outside. One day, Lily saw";
+    let requests: Vec<ChatRequest> = (0..12_u64)
+        .flat_map(|number| {
+            let prompt = format!("{begin} {number} red and {number} blue and {number} red and");
+            [Some(0.0), None].map(|temperature| ChatRequest {
+                sampling: Sampling { seed: Some(number), temperature, ..Sampling::default() },
+                max_tokens: Some(60),
+                ..plain(&prompt)
+            })
+        })
+        .collect();
+    let one_by_one: Vec<_> =
+        requests.iter().map(|request| answer(plainly.chat(request.clone()).unwrap()).unwrap()).collect();
+    // All at once, so that the first computes for the others; then again, when all is cached.
+    for _ in 0..2 {
+        let streams: Vec<_> = requests.iter().map(|request| engine.chat(request.clone()).unwrap()).collect();
+        for (stream, expected) in streams.into_iter().zip(&one_by_one) {
+            assert_eq!(answer(stream).unwrap().texts, expected.texts);
+        }
+    }
+    let again = answer(engine.chat(requests[3].clone()).unwrap()).unwrap();
+    assert!(again.usage.cache_read > 40 && one_by_one[3].usage.cache_read == 0, "{:?}", again.usage);
 }
 
 #[test]

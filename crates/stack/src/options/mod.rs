@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint, value_parser};
 use stack_chat::Sampling;
-use stack_engine::EngineOptions;
 use stack_engine::executor::{CacheType, DeviceKind, Level, Placement, PrefetchPolicy};
+use stack_engine::{EngineOptions, Speculation};
 use stack_registry::name::Name;
 use stack_registry::store::{Store, StoreError};
 use stack_trust::home::Home;
@@ -19,6 +19,7 @@ use crate::process::machine;
 use crate::process::threads::{self, Workload};
 use crate::terminal::input;
 use crate::terminal::output::{self, sanitize};
+use crate::terminal::units;
 
 /// What every command takes that deals with models as things to keep, to fetch, to sign and to trust.
 #[derive(Clone, Debug, Args)]
@@ -139,6 +140,12 @@ pub(crate) struct EngineArguments {
     /// Chat template file to use instead of the model's own
     #[arg(long, value_name = "FILE", alias = "chat-template-file", value_hint = ValueHint::FilePath)]
     template: Option<PathBuf>,
+    /// Memory for beginnings of prompts that were computed before, or 0 for none [default: a quarter of what is left]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    prefix_cache: Option<u64>,
+    /// Guess tokens ahead, from what was said before (`ngram`), or do not (`off`); answers are the same
+    #[arg(long, value_name = "KIND", default_value_t = Speculation::default())]
+    speculation: Speculation,
 }
 
 impl EngineArguments {
@@ -148,9 +155,15 @@ impl EngineArguments {
             placement: self.compute.placement(work)?,
             context: self.ctx.map(|tokens| tokens as usize),
             template: self.template.as_deref().map(input::text).transpose()?,
+            prefix_cache_bytes: self.prefix_cache,
+            speculation: self.speculation,
             ..EngineOptions::default()
         })
     }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { units::parse_bytes(text) }
 }
 
 /// How tokens are chosen.
