@@ -53,7 +53,7 @@ impl Worker {
     fn begin(&mut self, group: &mut SequenceGroup) {
         group.leader = None;
         group.cached_tokens = 0;
-        if self.runs_alone(group) {
+        if self.runs_alone(group) || self.limits.prefix_tokens == 0 {
             return;
         }
         match self.beginning(&group.sequences[0].tokens, group.number) {
