@@ -6,16 +6,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use stack_wire::llama_server::Slot;
 
+use crate::models::Served;
+
 /// The answers that are waited for.
 #[derive(Default)]
 pub(crate) struct Activity {
     running: Mutex<BTreeMap<usize, Arc<Running>>>,
 }
 
-/// One of them.
+/// One of them. It holds its model, which is not unloaded as long as it answers.
 struct Running {
-    model: String,
-    context: u32,
+    model: Arc<Served>,
     prompt_tokens: AtomicU32,
     generated_tokens: AtomicU32,
 }
@@ -28,11 +29,10 @@ pub(crate) struct Active {
 }
 
 impl Activity {
-    /// Adds an answer of `model`, whose context has so many tokens. It gets the lowest number that is free.
-    pub(crate) fn begin(self: &Arc<Self>, model: &str, context: u32) -> Active {
+    /// Adds an answer of `model`. It gets the lowest number that is free.
+    pub(crate) fn begin(self: &Arc<Self>, model: &Arc<Served>) -> Active {
         let running = Arc::new(Running {
-            model: model.to_owned(),
-            context,
+            model: Arc::clone(model),
             prompt_tokens: AtomicU32::new(0),
             generated_tokens: AtomicU32::new(0),
         });
@@ -52,8 +52,8 @@ impl Activity {
     pub(crate) fn slots(&self) -> Vec<Slot> {
         let slot = |(&id, running): (&usize, &Arc<Running>)| Slot {
             id,
-            model: running.model.clone(),
-            context: running.context,
+            model: running.model.id.clone(),
+            context: running.model.card.context,
             prompt_tokens: running.prompt_tokens.load(Ordering::Relaxed),
             generated_tokens: running.generated_tokens.load(Ordering::Relaxed),
         };
@@ -90,8 +90,9 @@ mod tests {
     #[test]
     fn an_answer_is_listed_as_long_as_it_is_waited_for() {
         let activity = Arc::new(Activity::default());
-        let first = activity.begin("a", 8);
-        let second = activity.begin("b", 8);
+        let [a, b, c] = ["a", "b", "c"].map(|id| Arc::new(Served::named(id)));
+        let first = activity.begin(&a);
+        let second = activity.begin(&b);
         second.prompt(5);
         second.generated(2);
         second.generated(1);
@@ -99,7 +100,7 @@ mod tests {
         assert_eq!(listed, [(0, "a".to_owned()), (1, "b".to_owned())]);
         assert_eq!((activity.slots()[1].prompt_tokens, activity.slots()[1].generated_tokens), (5, 3));
         drop(first);
-        let _third = activity.begin("c", 8);
+        let _third = activity.begin(&c);
         assert_eq!(activity.slots()[0].model, "c", "the lowest free number is taken again");
         drop(second);
         assert_eq!(activity.slots().len(), 1);

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use stack_chat::{Basis, ChatEvent, ChatModel, ChatRequest, EmbedRequest, Embeddings, Failure, Unused};
-use stack_wire::{Answer, AnswerWriter, Call, Delivery, Ignored};
+use stack_wire::{Answer, AnswerWriter, Call, Delivery, Ignored, KeepAlive};
 
 use crate::error::{ApiError, json};
 use crate::merge::merge;
@@ -31,8 +31,8 @@ pub(crate) struct Opening {
 }
 
 /// Begins to measure an answer of a model.
-fn watch(server: &Server, served: &Served) -> Stopwatch {
-    let active = server.activity.begin(&served.id, served.card.context);
+fn watch(server: &Server, served: &Arc<Served>) -> Stopwatch {
+    let active = server.activity.begin(served);
     Stopwatch::start(Arc::clone(&server.metrics), active)
 }
 
@@ -64,8 +64,9 @@ pub(crate) async fn answer(
     call: Call<Vec<ChatRequest>>,
     writer: impl FnOnce(Opening) -> Box<dyn AnswerWriter>,
 ) -> Result<Response, ApiError> {
-    let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
+    let served = server.models.get(call.model.as_deref(), server.options.any_model).await?;
     let model = talking(server, &served)?;
+    stay(server, &served, call.keep_alive);
     let choices = call.request.iter().map(|request| request.choices).sum();
     let writer = writer(opening(server, &served));
 
@@ -90,7 +91,7 @@ pub(crate) async fn count(
     model: Option<&str>,
     request: ChatRequest,
 ) -> Result<u32, ApiError> {
-    let served = server.models.find(model, server.options.any_model)?;
+    let served = server.models.get(model, server.options.any_model).await?;
     let request = ChatRequest { max_tokens: Some(1), ..request };
     let stream = talking(server, &served)?.chat(request)?;
     let mut events = watch(server, &served).over(stream);
@@ -109,16 +110,24 @@ pub(crate) async fn embeddings(
     call: Call<EmbedRequest>,
     render: impl FnOnce(&Served, &Embeddings) -> String,
 ) -> Result<Response, ApiError> {
-    let served = server.models.find(call.model.as_deref(), server.options.any_model)?;
+    let served = server.models.get(call.model.as_deref(), server.options.any_model).await?;
     let Some(embedder) = &served.embedder else {
         let able = server.models.names_where(|served| served.embedder.is_some());
         return Err(ApiError::UnableModel { id: served.id.clone(), why: "makes no embeddings", able });
     };
+    stay(server, &served, call.keep_alive);
     let watch = watch(server, &served);
     let embeddings = waits.on(embedder.embed(call.request)).await?;
     server.metrics.prompt_tokens(embeddings.tokens.into());
     drop(watch);
     Ok(report(json(render(&served, &embeddings)), &call.ignored))
+}
+
+/// Lets a model stay for as long as the request says, if it says so.
+pub(crate) fn stay(server: &Server, served: &Served, keep_alive: Option<KeepAlive>) {
+    if let Some(keep_alive) = keep_alive {
+        server.models.keep(&served.id, keep_alive);
+    }
 }
 
 /// Returns what of a model answers prompts.

@@ -15,7 +15,7 @@
 //! let models = Arc::new(Models::starting(["default"]));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8084").await?;
 //! let router = router(Arc::clone(&models), Options::default());
-//! models.ready(Served { id: "default".into(), card: model.card().clone(), chat: Some(model), embedder: None, prompts: None });
+//! models.ready(Served { id: "default".into(), card: model.card().clone(), chat: Some(model), embedder: None, prompts: None, held: None });
 //! serve(listener, router, Limits::default(), std::future::pending()).await
 //! # }
 //! ```
@@ -54,8 +54,9 @@ mod stream;
 mod terms;
 mod waits;
 
-pub use models::{Models, Served};
+pub use models::{Library, Models, Residency, Served};
 pub use options::Options;
 pub use origin::{HostName, NameError, Origin};
 pub use router::router;
 pub use serve::{Limits, serve};
+pub use stack_wire::KeepAlive;

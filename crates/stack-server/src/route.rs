@@ -41,6 +41,14 @@ pub(crate) const fn infers(
     Route { method: MethodFilter::POST, path, versioned: true, pages: Pages::MayUse, answer }
 }
 
+/// A route that changes something for everybody.
+pub(crate) const fn changes(
+    path: &'static str,
+    answer: fn(MethodFilter) -> MethodRouter<Arc<Server>>,
+) -> Route {
+    Route { method: MethodFilter::POST, path, versioned: true, pages: Pages::Refused, answer }
+}
+
 impl Route {
     /// Takes the route out of `/v1`, for what is no part of OpenAI's interface.
     pub(crate) const fn unversioned(self) -> Self {

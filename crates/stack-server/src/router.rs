@@ -8,10 +8,10 @@ use axum::routing::on;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::guard::Guard;
-use crate::route::{Route, infers, reads};
+use crate::route::{Route, changes, infers, reads};
 use crate::routes::{
     completions, embeddings, health, llama_server, messages, metrics, models, native, ollama, openapi,
-    responses,
+    residency, responses,
 };
 use crate::server::Server;
 use crate::{Models, Options, error, guard, observe};
@@ -27,6 +27,8 @@ static ROUTES: &[Route] = &[
     infers("/embeddings", |post| on(post, embeddings::embed)),
     reads("/models", |get| on(get, models::list)),
     reads("/models/{*id}", |get| on(get, models::model)),
+    changes("/models/load", |post| on(post, residency::load)),
+    changes("/models/unload", |post| on(post, residency::unload)),
     infers("/api/chat", |post| on(post, ollama::chat)).unversioned(),
     infers("/api/generate", |post| on(post, ollama::generate)).unversioned(),
     infers("/api/embed", |post| on(post, ollama::embed)).unversioned(),

@@ -29,12 +29,13 @@ impl Terms {
                 return Err(Failure::invalid(PRIORITY.as_str(), problem));
             }
         };
-        let deadline = text(&DEADLINE).map(|value| match value.parse() {
-            Ok(milliseconds @ 1..=DEADLINE_MS_MAX) => Ok(Duration::from_millis(milliseconds)),
-            _ => {
+        let deadline = text(&DEADLINE).map(|value| {
+            let milliseconds =
+                value.parse().ok().filter(|milliseconds| (1..=DEADLINE_MS_MAX).contains(milliseconds));
+            milliseconds.map(Duration::from_millis).ok_or_else(|| {
                 let problem = format!("x-stack-deadline-ms must be a number from 1 to {DEADLINE_MS_MAX}");
-                Err(Failure::invalid(DEADLINE.as_str(), problem))
-            }
+                Failure::invalid(DEADLINE.as_str(), problem)
+            })
         });
         Ok(Self { priority, deadline: deadline.transpose()? })
     }

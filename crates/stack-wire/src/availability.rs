@@ -11,4 +11,6 @@ pub enum Availability<'a> {
     Ready(&'a ModelCard),
     /// It could not be loaded.
     Failed,
+    /// It is loaded when somebody asks for it.
+    Stored,
 }

@@ -1,6 +1,6 @@
 //! Requests as they were parsed.
 
-use crate::Ignored;
+use crate::{Ignored, KeepAlive};
 
 /// A request as it was parsed: what the model is asked, and how the answer travels.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,13 +13,15 @@ pub struct Call<T> {
     pub delivery: Delivery,
     /// What the request said without effect.
     pub ignored: Ignored,
+    /// How long the model stays in memory afterwards, if the request says it.
+    pub keep_alive: Option<KeepAlive>,
 }
 
 impl<T> Call<T> {
     /// Makes something else of what the model is asked.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Call<U> {
-        let Self { model, request, delivery, ignored } = self;
-        Call { model, request: change(request), delivery, ignored }
+        let Self { model, request, delivery, ignored, keep_alive } = self;
+        Call { model, request: change(request), delivery, ignored, keep_alive }
     }
 }
 

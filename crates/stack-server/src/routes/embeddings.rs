@@ -27,7 +27,7 @@ pub(crate) async fn embed(
         return llama_server::embedding(State(server), Extension(waits), body).await;
     }
     let EmbeddingCall { model, request, encoding, ignored } = body.parse(openai::parse_embedding).await?;
-    let call = Call { model, request, delivery: Delivery::Whole, ignored };
+    let call = Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None };
     embeddings(&server, &waits, call, |served, vectors| openai::embedding_list(&served.id, vectors, encoding))
         .await
 }

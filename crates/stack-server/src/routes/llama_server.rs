@@ -99,7 +99,7 @@ pub(crate) async fn apply_template(
 pub(crate) async fn props(State(server): State<Arc<Server>>, uri: Uri) -> Result<Response, ApiError> {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let model = query.find(|(name, _)| name == "model").map(|(_, model)| model.into_owned());
-    let served = server.models.find(model.as_deref(), server.options.any_model)?;
+    let served = server.models.get(model.as_deref(), server.options.any_model).await?;
     let prompts = served.prompts.as_deref();
     let template = prompts.and_then(|prompts| prompts.template(false));
     let tool_template =
@@ -133,7 +133,7 @@ pub(crate) fn has_shared_path(options: &Options, uri: &Uri) -> bool {
 }
 
 async fn respond(server: &Server, waits: &Waits, call: Call<Completion>) -> Result<Response, ApiError> {
-    let Call { model, request: Completion { requests, return_tokens }, delivery, ignored } = call;
+    let Call { model, request: Completion { requests, return_tokens }, delivery, ignored, keep_alive } = call;
     let text = |request: &ChatRequest| match &request.prompt {
         Prompt::Text(text) => vec![Some(text.clone()); request.choices as usize],
         _ => vec![None; request.choices as usize],
@@ -144,7 +144,7 @@ async fn respond(server: &Server, waits: &Waits, call: Call<Completion>) -> Resu
     let writer = |Opening { model, .. }| {
         Box::new(Writer::new(Reply { model, prompts, logprobs, return_tokens }, choices)) as _
     };
-    answer(server, waits, Call { model, request: requests, delivery, ignored }, writer).await
+    answer(server, waits, Call { model, request: requests, delivery, ignored, keep_alive }, writer).await
 }
 
 /// Lets `make` look at how a model's prompts are made, on a thread where it holds nobody up.
@@ -154,7 +154,7 @@ async fn with_prompts(
     model: Option<&str>,
     make: impl FnOnce(&dyn Prompts) -> Result<String, Failure> + Send + 'static,
 ) -> Result<String, ApiError> {
-    let served = server.models.find(model, server.options.any_model)?;
+    let served = server.models.get(model, server.options.any_model).await?;
     let prompts = served.prompts.clone().ok_or_else(|| unable(server, &served))?;
     match waits.on(tokio::task::spawn_blocking(move || make(&*prompts))).await {
         Ok(made) => Ok(made?),

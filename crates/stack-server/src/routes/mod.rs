@@ -10,4 +10,5 @@ pub(crate) mod models;
 pub(crate) mod native;
 pub(crate) mod ollama;
 pub(crate) mod openapi;
+pub(crate) mod residency;
 pub(crate) mod responses;

@@ -13,10 +13,11 @@ use crate::server::Server;
 
 /// Lists the models.
 pub(crate) async fn list(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap) -> Response {
-    json(server.models.list(|models| match Dialect::of(uri.path(), &headers, &server.options) {
-        Dialect::Anthropic => anthropic::model_list(models),
-        _ => openai::model_list(models),
-    }))
+    let render = match Dialect::of(uri.path(), &headers, &server.options) {
+        Dialect::Anthropic => anthropic::model_list,
+        _ => openai::model_list,
+    };
+    json(server.models.list(render).await)
 }
 
 /// Describes one model, whose name may hold slashes.

@@ -54,7 +54,7 @@ pub(crate) async fn embed(
 
 /// Lists the models.
 pub(crate) async fn models(State(server): State<Arc<Server>>) -> Response {
-    json(server.models.list(native::model_list))
+    json(server.models.list(native::model_list).await)
 }
 
 async fn respond(

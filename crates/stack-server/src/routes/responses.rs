@@ -20,12 +20,14 @@ pub(crate) async fn create(
     Extension(waits): Extension<Waits>,
     body: WholeBody,
 ) -> Result<Response, ApiError> {
-    let Call { model, request: asked, delivery, ignored } = body.parse(responses::parse_response).await?;
+    let Call { model, request: asked, delivery, ignored, keep_alive } =
+        body.parse(responses::parse_response).await?;
     let ResponseRequest { request, echo, options } = asked;
     let writer = |Opening { unique, created_s, model, .. }| {
         Box::new(Writer::new(Reply { unique, created_s, model, echo, options })) as _
     };
-    answer(&server, &waits, Call { model, request: vec![request], delivery, ignored }, writer).await
+    answer(&server, &waits, Call { model, request: vec![request], delivery, ignored, keep_alive }, writer)
+        .await
 }
 
 /// Counts the tokens of a conversation.

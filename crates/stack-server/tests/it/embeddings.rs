@@ -41,6 +41,7 @@ async fn a_model_that_makes_no_embeddings_is_the_callers_mistake_and_others_are_
         chat: Some(model),
         embedder: None,
         prompts: None,
+        held: None,
     });
     models.ready(embedder("minilm"));
     let router = router(Arc::new(models), Options::default());

@@ -125,6 +125,7 @@ async fn a_model_that_loads_is_not_ready_yet() {
         chat: Some(Arc::clone(&model) as _),
         embedder: None,
         prompts: None,
+        held: None,
     };
     models.ready(served("m"));
     assert_eq!(
@@ -264,6 +265,7 @@ async fn a_panic_is_told_and_not_the_end() {
         chat: Some(Arc::new(Broken(card))),
         embedder: None,
         prompts: None,
+        held: None,
     });
     let router = router(Arc::new(models), Options::default());
     for _ in 0..2 {

@@ -14,6 +14,7 @@ mod native;
 mod ollama;
 mod openapi;
 mod pages;
+mod residency;
 mod responses;
 mod sockets;
 mod support;

@@ -101,6 +101,8 @@ async fn the_described_routes_are_the_served_ones() {
         "/v1/messages",
         "/v1/messages/count_tokens",
         "/v1/models",
+        "/v1/models/load",
+        "/v1/models/unload",
         "/v1/models/{id}",
         "/v1/responses",
         "/v1/responses/input_tokens",

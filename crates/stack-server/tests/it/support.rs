@@ -59,6 +59,7 @@ pub(crate) fn registry(model: &Arc<ScriptedModel>) -> Arc<Models> {
         chat: Some(Arc::new(CheckedModel(Arc::clone(model) as _))),
         embedder: Some(Arc::new(ScriptedEmbedder)),
         prompts: Some(Arc::new(ScriptedPrompts)),
+        held: None,
     });
     Arc::new(models)
 }
@@ -71,6 +72,7 @@ pub(crate) fn embedder(id: &str) -> Served {
         chat: None,
         embedder: Some(Arc::new(ScriptedEmbedder)),
         prompts: None,
+        held: None,
     }
 }
 

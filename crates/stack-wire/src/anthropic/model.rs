@@ -21,7 +21,7 @@ pub fn model_list(models: &[(&str, Availability<'_>)]) -> String {
 fn model_value(id: &str, availability: Availability<'_>) -> Value {
     let card = match availability {
         Availability::Ready(card) => Some(card),
-        Availability::Loading | Availability::Failed => None,
+        Availability::Loading | Availability::Failed | Availability::Stored => None,
     };
     json!({
         "type": "model",

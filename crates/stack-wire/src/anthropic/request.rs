@@ -65,7 +65,7 @@ fn conversation(fields: &mut Fields) -> Result<Call<ChatRequest>, Failure> {
     request.thinking = thinking(fields, &mut ignored)?;
     output(fields, &mut request, &mut ignored)?;
     let model = fields.text("model", 512)?.filter(|name| !name.is_empty());
-    Ok(Call { model, request, delivery: Delivery::Whole, ignored })
+    Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None })
 }
 
 /// Takes `thinking`. That a model thinks as it likes is what models without thinking do, too.

@@ -46,7 +46,7 @@ pub(super) fn options(mut fields: Fields, prompts: Vec<Prompt>) -> Result<Call<C
     openai::note(&mut fields, &mut ignored);
     fields.ignore_rest("", &mut ignored);
     let requests = prompts.into_iter().map(|prompt| ChatRequest { prompt, ..request.clone() }).collect();
-    Ok(Call { model, request: Completion { requests, return_tokens }, delivery, ignored })
+    Ok(Call { model, request: Completion { requests, return_tokens }, delivery, ignored, keep_alive: None })
 }
 
 const PROMPTS_MAX: usize = 64;

@@ -19,7 +19,7 @@ pub fn parse_embedding(body: &[u8]) -> Result<Call<EmbedRequest>, Failure> {
     let request = EmbedRequest { inputs: openai::inputs(&mut fields, name, INPUTS_MAX)?, dimensions: None };
     let model = openai::model(&mut fields)?;
     fields.ignore_rest("", &mut ignored);
-    Ok(Call { model, request, delivery: Delivery::Whole, ignored })
+    Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None })
 }
 
 /// Renders the vectors. Each is a list in a list, as llama-server may return one for each token.

@@ -94,7 +94,7 @@ fn call<T>(mut fields: Fields, request: T) -> Result<Call<T>, Failure> {
     let mut ignored = Ignored::default();
     let model = openai::model(&mut fields)?;
     fields.ignore_rest("", &mut ignored);
-    Ok(Call { model, request, delivery: Delivery::Whole, ignored })
+    Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None })
 }
 
 fn content(value: Value) -> Result<Content, Failure> {

@@ -24,7 +24,7 @@ pub fn parse_embed(body: &[u8]) -> Result<Call<EmbedRequest>, Failure> {
     };
     let model = openai::model(&mut fields)?.filter(|model| ![LOCAL, "embed"].contains(&model.as_str()));
     fields.ignore_rest("", &mut ignored);
-    Ok(Call { model, request, delivery: Delivery::Whole, ignored })
+    Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None })
 }
 
 /// Renders the vectors, one by one: as a tree of JSON values they would take many times their size.

@@ -21,6 +21,7 @@ fn model(id: &str, availability: Availability<'_>) -> Value {
         Availability::Loading => ("loading", None),
         Availability::Ready(card) => ("loaded", Some(card)),
         Availability::Failed => ("failed", None),
+        Availability::Stored => ("unloaded", None),
     };
     let can = |ability| card.map(|card| card.abilities.contains(&ability));
     json!({

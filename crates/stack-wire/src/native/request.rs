@@ -28,7 +28,7 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
     here(&mut fields)?;
     let model = openai::model(&mut fields)?.filter(|model| model != LOCAL);
     fields.ignore_rest("", &mut ignored);
-    Ok(Call { model, request, delivery: Delivery::Whole, ignored })
+    Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None })
 }
 
 /// Takes `thinking`: `{"enabled": true, "budget_tokens": 10000}`, or an effort as a word.

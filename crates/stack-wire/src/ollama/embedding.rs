@@ -5,6 +5,7 @@ use stack_chat::{EmbedInput, EmbedRequest, Embeddings, Failure};
 
 use super::options::{WORDS, model};
 use crate::fields::Fields;
+use crate::keep_alive::keep_alive;
 use crate::openai::inputs;
 use crate::{Call, Delivery, Ignored};
 
@@ -40,8 +41,9 @@ fn finish(mut fields: Fields, request: EmbedRequest) -> Result<Call<EmbedRequest
         ignored.note("truncate");
     }
     let model = model(&mut fields)?;
+    let keep_alive = keep_alive(&mut fields)?;
     fields.ignore_rest("", &mut ignored);
-    Ok(Call { model, request, delivery: Delivery::Whole, ignored })
+    Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive })
 }
 
 /// Renders the answer of `POST /api/embed`. The vectors are written into the text one by one: as a tree of JSON values

@@ -13,6 +13,6 @@ mod writer;
 
 pub use embedding::{embed_object, embedding_object, parse_embed, parse_embedding};
 pub use error::error_object;
-pub use model::{model_list, parse_show, running_list, show_object, version_object};
+pub use model::{Running, model_list, parse_show, running_list, show_object, version_object};
 pub use request::{parse_chat, parse_generate};
 pub use writer::{Reply, Shape, Writer};

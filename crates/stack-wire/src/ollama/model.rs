@@ -23,7 +23,7 @@ pub fn model_list(models: &[(&str, Availability<'_>)]) -> String {
     let models: Vec<Value> = models
         .iter()
         .filter_map(|(id, availability)| match availability {
-            Availability::Loading => Some(entry(id, &ModelCard::default())),
+            Availability::Loading | Availability::Stored => Some(entry(id, &ModelCard::default())),
             Availability::Ready(card) => Some(entry(id, card)),
             Availability::Failed => None,
         })
@@ -31,33 +31,47 @@ pub fn model_list(models: &[(&str, Availability<'_>)]) -> String {
     json!({"models": models}).to_string()
 }
 
-/// Renders the models that are in memory, where they stay.
-pub fn running_list(models: &[(&str, Availability<'_>)]) -> String {
+/// A model that is in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct Running<'a> {
+    /// Its name.
+    pub id: &'a str,
+    /// What it is.
+    pub card: &'a ModelCard,
+    /// Bytes that it takes.
+    pub bytes: u64,
+    /// When it goes if nobody asks it, in seconds since 1970; `None` = never.
+    pub expires_s: Option<u64>,
+}
+
+/// Renders the models that are in memory.
+pub fn running_list(models: &[Running<'_>]) -> String {
     let models: Vec<Value> = models
         .iter()
-        .filter_map(|(id, availability)| match availability {
-            Availability::Ready(card) => {
-                let mut model = entry(id, card);
-                if let Some(fields) = model.as_object_mut() {
-                    fields.remove("modified_at");
-                }
-                model["expires_at"] = "9999-12-31T23:59:59Z".into();
-                model["size_vram"] = 0.into();
-                model["context_length"] = card.context.into();
-                Some(model)
+        .map(|Running { id, card, bytes, expires_s }| {
+            let mut model = entry(id, card);
+            if let Some(fields) = model.as_object_mut() {
+                fields.remove("modified_at");
             }
-            Availability::Loading | Availability::Failed => None,
+            model["size"] = (*bytes).into();
+            model["expires_at"] = expires_s.map_or_else(|| NEVER.to_owned(), rfc3339).into();
+            model["size_vram"] = 0.into();
+            model["context_length"] = card.context.into();
+            model
         })
         .collect();
     json!({"models": models}).to_string()
 }
+
+/// The last second that all clients can read.
+const NEVER: &str = "9999-12-31T23:59:59Z";
 
 /// Renders what is known of one model, whose chat template is `template`.
 pub fn show_object(availability: Availability<'_>, template: Option<&str>) -> String {
     let unknown = ModelCard::default();
     let card = match availability {
         Availability::Ready(card) => card,
-        Availability::Loading | Availability::Failed => &unknown,
+        Availability::Loading | Availability::Failed | Availability::Stored => &unknown,
     };
     let of = |name: &str| format!("{}.{name}", card.architecture);
     let info = Map::from_iter([
@@ -168,10 +182,15 @@ mod tests {
             64,
             "clients cut it off at some digit"
         );
-        let running: Value = serde_json::from_str(&running_list(&models())).unwrap();
-        assert_eq!(running["models"].as_array().unwrap().len(), 1);
-        assert_eq!(running["models"][0]["context_length"], 64);
-        assert_eq!(running["models"][0].get("modified_at"), None);
+        let running = [Some(60), None].map(|expires_s| Running { id: "a", card: &card, bytes: 7, expires_s });
+        let running: Value = serde_json::from_str(&running_list(&running)).unwrap();
+        let [goes, stays] = [0, 1].map(|place| &running["models"][place]);
+        assert_eq!((&goes["context_length"], &goes["size"]), (&json!(64), &json!(7)));
+        assert_eq!(goes.get("modified_at"), None);
+        assert_eq!(
+            (&goes["expires_at"], &stays["expires_at"]),
+            (&json!("1970-01-01T00:01:00Z"), &json!(NEVER))
+        );
     }
 
     #[test]

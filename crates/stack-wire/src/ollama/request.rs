@@ -5,6 +5,7 @@ use stack_chat::{ChatRequest, Failure, Message, Part, Prompt, Role};
 use super::message::{images, messages};
 use super::options::{WORDS, delivery, model, options};
 use crate::fields::Fields;
+use crate::keep_alive::keep_alive;
 use crate::openai::tools;
 use crate::{Call, Ignored};
 
@@ -67,14 +68,17 @@ fn finish(
     options(&mut fields, &mut request, &mut ignored)?;
     let model = model(&mut fields)?;
     let delivery = delivery(&mut fields)?;
+    let keep_alive = keep_alive(&mut fields)?;
     fields.ignore_rest("", &mut ignored);
-    Ok(Call { model, request: asks.then_some(request), delivery, ignored })
+    Ok(Call { model, request: asks.then_some(request), delivery, ignored, keep_alive })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::Delivery;
+    use crate::{Delivery, KeepAlive};
 
     const STREAM: Delivery = Delivery::Stream { include_usage: true };
 
@@ -89,7 +93,8 @@ mod tests {
         let request = call.request.unwrap();
         assert_eq!(request.prompt, Prompt::Messages(vec![Message::user("Hi")]));
         assert_eq!((request.tools.len(), request.sampling.seed), (1, Some(1)));
-        assert_eq!(call.ignored.header_value().as_deref(), Some("keep_alive"));
+        assert_eq!(call.keep_alive, Some(KeepAlive::For(Duration::from_mins(5))));
+        assert_eq!(call.ignored.header_value(), None);
         let whole = parse_chat(br#"{"messages": [{"role": "user"}], "stream": false}"#).unwrap();
         assert_eq!(whole.delivery, Delivery::Whole);
     }

@@ -50,9 +50,18 @@ struct Pending {
 impl Reply {
     /// Renders the answer to a request that asks nothing: the model is there.
     pub fn loaded(&self) -> String {
+        self.nothing("load")
+    }
+
+    /// Renders the answer to a request that asks nothing but that the model goes.
+    pub fn unloaded(&self) -> String {
+        self.nothing("unload")
+    }
+
+    fn nothing(&self, reason: &str) -> String {
         let mut line = self.line("", None, Vec::new());
         line["done"] = true.into();
-        line["done_reason"] = "load".into();
+        line["done_reason"] = reason.into();
         line.to_string()
     }
 

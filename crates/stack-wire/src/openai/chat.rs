@@ -35,7 +35,7 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
     let delivery = options::delivery(&mut fields, &mut ignored)?;
     unsupported::note(&mut fields, &mut ignored);
     fields.ignore_rest("", &mut ignored);
-    Ok(Call { model, request, delivery, ignored })
+    Ok(Call { model, request, delivery, ignored, keep_alive: None })
 }
 
 fn logprobs(fields: &mut Fields) -> Result<Option<Logprobs>, Failure> {

@@ -43,7 +43,13 @@ pub fn parse_completion(body: &[u8]) -> Result<Call<Vec<ChatRequest>>, Failure> 
         };
         ChatRequest { prompt, ..options.clone() }
     };
-    Ok(Call { model, request: prompts.into_iter().map(request).collect(), delivery, ignored })
+    Ok(Call {
+        model,
+        request: prompts.into_iter().map(request).collect(),
+        delivery,
+        ignored,
+        keep_alive: None,
+    })
 }
 
 /// Takes what stands behind the gap that the answer fills.

@@ -22,6 +22,7 @@ fn model_value(id: &str, availability: Availability<'_>) -> Value {
         Availability::Loading => ("loading", None),
         Availability::Ready(card) => ("loaded", Some(card)),
         Availability::Failed => ("failed", None),
+        Availability::Stored => ("unloaded", None),
     };
     let meta = card.map(|card| {
         json!({

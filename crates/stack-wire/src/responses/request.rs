@@ -72,6 +72,7 @@ fn conversation(fields: &mut Fields) -> Result<Call<ResponseRequest>, Failure> {
         request: ResponseRequest { request, echo, options },
         delivery: Delivery::Whole,
         ignored,
+        keep_alive: None,
     })
 }
 

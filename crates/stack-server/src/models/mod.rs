@@ -1,16 +1,32 @@
 //! The models that a server answers with.
 
-use std::sync::{Arc, PoisonError, RwLock};
+mod library;
+mod on_demand;
+mod residency;
+
+use std::any::Any;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 use stack_chat::{ChatModel, Embedder, Failure, FailureKind, ModelCard, Prompts};
-use stack_wire::Availability;
+use stack_wire::{Availability, KeepAlive};
 
+use self::on_demand::Leaving;
 use crate::error::ApiError;
+
+pub use self::library::Library;
+pub use self::residency::Residency;
 
 /// The models by name, in the order in which they were announced. It may change while the server runs.
 #[derive(Default)]
 pub struct Models {
     entries: RwLock<Vec<Entry>>,
+    /// Where models come from that are asked for and not there.
+    library: Option<Arc<dyn Library>>,
+    residency: Residency,
+    /// Held by whoever loads: one model at a time.
+    loading: tokio::sync::Mutex<()>,
+    leaving: Mutex<Vec<Leaving>>,
 }
 
 /// A model that can be asked.
@@ -25,6 +41,17 @@ pub struct Served {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// Turns prompts into tokens, if it runs here.
     pub prompts: Option<Arc<dyn Prompts>>,
+    /// What must not go before it, such as a lease of its files.
+    pub held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+#[cfg(test)]
+impl Served {
+    /// Makes a model that can do nothing.
+    pub(crate) fn named(id: &str) -> Self {
+        let card = ModelCard::default();
+        Self { id: id.into(), card, chat: None, embedder: None, prompts: None, held: None }
+    }
 }
 
 struct Entry {
@@ -32,6 +59,11 @@ struct Entry {
     state: State,
     /// Whether the server was started with it and it has neither loaded nor failed yet.
     starting: bool,
+    /// Bytes that it takes.
+    bytes: u64,
+    keep_alive: KeepAlive,
+    /// When it last answered.
+    used: Instant,
 }
 
 enum State {
@@ -44,8 +76,14 @@ impl Models {
     /// Announces the models that a server is started with. Until each of them has loaded or failed, the server says
     /// that it is starting.
     pub fn starting<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
-        let entry = |id: I| Entry { id: id.into(), state: State::Loading, starting: true };
-        Self { entries: RwLock::new(ids.into_iter().map(entry).collect()) }
+        let entry = |id: I| Entry { starting: true, ..Entry::new(id.into(), State::Loading) };
+        Self { entries: RwLock::new(ids.into_iter().map(entry).collect()), ..Self::default() }
+    }
+
+    /// Lets requests name models that are not in memory: they are loaded, and stay as `residency` says.
+    #[must_use]
+    pub fn with_library(self, library: Arc<dyn Library>, residency: Residency) -> Self {
+        Self { library: Some(library), residency, ..self }
     }
 
     /// Announces a model that is being loaded; requests for it are told to come back.
@@ -53,10 +91,22 @@ impl Models {
         self.set(id, State::Loading);
     }
 
-    /// Lets a model answer.
+    /// Lets a model answer, until it is unloaded by name.
     pub fn ready(&self, served: Served) {
-        let id = served.id.clone();
-        self.set(&id, State::Ready(Arc::new(served)));
+        let bytes = served.card.size_bytes;
+        self.enter(served, bytes, KeepAlive::Forever);
+    }
+
+    fn enter(&self, served: Served, bytes: u64, keep_alive: KeepAlive) -> Arc<Served> {
+        let served = Arc::new(served);
+        let state = State::Ready(Arc::clone(&served));
+        let entry = Entry { bytes, keep_alive, ..Entry::new(served.id.clone(), state) };
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        match entries.iter_mut().find(|known| known.id == entry.id) {
+            Some(known) => *known = entry,
+            None => entries.push(entry),
+        }
+        served
     }
 
     /// Notes that a model could not be loaded. Why is for the caller to log.
@@ -81,7 +131,7 @@ impl Models {
             (Some(id), _) => entry(entries, id, any_model)?.served(),
             (None, [entry]) => entry.served(),
             (None, _) => {
-                let message = format!("`model` is required: {}", served_here(entries));
+                let message = format!("`model` is required: {}", served_here(entries, &[]));
                 Err(Failure::invalid("model", message).into())
             }
         })
@@ -94,16 +144,21 @@ impl Models {
                 State::Ready(served) => can(served),
                 State::Loading | State::Failed => false,
             });
-            names(ready)
+            names(ready.map(|entry| &entry.id))
         })
     }
 
-    /// Lets `render` look at all models.
-    pub(crate) fn list<T>(&self, render: impl FnOnce(&[(&str, Availability<'_>)]) -> T) -> T {
+    /// Lets `render` look at all models: those of the server, then those that it would load.
+    pub(crate) async fn list<T>(&self, render: impl FnOnce(&[(&str, Availability<'_>)]) -> T) -> T {
+        let stored = match self.library.clone() {
+            None => Vec::new(),
+            Some(library) => tokio::task::spawn_blocking(move || library.names()).await.unwrap_or_default(),
+        };
         self.read(|entries| {
-            let models: Vec<_> =
-                entries.iter().map(|entry| (entry.id.as_str(), entry.availability())).collect();
-            render(&models)
+            let here = entries.iter().map(|entry| (entry.id.as_str(), entry.availability()));
+            let is_new = |name: &&String| !entries.iter().any(|entry| entry.id == **name);
+            let stored = stored.iter().filter(is_new).map(|name| (name.as_str(), Availability::Stored));
+            render(&here.chain(stored).collect::<Vec<_>>())
         })
     }
 
@@ -127,8 +182,29 @@ impl Models {
                 entry.starting &= matches!(state, State::Loading);
                 entry.state = state;
             }
-            None => entries.push(Entry { id: id.to_owned(), state, starting: false }),
+            None => entries.push(Entry::new(id.to_owned(), state)),
         }
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Entry)) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        entries.iter_mut().find(|entry| entry.id == id).map(change);
+    }
+
+    /// Takes a model out, if `may` says so of it.
+    fn take(&self, id: &str, may: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.iter().position(|entry| entry.id == id)?;
+        may(&entries[place]).then(|| entries.remove(place))
+    }
+
+    /// Whether the server was started with this model and has not loaded it yet.
+    fn is_starting(&self, name: &str) -> bool {
+        self.read(|entries| entry(entries, name, false).is_ok_and(|entry| entry.starting))
+    }
+
+    fn leaving(&self) -> MutexGuard<'_, Vec<Leaving>> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read<T>(&self, look: impl FnOnce(&[Entry]) -> T) -> T {
@@ -137,6 +213,11 @@ impl Models {
 }
 
 impl Entry {
+    fn new(id: String, state: State) -> Self {
+        let keep_alive = KeepAlive::Forever;
+        Self { id, state, starting: false, bytes: 0, keep_alive, used: Instant::now() }
+    }
+
     fn served(&self) -> Result<Arc<Served>, ApiError> {
         match &self.state {
             State::Ready(served) => Ok(Arc::clone(served)),
@@ -146,6 +227,11 @@ impl Entry {
             }
             State::Failed => Err(ApiError::FailedModel { id: self.id.clone() }),
         }
+    }
+
+    /// Whether it answers somebody, who then holds it, too.
+    fn is_busy(&self) -> bool {
+        matches!(&self.state, State::Ready(served) if Arc::strong_count(served) > 1)
     }
 
     fn availability(&self) -> Availability<'_> {
@@ -166,27 +252,29 @@ fn entry<'a>(entries: &'a [Entry], id: &str, any_model: bool) -> Result<&'a Entr
     match (named, entries) {
         (Some(entry), _) => Ok(entry),
         (None, [only]) if any_model => Ok(only),
-        (None, _) => Err(unknown(id, entries).into()),
+        (None, _) => Err(unknown(id, entries, &[]).into()),
     }
 }
 
-fn unknown(id: &str, entries: &[Entry]) -> Failure {
+fn unknown(id: &str, entries: &[Entry], stored: &[String]) -> Failure {
     let message = format!(
         "there is no model {id:?}: {}. Start the server with `--alias NAME` to serve a model under another name, or \
          with `--any-model` to let the only model answer to every name",
-        served_here(entries)
+        served_here(entries, stored)
     );
     Failure { field: Some("model".into()), ..Failure::new(FailureKind::ModelUnknown, message) }
 }
 
-fn served_here(entries: &[Entry]) -> String {
-    names(entries.iter())
-        .map_or("the server has no model".to_owned(), |names| format!("the server has {names}"))
+/// Says what there is: the models of the server, and those that it would load.
+fn served_here(entries: &[Entry], stored: &[String]) -> String {
+    let is_new = |name: &&String| !entries.iter().any(|entry| entry.id == **name);
+    let all = entries.iter().map(|entry| &entry.id).chain(stored.iter().filter(is_new));
+    names(all).map_or("the server has no model".to_owned(), |names| format!("the server has {names}"))
 }
 
 /// Lists names for a message, the first few of many.
-fn names<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<String> {
-    let names: Vec<_> = entries.map(|entry| format!("{:?}", entry.id)).collect();
+fn names<'a>(ids: impl Iterator<Item = &'a String>) -> Option<String> {
+    let names: Vec<_> = ids.map(|id| format!("{id:?}")).collect();
     let more = names.len().saturating_sub(NAMES_MAX);
     let shown = names.get(..NAMES_MAX).unwrap_or(&names).join(", ");
     match (names.len(), more) {
@@ -202,16 +290,12 @@ const NAMES_MAX: usize = 16;
 mod tests {
     use super::*;
 
-    fn served(id: &str) -> Served {
-        Served { id: id.into(), card: ModelCard::default(), chat: None, embedder: None, prompts: None }
-    }
-
     #[test]
     fn a_start_is_over_when_every_model_has_loaded_or_failed_and_never_comes_back() {
         let models = Models::starting(["a", "b"]);
         models.loading("later");
         assert!(!models.have_started());
-        models.ready(served("a"));
+        models.ready(Served::named("a"));
         models.loading("b");
         assert!(!models.have_started());
         models.failed("b");
@@ -240,7 +324,7 @@ mod tests {
     fn a_name_without_a_tag_means_the_latest() {
         let models = Models::default();
         for id in ["a", "b:latest", "c", "c:latest", "d:8b"] {
-            models.ready(served(id));
+            models.ready(Served::named(id));
         }
         let found = |name| models.find(Some(name), false).ok().map(|served| served.id.clone());
         for (name, id) in [("a:latest", "a"), ("b", "b:latest"), ("c", "c"), ("c:latest", "c:latest")] {
@@ -252,11 +336,11 @@ mod tests {
     #[test]
     fn with_any_model_the_only_one_answers_to_every_name() {
         let models = Models::default();
-        models.ready(served("small"));
+        models.ready(Served::named("small"));
         assert_eq!(models.find(Some("gpt-4"), true).unwrap().id, "small");
         assert!(models.describe("gpt-4", true, |id, _| id == "small").unwrap());
         assert!(models.find(Some("gpt-4"), false).is_err());
-        models.ready(served("large"));
+        models.ready(Served::named("large"));
         assert_eq!(models.find(Some("gpt-4"), true).err().unwrap().problem().status, 404);
         assert_eq!(models.find(Some("large"), true).unwrap().id, "large");
     }
