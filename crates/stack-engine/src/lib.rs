@@ -53,7 +53,9 @@ pub mod spec;
 pub mod stop;
 pub mod template;
 pub mod tokenizer;
+mod turns;
 mod vocabulary;
 pub mod weights;
 
 pub use options::{EngineOptions, Speculation, UnknownSpeculation};
+pub use turns::Turns;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::Zoned;
 
 use crate::executor::Placement;
+use crate::turns::Turns;
 
 /// How a model is loaded.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct EngineOptions {
     pub prefix_cache_bytes: Option<u64>,
     /// How tokens are guessed ahead.
     pub speculation: Speculation,
+    /// Turns at computing, which models of one process share.
+    pub turns: Turns,
     /// The time that templates show; the system's local time unless a test gives its own.
     pub clock: fn() -> Zoned,
 }
@@ -87,6 +90,7 @@ impl Default for EngineOptions {
             queue_max: 512,
             prefix_cache_bytes: None,
             speculation: Speculation::default(),
+            turns: Turns::default(),
             clock: Zoned::now,
         }
     }

@@ -1,8 +1,8 @@
 //! Which beginnings of prompts somebody keeps: a radix tree over tokens.
 //!
 //! A pure structure: it says which holder shares the longest beginning with a prompt, and which is given up first, and
-//! leaves it to the caller to open and close what the holders stand for. After the prefix trees of SGLang (Zheng et al.
-//! 2024, "Efficiently Programming Large Language Models using SGLang").
+//! leaves it to the caller to open and close what the holders stand for. After the radix attention of Zheng et al. 2024,
+//! <https://arxiv.org/abs/2312.07104>.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,10 @@
 //! What the worker may take.
 
 use crate::options::{EngineOptions, Speculation};
+use crate::turns::Turns;
 
 /// What the worker may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::engine) struct WorkerLimits {
     /// Tokens that all caches may hold together.
     pub(super) cache_tokens: usize,
@@ -11,6 +12,8 @@ pub(in crate::engine) struct WorkerLimits {
     pub(super) prefix_tokens: usize,
     /// How tokens are guessed ahead.
     pub(super) speculation: Speculation,
+    /// When it may compute.
+    pub(super) turns: Turns,
 }
 
 impl WorkerLimits {
@@ -24,6 +27,7 @@ impl WorkerLimits {
                 .map_or(cache_tokens / PREFIX_PART, tokens)
                 .min(cache_tokens),
             speculation: options.speculation,
+            turns: options.turns.clone(),
         }
     }
 }

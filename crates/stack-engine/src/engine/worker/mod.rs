@@ -76,7 +76,8 @@ impl Worker {
             if let Some((inputs, reply)) = self.embeds.pop_front()
                 && !reply.is_closed()
             {
-                let result = embed::embed(self.executor.as_mut(), self.model.pooling, &inputs);
+                let (executor, pooling) = (self.executor.as_mut(), self.model.pooling);
+                let result = self.limits.turns.take(|| embed::embed(executor, pooling, &inputs));
                 let _gone = reply.send(result);
             }
             self.step();

@@ -182,10 +182,14 @@ impl Worker {
                 Some(Chunk { sequence: sequence.id?, tokens, wanted })
             })
             .collect();
-        let begun = Instant::now();
-        match self.executor.forward(&batch, Output::Logits) {
+        let executor = &mut self.executor;
+        let (result, took) = self.limits.turns.take(|| {
+            let begun = Instant::now();
+            (executor.forward(&batch, Output::Logits), begun.elapsed())
+        });
+        match result {
             Ok(rows) => {
-                self.pace.learn(size, begun.elapsed());
+                self.pace.learn(size, took);
                 self.sample(scheduled, indices, &rows);
             }
             Err(error) => {

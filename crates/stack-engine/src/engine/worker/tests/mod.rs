@@ -22,6 +22,7 @@ use crate::options::Speculation;
 use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
 use crate::spec::DecoderSpec;
+use crate::turns::Turns;
 
 /// An executor whose logits are a function of the tokens so far, and which remembers its batches.
 struct Recorder {
@@ -34,7 +35,7 @@ struct Recorder {
 type Batches = Arc<Mutex<Vec<Vec<usize>>>>;
 
 /// What the executor can, and what the worker may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Setting {
     rows_are_independent: bool,
     cuts_anywhere: bool,
@@ -47,6 +48,7 @@ impl Default for Setting {
             cache_tokens: 4 * CONTEXT,
             prefix_tokens: 2 * CONTEXT,
             speculation: Speculation::Off,
+            turns: Turns::default(),
         };
         Self { rows_are_independent: true, cuts_anywhere: true, limits }
     }
@@ -173,6 +175,7 @@ impl Ask {
 impl Bench {
     fn new(setting: Setting) -> Self {
         let batches = Batches::default();
+        let limits = setting.limits.clone();
         let recorder = Recorder { sequences: Vec::new(), batches: Arc::clone(&batches), setting };
         let card = ModelCard {
             id: "recorder".to_owned(),
@@ -201,7 +204,7 @@ impl Bench {
             grammars: std::sync::OnceLock::new(),
         });
         let (prepared, receiver) = sync_channel(64);
-        let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, setting.limits);
+        let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, limits);
         Self { model, worker, prepared, batches }
     }
 

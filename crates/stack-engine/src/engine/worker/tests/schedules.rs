@@ -48,7 +48,7 @@ fn setting() -> impl Strategy<Value = Setting> {
         |(cuts_anywhere, cache_tokens, prefix_tokens, speculation)| Setting {
             rows_are_independent: true,
             cuts_anywhere,
-            limits: WorkerLimits { cache_tokens, prefix_tokens, speculation },
+            limits: WorkerLimits { cache_tokens, prefix_tokens, speculation, ..Setting::default().limits },
         },
     )
 }

@@ -17,7 +17,7 @@ fn prompt_tokens(batches: &[Vec<usize>]) -> usize {
 #[test]
 fn requests_that_arrive_together_compute_their_common_beginning_once() {
     let mut bench = Bench::new(Setting {
-        limits: WorkerLimits { cache_tokens: 2000, prefix_tokens: 500, speculation: Speculation::Off },
+        limits: WorkerLimits { cache_tokens: 2000, prefix_tokens: 500, ..Setting::default().limits },
         ..Setting::default()
     });
     let events: Vec<_> = alike(50, 8).iter().map(|prompt| bench.ask(prompt, None)).collect();
