@@ -14,7 +14,8 @@ use stack_registry::name::BadName;
 
 use crate::commands::{
     adopt, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list,
-    logits, pull, push, rekey, render, rm, run, serve, show, sign, tokenize, trust, verify, version,
+    logits, ps, pull, push, rekey, render, rm, run, serve, show, sign, stop, tokenize, trust, verify,
+    version,
 };
 use crate::error::{CommandError, Kind};
 use crate::foreign;
@@ -38,6 +39,10 @@ enum Command {
     Run(run::Arguments),
     /// Serve models over HTTP to OpenAI clients
     Serve(serve::Arguments),
+    /// List the models that a running server has in memory
+    Ps(ps::Arguments),
+    /// Unload models from a running server
+    Stop(stop::Arguments),
     /// List stored models
     #[command(visible_alias = "ls")]
     List(list::Arguments),
@@ -162,7 +167,7 @@ fn has_flag(matches: &ArgMatches, name: &str) -> bool {
 impl Command {
     /// Whether it has a reason to open a socket.
     fn needs_sockets(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Pull(_) | Self::Push(_))
+        matches!(self, Self::Serve(_) | Self::Ps(_) | Self::Stop(_) | Self::Pull(_) | Self::Push(_))
     }
 
     fn run(self) -> Result<(), CommandError> {
@@ -183,6 +188,8 @@ impl Command {
         match self {
             Self::Run(arguments) => run::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
+            Self::Ps(arguments) => ps::run(&arguments),
+            Self::Stop(arguments) => stop::run(&arguments),
             Self::List(arguments) => list::run(&arguments),
             Self::Show(arguments) => show::run(&arguments),
             Self::Pull(arguments) => pull::run(&arguments),

@@ -1,31 +1,31 @@
 //! `stack serve`: models over HTTP.
 
 mod listen;
+mod loading;
+mod residency;
 mod web;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 use std::{io, thread};
 
 use clap::{Args, ValueHint};
-use stack_chat::ModelCard;
-use stack_engine::EngineOptions;
-use stack_registry::store::Lease;
-use stack_server::{Limits, Models, Options, Served, router, serve};
+use stack_server::{Limits, Models, Options, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-pub(crate) use self::listen::ListenArguments;
+pub(crate) use self::listen::{ListenArguments, ServerArguments};
+use self::loading::{Loading, StoredModels};
+use self::residency::ResidencyArguments;
 use self::web::WebArguments;
 use crate::config::Config;
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
 use crate::models::choice::ModelArgument;
 use crate::models::path::{FoundModel, locate};
-use crate::models::sampling_defaults::WithDefaults;
 use crate::models::served::Plan;
 use crate::options::{EngineArguments, SamplingArguments};
 use crate::process::threads::Workload;
@@ -35,7 +35,8 @@ use stack_registry::choice::{ModelPath, Spelling};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Serve these models: names of the store, GGUF files, folders or addresses. Without any, the default model
+    /// Serve these models: names of the store, GGUF files, folders or addresses. Without any, the default model. Other models
+    /// of the store are loaded when a request names them
     #[arg(value_name = "MODEL", value_hint = ValueHint::AnyPath, conflicts_with = "model")]
     models: Vec<ModelArgument>,
     /// Serve this model; may be given several times
@@ -48,6 +49,8 @@ pub(crate) struct Arguments {
     listen: ListenArguments,
     #[command(flatten)]
     web: WebArguments,
+    #[command(flatten)]
+    residency: ResidencyArguments,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
     #[command(flatten, next_help_heading = "Where a request says nothing")]
@@ -76,15 +79,6 @@ struct Found {
     ids: Vec<String>,
 }
 
-/// How models are loaded.
-struct Loading {
-    options: EngineOptions,
-    access: AccessArguments,
-    sampling: SamplingArguments,
-    /// Keeps the models in the store while they are served.
-    leases: Arc<Mutex<Vec<Lease>>>,
-}
-
 /// Serves until a signal comes, or until no model could be loaded.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.access.home()?;
@@ -100,6 +94,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let web = Options { requests_max: options.queue_max, ..web };
     let Plan { wanted, repeated } = Plan::new(&paths, &arguments.alias)?;
     // A wrong name should not have to wait for the models before it.
+    let named: Vec<(String, ModelPath)> = wanted
+        .iter()
+        .flat_map(|wanted| wanted.ids.iter().map(|id| (id.clone(), wanted.path.clone())))
+        .collect();
+    let models = Models::starting(named.iter().map(|(id, _)| id.as_str()));
     let found =
         wanted.into_iter().map(|wanted| Ok(Found { model: locate(&wanted.path, &home)?, ids: wanted.ids }));
     let found = found.collect::<Result<Vec<_>, CommandError>>()?;
@@ -109,11 +108,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if home.known().is_none() {
         stderr("note: neither STACK_HOME nor HOME is set, so there is no store and no trust policy");
     }
-    let loading = Loading {
-        options,
-        access: arguments.access.clone(),
-        sampling: arguments.sampling.clone(),
-        leases: Arc::default(),
+    let loading = Loading { options, access: arguments.access.clone(), sampling: arguments.sampling.clone() };
+    let models = match arguments.residency.limits() {
+        None => models,
+        Some(limits) => models.with_library(Arc::new(StoredModels::new(&loading, named)), limits),
     };
     runtime::Builder::new_multi_thread()
         .enable_all()
@@ -121,12 +119,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .map_err(|error| {
             CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
         })?
-        .block_on(listen(addresses, web, found, loading))
+        .block_on(listen(addresses, web, Arc::new(models), found, loading))
 }
 
 async fn listen(
     addresses: Vec<SocketAddr>,
     web: Options,
+    models: Arc<Models>,
     found: Vec<Found>,
     loading: Loading,
 ) -> Result<(), CommandError> {
@@ -140,8 +139,7 @@ async fn listen(
         stderr(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
     }
 
-    let _leases = Arc::clone(&loading.leases);
-    let models = Arc::new(Models::starting(found.iter().flat_map(|found| &found.ids)));
+    tokio::spawn(Arc::clone(&models).tend());
     let router = router(Arc::clone(&models), web);
     let (give_up, hopeless) = oneshot::channel();
     thread::Builder::new()
@@ -203,7 +201,7 @@ fn load_all(models: &Models, found: Vec<Found>, loading: &Loading, give_up: ones
         let started = Instant::now();
         match loading.load(model, &ids) {
             Ok(served) => {
-                served.for_each(|served| models.ready(served));
+                served.into_iter().for_each(|served| models.ready(served));
                 let ids = ids.join(" and ");
                 stderr(format!("{ids} is ready, loaded in {:.1} s", started.elapsed().as_secs_f64()));
             }
@@ -218,29 +216,6 @@ fn load_all(models: &Models, found: Vec<Found>, loading: &Loading, give_up: ones
     if let Some(reason) = reason {
         // The server may have been stopped in the meantime.
         let _stopped = give_up.send(reason);
-    }
-}
-
-impl Loading {
-    /// Loads a model once, and serves it under each of its names.
-    fn load<'a>(
-        &self,
-        model: FoundModel,
-        ids: &'a [String],
-    ) -> Result<impl Iterator<Item = Served> + use<'a>, CommandError> {
-        let (loaded, lease) = model.open(&self.access)?.load(&self.options)?;
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner).extend(lease);
-        let name = ids.first().map_or("the model", String::as_str);
-        loaded.warnings().iter().for_each(|warning| stderr(format!("warning: {name}: {warning}")));
-        let (sampling, max_tokens) = (self.sampling.sampling(), self.sampling.max_tokens());
-        let chat = loaded.chat().map(|chat| WithDefaults::wrap(chat, &sampling, max_tokens));
-        Ok(ids.iter().map(move |id| Served {
-            id: id.clone(),
-            card: ModelCard { id: id.clone(), ..loaded.card().clone() },
-            chat: chat.clone(),
-            embedder: Some(loaded.embedder()),
-            prompts: Some(loaded.prompts()),
-        }))
     }
 }
 

@@ -12,13 +12,10 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
         "there are no Modelfiles: `stack adopt FILE --as NAME` names a model, `--system` and `--template FILE` are \
          options of `stack run`",
     ),
+    (&["top", "stats"], "`stack ps` lists the models that a running server has in memory"),
     (
-        &["ps", "top", "stats"],
-        "no server runs in the background: `stack serve` runs until Ctrl-C, and its GET /v1/models lists what it has",
-    ),
-    (
-        &["stop", "kill", "unload", "restart"],
-        "a model is unloaded when its process ends: stop `stack serve` with Ctrl-C or `kill PID`",
+        &["kill", "unload", "restart"],
+        "`stack stop MODEL` unloads a model from a running server; `stack serve` itself ends with Ctrl-C or `kill PID`",
     ),
     (&["start", "server", "api", "up", "daemon", "api_server"], "`stack serve MODEL` starts a server"),
     (

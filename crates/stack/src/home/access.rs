@@ -31,6 +31,12 @@ pub(crate) struct KeyArguments {
 }
 
 impl AccessArguments {
+    /// The same without asking anybody for a passphrase.
+    #[must_use]
+    pub(crate) fn silent(self) -> Self {
+        Self { keys: self.keys.silent(), ..self }
+    }
+
     /// Finds the home folder.
     pub(crate) fn home(&self) -> Result<Home, CommandError> {
         self.home.home()
@@ -38,6 +44,12 @@ impl AccessArguments {
 }
 
 impl KeyArguments {
+    /// The same without asking anybody for a passphrase.
+    #[must_use]
+    pub(crate) fn silent(self) -> Self {
+        Self { passphrase: self.passphrase.silent(), ..self }
+    }
+
     /// Returns what opens sealed files, with the keys in this home.
     pub(crate) fn opener<'a>(&'a self, home: &'a Home) -> Opener<'a> {
         Opener {

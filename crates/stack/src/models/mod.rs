@@ -3,6 +3,7 @@
 pub(crate) mod choice;
 pub(crate) mod default_model;
 pub(crate) mod facts;
+pub(crate) mod memory;
 pub(crate) mod path;
 pub(crate) mod ready;
 pub(crate) mod sampling_defaults;

@@ -181,7 +181,10 @@ impl OpenModel {
         let bar = Bar::new("loading", &self.id, false);
         let show = |done, total| bar.show(done, total);
         // Measured before the weights take theirs, so that a full page cache does not count twice.
-        let options = EngineOptions { memory_bytes: machine::available_bytes(), ..options.clone() };
+        let options = EngineOptions {
+            memory_bytes: options.memory_bytes.or_else(machine::available_bytes),
+            ..options.clone()
+        };
         let loaded = load::load_source(self.source, &options, &show)?;
         if let Some(admission) = &self.admission {
             admission.confirm(loaded.basis())?;

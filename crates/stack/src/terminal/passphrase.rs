@@ -19,6 +19,9 @@ pub(crate) struct PassphraseArguments {
     /// Take the passphrase from this environment variable instead of asking
     #[arg(long, value_name = "VAR")]
     password_env: Option<String>,
+    /// Whether nobody is asked on the terminal.
+    #[arg(skip)]
+    is_silent: bool,
 }
 
 impl PassphraseArguments {
@@ -28,13 +31,26 @@ impl PassphraseArguments {
         let text = if let Some(text) = self.named()? {
             text
         } else {
-            let first = ask(&format!("New passphrase for {what}: "))?;
-            if ask("Repeat passphrase: ")? != first {
+            let first = self.ask(&format!("New passphrase for {what}: "))?;
+            if self.ask("Repeat passphrase: ")? != first {
                 return Err(PassphraseError::Different);
             }
             first
         };
         if text.is_empty() { Err(PassphraseError::Empty) } else { Ok(Passphrase::new(text)) }
+    }
+
+    /// The same without asking anybody: for work that begins when nobody looks at the terminal.
+    #[must_use]
+    pub(crate) fn silent(self) -> Self {
+        Self { is_silent: true, ..self }
+    }
+
+    fn ask(&self, prompt: &str) -> Result<Zeroizing<String>, PassphraseError> {
+        if self.is_silent || !io::stdin().is_terminal() {
+            return Err(PassphraseError::NoTerminal);
+        }
+        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(PassphraseError::Unreadable)
     }
 
     /// Whether a variable was named.
@@ -53,7 +69,7 @@ impl PassphraseSource for PassphraseArguments {
     fn existing(&self, what: &str) -> Result<Passphrase, PassphraseError> {
         let text = match self.named()? {
             Some(text) => text,
-            None => ask(&format!("Passphrase of {what}: "))?,
+            None => self.ask(&format!("Passphrase of {what}: "))?,
         };
         Ok(Passphrase::new(text))
     }
@@ -61,7 +77,7 @@ impl PassphraseSource for PassphraseArguments {
     fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, PassphraseError> {
         let text = match self.named()? {
             Some(text) => text,
-            None => ask(&format!("Passphrase of {what} (Enter skips it): "))?,
+            None => self.ask(&format!("Passphrase of {what} (Enter skips it): "))?,
         };
         Ok(Some(text).filter(|text| !text.is_empty()).map(Passphrase::new))
     }
@@ -75,11 +91,4 @@ impl PassphraseSource for PassphraseArguments {
     fn exposed(&self, exposure: &Exposure) {
         warn_exposed(exposure);
     }
-}
-
-fn ask(prompt: &str) -> Result<Zeroizing<String>, PassphraseError> {
-    if !io::stdin().is_terminal() {
-        return Err(PassphraseError::NoTerminal);
-    }
-    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(PassphraseError::Unreadable)
 }

@@ -6,6 +6,7 @@
 mod body;
 mod engine;
 pub(crate) mod hub_token;
+pub(crate) mod local_server;
 mod login;
 pub(crate) mod registry;
 mod resolver;

@@ -2,9 +2,11 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 29] = [
     "run",
     "serve",
+    "ps",
+    "stop",
     "list",
     "show",
     "pull",

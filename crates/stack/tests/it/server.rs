@@ -102,6 +102,50 @@ fn a_model_that_is_served_is_not_removed() {
     stack(&["rm", "k", "--home", &home]).output();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_model_of_the_store_is_loaded_by_name_and_unloaded_on_demand() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let home = dir.path().join("home").display().to_string();
+    stack(&["adopt", path.to_str().unwrap(), "--copy", "--as", "kept", "--home", &home]).output();
+    let served = Server::start(&["serve", "--port", "0", "--home", &home]);
+    let port = served.address.rsplit_once(':').unwrap().1.to_owned();
+    let ask = |words: &[&str]| stack(&[words, &["--port", &port, "--home", &home]].concat());
+    let running = || ask(&["ps"]).output();
+    assert_eq!(served.models(), ["default", "kept"]);
+    assert!(!running().contains("kept"));
+    let answer = served.complete(r#"{"model": "kept:latest", "prompt": "ab", "max_tokens": 1}"#);
+    assert!(answer.contains(r#""model":"kept""#), "{answer}");
+    let list = running();
+    assert!(list.contains("default") && list.contains("stays") && list.contains("goes in"), "{list}");
+    stack(&["rm", "kept", "--home", &home]).fails(9, &["error[in-use]"]);
+    assert_eq!(ask(&["stop", "kept", "--json"]).json()["unloaded"][0], "kept");
+    assert!(!running().contains("kept"));
+    ask(&["stop", "kept"]).fails(3, &["not loaded"]);
+    stack(&["rm", "kept", "--home", &home]).output();
+    let gone = served.complete(r#"{"model": "kept", "prompt": "ab", "max_tokens": 1}"#);
+    assert!(gone.contains("model_not_found"), "{gone}");
+    served.stop();
+    ask(&["ps"]).fails(3, &["no server listens on", "stack serve"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_is_to_serve_its_own_models_only_loads_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let home = dir.path().join("home").display().to_string();
+    stack(&["adopt", path.to_str().unwrap(), "--copy", "--as", "kept", "--home", &home]).output();
+    let served = Server::start(&["serve", "--port", "0", "--only", "--home", &home]);
+    assert_eq!(served.models(), ["default"]);
+    let refused = served.complete(r#"{"model": "kept", "prompt": "ab", "max_tokens": 1}"#);
+    assert!(refused.contains("model_not_found"), "{refused}");
+    served.stop();
+    stack(&["serve", "--only", "--keep-alive", "1h"]).fails(2, &["--only"]);
+    stack(&["serve", "--keep-alive", "soon"]).fails(2, &["--keep-alive", "soon"]);
+}
+
 #[test]
 fn a_server_lets_in_whom_its_options_name() {
     let dir = tempfile::tempdir().unwrap();
@@ -196,7 +240,8 @@ struct Server {
 #[cfg(unix)]
 impl Server {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).spawn().unwrap();
+        // The models of whoever runs the tests are not to be seen.
+        let mut child = command(arguments).env("STACK_HOME", "/nonexistent").spawn().unwrap();
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         while !said.contains("listening on ") {

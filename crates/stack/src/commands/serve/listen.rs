@@ -9,6 +9,36 @@ use crate::config::{Origin, ServerSection, Setting, parse_address};
 use crate::error::{CommandError, Kind};
 use crate::process::machine::environment;
 
+/// Where a server of this machine is asked.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ServerArguments {
+    /// Address on which the server listens [default: 127.0.0.1]
+    #[arg(long, value_parser = parse_address)]
+    host: Option<IpAddr>,
+    /// Port on which it listens [default: 8084]
+    #[arg(long)]
+    port: Option<u16>,
+}
+
+impl ServerArguments {
+    /// The address of the server.
+    ///
+    /// # Errors
+    ///
+    /// When a variable makes no sense, and when it would be another machine.
+    pub(crate) fn address(&self, section: &ServerSection) -> Result<SocketAddr, CommandError> {
+        let listen = ListenArguments { host: self.host, port: self.port, ollama_port: None };
+        let (host, port) = (listen.host(section)?.value, listen.port(section)?.value);
+        if !host.is_loopback() {
+            let message = format!("{host} is not an address of this machine's own");
+            return Err(
+                CommandError::new(Kind::Refused, message).hint("only a server on 127.0.0.1 or ::1 is asked")
+            );
+        }
+        Ok(SocketAddr::new(host, port))
+    }
+}
+
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ListenArguments {
     /// Address to listen on [default: 127.0.0.1]

@@ -6,17 +6,16 @@ use std::path::Path;
 use serde::{Serialize, Serializer};
 use stack_chat::Basis;
 use stack_engine::EngineOptions;
-use stack_engine::engine::{NoTemplate, cache_bytes_per_token, weight_bytes};
-use stack_engine::executor::{DeviceKind, Placement};
+use stack_engine::engine::NoTemplate;
 use stack_engine::load;
-use stack_engine::spec::DecoderSpec;
 use stack_engine::tokenizer::Tokenizer;
-use stack_engine::weights::{LoadError, Metadata, SafeTensorsDir};
+use stack_engine::weights::{Metadata, SafeTensorsDir};
 use stack_seal::verified::{self, Attested};
 
 use super::stored::Stored;
 use crate::error::CommandError;
 use crate::home::access::AccessArguments;
+use crate::models::memory::Memory;
 use crate::models::path::{FoundModel, Inspected, OpenModel};
 use crate::terminal::output::escaped;
 
@@ -78,16 +77,6 @@ pub(super) struct Token {
     pub(super) text: String,
 }
 
-/// The memory that the model will take on the processor.
-#[derive(Debug, Serialize)]
-pub(super) struct Memory {
-    pub(super) weights_bytes: u64,
-    pub(super) cache_bytes_per_token: u64,
-    /// The tokens that `total_bytes` is for.
-    pub(super) context: u64,
-    pub(super) total_bytes: u64,
-}
-
 impl Facts {
     /// Reads the facts of a model, with the memory for a context of so many tokens.
     pub(super) fn read(
@@ -137,7 +126,7 @@ impl Facts {
             let name = tensor.ty.map_or_else(|id| format!("type {id}"), |ty| ty.name().to_owned());
             (name, tensor.elements(), tensor.bytes)
         }));
-        match memory(model, context) {
+        match Memory::of(model, context) {
             Ok(memory) => {
                 facts.runs = true;
                 facts.memory = Some(memory);
@@ -198,23 +187,6 @@ impl Facts {
         self.types = types.into_values().collect();
         self.types.sort_by_key(|counted| std::cmp::Reverse(counted.bytes));
     }
-}
-
-/// Says what memory a model takes, if it can be run.
-fn memory(model: &OpenModel, context: Option<u32>) -> Result<Memory, LoadError> {
-    // Encoders are computed by candle wherever they run.
-    let device = if model.is_encoder() { DeviceKind::Candle } else { DeviceKind::Cpu };
-    let weights_bytes = weight_bytes(&*model.source, device);
-    // An encoder keeps nothing from one text to the next.
-    let (context_trained, cache_bytes_per_token) = if model.is_encoder() {
-        (0, 0)
-    } else {
-        let spec = DecoderSpec::read(&*model.source)?;
-        (spec.context_trained as u64, cache_bytes_per_token(&spec, &Placement::default()))
-    };
-    let context = context.map_or(context_trained, u64::from);
-    let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));
-    Ok(Memory { weights_bytes, cache_bytes_per_token, context, total_bytes })
 }
 
 #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands fields by reference")]

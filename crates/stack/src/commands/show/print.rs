@@ -2,8 +2,9 @@
 
 use stack_chat::Basis;
 
-use super::facts::{Facts, Memory, Token, Vocabulary};
+use super::facts::{Facts, Token, Vocabulary};
 use crate::error::CommandError;
+use crate::models::memory::Memory;
 use crate::terminal::output::{Data, sanitize};
 use crate::terminal::units;
 

@@ -1,0 +1,47 @@
+//! The memory that a model takes.
+
+use serde::Serialize;
+use stack_engine::engine::{cache_bytes_per_token, weight_bytes};
+use stack_engine::executor::{DeviceKind, Placement};
+use stack_engine::spec::DecoderSpec;
+use stack_engine::weights::LoadError;
+
+use super::path::OpenModel;
+
+/// The memory that a model will take on the processor.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Memory {
+    pub(crate) weights_bytes: u64,
+    pub(crate) cache_bytes_per_token: u64,
+    /// The tokens that `total_bytes` is for.
+    pub(crate) context: u64,
+    pub(crate) total_bytes: u64,
+}
+
+impl Memory {
+    /// Says what memory a model takes with a context of so many tokens, if it can be run.
+    pub(crate) fn of(model: &OpenModel, context: Option<u32>) -> Result<Self, LoadError> {
+        // Encoders are computed by candle wherever they run.
+        let device = if model.is_encoder() { DeviceKind::Candle } else { DeviceKind::Cpu };
+        let weights_bytes = weight_bytes(&*model.source, device);
+        // An encoder keeps nothing from one text to the next.
+        let (context_trained, cache_bytes_per_token) = if model.is_encoder() {
+            (0, 0)
+        } else {
+            let spec = DecoderSpec::read(&*model.source)?;
+            (spec.context_trained as u64, cache_bytes_per_token(&spec, &Placement::default()))
+        };
+        let context = context.map_or(context_trained, u64::from);
+        let total_bytes = weights_bytes.saturating_add(cache_bytes_per_token.saturating_mul(context));
+        Ok(Self { weights_bytes, cache_bytes_per_token, context, total_bytes })
+    }
+
+    /// What the caches of a server may take: a few conversations, whatever the model was trained for, and at least one
+    /// of so many tokens as the operator wants.
+    pub(crate) fn serving_cache_bytes(&self, wanted: Option<u32>) -> u64 {
+        let most = SERVING_TOKENS_MAX.max(wanted.map_or(0, u64::from));
+        self.cache_bytes_per_token.saturating_mul(self.context.saturating_mul(2).min(most))
+    }
+}
+
+const SERVING_TOKENS_MAX: u64 = 32_768;
