@@ -42,7 +42,7 @@ pub use opaque::{Opaque, Origin};
 pub use output::{Grammar, GrammarSyntax, Output, Schema};
 pub use part::{CacheMark, Foreign, Media, MediaSource, Part, ToolResult};
 pub use prompts::{Prompts, RenderedPrompt, TokenizeOptions};
-pub use request::{ChatRequest, Infill, Priority, Prompt, PromptEnd, TemplateOptions, Unused};
+pub use request::{ChatRequest, ContextPolicy, Infill, Priority, Prompt, PromptEnd, TemplateOptions, Unused};
 pub use sampling::{Dry, LogitBias, Logprobs, Sampling, Xtc};
 pub use thinking::{Effort, Thinking};
 pub use tool::{Tool, ToolCall, ToolChoice};

@@ -107,10 +107,24 @@ pub struct ChatRequest {
     pub logprobs: Option<Logprobs>,
     /// Whether generation goes on after an end-of-generation token.
     pub ignore_eos: bool,
+    /// What becomes of a prompt that does not fit.
+    pub context_policy: ContextPolicy,
     /// Whether others may go first.
     pub priority: Priority,
     /// How long the caller waits for the whole answer, from its arrival on.
     pub deadline: Option<Duration>,
+}
+
+/// What becomes of a prompt that does not fit into the context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ContextPolicy {
+    /// It is refused.
+    #[default]
+    Error,
+    /// Its oldest part is left out.
+    Window,
+    /// The part in its middle is left out.
+    Middle,
 }
 
 /// Who goes first where not all can.
@@ -140,6 +154,7 @@ impl ChatRequest {
             choices: 1,
             logprobs: None,
             ignore_eos: false,
+            context_policy: ContextPolicy::default(),
             priority: Priority::default(),
             deadline: None,
         }

@@ -10,6 +10,7 @@ mod binding;
 mod channel;
 mod draft;
 mod embed;
+mod fit;
 mod group;
 mod infill;
 mod job;

@@ -5,10 +5,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use stack_chat::{ChatEvent, ChatRequest, EmbedInput, Failure, Overflow, Prompt, RenderedPrompt, Unused};
+use stack_chat::{
+    ChatEvent, ChatRequest, ContextPolicy, EmbedInput, Failure, Overflow, Prompt, RenderedPrompt, Unused,
+};
 
 use super::answer::Answer;
 use super::binding::{Rules, must_call_tools, rules};
+use super::fit;
 use super::group::SequenceGroup;
 use super::infill;
 use super::job::{EmbedJob, Job, PreparedJob};
@@ -76,7 +79,7 @@ struct Prepared {
 }
 
 fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, Failure> {
-    let PreparedPrompt { tokens: prompt, end, unused } = prompt(model, request)?;
+    let PreparedPrompt { tokens: prompt, end, unused } = fitting_prompt(model, request)?;
     check_length(model, prompt.len())?;
     let room = model.context - prompt.len() + 1;
     let tokens_max = request.max_tokens.unwrap_or(u32::MAX).min(u32::try_from(room).unwrap_or(u32::MAX));
@@ -117,6 +120,28 @@ fn prepare(model: &Model, request: &ChatRequest) -> Result<Prepared, Failure> {
         seed,
         unused,
     })
+}
+
+/// Makes the tokens of a prompt, shortened where it does not fit and the caller wants it so.
+fn fitting_prompt(model: &Model, request: &ChatRequest) -> Result<PreparedPrompt, Failure> {
+    let whole = prompt(model, request)?;
+    if whole.tokens.len() <= model.context || request.context_policy == ContextPolicy::Error {
+        return Ok(whole);
+    }
+    let max = fit::budget(model.context, request.max_tokens);
+    match &request.prompt {
+        Prompt::Infill(_) => Ok(whole),
+        Prompt::Text(_) | Prompt::Tokens(_) => {
+            Ok(PreparedPrompt { tokens: fit::tokens(&whole.tokens, max, request.context_policy), ..whole })
+        }
+        Prompt::Messages(_) => {
+            let fits = |request: &ChatRequest| Ok(prompt(model, request)?.tokens.len() <= max);
+            match fit::conversation(request, fits)? {
+                Some(shortened) => prompt(model, &shortened),
+                None => Ok(whole),
+            }
+        }
+    }
 }
 
 struct PreparedPrompt {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use stack_chat::{
-    ChatEvent, ChatModel, ChatRequest, EmbedInput, EmbedRequest, EventStream, Failure, FailureKind,
-    FinishReason, Logprobs, Message, Overflow, Prompt, Sampling, Usage,
+    ChatEvent, ChatModel, ChatRequest, ContextPolicy, EmbedInput, EmbedRequest, EventStream, Failure,
+    FailureKind, FinishReason, Logprobs, Message, Overflow, Prompt, Sampling, Usage,
 };
 use stack_engine::load::{self, Loaded};
 use stack_engine::weights::Files;
@@ -163,6 +163,18 @@ fn a_prompt_beyond_the_context_is_refused_with_both_numbers() {
     let error = answer(engine.chat(plain(&"a story ".repeat(100))).unwrap()).unwrap_err();
     let Some(Overflow { prompt_tokens, context: 32 }) = error.overflow else { panic!("{error:?}") };
     assert!(prompt_tokens > 100);
+}
+
+#[test]
+fn a_prompt_beyond_the_context_is_shortened_where_the_caller_wants_it() {
+    let Some(engine) = stories(&EngineOptions { context: Some(32), ..EngineOptions::default() }) else {
+        return;
+    };
+    for context_policy in [ContextPolicy::Window, ContextPolicy::Middle] {
+        let request = ChatRequest { context_policy, max_tokens: Some(4), ..plain(&"a story ".repeat(100)) };
+        let answer = answer(engine.chat(request).unwrap()).unwrap();
+        assert_eq!((answer.usage.prompt(), answer.usage.generated()), (28, 4), "{context_policy:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What chat completions and completions have in common.
 
 use serde_json::Value;
-use stack_chat::{ChatRequest, Failure};
+use stack_chat::{ChatRequest, ContextPolicy, Failure};
 
 use super::sampling::sampling;
 use crate::fields::{Fields, bounded, mismatch};
@@ -53,7 +53,22 @@ pub(crate) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Resu
     request.stop = stop(fields)?;
     request.choices = fields.integer("n", 1..=CHOICES_MAX)?.unwrap_or(1);
     request.ignore_eos = fields.flag("ignore_eos")?.unwrap_or(false);
+    request.context_policy = context_policy(fields)?;
     Ok(())
+}
+
+/// Takes what becomes of a prompt that does not fit.
+fn context_policy(fields: &mut Fields) -> Result<ContextPolicy, Failure> {
+    let path = fields.path("context_policy");
+    match fields.take("context_policy") {
+        None => Ok(ContextPolicy::Error),
+        Some(value) => match value.as_str() {
+            Some("error") => Ok(ContextPolicy::Error),
+            Some("window") => Ok(ContextPolicy::Window),
+            Some("middle") => Ok(ContextPolicy::Middle),
+            _ => Err(mismatch(path, "\"error\", \"window\" or \"middle\"", &value)),
+        },
+    }
 }
 
 /// Takes the texts that end an answer.
