@@ -6,6 +6,6 @@ use libfuzzer_sys::fuzz_target;
 use stack_wire::responses;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = responses::parse_response(bytes);
-    let _ = responses::parse_count(bytes);
+    let _ = responses::parse_response(bytes, None);
+    let _ = responses::parse_count(bytes, None);
 });

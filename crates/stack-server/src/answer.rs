@@ -61,26 +61,47 @@ pub(crate) fn now_s() -> u64 {
 pub(crate) async fn answer(
     server: &Server,
     waits: &Waits,
-    call: Call<Vec<ChatRequest>>,
+    mut call: Call<Vec<ChatRequest>>,
     writer: impl FnOnce(Opening) -> Box<dyn AnswerWriter>,
 ) -> Result<Response, ApiError> {
+    let mut ignored = std::mem::take(&mut call.ignored);
+    let answered = ask(server, waits, call, writer).await;
+    let (response, unused) = answered.map_err(|error| error.in_words_of(&ignored))?;
+    unused.iter().for_each(|unused| ignored.note_unused(unused));
+    Ok(report(response, &ignored))
+}
+
+/// Asks the model, and says what of the requests had no effect.
+async fn ask(
+    server: &Server,
+    waits: &Waits,
+    call: Call<Vec<ChatRequest>>,
+    writer: impl FnOnce(Opening) -> Box<dyn AnswerWriter>,
+) -> Result<(Response, Vec<Unused>), ApiError> {
+    let choices = call.request.iter().map(|request| request.choices).sum();
+    let delivery = call.delivery;
+    let (opening, events) = begin(server, waits, call).await?;
+    let writer = writer(opening);
+    match delivery {
+        Delivery::Whole => Ok(collect(waits, events, choices, writer.as_ref()).await?),
+        Delivery::Stream { .. } => stream::respond(waits, events, writer, server.options.ping_after).await,
+    }
+}
+
+/// Asks the model, and begins to measure its answer.
+pub(crate) async fn begin(
+    server: &Server,
+    waits: &Waits,
+    call: Call<Vec<ChatRequest>>,
+) -> Result<(Opening, Stopwatch), ApiError> {
     let served = server.models.get(call.model.as_deref(), server.options.any_model).await?;
     let model = talking(server, &served)?;
     stay(server, &served, call.keep_alive);
-    let choices = call.request.iter().map(|request| request.choices).sum();
-    let writer = writer(opening(server, &served));
-
+    let opening = opening(server, &served);
     let watch = watch(server, &served);
     let ask = |request: ChatRequest| Ok((request.choices, model.chat(waits.terms().apply(request))?));
     let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, Failure>>()?;
-    let events = watch.over(merge(streams));
-    let (response, unused) = match call.delivery {
-        Delivery::Whole => collect(waits, events, choices, writer.as_ref()).await?,
-        Delivery::Stream { .. } => stream::respond(waits, events, writer, server.options.ping_after).await?,
-    };
-    let mut ignored = call.ignored;
-    unused.iter().for_each(|unused| ignored.note_unused(unused));
-    Ok(report(response, &ignored))
+    Ok((opening, watch.over(merge(streams))))
 }
 
 /// Counts the tokens of a prompt. The model is asked as for an answer and left at the first event, which tells; a prompt

@@ -47,7 +47,7 @@ impl WholeBody {
     /// Parses the body. A long one is parsed on a thread of its own, where it holds nobody up.
     pub(crate) async fn parse<T: Send + 'static>(
         self,
-        parser: fn(&[u8]) -> Result<T, Failure>,
+        parser: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, ApiError> {
         let Self(body) = self;
         if body.len() <= QUICK_BYTES {

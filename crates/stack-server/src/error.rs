@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Method, Response, Uri, header};
 use axum::response::IntoResponse;
 use stack_chat::{Failure, FailureKind};
-use stack_wire::Problem;
+use stack_wire::{Ignored, Problem};
 
 /// Why a request is not answered.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub(crate) enum ApiError {
     FailedModel { id: String },
     /// The model cannot answer on this route; `able` names those that can.
     UnableModel { id: String, why: &'static str, able: Option<String> },
+    /// There is no such response, because it is gone or because none are stored.
+    UnknownResponse { id: String, can_store: bool },
     /// A handler panicked.
     Panic,
 }
@@ -43,6 +45,14 @@ impl From<Failure> for ApiError {
 }
 
 impl ApiError {
+    /// Names the fields as the request names them, where the model knows only the usual name.
+    pub(crate) fn in_words_of(self, ignored: &Ignored) -> Self {
+        match self {
+            Self::Chat(failure) => Self::Chat(ignored.in_words_of_request(failure)),
+            other => other,
+        }
+    }
+
     /// Gives the error its status and code.
     pub(crate) fn problem(self) -> Problem {
         let invalid = |message| Failure::new(FailureKind::InvalidRequest, message);
@@ -87,6 +97,15 @@ impl ApiError {
                 let able = able.map(|names| format!("; ask {names}")).unwrap_or_default();
                 let message = format!("the model {id:?} {why}{able}");
                 Problem::new(400, "model_not_supported", Failure::unsupported("model", message))
+            }
+            Self::UnknownResponse { id, can_store } => {
+                let why = if can_store {
+                    "it was not stored, was deleted, or had to make room"
+                } else {
+                    "this server stores none; `--stored-responses` makes it"
+                };
+                let failure = Failure::invalid("response_id", format!("there is no response {id:?}: {why}"));
+                Problem::new(404, "response_not_found", failure)
             }
             Self::Panic => Failure::internal("a handler panicked").into(),
         }

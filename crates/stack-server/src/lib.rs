@@ -50,6 +50,7 @@ mod serve;
 mod server;
 mod stall;
 mod stopwatch;
+mod stored;
 mod stream;
 mod terms;
 mod waits;

@@ -24,6 +24,8 @@ pub struct Options {
     pub llama_server: bool,
     /// How many requests a model takes at once, for clients that ask.
     pub requests_max: usize,
+    /// How many responses are kept in memory, so that conversations go on from them; with 0, none is.
+    pub stored_responses_max: usize,
 }
 
 impl Default for Options {
@@ -37,6 +39,7 @@ impl Default for Options {
             any_model: false,
             llama_server: false,
             requests_max: 512,
+            stored_responses_max: 0,
         }
     }
 }

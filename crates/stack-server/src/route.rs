@@ -49,6 +49,14 @@ pub(crate) const fn changes(
     Route { method: MethodFilter::POST, path, versioned: true, pages: Pages::Refused, answer }
 }
 
+/// A route that removes something.
+pub(crate) const fn deletes(
+    path: &'static str,
+    answer: fn(MethodFilter) -> MethodRouter<Arc<Server>>,
+) -> Route {
+    Route { method: MethodFilter::DELETE, path, versioned: true, pages: Pages::Refused, answer }
+}
+
 impl Route {
     /// Takes the route out of `/v1`, for what is no part of OpenAI's interface.
     pub(crate) const fn unversioned(self) -> Self {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::on;
+use axum::routing::{MethodFilter, on};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::guard::Guard;
-use crate::route::{Route, changes, infers, reads};
+use crate::route::{Route, changes, deletes, infers, reads};
 use crate::routes::{
     completions, embeddings, health, llama_server, messages, metrics, models, native, ollama, openapi,
-    residency, responses,
+    residency, responses, stored,
 };
 use crate::server::Server;
 use crate::{Models, Options, error, guard, observe};
@@ -22,6 +22,10 @@ static ROUTES: &[Route] = &[
     infers("/completions", |post| on(post, completions::plain)),
     infers("/responses", |post| on(post, responses::create)),
     infers("/responses/input_tokens", |post| on(post, responses::input_tokens)),
+    reads("/responses/{id}", |get| on(get, stored::retrieve)),
+    reads("/responses/{id}/input_items", |get| on(get, stored::input_items)),
+    deletes("/responses/{id}", |delete| on(delete, stored::delete)),
+    changes("/responses/{id}/cancel", |post| on(post, stored::cancel)),
     infers("/messages", |post| on(post, messages::create)),
     infers("/messages/count_tokens", |post| on(post, messages::count_tokens)),
     infers("/embeddings", |post| on(post, embeddings::embed)),
@@ -85,7 +89,6 @@ fn build(routes: &'static [Route], models: Arc<Models>, options: Options) -> Rou
 mod tests {
     use axum::body::Body;
     use axum::http::{Method, Request, StatusCode};
-    use axum::routing::MethodFilter;
     use tower::ServiceExt;
 
     use super::*;
@@ -116,13 +119,7 @@ mod tests {
     async fn a_route_that_changes_something_is_closed_to_pages_of_any_other_origin() {
         static CHANGING: [Route; 2] = [
             reads("/models/{*id}", |get| on(get, openapi::openapi)),
-            Route {
-                method: MethodFilter::DELETE,
-                path: "/models/{*id}",
-                versioned: true,
-                pages: Pages::Refused,
-                answer: |delete| on(delete, openapi::openapi),
-            },
+            deletes("/models/{*id}", |delete| on(delete, openapi::openapi)),
         ];
         let origins = vec!["https://app.example".parse().unwrap()];
         let router = build(&CHANGING, Arc::default(), Options { origins, ..Options::default() });

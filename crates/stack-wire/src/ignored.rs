@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stack_chat::Unused;
+use stack_chat::{Failure, Unused};
 
 /// The names of fields that were accepted without effect: documented no-ops, unknown ones, and those that the model's
 /// template does not look at.
@@ -12,6 +12,8 @@ pub struct Ignored {
     /// What was given inside `chat_template_kwargs`.
     template_kwargs: BTreeSet<String>,
     words: Words,
+    /// The field that says what form the answer has, where that is not the usual one.
+    form: Option<&'static str>,
 }
 
 /// What a dialect calls the parts of a request that a model may have no use for.
@@ -103,6 +105,21 @@ impl Ignored {
     /// Remembers by which field the request said whether the model may think.
     pub(crate) fn thinking_is(&mut self, word: &'static str) {
         self.words.thinking = word;
+    }
+
+    /// Remembers by which field the request said what form the answer has.
+    pub(crate) fn form_is(&mut self, field: &'static str) {
+        self.form = Some(field);
+    }
+
+    /// Gives a failure of the model, which knows no dialect, the name of the field that the request has.
+    #[must_use]
+    pub fn in_words_of_request(&self, failure: Failure) -> Failure {
+        let is_form = matches!(failure.field.as_deref(), Some("response_format" | "grammar"));
+        match self.form {
+            Some(form) if is_form => Failure { field: Some(form.to_owned()), ..failure },
+            _ => failure,
+        }
     }
 
     /// Remembers that the template variable `name` was given inside `chat_template_kwargs`.

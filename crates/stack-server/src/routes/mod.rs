@@ -12,3 +12,4 @@ pub(crate) mod ollama;
 pub(crate) mod openapi;
 pub(crate) mod residency;
 pub(crate) mod responses;
+pub(crate) mod stored;

@@ -17,4 +17,5 @@ mod pages;
 mod residency;
 mod responses;
 mod sockets;
+mod stored_responses;
 mod support;

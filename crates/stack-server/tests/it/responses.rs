@@ -88,7 +88,7 @@ async fn errors_name_the_fields_of_the_route() {
         (respond(&router, r#", "temperature": "hot""#).await, 400, "invalid_value", "temperature"),
         (respond(&router, r#", "model": "other""#).await, 404, "model_not_found", "model"),
         (respond(&unable, "").await, 400, "unsupported_parameter", "text.format"),
-        (post(&router, "/v1/responses/nothing", "{}").await, 404, "unknown_url", ""),
+        (post(&router, "/v1/responses/nothing", "{}").await, 405, "method_not_allowed", ""),
     ] {
         assert_eq!(reply.status.as_u16(), status, "{}", reply.text);
         assert_eq!((reply.error("code").as_str(), reply.error("param").as_str()), (code, param));

@@ -50,6 +50,11 @@ pub(crate) fn serving(model: &Arc<ScriptedModel>) -> Router {
     router(registry(model), Options::default())
 }
 
+/// Builds the same routes where responses are stored.
+pub(crate) fn storing(model: &Arc<ScriptedModel>) -> Router {
+    router(registry(model), Options { stored_responses_max: 4, ..Options::default() })
+}
+
 /// Makes a registry of one model `m`, which also embeds.
 pub(crate) fn registry(model: &Arc<ScriptedModel>) -> Arc<Models> {
     let models = Models::default();
@@ -92,6 +97,10 @@ pub(crate) async fn send(router: &Router, request: Request<Body>) -> Reply {
 
 pub(crate) async fn get(router: &Router, path: &str) -> Reply {
     send(router, Request::get(path).body(Body::empty()).unwrap()).await
+}
+
+pub(crate) async fn delete(router: &Router, path: &str) -> Reply {
+    send(router, Request::delete(path).body(Body::empty()).unwrap()).await
 }
 
 pub(crate) async fn post(router: &Router, path: &str, body: impl Into<Body>) -> Reply {

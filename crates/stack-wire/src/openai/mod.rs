@@ -6,6 +6,7 @@ mod chat;
 mod completion;
 mod embedding;
 mod error;
+mod guided;
 mod input;
 mod logprobs;
 mod message;

@@ -1,28 +1,59 @@
-//! What form the answer must have: `response_format`, and what llama-server knows beside it.
+//! What form the answer must have: `response_format`, and what llama-server and vLLM know beside it.
 
 use serde_json::Value;
 use stack_chat::{Failure, Grammar, GrammarSyntax, Output, Schema};
 
+use super::guided;
 use crate::Ignored;
 use crate::fields::{Fields, mismatch};
 use crate::schema::schema;
 
-/// Takes `response_format`, `json_schema` and `grammar`, of which at most one may ask for something.
+/// Takes every field that says what form the answer has, of which at most one may ask for something.
 pub(crate) fn output(fields: &mut Fields, ignored: &mut Ignored) -> Result<Output, Failure> {
-    let format = match fields.object("response_format")? {
-        None => Output::Text,
-        Some(format) => response_format(format, ignored)?,
-    };
-    let direct = fields.take("json_schema").map(|value| schema("json_schema", &value)).transpose()?;
-    let grammar = fields.text("grammar", GRAMMAR_BYTES_MAX)?.filter(|text| !text.is_empty());
-    match (format, direct, grammar) {
-        (format, None, None) => Ok(format),
-        (Output::Text, Some(schema), None) => Ok(Output::Schema(Schema { name: None, schema, strict: true })),
-        (Output::Text, None, Some(text)) => {
-            Ok(Output::Grammar(Grammar { syntax: GrammarSyntax::Gbnf, text }))
+    let mut forms = Forms::default();
+    if let Some(format) = fields.object("response_format")? {
+        forms.add("response_format", response_format(format, ignored)?)?;
+    }
+    if let Some(value) = fields.take("json_schema") {
+        let schema = schema("json_schema", &value)?;
+        forms.add("json_schema", Output::Schema(Schema { name: None, schema, strict: true }))?;
+    }
+    for (name, syntax) in
+        [("grammar", GrammarSyntax::Gbnf), ("regex", GrammarSyntax::Regex), ("lark", GrammarSyntax::Lark)]
+    {
+        if let Some(text) = fields.text(name, GRAMMAR_BYTES_MAX)?.filter(|text| !text.is_empty()) {
+            forms.add(name, Output::Grammar(Grammar { syntax, text }))?;
         }
-        (_, _, Some(_)) => Err(twice("grammar")),
-        (_, Some(_), None) => Err(twice("json_schema")),
+    }
+    guided::output(fields, &mut forms, ignored)?;
+    let (name, output) = forms.only.unwrap_or(("response_format", Output::Text));
+    if name != "response_format" {
+        ignored.form_is(name);
+    }
+    Ok(output)
+}
+
+/// The forms that a request asks for.
+#[derive(Default)]
+pub(super) struct Forms {
+    only: Option<(&'static str, Output)>,
+}
+
+impl Forms {
+    /// Adds what the field `name` asks for, which must be all that the request asks for.
+    pub(super) fn add(&mut self, name: &'static str, output: Output) -> Result<(), Failure> {
+        match &self.only {
+            _ if output == Output::Text => Ok(()),
+            None => {
+                self.only = Some((name, output));
+                Ok(())
+            }
+            Some((first, _)) => {
+                let message =
+                    format!("`{first}` and `{name}` both say what form the answer has; send one of them");
+                Err(Failure::invalid(name, message))
+            }
+        }
     }
 }
 
@@ -58,12 +89,8 @@ fn response_format(mut format: Fields, ignored: &mut Ignored) -> Result<Output, 
     Ok(output)
 }
 
-fn twice(field: &str) -> Failure {
-    Failure::invalid(field, format!("`{field}` contradicts another field that says what form the answer has"))
-}
-
 const NAME_BYTES_MAX: usize = 256;
-const GRAMMAR_BYTES_MAX: usize = 1 << 20;
+pub(super) const GRAMMAR_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -84,7 +111,7 @@ mod tests {
                 strict,
             })
         };
-        let gbnf = Grammar { syntax: GrammarSyntax::Gbnf, text: "root ::= \"a\"".into() };
+        let grammar = |syntax, text: &str| Output::Grammar(Grammar { syntax, text: text.into() });
         for (json, want) in [
             ("{}", Output::Text),
             (r#"{"response_format": {"type": "text"}, "grammar": ""}"#, Output::Text),
@@ -99,7 +126,9 @@ mod tests {
                 with(Some("n"), true),
             ),
             (r#"{"json_schema": {"type": "object"}}"#, with(None, true)),
-            (r#"{"grammar": "root ::= \"a\""}"#, Output::Grammar(gbnf)),
+            (r#"{"grammar": "root ::= \"a\""}"#, grammar(GrammarSyntax::Gbnf, "root ::= \"a\"")),
+            (r#"{"regex": "a+"}"#, grammar(GrammarSyntax::Regex, "a+")),
+            (r#"{"lark": "start: \"a\""}"#, grammar(GrammarSyntax::Lark, "start: \"a\"")),
         ] {
             assert_eq!(parse(json).unwrap(), want, "{json}");
         }
@@ -122,10 +151,43 @@ mod tests {
             ),
             (r#"{"json_schema": 1}"#, "json_schema"),
             (r#"{"grammar": {}}"#, "grammar"),
-            (r#"{"grammar": "a", "json_schema": {}}"#, "grammar"),
-            (r#"{"json_schema": {}, "response_format": {"type": "json_object"}}"#, "json_schema"),
+            (r#"{"regex": []}"#, "regex"),
+            (r#"{"lark": 1}"#, "lark"),
         ] {
             assert_eq!(parse(json).unwrap_err().field.as_deref(), Some(want), "{json}");
         }
+    }
+
+    #[test]
+    fn two_forms_at_once_are_refused_by_both_names() {
+        for (json, first, second) in [
+            (r#"{"grammar": "a", "json_schema": {}}"#, "json_schema", "grammar"),
+            (
+                r#"{"json_schema": {}, "response_format": {"type": "json_object"}}"#,
+                "response_format",
+                "json_schema",
+            ),
+            (r#"{"regex": "a", "lark": "b"}"#, "regex", "lark"),
+            (
+                r#"{"guided_regex": "a", "response_format": {"type": "json_object"}}"#,
+                "response_format",
+                "guided_regex",
+            ),
+            (
+                r#"{"guided_choice": ["a"], "structured_outputs": {"regex": "b"}}"#,
+                "guided_choice",
+                "structured_outputs.regex",
+            ),
+            (
+                r#"{"structured_outputs": {"json": {}, "regex": "b"}}"#,
+                "structured_outputs.json",
+                "structured_outputs.regex",
+            ),
+        ] {
+            let failure = parse(json).unwrap_err();
+            assert_eq!(failure.field.as_deref(), Some(second), "{json}");
+            assert!(failure.message.contains(&format!("`{first}` and `{second}`")), "{}", failure.message);
+        }
+        assert!(parse(r#"{"response_format": {"type": "text"}, "regex": "a", "guided_json": null}"#).is_ok());
     }
 }

@@ -1,5 +1,8 @@
 //! Errors, whose shape is that of OpenAI's other routes.
 
+use serde_json::{Value, json};
+use stack_chat::Failure;
+
 use crate::{Problem, openai};
 
 /// Renders `{"error": {…}}`. Fields that are called otherwise here get their name on this route.
@@ -7,6 +10,12 @@ pub fn error_object(problem: &Problem) -> String {
     let mut named = problem.clone();
     named.failure.field = named.failure.field.map(|field| name(&field).unwrap_or(field));
     openai::error_object(&named)
+}
+
+/// Renders why a response failed that has begun.
+pub(super) fn error_value(failure: &Failure) -> Value {
+    let problem = Problem::from(failure.clone());
+    json!({"code": problem.code.unwrap_or("server_error"), "message": problem.failure.message})
 }
 
 fn name(field: &str) -> Option<String> {
@@ -20,8 +29,6 @@ fn name(field: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::Failure;
-
     use super::*;
 
     #[test]

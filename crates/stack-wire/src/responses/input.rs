@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use stack_chat::{Failure, Foreign, Json, Media, MediaSource, Message, Part, Role, ToolCall, ToolResult};
 
+use super::stored::{self, Find, StoredInput, StoredItem};
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
 use crate::openai::arguments;
@@ -10,6 +11,9 @@ use crate::{Ignored, media};
 
 /// A conversation while it is read.
 struct Conversation<'a> {
+    find: Option<&'a Find<'a>>,
+    /// How many bytes of it come from stored responses.
+    recalled_bytes: usize,
     messages: Vec<Message>,
     /// What the model thought, said and called since anybody else spoke; it becomes one message.
     assistant: Vec<Part>,
@@ -17,34 +21,105 @@ struct Conversation<'a> {
     ignored: &'a mut Ignored,
 }
 
-/// Takes `instructions` and `input`, which must say something.
-pub(super) fn messages(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Message>, Failure> {
-    let mut conversation =
-        Conversation { messages: Vec::new(), assistant: Vec::new(), calls: Calls::default(), ignored };
+/// Takes `instructions`, `previous_response_id` and `input`, which must say something. Also returns the items, as they are
+/// stored.
+pub(super) fn messages(
+    fields: &mut Fields,
+    find: Option<&Find<'_>>,
+    ignored: &mut Ignored,
+) -> Result<(Vec<Message>, StoredInput), Failure> {
+    let mut conversation = Conversation {
+        find,
+        recalled_bytes: 0,
+        messages: Vec::new(),
+        assistant: Vec::new(),
+        calls: Calls::default(),
+        ignored,
+    };
+    let mut stored = StoredInput::default();
     if let Some(instructions) = fields.text("instructions", usize::MAX)? {
         conversation.messages.push(Message::new(Role::System, instructions));
     }
-    match fields.require("input")? {
-        Value::String(text) => conversation.messages.push(Message::user(text)),
-        Value::Array(items) => {
-            bounded("input", items.len(), ITEMS_MAX)?;
-            if items.is_empty() {
-                return Err(Failure::invalid("input", "`input` must hold at least one item"));
-            }
-            for (index, item) in items.into_iter().enumerate() {
-                let whole = Json(item.to_string());
-                conversation.item(Fields::open(format!("input[{index}]"), item)?, whole)?;
-            }
+    if let Some(previous) = fields.text(PREVIOUS, NAME_BYTES_MAX)? {
+        stored.earlier = conversation.earlier(&previous)?;
+    }
+    stored.new = match fields.require("input")? {
+        Value::String(text) => vec![json!({"role": "user", "content": text})],
+        Value::Array(items) if items.is_empty() => {
+            return Err(Failure::invalid("input", "`input` must hold at least one item"));
         }
+        Value::Array(items) => items,
         other => return Err(mismatch("input".into(), "a string or an array of items", &other)),
+    };
+    bounded("input", stored.earlier.len() + stored.new.len(), ITEMS_MAX)?;
+    for (index, item) in stored.new.iter_mut().enumerate() {
+        let path = format!("input[{index}]");
+        conversation.resolve(&path, item)?;
+        let said = if find.is_some() { item.clone() } else { std::mem::take(item) };
+        conversation.item(path, said)?;
     }
     conversation.flush();
-    Ok(conversation.messages)
+    Ok((conversation.messages, stored))
 }
 
 impl Conversation<'_> {
-    /// Reads one item; `whole` is all of it.
-    fn item(&mut self, mut item: Fields, whole: Json) -> Result<(), Failure> {
+    /// Reads the conversation that a stored response ends.
+    fn earlier(&mut self, id: &str) -> Result<Vec<StoredItem>, Failure> {
+        let Some(find) = self.find else {
+            return Err(not_stored(PREVIOUS.to_owned(), "an earlier response"));
+        };
+        let Some(response) = find(id) else {
+            let shown: String = id.chars().take(64).collect();
+            let message = format!(
+                "`{PREVIOUS}` is {shown:?}, which is not stored here, or no longer; send the conversation in `input`"
+            );
+            return Err(Failure::invalid(PREVIOUS, message));
+        };
+        let items: Vec<_> = response.conversation().cloned().collect();
+        for item in &items {
+            self.recall(PREVIOUS, item)?;
+            self.item(PREVIOUS.to_owned(), item.value())?;
+        }
+        Ok(items)
+    }
+
+    /// Puts what it refers to in the place of a reference.
+    fn resolve(&mut self, path: &str, item: &mut Value) -> Result<(), Failure> {
+        if item["type"] != "item_reference" {
+            return Ok(());
+        }
+        let path = format!("{path}.id");
+        let Some(find) = self.find else {
+            return Err(not_stored(path, "an item of an earlier response"));
+        };
+        let id = item["id"].as_str().unwrap_or_default();
+        let Some(found) = stored::item(find, id) else {
+            let shown: String = id.chars().take(64).collect();
+            let message = format!("`{path}` is {shown:?}, which no response that is stored here holds");
+            return Err(Failure::invalid(path, message));
+        };
+        self.recall(&path, &found)?;
+        *item = found.value();
+        Ok(())
+    }
+
+    /// Counts an item of a stored response: a short request may refer to a long one many times.
+    fn recall(&mut self, path: &str, item: &StoredItem) -> Result<(), Failure> {
+        self.recalled_bytes += item.bytes();
+        if self.recalled_bytes > RECALLED_BYTES_MAX {
+            let message = format!(
+                "`{path}` brings more than {} MiB of stored items into the conversation",
+                RECALLED_BYTES_MAX >> 20
+            );
+            return Err(Failure::invalid(path, message));
+        }
+        Ok(())
+    }
+
+    /// Reads one item.
+    fn item(&mut self, at: String, item: Value) -> Result<(), Failure> {
+        let whole = Json(item.to_string());
+        let mut item = Fields::open(at, item)?;
         let path = item.path("type");
         let kind = item.text("type", NAME_BYTES_MAX)?;
         match kind.as_deref() {
@@ -62,11 +137,6 @@ impl Conversation<'_> {
             Some(kind) if FOREIGN.contains(&kind) => {
                 self.assistant.push(Part::Foreign(Foreign { kind: kind.to_owned(), json: whole }));
                 return Ok(());
-            }
-            Some("item_reference") => {
-                let message =
-                    format!("`{path}` refers to an item of an earlier response, but nothing is stored here");
-                return Err(Failure::unsupported(path, message));
             }
             Some(kind) => {
                 let shown: String = kind.chars().take(32).collect();
@@ -159,6 +229,15 @@ impl Conversation<'_> {
     }
 }
 
+/// Makes the error for a reference where nothing is stored.
+fn not_stored(path: String, what: &str) -> Failure {
+    let message = format!(
+        "`{path}` refers to {what}, but this server stores none (`--stored-responses` makes it); send the whole \
+         conversation in `input`"
+    );
+    Failure::unsupported(path, message)
+}
+
 fn part(mut part: Fields, ignored: &mut Ignored) -> Result<Part, Failure> {
     let path = part.path("type");
     let kind = match part.require("type")? {
@@ -229,7 +308,10 @@ const FOREIGN: &[&str] = &[
     "shell_call_output",
     "web_search_call",
 ];
+const PREVIOUS: &str = "previous_response_id";
 const ITEMS_MAX: usize = 10_000;
+/// Stored items are as many bytes as a few bodies can bring.
+const RECALLED_BYTES_MAX: usize = 64 << 20;
 const PARTS_MAX: usize = 1024;
 const NAME_BYTES_MAX: usize = 256;
 
@@ -238,7 +320,7 @@ mod tests {
     use super::*;
 
     fn parse_noting(json: &str, ignored: &mut Ignored) -> Result<Vec<Message>, Failure> {
-        messages(&mut Fields::parse(json.as_bytes())?, ignored)
+        messages(&mut Fields::parse(json.as_bytes())?, None, ignored).map(|(messages, _)| messages)
     }
 
     fn parse(json: &str) -> Result<Vec<Message>, Failure> {
@@ -328,7 +410,7 @@ mod tests {
             ("[{}]", "input[0].role"),
             (r#"[{"type": 1}]"#, "input[0].type"),
             (r#"[{"type": "hologram"}]"#, "input[0].type"),
-            (r#"[{"type": "item_reference", "id": "x"}]"#, "input[0].type"),
+            (r#"[{"type": "item_reference", "id": "x"}]"#, "input[0].id"),
             (r#"[{"role": "tool", "content": "a"}]"#, "input[0].role"),
             (r#"[{"role": "user"}]"#, "input[0].content"),
             (r#"[{"role": "user", "content": [{"type": "hologram"}]}]"#, "input[0].content[0].type"),

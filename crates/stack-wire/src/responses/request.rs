@@ -6,6 +6,7 @@ use stack_chat::{ChatRequest, Failure, Output, Prompt, Schema, Thinking};
 use super::echo::Echo;
 use super::input::messages;
 use super::item::ReplyOptions;
+use super::stored::{Find, StoredInput};
 use super::tool::tools;
 use crate::fields::{Fields, mismatch};
 use crate::ignored::Words;
@@ -22,22 +23,29 @@ pub struct ResponseRequest {
     pub echo: Echo,
     /// What the items of the answer depend on.
     pub options: ReplyOptions,
+    /// The items that it answers, if the response is to be stored.
+    pub stored: Option<StoredInput>,
+    /// Whether it is made while nobody waits for it; then it is stored.
+    pub background: bool,
 }
 
-/// Parses the body of a request for a response.
+/// Parses the body of a request for a response. A server that stores responses says how to `find` them.
 ///
 /// # Errors
 ///
 /// Of kind `InvalidRequest` or `Unsupported`, and naming the field at fault unless the body as a whole is wrong.
-pub fn parse_response(body: &[u8]) -> Result<Call<ResponseRequest>, Failure> {
+pub fn parse_response(body: &[u8], find: Option<&Find<'_>>) -> Result<Call<ResponseRequest>, Failure> {
     let mut fields = Fields::parse(body)?;
-    let mut call = conversation(&mut fields)?;
+    let mut call = conversation(&mut fields, find)?;
     let request = &mut call.request.request;
     request.max_tokens = fields.integer("max_output_tokens", 1..=i32::MAX)?.map(i32::cast_unsigned);
     request.sampling.temperature = fields.number("temperature", 0.0..=2.0)?;
     request.sampling.top_p = fields.number("top_p", 0.0..=1.0)?;
     if fields.flag("stream")?.unwrap_or(false) {
         call.delivery = Delivery::Stream { include_usage: true };
+    }
+    if call.request.background {
+        check_background(&call)?;
     }
     fields.ignore_rest("", &mut call.ignored);
     Ok(call)
@@ -48,19 +56,22 @@ pub fn parse_response(body: &[u8]) -> Result<Call<ResponseRequest>, Failure> {
 /// # Errors
 ///
 /// As [`parse_response`].
-pub fn parse_count(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
+pub fn parse_count(body: &[u8], find: Option<&Find<'_>>) -> Result<Call<ChatRequest>, Failure> {
     let mut fields = Fields::parse(body)?;
-    let mut call = conversation(&mut fields)?;
+    let mut call = conversation(&mut fields, find)?;
     fields.ignore_rest("", &mut call.ignored);
     Ok(call.map(|asked| asked.request))
 }
 
 /// Takes what both routes have in common.
-fn conversation(fields: &mut Fields) -> Result<Call<ResponseRequest>, Failure> {
-    let echo = Echo::of(fields.rest());
+fn conversation(fields: &mut Fields, find: Option<&Find<'_>>) -> Result<Call<ResponseRequest>, Failure> {
     let mut ignored = Ignored::in_words(WORDS);
+    let is_stored = is_stored(fields, find.is_some(), &mut ignored)?;
+    let echo = Echo::of(fields.rest(), is_stored);
+    let background = fields.flag("background")?.unwrap_or(false);
     refuse(fields, &mut ignored)?;
-    let mut request = ChatRequest::new(Prompt::Messages(messages(fields, &mut ignored)?));
+    let (messages, stored) = messages(fields, find, &mut ignored)?;
+    let mut request = ChatRequest::new(Prompt::Messages(messages));
     let custom = tools(fields, &mut request, &mut ignored)?;
     request.output = output(fields, &mut ignored)?;
     let (thinking, summary) = thinking(fields, &mut ignored)?;
@@ -69,42 +80,49 @@ fn conversation(fields: &mut Fields) -> Result<Call<ResponseRequest>, Failure> {
     let model = fields.text("model", 512)?.filter(|name| !name.is_empty());
     Ok(Call {
         model,
-        request: ResponseRequest { request, echo, options },
+        request: ResponseRequest { request, echo, options, stored: is_stored.then_some(stored), background },
         delivery: Delivery::Whole,
         ignored,
         keep_alive: None,
     })
 }
 
-/// Refuses what needs a store or a service behind it.
+/// Takes whether the response is to be stored: where that is possible, it is unless the request says otherwise.
+fn is_stored(fields: &mut Fields, can_store: bool, ignored: &mut Ignored) -> Result<bool, Failure> {
+    let wanted = fields.flag("store")?;
+    if wanted == Some(true) && !can_store {
+        ignored.note("store");
+    }
+    Ok(can_store && wanted.unwrap_or(true))
+}
+
+/// Refuses to work in the background where nobody could learn the outcome.
+fn check_background(call: &Call<ResponseRequest>) -> Result<(), Failure> {
+    let problem = if call.request.stored.is_none() {
+        "`background` needs a response that is stored: leave `store` out, and start the server with `--stored-responses`"
+    } else if call.delivery != Delivery::Whole {
+        "`background` and `stream` do not go together here; ask for the response until it is complete"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::unsupported("background", problem))
+}
+
+/// Refuses what needs a service behind it.
 fn refuse(fields: &mut Fields, ignored: &mut Ignored) -> Result<(), Failure> {
-    for name in ["previous_response_id", "conversation"] {
+    for (name, what) in [("conversation", "conversations"), ("prompt", "prompts")] {
         if fields.take(name).is_some() {
-            let message = format!(
-                "`{name}` refers to what was said before, but nothing is stored here; send it in `input`"
-            );
+            let message = format!("`{name}` is not supported: {what} are not kept here; send it in `input`");
             return Err(Failure::unsupported(name, message));
         }
-    }
-    if fields.take("prompt").is_some() {
-        return Err(Failure::unsupported(
-            "prompt",
-            "`prompt` refers to a stored prompt, but nothing is stored here",
-        ));
-    }
-    if fields.flag("background")?.unwrap_or(false) {
-        return Err(Failure::unsupported("background", "`background` is not supported here; leave it out"));
     }
     if fields.integer("top_logprobs", 0..=20)?.unwrap_or(0) > 0 {
         let message = "`top_logprobs` is not supported on this route; use /v1/chat/completions";
         return Err(Failure::unsupported("top_logprobs", message));
     }
-    // Nothing is cut to fit, and nothing is stored.
+    // Nothing is cut to fit.
     if fields.text("truncation", 64)?.is_some_and(|truncation| truncation != "disabled") {
         ignored.note("truncation");
-    }
-    if fields.flag("store")?.unwrap_or(false) {
-        ignored.note("store");
     }
     Ok(())
 }
@@ -174,7 +192,7 @@ mod tests {
     use super::*;
 
     fn parse(more: &str) -> Result<Call<ResponseRequest>, Failure> {
-        parse_response(format!(r#"{{"input": "Hi"{more}}}"#).as_bytes())
+        parse_response(format!(r#"{{"input": "Hi"{more}}}"#).as_bytes(), None)
     }
 
     #[test]
@@ -236,12 +254,12 @@ mod tests {
         let body = br#"{"input":[{"role":"user","content":[{"type":"input_text","text":"\u00e9"}]},{"type":"custom_tool_call",
             "call_id":"c","name":"f","input":"x"}],"tools":[{"type":"custom","name":"f"}],"reasoning":{"effort":"low"}}"#;
         for end in 0..body.len() {
-            assert!(parse_response(&body[..end]).is_err());
+            assert!(parse_response(&body[..end], None).is_err());
         }
         let mut flipped = body.to_vec();
         for place in 0..body.len() {
             flipped[place] ^= 0x20;
-            let _either = parse_response(&flipped);
+            let _either = parse_response(&flipped, None);
             flipped[place] ^= 0x20;
         }
     }

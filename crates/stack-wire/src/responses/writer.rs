@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind};
 
 use super::echo::Echo;
+use super::error::error_value;
 use super::item::{Progress, ReplyOptions, content, finish, input, item, prefix, summary};
 use crate::answer::arguments;
-use crate::{Answer, AnswerWriter, Problem, sse};
+use crate::{Answer, AnswerWriter, sse};
 
 /// What an answer says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +40,7 @@ pub struct Writer {
 }
 
 impl Reply {
-    fn response(&self, status: &str) -> Value {
+    pub(super) fn response(&self, status: &str) -> Value {
         self.echo.response(&format!("resp_{}", self.unique), self.created_s, &self.model, status)
     }
 
@@ -238,11 +239,9 @@ impl AnswerWriter for Writer {
 
     fn failure(&mut self, failure: &Failure, out: &mut String) {
         self.end(Progress::Complete, out);
-        let problem = Problem::from(failure.clone());
         let mut response = self.reply.response("failed");
         response["output"] = self.output(None);
-        let code = problem.code.unwrap_or("server_error");
-        response["error"] = json!({"code": code, "message": problem.failure.message});
+        response["error"] = error_value(failure);
         self.emit(out, "response.failed", json!({"response": response}));
     }
 
@@ -266,7 +265,7 @@ mod tests {
     use super::*;
 
     fn writer() -> Writer {
-        let echo = Echo::of(json!({"temperature": 0.5}).as_object().unwrap());
+        let echo = Echo::of(json!({"temperature": 0.5}).as_object().unwrap(), false);
         let custom = vec!["patch".to_owned()];
         let options = ReplyOptions { custom, summary: false };
         Writer::new(Reply { unique: "1".into(), created_s: 7, model: "m".into(), echo, options })

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use stack_trust::home::Home;
 
-use super::serve::ListenArguments;
+use super::serve::{ListenArguments, WebArguments};
 use crate::config::{Config, Effective, Origin, PrivacyArguments, Setting};
 use crate::error::{CommandError, Kind};
 use crate::home::HomeArguments;
@@ -63,7 +63,7 @@ fn show(common: &Common) -> Result<(), CommandError> {
     }
     for Row { key, value, origin } in rows {
         // As TOML writes it, which for these values is as JSON does.
-        data.line(&sanitize(&format!("{key:<20} {:<28} {origin}", value.to_string())))?;
+        data.line(&sanitize(&format!("{key:<24} {:<28} {origin}", value.to_string())))?;
     }
     Ok(())
 }
@@ -81,6 +81,7 @@ fn rows(config: &Config) -> Result<Vec<Row>, CommandError> {
         row("server.port", port, Value::from),
         row("server.cors", or_none(config.server.cors.clone()), texts),
         row("server.host_names", or_none(config.server.host_names.clone()), texts),
+        row("server.stored_responses", WebArguments::default().stored_responses(&config.server), Value::from),
     ])
 }
 

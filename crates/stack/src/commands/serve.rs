@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 pub(crate) use self::listen::{ListenArguments, ServerArguments};
 use self::loading::{Loading, StoredModels};
 use self::residency::ResidencyArguments;
-use self::web::WebArguments;
+pub(crate) use self::web::WebArguments;
 use crate::config::Config;
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;

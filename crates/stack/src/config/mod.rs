@@ -54,6 +54,8 @@ pub(crate) struct ServerSection {
     pub(crate) cors: Option<Setting<Vec<WebOrigin>>>,
     /// Host names of proxies in front.
     pub(crate) host_names: Option<Setting<Vec<HostName>>>,
+    /// How many responses are kept in memory.
+    pub(crate) stored_responses: Option<Setting<u16>>,
 }
 
 impl Config {
@@ -116,6 +118,7 @@ impl ServerSection {
             port: section.integer("port"),
             cors: section.texts("cors", str::parse),
             host_names: section.texts("host_names", str::parse),
+            stored_responses: section.integer("stored_responses"),
         }
     }
 }

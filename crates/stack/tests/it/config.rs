@@ -30,7 +30,8 @@ fn each_value_is_shown_with_its_origin() {
     assert!(!home.path().join("store").exists(), "nothing is made to look");
 
     let text = "[privacy]\ntier = \"private\"\nhosts = [\"*.lan\", \"a.b:81\"]\n\n[server]\nport = 9000\n\
-                cors = [\"https://App.example.org\"]\nhost_names = [\"llm.lan\"]\n";
+                cors = [\"https://App.example.org\"]\nhost_names = [\"llm.lan\"]\n\
+                stored_responses = 20\n";
     fs::write(home.path().join("stack.toml"), text).unwrap();
     let shown = run(home.path(), &["config", "show", "--json"], &[("STACK_PRIVACY", "sovereign")]).json();
     for (key, value, origin) in [
@@ -41,6 +42,7 @@ fn each_value_is_shown_with_its_origin() {
         ("server.port", json!(9000), "stack.toml:6"),
         ("server.cors", json!(["https://app.example.org"]), "stack.toml:7"),
         ("server.host_names", json!(["llm.lan"]), "stack.toml:8"),
+        ("server.stored_responses", json!(20), "stack.toml:9"),
     ] {
         assert_eq!(setting(&shown, key), (value, origin.to_owned()), "{key}");
     }
