@@ -18,8 +18,8 @@ PAGES = ["anthropic", "ollama", "responses"]
 
 @pytest.fixture(scope="module")
 def url():
-    """The server that every page starts: with the model called `default`."""
-    with serve("--alias", "default") as server:
+    """The server that every page starts: with the model called `default`. That of responses stores them."""
+    with serve("--alias", "default", "--stored-responses", "100") as server:
         yield server.url
 
 

@@ -1,11 +1,16 @@
 //! Who answers.
 
-use crate::{ChatRequest, EventStream, Failure};
+use crate::{ChatRequest, EventStream, Failure, Sampling};
 
 /// Anything that answers a conversation.
 pub trait ChatModel: Send + Sync {
     /// Describes the model.
     fn card(&self) -> &ModelCard;
+
+    /// Says what is used where a request leaves it open, as far as that is known here.
+    fn sampling(&self) -> Sampling {
+        Sampling::default()
+    }
 
     /// Starts to answer.
     ///

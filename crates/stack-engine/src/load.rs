@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use stack_chat::{
     Basis, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure, ModelCard,
-    Prompts, RenderedPrompt, TokenizeOptions,
+    Prompts, RenderedPrompt, Sampling, TokenizeOptions,
 };
 use stack_seal::digest::Root;
 use stack_seal::verified::{self, Verified, VerifiedFile};
@@ -241,6 +241,10 @@ impl DerefMut for LoadedExecutor {
 impl<T: ChatModel> ChatModel for Proven<T> {
     fn card(&self) -> &ModelCard {
         self.0.value().card()
+    }
+
+    fn sampling(&self) -> Sampling {
+        self.0.value().sampling()
     }
 
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {

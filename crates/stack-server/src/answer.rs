@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
-use stack_chat::{Basis, ChatEvent, ChatModel, ChatRequest, EmbedRequest, Embeddings, Failure, Unused};
+use stack_chat::{
+    Basis, ChatEvent, ChatModel, ChatRequest, EmbedRequest, Embeddings, Failure, Sampling, Unused,
+};
 use stack_wire::{Answer, AnswerWriter, Call, Delivery, Ignored, KeepAlive};
 
 use crate::error::{ApiError, json};
@@ -28,6 +30,8 @@ pub(crate) struct Opening {
     pub(crate) basis: Option<Basis>,
     /// The digest of its weights.
     pub(crate) digest: Option<String>,
+    /// What it uses where a request leaves it open.
+    pub(crate) sampling: Sampling,
 }
 
 /// Begins to measure an answer of a model.
@@ -44,6 +48,7 @@ pub(crate) fn opening(server: &Server, served: &Served) -> Opening {
         model: served.id.clone(),
         basis: served.card.basis,
         digest: served.card.digest.clone(),
+        sampling: served.chat.as_deref().map(ChatModel::sampling).unwrap_or_default(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use stack_chat::{ChatEvent, ChatModel, ChatRequest, EventStream, Failure, ModelCard, PartKind};
+use stack_chat::{ChatEvent, ChatModel, ChatRequest, EventStream, Failure, ModelCard, PartKind, Sampling};
 
 /// Any [`ChatModel`], with streams that panic where they leave the grammar that [`ChatEvent`] writes down.
 pub struct CheckedModel(pub Arc<dyn ChatModel>);
@@ -14,6 +14,10 @@ pub struct CheckedModel(pub Arc<dyn ChatModel>);
 impl ChatModel for CheckedModel {
     fn card(&self) -> &ModelCard {
         self.0.card()
+    }
+
+    fn sampling(&self) -> Sampling {
+        self.0.sampling()
     }
 
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {

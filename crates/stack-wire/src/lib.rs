@@ -39,6 +39,7 @@ pub mod llama_server;
 mod media;
 pub mod native;
 pub mod ollama;
+mod opaque;
 pub mod openai;
 mod problem;
 pub mod provider;

@@ -6,7 +6,7 @@ pub const MEDIA_TYPE: &str = "text/event-stream";
 /// A frame that only shows that the connection lives; clients skip it.
 pub const PING: &str = ": ping\n\n";
 
-/// The frame after the last event of a successful OpenAI stream.
+/// The frame after the last event of a successful OpenAI stream, and of every stream of responses.
 pub const DONE: &str = "data: [DONE]\n\n";
 
 /// Appends one event. `data` is JSON, which holds no raw line break, so one line is enough.

@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 use stack_chat::{
     Ability, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure, FailureKind,
-    ModelCard, Prompts, RenderedPrompt, TokenizeOptions,
+    ModelCard, Prompts, RenderedPrompt, Sampling, TokenizeOptions,
 };
 use tokio::sync::oneshot;
 
@@ -179,6 +179,10 @@ impl Engine {
 impl ChatModel for Engine {
     fn card(&self) -> &ModelCard {
         &self.model.card
+    }
+
+    fn sampling(&self) -> Sampling {
+        self.model.sampling.completed()
     }
 
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {

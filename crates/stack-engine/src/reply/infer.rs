@@ -294,11 +294,12 @@ fn from_last_tag(text: &str) -> &str {
 }
 
 /// Tags that models reason between.
-const REASONING_TAGS: [(&str, &str); 4] = [
+const REASONING_TAGS: [(&str, &str); 5] = [
     ("<think>", "</think>"),
     ("[THINK]", "[/THINK]"),
     ("<|START_THINKING|>", "<|END_THINKING|>"),
     ("<seed:think>", "</seed:think>"),
+    ("<|channel>thought", "<channel|>"),
 ];
 /// How far out the object around a name is looked for.
 const BRACES_MAX: usize = 4;

@@ -25,6 +25,8 @@ pub use lark::{CallRule, opened_grammar, reply_grammar};
 pub use parser::{ReplyEvent, ReplyParser};
 
 #[cfg(test)]
+mod family_tests;
+#[cfg(test)]
 mod tests;
 
 #[cfg(test)]

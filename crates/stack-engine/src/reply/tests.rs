@@ -10,15 +10,15 @@ use crate::template::ChatTemplate;
 
 /// A reply, put together from its events.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Reply {
-    reasoning: String,
-    text: String,
+pub(super) struct Reply {
+    pub(super) reasoning: String,
+    pub(super) text: String,
     /// Names, and arguments as they were written.
-    calls: Vec<(String, String)>,
-    broken: bool,
+    pub(super) calls: Vec<(String, String)>,
+    pub(super) broken: bool,
 }
 
-fn read(format: &Arc<ReplyFormat>, prompt: &str, pieces: &[&str]) -> Reply {
+pub(super) fn read(format: &Arc<ReplyFormat>, prompt: &str, pieces: &[&str]) -> Reply {
     let mut parser = ReplyParser::new(Arc::clone(format), &tools(), prompt);
     let mut events: Vec<ReplyEvent> = pieces.iter().flat_map(|piece| parser.push(piece)).collect();
     events.extend(parser.finish());

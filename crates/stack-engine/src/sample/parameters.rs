@@ -32,6 +32,29 @@ impl SamplingDefaults {
             repeat_last_n: integer("penalty_last_n")?,
         })
     }
+
+    /// Says what a request that leaves everything open gets; nothing if that would be an error.
+    pub fn completed(&self) -> Sampling {
+        let Ok(parameters) = SamplingParameters::new(&Sampling::default(), self) else {
+            return Sampling::default();
+        };
+        let whole = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Sampling {
+            temperature: Some(parameters.temperature),
+            top_k: Some(whole(parameters.top_k)),
+            top_p: Some(parameters.top_p),
+            min_p: Some(parameters.min_p),
+            typical_p: Some(parameters.typical_p),
+            xtc: parameters.xtc,
+            dry: parameters.dry,
+            repeat_penalty: Some(parameters.repeat_penalty),
+            repeat_last_n: Some(whole(parameters.repeat_last_n)),
+            frequency_penalty: Some(parameters.frequency_penalty),
+            presence_penalty: Some(parameters.presence_penalty),
+            logit_bias: Vec::new(),
+            seed: None,
+        }
+    }
 }
 
 /// Every parameter with its final value.

@@ -18,6 +18,7 @@ pub struct ChatTemplate {
     source: String,
     program: Program,
     content: OnceLock<ContentForms>,
+    takes_text: OnceLock<bool>,
 }
 
 /// Which forms of content a template can show.
@@ -35,7 +36,7 @@ impl ChatTemplate {
     /// [`TemplateError::Syntax`] with the line, or [`TemplateError::Exhausted`] if it is too large.
     pub fn compile(source: &str) -> Result<Self, TemplateError> {
         let program = Program::compile(source)?;
-        Ok(Self { source: source.to_owned(), program, content: OnceLock::new() })
+        Ok(Self { source: source.to_owned(), program, content: OnceLock::new(), takes_text: OnceLock::new() })
     }
 
     /// Returns the source that the template was compiled from.
@@ -46,7 +47,7 @@ impl ChatTemplate {
     /// Renders variables that are given as JSON (`messages`, `tools`, `bos_token`, …), as transformers does.
     ///
     /// `add_generation_prompt` is true unless given, `tools` and `documents` are null. Arguments of tool calls that
-    /// are JSON texts become objects; content parts become text if the template cannot show parts. Nothing else is
+    /// are JSON texts become objects, unless the template takes nothing but texts; content parts become text if the template cannot show parts. Nothing else is
     /// changed, so that a template may refuse what it refuses elsewhere.
     ///
     /// # Errors
@@ -57,6 +58,7 @@ impl ChatTemplate {
         all.extend(variables);
         if let Some(Json::Array(messages)) = all.get_mut("messages") {
             self.adapt(messages)?;
+            self.quote(messages);
         }
         let control = ControlTexts::default();
         self.interpret(|| variables::context(&all, &all, None, &control, now))
@@ -82,6 +84,33 @@ impl ChatTemplate {
         if !self.content().text {
             conversation::wrap_parts(messages);
         }
+    }
+
+    /// Makes the arguments of calls texts where the template takes nothing else, as those of functionary do.
+    pub(super) fn quote(&self, messages: &mut [Json]) {
+        if messages.iter().any(|message| message.get("tool_calls").is_some()) && self.takes_text() {
+            conversation::quote_arguments(messages);
+        }
+    }
+
+    /// Finds out once whether the template can show the arguments of calls as text only.
+    fn takes_text(&self) -> bool {
+        *self.takes_text.get_or_init(|| {
+            let shown = |arguments: Json| {
+                let function = json!({ "name": "f", "arguments": arguments });
+                let call = json!({ "id": "stackprob", "type": "function", "function": function });
+                let silent = [json!(""), Json::Null];
+                silent.into_iter().any(|content| {
+                    let mut all = variables::defaults();
+                    let said = json!({ "role": "assistant", "content": content, "tool_calls": [call] });
+                    all.insert("messages".into(), json!([{ "role": "user", "content": "u" }, said]));
+                    let (control, now) = (ControlTexts::default(), Zoned::default());
+                    let text = self.interpret(|| variables::context(&all, &all, None, &control, &now));
+                    text.is_ok_and(|text| text.contains(PROBE))
+                })
+            };
+            !shown(json!({ "a": PROBE })) && shown(json!({ "a": PROBE }).to_string().into())
+        })
     }
 
     /// Finds out once which forms of content the template can show.
@@ -175,5 +204,16 @@ mod tests {
         let call = json!({ "function": { "name": "f", "arguments": "{\"city\": \"Bern\"}" } });
         let variables = json!({ "messages": [{ "role": "assistant", "tool_calls": [call] }] });
         assert_eq!(template.render_json(variables.as_object().unwrap().clone(), &now()).unwrap(), "Bern");
+    }
+
+    #[test]
+    fn a_template_that_takes_arguments_as_text_gets_text() {
+        let source =
+            "{% for call in messages[-1].tool_calls or [] %}{{ '>' + call.function.arguments }}{% endfor %}";
+        let template = ChatTemplate::compile(source).unwrap();
+        let call = json!({ "function": { "name": "f", "arguments": { "city": "Bern", "days": [1, 2] } } });
+        let variables = json!({ "messages": [{ "role": "assistant", "tool_calls": [call] }] });
+        let rendered = template.render_json(variables.as_object().unwrap().clone(), &now()).unwrap();
+        assert_eq!(rendered, r#">{"city": "Bern", "days": [1, 2]}"#);
     }
 }

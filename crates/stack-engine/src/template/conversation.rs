@@ -107,6 +107,30 @@ pub(super) fn parse_arguments(messages: &mut [Json]) {
     }
 }
 
+/// Turns arguments of tool calls into JSON texts.
+pub(super) fn quote_arguments(messages: &mut [Json]) {
+    let calls =
+        messages.iter_mut().filter_map(|message| message.get_mut("tool_calls")?.as_array_mut()).flatten();
+    for function in calls.filter_map(|call| call.get_mut("function")) {
+        if let Some(arguments) = function.get_mut("arguments").filter(|arguments| arguments.is_object()) {
+            *arguments = spaced(arguments).into();
+        }
+    }
+}
+
+/// Writes JSON as Python does, with a space behind each comma and colon: models have learned to.
+pub(crate) fn spaced(value: &Json) -> String {
+    match value {
+        Json::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        Json::Object(fields) => {
+            let field =
+                |(key, value): (&String, &Json)| format!("{}: {}", Json::from(key.as_str()), spaced(value));
+            format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
 /// Turns content that is a list of parts into text.
 pub(super) fn flatten_parts(messages: &mut [Json]) -> Result<(), TemplateError> {
     for content in messages.iter_mut().filter_map(|message| message.get_mut("content")) {

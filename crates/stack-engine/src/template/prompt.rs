@@ -246,6 +246,7 @@ impl ChatTemplate {
             ending::mark(message, scene.markers.end);
         }
         self.wrap(&mut messages);
+        self.quote(&mut messages);
         let mut caller = caller.clone();
         caller.insert("messages".into(), messages.into());
         let mut trusted = scene.trusted.clone();

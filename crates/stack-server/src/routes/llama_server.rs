@@ -6,7 +6,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use stack_chat::{ChatRequest, Failure, Prompt, Prompts};
+use stack_chat::{ChatModel, ChatRequest, Failure, Prompt, Prompts};
 use stack_wire::llama_server::{self, Completion, Content, Properties, Reply, Tokenize, Writer};
 use stack_wire::{Call, openai};
 
@@ -110,6 +110,7 @@ pub(crate) async fn props(State(server): State<Arc<Server>>, uri: Uri) -> Result
     };
     let (begin, end) = prompts.map_or((None, None), Prompts::bounds);
     let bounds = [text(begin), text(end)];
+    let sampling = served.chat.as_deref().map(ChatModel::sampling).unwrap_or_default();
     Ok(json(llama_server::properties_object(&Properties {
         id: &served.id,
         card: &served.card,
@@ -117,6 +118,7 @@ pub(crate) async fn props(State(server): State<Arc<Server>>, uri: Uri) -> Result
         tool_template,
         bounds: bounds.each_ref().map(String::as_str),
         slots: server.options.requests_max,
+        sampling: &sampling,
     })))
 }
 

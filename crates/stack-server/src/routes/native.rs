@@ -64,7 +64,7 @@ async fn respond(
     call: Call<ChatRequest>,
 ) -> Result<Response, ApiError> {
     let (requested, ignored) = (call.model.clone(), call.ignored.clone());
-    let writer = |Opening { unique, created_s, model, basis, digest }| {
+    let writer = |Opening { unique, created_s, model, basis, digest, .. }| {
         let lineage = Lineage { request_id, unique, created_s, requested, model, basis, digest };
         Box::new(Writer::new(lineage, ignored)) as _
     };

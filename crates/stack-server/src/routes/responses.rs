@@ -28,7 +28,10 @@ pub(crate) async fn create(
     let ResponseRequest { request, echo, options, stored: input, background } = asked;
     let call = Call { model, request: vec![request], delivery, ignored, keep_alive };
     let stored = server.stored.clone().zip(input);
-    let reply = |Opening { unique, created_s, model, .. }| Reply { unique, created_s, model, echo, options };
+    let reply = |Opening { unique, created_s, model, sampling, .. }| {
+        let echo = echo.completed(&sampling);
+        Reply { unique, created_s, model, echo, options }
+    };
     match stored {
         Some((stored, input)) if background => {
             in_background(&server, &waits, call, (&stored, input), reply).await

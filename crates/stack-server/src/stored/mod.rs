@@ -36,7 +36,7 @@ impl Drop for Job {
 impl StoredResponses {
     /// Keeps up to `count_max` responses; `None` if that is none.
     pub(crate) fn new(count_max: usize) -> Option<Arc<Self>> {
-        let bounds = Bounds { count_max, bytes_max: BYTES_MAX, age_max: AGE_MAX };
+        let bounds = Bounds { count: count_max, bytes: BYTES_MAX, age: AGE_MAX };
         (count_max > 0).then(|| Arc::new(Self { shelf: Mutex::new(Shelf::new(bounds)) }))
     }
 
@@ -85,14 +85,12 @@ impl StoredResponses {
         let draft = Draft { stored: Arc::downgrade(self), reply: Some(reply), input };
         // The lock is held, so that the response is known before it is complete.
         let spawn = || Some(Job(tokio::spawn(draft.complete(events)).abort_handle()));
-        match self.lock().keep(kept(begun), Instant::now(), spawn) {
-            Ok(()) => Ok(body),
-            Err(Full) => {
-                let message = "too many responses are being made in the background";
-                let full = Failure::new(FailureKind::QueueFull, message);
-                Err(full.after(Duration::from_secs(1)).into())
-            }
+        if self.lock().keep(kept(begun), Instant::now(), spawn) == Err(Full) {
+            let message = "too many responses are being made in the background";
+            let full = Failure::new(FailureKind::QueueFull, message);
+            return Err(full.after(Duration::from_secs(1)).into());
         }
+        Ok(body)
     }
 
     fn complete(&self, response: StoredResponse) {

@@ -6,9 +6,12 @@ use std::time::{Duration, Instant};
 /// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
-    pub(crate) count_max: usize,
-    pub(crate) bytes_max: usize,
-    pub(crate) age_max: Duration,
+    /// At most so many.
+    pub(crate) count: usize,
+    /// At most so many bytes of all together.
+    pub(crate) bytes: usize,
+    /// None for longer.
+    pub(crate) age: Duration,
 }
 
 /// Values by name, the oldest of which make room for new ones. One that is still being made has a job, which is dropped
@@ -105,7 +108,7 @@ impl<V: Clone, J> Shelf<V, J> {
 
     fn forget_old(&mut self, now: Instant) {
         while let Some((&number, oldest)) = self.entries.first_key_value() {
-            if now.saturating_duration_since(oldest.since) <= self.bounds.age_max {
+            if now.saturating_duration_since(oldest.since) <= self.bounds.age {
                 break;
             }
             self.remove_number(number);
@@ -114,14 +117,13 @@ impl<V: Clone, J> Shelf<V, J> {
 
     /// Forgets the oldest complete values until one more of so many bytes fits.
     fn make_room(&mut self, bytes: usize) -> Result<(), Full> {
-        let Bounds { count_max, bytes_max, .. } = self.bounds;
         let busy = || self.entries.values().filter(|entry| entry.job.is_some());
         let busy_bytes: usize = busy().map(|entry| entry.bytes).sum();
         // Looked at first, so that nothing is forgotten in vain.
-        if busy().count() >= count_max || busy_bytes + bytes > bytes_max {
+        if busy().count() >= self.bounds.count || busy_bytes + bytes > self.bounds.bytes {
             return Err(Full);
         }
-        while self.entries.len() >= count_max || self.bytes + bytes > bytes_max {
+        while self.entries.len() >= self.bounds.count || self.bytes + bytes > self.bounds.bytes {
             let complete = self.entries.iter().find(|(_, entry)| entry.job.is_none());
             let Some((&number, _)) = complete else { return Err(Full) };
             self.remove_number(number);
@@ -148,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { count_max: 3, bytes_max: 100, age_max: Duration::from_secs(10) };
+    const BOUNDS: Bounds = Bounds { count: 3, bytes: 100, age: Duration::from_secs(10) };
 
     struct Bench {
         shelf: Shelf<u32, Rc<()>>,

@@ -7,7 +7,7 @@ use stack_chat::{Infill, Prompt};
 use stack_server::{Options, router};
 use stack_testkit::ScriptedModel;
 
-use crate::support::{get, post, registry, serving};
+use crate::support::{chat, get, post, registry, serving};
 
 fn model() -> Arc<ScriptedModel> {
     Arc::new(ScriptedModel::new("m", &["Once", " upon"]))
@@ -73,4 +73,91 @@ async fn in_its_ways_shared_routes_answer_like_llama_server() {
     assert!(vectors[0]["embedding"][0].is_array());
     let wrong = post(&router, "/v1/chat/completions", "{}").await.json();
     assert_eq!(wrong["error"]["code"], 400);
+}
+
+#[tokio::test]
+async fn chats_are_answered_as_its_tests_demand() {
+    let model = model();
+    let router = serving(&model);
+    let whole = chat(&router, r#""max_tokens": 1"#).await.json();
+    assert_eq!(
+        (&whole["object"], &whole["choices"][0]["finish_reason"]),
+        (&json!("chat.completion"), &json!("length"))
+    );
+    assert_eq!(
+        (&whole["usage"]["prompt_tokens"], &whole["usage"]["completion_tokens"]),
+        (&json!(4), &json!(1))
+    );
+    let two = chat(&router, r#""n": 2"#).await.json();
+    assert_eq!(
+        (&two["choices"][1]["index"], &two["choices"][1]["message"]["content"]),
+        (&json!(1), &json!("Once upon"))
+    );
+    let (events, is_marked) = chat(&router, r#""stream": true"#).await.events();
+    assert!(is_marked);
+    assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant", "it comes first, and once");
+    assert!(events[1..].iter().all(|event| event["choices"][0]["delta"].get("role").is_none()));
+    let banned = chat(&router, r#""logit_bias": [[7, false]]"#).await;
+    assert_eq!(banned.status, 200);
+    let bias = model.requests().pop().unwrap().sampling.logit_bias;
+    assert_eq!((bias[0].token, bias[0].bias), (7, f32::NEG_INFINITY));
+}
+
+#[tokio::test]
+async fn what_its_tests_send_wrongly_is_refused() {
+    let router = serving(&model());
+    for body in [
+        r#"{"messages": "Hi"}"#,
+        r#"{"messages": [1]}"#,
+        r#"{"messages": [{"role": "user"}]}"#,
+        r#"{"messages": [{"role": "user", "content": {"text": "Hi"}}]}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}], "response_format": {"type": "xml"}}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}], "response_format": {"type": "json_schema", "json_schema": 1}}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}], "json_schema": {"type": "object"}, "grammar": "root ::= \"a\""}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}], "tools": [{"type": "function"}]}"#,
+        r#"{"messages": [{"role": "user", "content": "Hi"}], "tool_choice": "required"}"#,
+    ] {
+        assert_eq!(post(&router, "/v1/chat/completions", body).await.status, 400, "{body}");
+    }
+    for (path, body) in [
+        ("/completion", r#"{"prompt": {}}"#),
+        ("/completion", r#"{"prompt": "a", "n_predict": "all"}"#),
+        ("/infill", r#"{"input_prefix": "a", "input_suffix": "b", "input_extra": "c"}"#),
+        ("/infill", r#"{"input_prefix": "a", "input_suffix": "b", "input_extra": [{"filename": "f"}]}"#),
+        ("/infill", r#"{"input_prefix": 1}"#),
+        ("/tokenize", r#"{"content": {}}"#),
+        ("/detokenize", r#"{"tokens": "a"}"#),
+        ("/embedding", r#"{"content": [[]]}"#),
+        ("/v1/embeddings", r#"{"input": []}"#),
+        ("/v1/embeddings", r#"{"input": "a", "encoding_format": "xml"}"#),
+    ] {
+        assert_eq!(post(&router, path, body).await.status, 400, "{path} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_does_not_fit_is_told_with_both_numbers_in_a_stream_too() {
+    let tight = ScriptedModel::new("m", &["a"]).with_context(2);
+    let router = router(registry(&Arc::new(tight)), Options { llama_server: true, ..Options::default() });
+    for stream in ["false", "true"] {
+        let reply = chat(&router, &format!(r#""stream": {stream}"#)).await;
+        let error = &reply.json()["error"];
+        assert_eq!((reply.status.as_u16(), &error["type"]), (400, &json!("exceed_context_size_error")));
+        assert_eq!((&error["n_prompt_tokens"], &error["n_ctx"]), (&json!(4), &json!(2)));
+    }
+}
+
+#[tokio::test]
+async fn vectors_are_the_same_in_both_encodings_and_for_each_input() {
+    let router = serving(&model());
+    let ask = |body: &'static str| post(&router, "/v1/embeddings", body);
+    let one = ask(r#"{"input": "a"}"#).await.json();
+    let two = ask(r#"{"input": ["b", "a"]}"#).await.json();
+    assert_eq!(
+        (&two["data"][1]["embedding"], &two["data"][1]["index"]),
+        (&one["data"][0]["embedding"], &json!(1))
+    );
+    let packed = ask(r#"{"input": "a", "encoding_format": "base64"}"#).await.json();
+    assert_eq!(packed["usage"], one["usage"]);
+    assert!(packed["data"][0]["embedding"].is_string());
 }

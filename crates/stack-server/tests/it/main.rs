@@ -12,6 +12,7 @@ mod messages;
 mod metrics;
 mod native;
 mod ollama;
+mod open_responses;
 mod openapi;
 mod pages;
 mod residency;

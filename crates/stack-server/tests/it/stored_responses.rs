@@ -21,6 +21,12 @@ fn id(reply: &Reply) -> String {
     reply.json()["id"].as_str().unwrap_or_else(|| panic!("{}", reply.text)).to_owned()
 }
 
+/// Returns the last event of a stream.
+fn last(reply: &Reply) -> Value {
+    let events = reply.text.strip_suffix("\n\ndata: [DONE]\n\n").unwrap();
+    serde_json::from_str(events.rsplit_once("\ndata: ").unwrap().1).unwrap()
+}
+
 /// Asks for a response until it is no longer in progress.
 async fn outcome(router: &Router, id: &str) -> Value {
     for _ in 0..1000 {
@@ -38,10 +44,8 @@ async fn a_response_is_found_until_it_is_deleted() {
     let router = storing(&model());
     for body in [json!({"input": "Hi"}), json!({"input": "Hi", "stream": true})] {
         let reply = respond(&router, body).await;
-        let response = match reply.text.rsplit_once("\ndata: ") {
-            Some((_, last)) => serde_json::from_str::<Value>(last).unwrap()["response"].clone(),
-            None => reply.json(),
-        };
+        let response =
+            if reply.text.starts_with('{') { reply.json() } else { last(&reply)["response"].clone() };
         assert_eq!((&response["store"], reply.header("x-stack-ignored")), (&json!(true), ""));
         let path = format!("/v1/responses/{}", response["id"].as_str().unwrap());
         assert_eq!(get(&router, &path).await.json(), response);
@@ -98,9 +102,7 @@ async fn what_nobody_wants_kept_and_what_does_not_end_well_is_not_kept() {
     let closed = Failure::new(FailureKind::Draining, "the program is shutting down");
     let failing = storing(&Arc::new(ScriptedModel::new("m", &["a", "b"]).failing_after(3, closed)));
     let reply = respond(&failing, json!({"input": "Hi", "stream": true})).await;
-    let (_, last) = reply.text.rsplit_once("\ndata: ").unwrap();
-    let last: Value = serde_json::from_str(last).unwrap();
-    let path = format!("/v1/responses/{}", last["response"]["id"].as_str().unwrap());
+    let path = format!("/v1/responses/{}", last(&reply)["response"]["id"].as_str().unwrap());
     assert_eq!(get(&failing, &path).await.status, 404);
 }
 

@@ -5,6 +5,8 @@ use stack_chat::{Failure, Foreign, Json, Media, MediaSource, Message, Part, Role
 
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
+use crate::opaque::{cache_mark, opaque};
+use crate::provider::{Family, REDACTED, SIGNATURE};
 use crate::{Ignored, media};
 
 /// Takes `system` and `messages`, which must hold at least one. The instructions become the first message.
@@ -13,7 +15,8 @@ pub(super) fn messages(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec
     let mut calls = Calls::default();
     if let Some(system) = fields.take("system") {
         let parts = content("system", system, &mut calls, ignored)?;
-        if let Some(place) = parts.iter().position(|part| !matches!(part, Part::Text(_))) {
+        let mut blocks = parts.iter().filter(|part| !matches!(part, Part::CacheMark(_)));
+        if let Some(place) = blocks.position(|part| !matches!(part, Part::Text(_))) {
             let path = format!("system[{place}].type");
             let message = format!("`{path}` must be \"text\"");
             return Err(Failure::invalid(path, message));
@@ -63,7 +66,7 @@ fn message(
                     format!("`{path}` holds a tool_result, which belongs into a message of the user");
                 return Err(Failure::invalid(path, message));
             }
-            (Part::ToolCall(_) | Part::Thinking(_), Role::User) => {
+            (Part::ToolCall(_) | Part::Thinking(_) | Part::Opaque(_), Role::User) => {
                 let message = format!(
                     "`{path}` holds a tool_use or thinking, which belongs into a message of the assistant"
                 );
@@ -91,7 +94,7 @@ fn content(path: &str, value: Value, calls: &mut Calls, ignored: &mut Ignored) -
             for (index, value) in blocks.into_iter().enumerate() {
                 let whole = Json(value.to_string());
                 let block = Fields::open(format!("{path}[{index}]"), value)?;
-                parts.extend(part(block, whole, calls, ignored)?);
+                part(block, whole, calls, &mut parts, ignored)?;
             }
             Ok(parts)
         }
@@ -99,13 +102,15 @@ fn content(path: &str, value: Value, calls: &mut Calls, ignored: &mut Ignored) -
     }
 }
 
-/// Reads one block; `whole` is all of it. Nothing comes of thinking that only its provider can read.
+/// Reads one block into the parts that it is; `whole` is all of it. A signature follows what it signs, and a cache mark
+/// what it is behind, or closes the result that it belongs to.
 fn part(
     mut block: Fields,
     whole: Json,
     calls: &mut Calls,
+    parts: &mut Vec<Part>,
     ignored: &mut Ignored,
-) -> Result<Option<Part>, Failure> {
+) -> Result<(), Failure> {
     let path = block.path("type");
     let kind = match block.require("type")? {
         Value::String(kind) => kind,
@@ -115,21 +120,16 @@ fn part(
         "text" => Part::Text(block.require_text("text", usize::MAX)?),
         "image" => Part::Image(source(&mut block)?),
         "document" => Part::Document(source(&mut block)?),
-        "thinking" => {
-            // Ours are empty.
-            if block.text("signature", usize::MAX)?.is_some_and(|signature| !signature.is_empty()) {
-                ignored.note("messages[].content[].signature");
-            }
-            Part::Thinking(block.require_text("thinking", usize::MAX)?)
-        }
+        "thinking" => Part::Thinking(block.require_text("thinking", usize::MAX)?),
         "redacted_thinking" => {
             ignored.note("messages[].content[].data");
-            return Ok(None);
+            opaque(Family::Anthropic, REDACTED, block.require_text("data", usize::MAX)?)
         }
         "tool_use" => Part::ToolCall(tool_use(&mut block, calls)?),
         "tool_result" => Part::ToolResult(tool_result(&mut block, calls, ignored)?),
         kind if FOREIGN.contains(&kind) => {
-            return Ok(Some(Part::Foreign(Foreign { kind: kind.to_owned(), json: whole })));
+            parts.push(Part::Foreign(Foreign { kind: kind.to_owned(), json: whole }));
+            return Ok(());
         }
         kind => {
             let shown: String = kind.chars().take(32).collect();
@@ -137,8 +137,31 @@ fn part(
             return Err(Failure::invalid(path, message));
         }
     };
+    let mark = cache_mark(&mut block)?;
+    if mark.is_some() {
+        ignored.note("messages[].content[].cache_control");
+    }
+    let signature = match part {
+        // Ours are empty.
+        Part::Thinking(_) => block.text("signature", usize::MAX)?.filter(|signature| !signature.is_empty()),
+        _ => None,
+    };
+    if signature.is_some() {
+        ignored.note("messages[].content[].signature");
+    }
     block.ignore_rest("messages[].content[]", ignored);
-    Ok(Some(part))
+    match part {
+        Part::ToolResult(mut result) => {
+            result.parts.extend(mark);
+            parts.push(Part::ToolResult(result));
+        }
+        part => {
+            parts.push(part);
+            parts.extend(signature.map(|data| opaque(Family::Anthropic, SIGNATURE, data)));
+            parts.extend(mark);
+        }
+    }
+    Ok(())
 }
 
 fn source(block: &mut Fields) -> Result<Media, Failure> {
@@ -222,6 +245,8 @@ const NAME_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use stack_chat::CacheMark;
+
     use super::*;
 
     fn parse_noting(json: &str, ignored: &mut Ignored) -> Result<Vec<Message>, Failure> {
@@ -265,6 +290,7 @@ mod tests {
             name: None,
             parts: vec![
                 Part::Thinking("hm".into()),
+                opaque(Family::Anthropic, SIGNATURE, "s".into()),
                 Part::Text("Let me see.".into()),
                 call("t1", r#"{"b":1,"a":2}"#),
                 call("t2", "{}"),
@@ -273,7 +299,11 @@ mod tests {
         assert_eq!(
             got.unwrap(),
             [
-                text(Role::System, "Be brief."),
+                Message {
+                    role: Role::System,
+                    name: None,
+                    parts: vec![Part::Text("Be brief.".into()), Part::CacheMark(CacheMark::FiveMinutes)],
+                },
                 text(Role::User, "Hi"),
                 assistant,
                 result("t1", "a.txt", false),
@@ -308,7 +338,23 @@ mod tests {
     }
 
     #[test]
-    fn what_only_its_provider_reads_is_listed() {
+    fn a_mark_behind_a_result_makes_no_turn_of_its_own() {
+        let got = parse(
+            r#"{"messages": [
+                {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "a",
+                                              "cache_control": {"type": "ephemeral", "ttl": "1h"}}]}]}"#,
+        );
+        let [_, result] = got.unwrap().try_into().unwrap();
+        let parts = vec![Part::Text("a".into()), Part::CacheMark(CacheMark::OneHour)];
+        assert_eq!(
+            result,
+            Message::result(ToolResult { call: "t".into(), name: None, parts, is_error: false })
+        );
+    }
+
+    #[test]
+    fn what_only_its_provider_reads_is_kept_and_listed() {
         let mut ignored = Ignored::default();
         let got = parse_noting(
             r#"{"messages": [{"role": "assistant", "content": [
@@ -317,7 +363,16 @@ mod tests {
                 {"type": "text", "text": "b", "cache_control": {}}]}]}"#,
             &mut ignored,
         );
-        assert_eq!(got.unwrap()[0].parts.len(), 2);
+        assert_eq!(
+            got.unwrap()[0].parts,
+            [
+                opaque(Family::Anthropic, REDACTED, "x".into()),
+                Part::Thinking("a".into()),
+                opaque(Family::Anthropic, SIGNATURE, "s".into()),
+                Part::Text("b".into()),
+                Part::CacheMark(CacheMark::FiveMinutes),
+            ]
+        );
         let expected =
             "messages[].content[].cache_control, messages[].content[].data, messages[].content[].signature";
         assert_eq!(ignored.header_value().as_deref(), Some(expected));
@@ -340,6 +395,11 @@ mod tests {
             (r#"{"system": [{"type": "image"}], "messages": []}"#.to_owned(), "system[0].source"),
             (first("user", "1"), "messages[0].content[0]"),
             (first("user", "{}"), "messages[0].content[0].type"),
+            (
+                first("user", r#"{"type": "text", "text": "a", "cache_control": 1}"#),
+                "messages[0].content[0].cache_control",
+            ),
+            (first("assistant", r#"{"type": "redacted_thinking"}"#), "messages[0].content[0].data"),
             (first("user", r#"{"type": "hologram"}"#), "messages[0].content[0].type"),
             (first("user", r#"{"type": "text"}"#), "messages[0].content[0].text"),
             (

@@ -1,7 +1,7 @@
 //! `/props`: what llama-server says about itself.
 
-use serde_json::json;
-use stack_chat::ModelCard;
+use serde_json::{Value, json};
+use stack_chat::{ModelCard, Sampling};
 
 /// What is said about a model and the server that runs it.
 #[derive(Clone, Copy, Debug)]
@@ -18,13 +18,15 @@ pub struct Properties<'a> {
     pub bounds: [&'a str; 2],
     /// How many requests may be waiting or running.
     pub slots: usize,
+    /// What is used where a request leaves it open.
+    pub sampling: &'a Sampling,
 }
 
 /// Renders the properties of a model.
 pub fn properties_object(properties: &Properties<'_>) -> String {
-    let Properties { id, card, template, tool_template, bounds: [bos, eos], slots } = properties;
+    let Properties { id, card, template, tool_template, bounds: [bos, eos], slots, sampling } = properties;
     let mut object = json!({
-        "default_generation_settings": {"n_ctx": card.context},
+        "default_generation_settings": {"n_ctx": card.context, "params": parameters(sampling)},
         "total_slots": slots,
         "model_alias": id,
         "model_path": id,
@@ -42,10 +44,27 @@ pub fn properties_object(properties: &Properties<'_>) -> String {
     object.to_string()
 }
 
+/// Writes down what is known of the parameters.
+fn parameters(sampling: &Sampling) -> Value {
+    // By way of its text, so that 0.8 does not become 0.800000011920929.
+    let number = |value: f32| Value::from(value.to_string().parse::<f64>().unwrap_or_default());
+    let all = [
+        ("temperature", sampling.temperature.map(number)),
+        ("top_k", sampling.top_k.map(Value::from)),
+        ("top_p", sampling.top_p.map(number)),
+        ("min_p", sampling.min_p.map(number)),
+        ("typical_p", sampling.typical_p.map(number)),
+        ("repeat_penalty", sampling.repeat_penalty.map(number)),
+        ("repeat_last_n", sampling.repeat_last_n.map(Value::from)),
+        ("presence_penalty", sampling.presence_penalty.map(number)),
+        ("frequency_penalty", sampling.frequency_penalty.map(number)),
+    ];
+    let known = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(known.collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     #[test]
@@ -58,9 +77,11 @@ mod tests {
             tool_template: None,
             bounds: ["<s>", "</s>"],
             slots: 4,
+            sampling: &Sampling { temperature: Some(0.8), top_k: Some(40), ..Sampling::default() },
         };
         let object: Value = serde_json::from_str(&properties_object(&properties)).unwrap();
-        assert_eq!(object["default_generation_settings"]["n_ctx"], 64);
+        let settings = json!({"n_ctx": 64, "params": {"temperature": 0.8, "top_k": 40}});
+        assert_eq!(object["default_generation_settings"], settings);
         assert_eq!((&object["total_slots"], &object["chat_template"]), (&json!(4), &json!("{{ messages }}")));
         assert_eq!((&object["bos_token"], object.get("chat_template_tool_use")), (&json!("<s>"), None));
     }

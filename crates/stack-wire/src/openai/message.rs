@@ -5,6 +5,8 @@ use stack_chat::{Failure, Json, Media, MediaSource, Message, Part, Role, ToolCal
 
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
+use crate::opaque::{cache_mark, opaque};
+use crate::provider::{Family, THOUGHT_SIGNATURE};
 use crate::{Ignored, media};
 
 /// Takes `messages`, which must hold at least one.
@@ -50,9 +52,13 @@ fn message(mut fields: Fields, calls: &mut Calls, ignored: &mut Ignored) -> Resu
         fields.ignore_rest("messages[]", ignored);
         return Ok(Message::result(ToolResult { call, name, parts, is_error: false }));
     }
-    called.iter().for_each(|call| calls.made(&call.id, &call.name));
     parts.extend(refusal.map(Part::Refusal));
-    parts.extend(called.into_iter().map(Part::ToolCall));
+    for part in called {
+        if let Part::ToolCall(call) = &part {
+            calls.made(&call.id, &call.name);
+        }
+        parts.push(part);
+    }
     parts.splice(0..0, thinking.map(Part::Thinking));
     fields.ignore_rest("messages[]", ignored);
     Ok(Message { role, name, parts })
@@ -78,14 +84,18 @@ fn content(path: &str, value: Value, ignored: &mut Ignored) -> Result<Vec<Part>,
         Value::String(text) => Ok(vec![Part::Text(text)]),
         Value::Array(parts) if parts.is_empty() => Ok(vec![Part::Text(String::new())]),
         Value::Array(parts) => {
-            let parse = |(index, value)| part(Fields::open(format!("{path}[{index}]"), value)?, ignored);
-            parts.into_iter().enumerate().map(parse).collect()
+            let mut parsed = Vec::with_capacity(parts.len());
+            for (index, value) in parts.into_iter().enumerate() {
+                part(Fields::open(format!("{path}[{index}]"), value)?, &mut parsed, ignored)?;
+            }
+            Ok(parsed)
         }
         other => Err(mismatch(path.to_owned(), "a string or an array of content parts", &other)),
     }
 }
 
-fn part(mut part: Fields, ignored: &mut Ignored) -> Result<Part, Failure> {
+/// Reads one part, and the cache mark behind it that clients of several providers send.
+fn part(mut part: Fields, parts: &mut Vec<Part>, ignored: &mut Ignored) -> Result<(), Failure> {
     let kind_path = part.path("type");
     let kind = match part.require("type")? {
         Value::String(kind) => kind,
@@ -114,8 +124,13 @@ fn part(mut part: Fields, ignored: &mut Ignored) -> Result<Part, Failure> {
             return Err(Failure::unsupported(kind_path, message));
         }
     };
+    parts.push(parsed);
+    if let Some(mark) = cache_mark(&mut part)? {
+        ignored.note("messages[].content[].cache_control");
+        parts.push(mark);
+    }
     part.ignore_rest("messages[].content[]", ignored);
-    Ok(parsed)
+    Ok(())
 }
 
 fn image(part: &mut Fields) -> Result<Media, Failure> {
@@ -143,11 +158,28 @@ fn file(part: &mut Fields) -> Result<Media, Failure> {
     media::from_url(&path, file.require_text("file_data", usize::MAX)?, detail)
 }
 
-fn tool_calls(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<ToolCall>, Failure> {
+/// Takes the calls, each followed by what its provider wants back with it.
+fn tool_calls(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Part>, Failure> {
     let path = fields.path("tool_calls");
     let calls = fields.list("tool_calls", TOOL_CALLS_MAX)?.unwrap_or_default();
-    let parse = |(index, call)| tool_call(Fields::open(format!("{path}[{index}]"), call)?, ignored);
-    calls.into_iter().enumerate().map(parse).collect()
+    let mut parts = Vec::with_capacity(calls.len());
+    for (index, call) in calls.into_iter().enumerate() {
+        let mut call = Fields::open(format!("{path}[{index}]"), call)?;
+        let signature = thought_signature(&mut call)?;
+        parts.push(Part::ToolCall(tool_call(call, ignored)?));
+        if let Some(signature) = signature {
+            ignored.note("messages[].tool_calls[].extra_content");
+            parts.push(opaque(Family::Gemini, THOUGHT_SIGNATURE, signature));
+        }
+    }
+    Ok(parts)
+}
+
+/// Takes the signature that clients of Gemini carry in this dialect.
+fn thought_signature(call: &mut Fields) -> Result<Option<String>, Failure> {
+    let Some(mut extra) = call.object("extra_content")? else { return Ok(None) };
+    let Some(mut google) = extra.object("google")? else { return Ok(None) };
+    google.text("thought_signature", usize::MAX)
 }
 
 fn tool_call(mut call: Fields, ignored: &mut Ignored) -> Result<ToolCall, Failure> {
@@ -208,6 +240,22 @@ mod tests {
         );
         assert_eq!(parts.unwrap()[0].text().as_deref(), Some("a\nb"));
         assert_eq!(parse(r#"[{"role": "user", "content": "a"}]"#).unwrap(), [Message::user("a")]);
+    }
+
+    #[test]
+    fn what_is_for_providers_stays_where_it_was() {
+        let mut ignored = Ignored::default();
+        let body = br#"{"messages": [{"role": "user", "content": [
+                {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}]},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "type": "function",
+                "function": {"name": "f", "arguments": "{}"},
+                "extra_content": {"google": {"thought_signature": "c2ln"}}}]}]}"#;
+        let [user, assistant] =
+            messages(&mut Fields::parse(body).unwrap(), &mut ignored).unwrap().try_into().unwrap();
+        assert_eq!(user.parts[1], Part::CacheMark(stack_chat::CacheMark::FiveMinutes));
+        assert_eq!(assistant.parts[2], opaque(Family::Gemini, THOUGHT_SIGNATURE, "c2ln".into()));
+        let listed = "messages[].content[].cache_control, messages[].tool_calls[].extra_content";
+        assert_eq!(ignored.header_value().as_deref(), Some(listed));
     }
 
     #[test]

@@ -39,9 +39,12 @@ mod route;
 mod sse;
 mod wait;
 
+pub(crate) use anthropic::{REDACTED, SIGNATURE};
 pub use error_reply::ErrorReply;
 pub use facts::ReplyFacts;
 pub use family::{Family, KeyHeader};
+pub(crate) use gemini::SIGNATURE as THOUGHT_SIGNATURE;
+pub(crate) use openai_responses::REASONING;
 pub use reader::ReplyReader;
 pub use request::{Change, ProviderRequest};
 pub use route::{Route, ThinkingForm};

@@ -1,6 +1,7 @@
 //! What a response repeats of its request.
 
 use serde_json::{Map, Value, json};
+use stack_chat::Sampling;
 
 /// The fields of a request that its response repeats, as the caller wrote them.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +17,35 @@ impl Echo {
         });
         let mut repeated: Map<String, Value> = repeated.collect();
         repeated.insert("store".to_owned(), is_stored.into());
+        fill(repeated.get_mut("text"), &[("format", r#"{"type":"text"}"#)]);
+        if let Some(text) = repeated.get_mut("text").filter(|text| text["format"]["type"] == "json_schema") {
+            fill(text.get_mut("format"), &[("name", "null"), ("description", "null"), ("strict", "false")]);
+        }
+        fill(repeated.get_mut("reasoning"), &[("effort", "null"), ("summary", "null")]);
+        for tool in repeated.get_mut("tools").and_then(Value::as_array_mut).into_iter().flatten() {
+            if tool["type"] == "function" {
+                let optional = [("description", "null"), ("parameters", "null"), ("strict", "false")];
+                fill(Some(tool), &optional);
+            }
+        }
         Self(repeated)
+    }
+
+    /// Fills in what is used where the request leaves it open. What is not known here is as OpenAI documents it.
+    #[must_use]
+    pub fn completed(mut self, sampling: &Sampling) -> Self {
+        for (name, known, otherwise) in [
+            ("temperature", sampling.temperature, 1.0),
+            ("top_p", sampling.top_p, 1.0),
+            ("presence_penalty", sampling.presence_penalty, 0.0),
+            ("frequency_penalty", sampling.frequency_penalty, 0.0),
+        ] {
+            if let Some(value) = self.0.get_mut(name).filter(|value| value.is_null()) {
+                // By way of its text, so that 0.8 does not become 0.800000011920929.
+                *value = known.unwrap_or(otherwise).to_string().parse::<f64>().unwrap_or_default().into();
+            }
+        }
+        self
     }
 
     /// Starts a response that repeats this.
@@ -25,11 +54,14 @@ impl Echo {
             "id": id,
             "object": "response",
             "created_at": created_s,
+            "completed_at": null,
             "status": status,
             "error": null,
             "incomplete_details": null,
             "model": model,
             "output": [],
+            "service_tier": "default",
+            "top_logprobs": 0,
             "truncation": "disabled",
             "usage": null,
         });
@@ -40,15 +72,31 @@ impl Echo {
     }
 }
 
+/// Writes out what a request may leave out of an object.
+fn fill(object: Option<&mut Value>, fields: &[(&str, &str)]) {
+    let Some(object) = object.and_then(Value::as_object_mut) else { return };
+    for (name, default) in fields {
+        let value = object.entry(*name).or_insert(Value::Null);
+        if value.is_null() {
+            *value = serde_json::from_str(default).unwrap_or_default();
+        }
+    }
+}
+
 /// What is repeated, and what it is where the request says nothing.
 const DEFAULTS: &[(&str, &str)] = &[
     ("background", "false"),
+    ("frequency_penalty", "null"),
     ("instructions", "null"),
     ("max_output_tokens", "null"),
+    ("max_tool_calls", "null"),
     ("metadata", "{}"),
     ("parallel_tool_calls", "true"),
+    ("presence_penalty", "null"),
     ("previous_response_id", "null"),
+    ("prompt_cache_key", "null"),
     ("reasoning", r#"{"effort":null,"summary":null}"#),
+    ("safety_identifier", "null"),
     ("temperature", "null"),
     ("text", r#"{"format":{"type":"text"}}"#),
     ("tool_choice", "\"auto\""),
@@ -63,12 +111,15 @@ mod tests {
 
     #[test]
     fn what_the_caller_said_is_repeated_and_the_rest_has_its_default() {
-        let fields =
-            json!({"temperature": 0.5, "tools": [{"type": "function"}], "text": null, "input": "Hi"});
+        let fields = json!({"temperature": 0.5, "tools": [{"type": "function", "name": "f"}], "text": null,
+                            "reasoning": {"effort": "low"}, "input": "Hi"});
         let response = Echo::of(fields.as_object().unwrap(), true).response("r", 7, "m", "completed");
         assert_eq!(
             (&response["temperature"], &response["tools"]),
-            (&json!(0.5), &json!([{"type": "function"}]))
+            (
+                &json!(0.5),
+                &json!([{"type": "function", "name": "f", "description": null, "parameters": null, "strict": false}])
+            )
         );
         assert_eq!(
             (&response["text"]["format"]["type"], &response["tool_choice"]),
@@ -76,5 +127,15 @@ mod tests {
         );
         assert_eq!((response.get("input"), &response["created_at"]), (None, &json!(7)));
         assert_eq!((&response["store"], &response["previous_response_id"]), (&json!(true), &Value::Null));
+        assert_eq!(response["reasoning"], json!({"effort": "low", "summary": null}));
+    }
+
+    #[test]
+    fn what_is_used_is_told_where_nothing_was_said() {
+        let echo = Echo::of(json!({"top_p": 0.5}).as_object().unwrap(), false);
+        let sampling = Sampling { temperature: Some(0.8), top_p: Some(0.95), ..Sampling::default() };
+        let response = echo.completed(&sampling).response("r", 7, "m", "completed");
+        assert_eq!((&response["temperature"], &response["top_p"]), (&json!(0.8), &json!(0.5)));
+        assert_eq!(response["presence_penalty"], json!(0.0));
     }
 }

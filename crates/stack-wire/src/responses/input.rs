@@ -6,7 +6,9 @@ use stack_chat::{Failure, Foreign, Json, Media, MediaSource, Message, Part, Role
 use super::stored::{self, Find, StoredInput, StoredItem};
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
+use crate::opaque::opaque;
 use crate::openai::arguments;
+use crate::provider::{Family, REASONING};
 use crate::{Ignored, media};
 
 /// A conversation while it is read.
@@ -124,7 +126,7 @@ impl Conversation<'_> {
         let kind = item.text("type", NAME_BYTES_MAX)?;
         match kind.as_deref() {
             None | Some("message") => self.message(&mut item)?,
-            Some("reasoning") => self.reasoning(&mut item)?,
+            Some("reasoning") => self.reasoning(&mut item, &whole)?,
             Some("function_call") => {
                 let arguments = arguments(&mut item)?;
                 self.call(&mut item, arguments)?;
@@ -170,8 +172,9 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    /// Takes what the model thought: its own words where they are there, else what sums them up.
-    fn reasoning(&mut self, item: &mut Fields) -> Result<(), Failure> {
+    /// Takes what the model thought: its own words where they are there, else what sums them up. What is encrypted stays
+    /// with the item that it belongs to.
+    fn reasoning(&mut self, item: &mut Fields, whole: &Json) -> Result<(), Failure> {
         let mut texts = Vec::new();
         for name in ["content", "summary"] {
             let path = item.path(name);
@@ -183,10 +186,11 @@ impl Conversation<'_> {
                 }
             }
         }
+        self.assistant.extend((!texts.is_empty()).then(|| Part::Thinking(texts.join("\n"))));
         if item.text("encrypted_content", usize::MAX)?.is_some_and(|text| !text.is_empty()) {
             self.ignored.note("input[].encrypted_content");
+            self.assistant.push(opaque(Family::OpenaiResponses, REASONING, whole.0.clone()));
         }
-        self.assistant.extend((!texts.is_empty()).then(|| Part::Thinking(texts.join("\n"))));
         Ok(())
     }
 
@@ -246,7 +250,9 @@ fn part(mut part: Fields, ignored: &mut Ignored) -> Result<Part, Failure> {
     };
     let parsed = match kind.as_str() {
         "input_text" | "output_text" | "text" | "summary_text" => {
-            part.take("annotations");
+            if part.take("annotations").is_some_and(|sources| sources != json!([])) {
+                ignored.note("input[].content[].annotations");
+            }
             part.take("logprobs");
             Part::Text(part.require_text("text", usize::MAX)?)
         }
@@ -352,8 +358,10 @@ mod tests {
             let parts = vec![Part::Text(text.into())];
             Message::result(ToolResult { call: call.into(), name: None, parts, is_error: false })
         };
+        let encrypted = r#"{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"short"}],"content":[{"type":"reasoning_text","text":"long"}],"encrypted_content":"x"}"#;
         let parts = vec![
             Part::Thinking("long".into()),
+            opaque(Family::OpenaiResponses, REASONING, encrypted.to_owned()),
             Part::Text("Let me see.".into()),
             call("c1", "ls", r#"{"b":1,"a":2}"#),
             call("c2", "patch", r#"{"input":"*** é"}"#),

@@ -1,7 +1,7 @@
 //! Items of an answer.
 
 use serde_json::{Value, json};
-use stack_chat::{FinishReason, PartKind, Usage};
+use stack_chat::{FinishReason, PartKind, Timings, Usage};
 
 use crate::answer::arguments;
 
@@ -117,8 +117,8 @@ pub(super) fn prefix(kind: &PartKind, custom: &[String]) -> &'static str {
     }
 }
 
-/// Writes into a response how it ended.
-pub(super) fn finish(response: &mut Value, reason: Option<FinishReason>, usage: Usage) {
+/// Writes into a response how it ended, and after how much time.
+pub(super) fn finish(response: &mut Value, reason: Option<FinishReason>, usage: Usage, timings: Timings) {
     let incomplete = match reason {
         Some(FinishReason::Stop | FinishReason::ToolCalls) | None => None,
         Some(FinishReason::Length | FinishReason::Paused) => Some("max_output_tokens"),
@@ -127,6 +127,11 @@ pub(super) fn finish(response: &mut Value, reason: Option<FinishReason>, usage: 
     response["status"] = if incomplete.is_some() { "incomplete" } else { "completed" }.into();
     response["incomplete_details"] = incomplete.map(|reason| json!({"reason": reason})).into();
     response["usage"] = usage_object(usage);
+    if incomplete.is_none() {
+        let took = timings.queue + timings.prefill + timings.decode;
+        let completed = response["created_at"].as_u64().map(|created_s| created_s + took.as_secs());
+        response["completed_at"] = completed.into();
+    }
 }
 
 /// Renders the token counts. Clients require every one of them.
@@ -168,7 +173,7 @@ mod tests {
             (FinishReason::ContentFilter, "incomplete", json!("content_filter")),
         ] {
             let mut response = json!({});
-            finish(&mut response, Some(reason), Usage::default());
+            finish(&mut response, Some(reason), Usage::default(), Timings::default());
             assert_eq!(
                 (&response["status"], &response["incomplete_details"]["reason"]),
                 (&json!(status), &why)

@@ -41,6 +41,8 @@ pub fn parse_response(body: &[u8], find: Option<&Find<'_>>) -> Result<Call<Respo
     request.max_tokens = fields.integer("max_output_tokens", 1..=i32::MAX)?.map(i32::cast_unsigned);
     request.sampling.temperature = fields.number("temperature", 0.0..=2.0)?;
     request.sampling.top_p = fields.number("top_p", 0.0..=1.0)?;
+    request.sampling.presence_penalty = fields.number("presence_penalty", -2.0..=2.0)?;
+    request.sampling.frequency_penalty = fields.number("frequency_penalty", -2.0..=2.0)?;
     if fields.flag("stream")?.unwrap_or(false) {
         call.delivery = Delivery::Stream { include_usage: true };
     }

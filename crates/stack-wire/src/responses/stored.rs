@@ -211,7 +211,7 @@ mod tests {
     use crate::Call;
     use crate::responses::{ResponseRequest, parse_response};
 
-    fn stored(new: Value, output: Value) -> StoredResponse {
+    fn stored(new: &Value, output: &Value) -> StoredResponse {
         let input = StoredInput { earlier: Vec::new(), new: new.as_array().unwrap().clone() };
         let body = json!({"id": "resp_1", "background": true, "status": "in_progress", "output": output});
         StoredResponse::new(input.named("1"), body.to_string())
@@ -224,15 +224,16 @@ mod tests {
     #[test]
     fn items_are_listed_whole_and_a_page_at_a_time() {
         let response = stored(
-            json!([
+            &json!([
                 {"role": "user", "content": "Hi"},
                 {"type": "message", "id": "msg_9", "role": "assistant", "content": "Ho"},
                 {"type": "function_call_output", "call_id": "c", "output": "1", "status": null},
             ]),
-            json!([]),
+            &json!([]),
         );
-        let list =
-            |options: &ListOptions| -> Value { serde_json::from_str(&response.input_items(options)).unwrap() };
+        let list = |options: &ListOptions| -> Value {
+            serde_json::from_str(&response.input_items(options)).unwrap()
+        };
         let all = list(&from(None, 20, false));
         let text = json!([{"type": "input_text", "text": "Hi"}]);
         let first = json!({"type": "message", "id": "msg_1_in0", "role": "user", "status": "completed", "content": text});
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn an_item_is_found_by_its_own_name_alone() {
         let item_of = |id: &str| json!([{"type": "message", "id": id, "role": "assistant", "content": []}]);
-        let response = Arc::new(stored(item_of("msg_1_in0"), item_of("msg_1_0")));
+        let response = Arc::new(stored(&item_of("msg_1_in0"), &item_of("msg_1_0")));
         let find = |id: &str| (id == "resp_1").then(|| Arc::clone(&response));
         for id in ["msg_1_0", "msg_1_in0"] {
             assert_eq!(item(&find, id).unwrap().value()["id"], id);
@@ -268,8 +269,8 @@ mod tests {
     #[test]
     fn a_conversation_goes_on_without_the_call_that_was_cut() {
         let response = stored(
-            json!([{"role": "user", "content": "Hi"}]),
-            json!([
+            &json!([{"role": "user", "content": "Hi"}]),
+            &json!([
                 {"type": "message", "id": "a", "status": "completed", "content": []},
                 {"type": "function_call", "id": "b", "status": "incomplete", "arguments": "{\"x"},
             ]),
@@ -283,7 +284,7 @@ mod tests {
     fn ask(more: &str) -> Result<Call<ResponseRequest>, Failure> {
         let call = json!({"type": "function_call", "id": "fc_1_0", "call_id": "c", "name": "f",
                           "arguments": "{}", "status": "completed"});
-        let response = Arc::new(stored(json!([{"role": "user", "content": "Hi"}]), json!([call])));
+        let response = Arc::new(stored(&json!([{"role": "user", "content": "Hi"}]), &json!([call])));
         let find = |id: &str| (id == "resp_1").then(|| Arc::clone(&response));
         parse_response(format!("{{{more}}}").as_bytes(), Some(&find))
     }
@@ -343,7 +344,7 @@ mod tests {
     #[test]
     fn short_requests_cannot_bring_up_endless_conversations() {
         let long = json!([{"type": "message", "id": "msg_1_0", "role": "assistant", "content": "x".repeat(1 << 20)}]);
-        let response = Arc::new(stored(json!([]), long));
+        let response = Arc::new(stored(&json!([]), &long));
         let find = |_: &str| Some(Arc::clone(&response));
         let reference = r#"{"type": "item_reference", "id": "msg_1_0"}"#;
         let ask = |count: usize| {
@@ -356,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_response_keeps_all_but_its_status() {
-        let response = stored(json!([{"role": "user", "content": "Hi"}]), json!([]));
+        let response = stored(&json!([{"role": "user", "content": "Hi"}]), &json!([]));
         let cancelled = response.cancelled();
         assert!(cancelled.body().contains("\"status\":\"cancelled\"") && cancelled.is_background());
         assert_eq!((cancelled.id(), &cancelled.input), ("resp_1", &response.input));

@@ -201,7 +201,7 @@ impl AnswerWriter for Writer {
         let numbered =
             parts.iter().enumerate().map(|(part, (kind, text))| (part as u32, kind, text.as_str()));
         response["output"] = self.reply.items(numbered, reason);
-        finish(&mut response, reason, answer.usage);
+        finish(&mut response, reason, answer.usage, answer.timings);
         response.to_string()
     }
 
@@ -226,13 +226,14 @@ impl AnswerWriter for Writer {
             | ChatEvent::CitationAdded { .. }
             | ChatEvent::Alive => {}
             ChatEvent::Finished { reason, .. } => self.reason = Some(*reason),
-            ChatEvent::Done { usage, .. } => {
+            ChatEvent::Done { usage, timings } => {
                 let mut response = self.reply.response("completed");
                 response["output"] = self.output(self.reason);
-                finish(&mut response, self.reason, *usage);
+                finish(&mut response, self.reason, *usage, *timings);
                 let is_whole = response["status"] == "completed";
                 let name = if is_whole { "response.completed" } else { "response.incomplete" };
                 self.emit(out, name, json!({"response": response}));
+                out.push_str(sse::DONE);
             }
         }
     }
@@ -243,6 +244,7 @@ impl AnswerWriter for Writer {
         response["output"] = self.output(None);
         response["error"] = error_value(failure);
         self.emit(out, "response.failed", json!({"response": response}));
+        out.push_str(sse::DONE);
     }
 
     fn alive(&self) -> &'static str {
@@ -311,7 +313,9 @@ mod tests {
             assert_eq!(data["type"], *name);
             data
         };
-        out.split_terminator("\n\n").map(frame).collect()
+        // Open Responses demands the mark, OpenAI does not send it, and clients of either skip it.
+        let events = out.strip_suffix(sse::DONE).unwrap();
+        events.split_terminator("\n\n").map(frame).collect()
     }
 
     fn stream() -> Vec<Value> {

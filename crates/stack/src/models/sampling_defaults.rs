@@ -31,6 +31,10 @@ impl ChatModel for WithDefaults {
         self.model.card()
     }
 
+    fn sampling(&self) -> Sampling {
+        completed(self.sampling.clone(), &self.model.sampling())
+    }
+
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         let sampling = completed(request.sampling, &self.sampling);
         let max_tokens = request.max_tokens.or(self.max_tokens);

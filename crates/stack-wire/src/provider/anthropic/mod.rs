@@ -10,6 +10,6 @@ pub(super) use reply::Messages;
 pub(super) use request::render;
 
 /// The kind of an opaque part that signs the thought before it.
-const SIGNATURE: &str = "signature";
+pub(crate) const SIGNATURE: &str = "signature";
 /// The kind of an opaque part that is a thought by itself.
-const REDACTED: &str = "redacted_thinking";
+pub(crate) const REDACTED: &str = "redacted_thinking";

@@ -9,4 +9,4 @@ pub(super) use reply::Content;
 pub(super) use request::render;
 
 /// The kind of an opaque part that belongs to the part before it.
-const SIGNATURE: &str = "thought_signature";
+pub(crate) const SIGNATURE: &str = "thought_signature";

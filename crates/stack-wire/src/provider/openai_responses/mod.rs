@@ -9,4 +9,4 @@ pub(super) use reply::Responses;
 pub(super) use request::render;
 
 /// The kind of an opaque part that is a whole reasoning item, with what is encrypted in it.
-const REASONING: &str = "reasoning";
+pub(crate) const REASONING: &str = "reasoning";
