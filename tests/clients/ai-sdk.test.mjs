@@ -134,3 +134,21 @@ test("vectors", async () => {
     const { embeddings } = await embedMany({ model, values: ["a dog", "a cat"] });
     assert.equal(embeddings.length, 2);
 });
+
+test("responses: a conversation goes on by reference where responses are stored, and by value elsewhere", async () => {
+    const storing = await serve("--stored-responses", "8");
+    const turns = async (at, options) => {
+        const few = { model: KINDS.responses(at), maxOutputTokens: 16, temperature: 0, maxRetries: 0, ...options };
+        const asked = { role: "user", content: QUESTION };
+        const first = await generateText({ ...few, messages: [asked] });
+        return generateText({ ...few, messages: [asked, ...first.response.messages, asked] });
+    };
+    try {
+        const byReference = await turns(storing, {});
+        assert.match(JSON.stringify(byReference.request.body), /item_reference/);
+        const byValue = await turns(server, { providerOptions: { openai: { store: false } } });
+        assert.equal(byReference.text, byValue.text);
+    } finally {
+        await storing.stop();
+    }
+});

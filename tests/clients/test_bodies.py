@@ -143,17 +143,19 @@ RESPONSES = {
 def test_response(http, name):
     body = {"model": http.model, "input": QUESTION, "max_output_tokens": 16, "temperature": 0, **RESPONSES[name]}
     raw = ask(http, "/v1/responses", body)
-    assert differences(responses.Response, raw, "store", "output.*custom_tool_call.status") == []
+    extras = ["store", "presence_penalty", "frequency_penalty", "output.*custom_tool_call.status"]
+    assert differences(responses.Response, raw, *extras) == []
     whole = json.loads(raw)
-    frames = events(ask(http, "/v1/responses", {**body, "stream": True}))
+    *frames, (_, mark) = events(ask(http, "/v1/responses", {**body, "stream": True}))
+    assert mark == "[DONE]"
     parsed = []
     for number, (event, data) in enumerate(frames):
         parsed.append(json.loads(data))
         assert (event, number) == (parsed[-1]["type"], parsed[-1]["sequence_number"])
-        extras = ["response.store", "response.output.*custom_tool_call.status"]
+        inside = [f"response.{extra}" for extra in extras]
         if parsed[-1].get("item", {}).get("type") == "custom_tool_call":
-            extras.append("item.status")
-        assert differences(responses.ResponseStreamEvent, data, *extras) == [], event
+            inside.append("item.status")
+        assert differences(responses.ResponseStreamEvent, data, *inside) == [], event
     assert [event for event, _ in frames[:2]] == ["response.created", "response.in_progress"]
     last = parsed[-1]
     assert last["type"] == f"response.{whole['status']}"
@@ -165,7 +167,8 @@ def test_response(http, name):
 
 def same(response: dict) -> Any:
     """What two answers to one question have in common."""
-    shown = {name: value for name, value in response.items() if name not in ("id", "created_at", "usage", "output")}
+    unlike = ("id", "created_at", "completed_at", "usage", "output")
+    shown = {name: value for name, value in response.items() if name not in unlike}
     hidden = ("id", "call_id")
     output = [{name: value for name, value in item.items() if name not in hidden} for item in response["output"]]
     return shown, output

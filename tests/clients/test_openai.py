@@ -223,6 +223,35 @@ def test_grammars_bind(ask):
     assert caught.value.param == "grammar"
 
 
+FORMS = {
+    "regex": "yes|no",
+    "lark": 'start: "yes" | "no"',
+    "guided_regex": "yes|no",
+    "guided_choice": ["yes", "no"],
+    "guided_grammar": 'root ::= "yes" | "no"',
+    "guided_json": {"enum": ["yes", "no"]},
+    "structured_outputs": {"choice": ["yes", "no"]},
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_forms_have_the_words_of_vllm(client, server, ask, name):
+    assert text_of(ask(extra_body={name: FORMS[name]})).strip('"') in ("yes", "no")
+    asked = {"model": server.model, "prompt": QUESTION, "max_tokens": 16, "temperature": 0}
+    assert client.completions.create(**asked, extra_body={name: FORMS[name]}).choices[0].text.strip('"') in ("yes", "no")
+
+
+def test_forms_that_cannot_be_are_refused_by_their_own_name(ask):
+    for form, name in [
+        ({"guided_regex": "("}, "guided_regex"),
+        ({"structured_outputs": {"json": {"not": {}}}}, "structured_outputs.json"),
+        ({"guided_choice": ["a"], "regex": "a"}, "guided_choice"),
+    ]:
+        with pytest.raises(openai.BadRequestError) as caught:
+            ask(extra_body=form)
+        assert caught.value.param == name
+
+
 def test_logprobs(client, server, ask):
     whole = ask(logprobs=True, top_logprobs=3).choices[0]
     assert "".join(one.token for one in whole.logprobs.content) == whole.message.content

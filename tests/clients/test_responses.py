@@ -1,13 +1,14 @@
 """The official client for Python with its newer dialect, and what Codex sends, on a real chat model."""
 
 import json
+import time
 
 import openai
 import pytest
 from pydantic import BaseModel
 
 from asking import CITY, ENDLESS, HELLO, QUESTION, is_city
-from conftest import assert_at_rest
+from conftest import assert_at_rest, serve
 from shapes import events
 
 WEATHER = {
@@ -192,9 +193,64 @@ def test_what_would_have_to_be_stored_is_refused_by_name(ask, name):
 
 def test_what_was_not_stored_is_not_found(client):
     for asked in (client.responses.retrieve, client.responses.delete, client.responses.cancel):
-        with pytest.raises((openai.NotFoundError, openai.APIStatusError)) as caught:
+        with pytest.raises(openai.NotFoundError, match="--stored-responses"):
             asked("resp_1")
-        assert caught.value.status_code in (404, 405)
+
+
+@pytest.fixture(scope="module")
+def storing():
+    """A server that stores responses."""
+    with serve("--stored-responses", "8") as server:
+        yield server
+
+
+def test_a_stored_response_is_found_continued_and_deleted(storing):
+    client = client_of(storing)
+    options = {"model": storing.model, "max_output_tokens": 16, "temperature": 0}
+    first = client.responses.create(input=QUESTION, **options)
+    assert first.store and client.responses.retrieve(first.id) == first
+    [item] = client.responses.input_items.list(first.id).data
+    assert (item.role, item.content[0].text) == ("user", QUESTION)
+    second = client.responses.create(input="And of Italy?", previous_response_id=first.id, **options)
+    whole = client.responses.create(input=[*HELLO, *first.output, {"role": "user", "content": "And of Italy?"}], **options)
+    assert second.previous_response_id == first.id and second.output_text == whole.output_text
+    items = client.responses.input_items.list(second.id, order="asc", limit=2)
+    assert [item.role for item in items] == ["user", "assistant", "user"], "the pages follow each other"
+    client.responses.delete(first.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(first.id)
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.responses.create(input="And now?", previous_response_id=first.id, **options)
+    assert caught.value.param == "previous_response_id"
+
+
+def test_an_item_may_stand_for_itself(storing):
+    client = client_of(storing)
+    options = {"model": storing.model, "max_output_tokens": 16, "temperature": 0}
+    first = client.responses.create(input=QUESTION, **options)
+    reference = {"type": "item_reference", "id": first.output[0].id}
+    again = client.responses.create(input=[*HELLO, reference, *HELLO], **options)
+    whole = client.responses.create(input=[*HELLO, *first.output, *HELLO], **options)
+    assert again.output_text == whole.output_text
+
+
+def test_a_response_is_made_in_the_background(storing):
+    client = client_of(storing)
+    options = {"model": storing.model, "temperature": 0, "background": True}
+    response = client.responses.create(input=QUESTION, max_output_tokens=16, **options)
+    assert response.status == "in_progress" and response.background
+    deadline = time.monotonic() + 60
+    while response.status == "in_progress" and time.monotonic() < deadline:
+        time.sleep(0.1)
+        response = client.responses.retrieve(response.id)
+    assert response.status == "completed" and "Paris" in response.output_text
+    form = {"format": {"type": "json_schema", "name": "all", "schema": ENDLESS, "strict": True}}
+    endless = client.responses.create(input=QUESTION, text=form, max_output_tokens=8000, **options)
+    assert client.responses.cancel(endless.id).status == "cancelled"
+    assert_at_rest(storing)
+    with pytest.raises(openai.BadRequestError, match="background"):
+        waited = client.responses.create(input=QUESTION, max_output_tokens=2, model=storing.model)
+        client.responses.cancel(waited.id)
 
 
 def test_errors_are_typed(client, server, ask):
@@ -262,7 +318,9 @@ def test_codex_is_served(http, server, choice):
     }
     reply = http.post("/v1/responses", json=body, headers=headers)
     assert reply.status_code == 200, reply.text
-    parsed = [json.loads(data) for _, data in events(reply.text)]
+    *frames, mark = events(reply.text)
+    assert mark == (None, "[DONE]")
+    parsed = [json.loads(data) for _, data in frames]
     items = [event["item"] for event in parsed if event["type"] == "response.output_item.done"]
     last = parsed[-1]
     assert last["type"] in ("response.completed", "response.incomplete")
