@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodFilter, on};
+use axum::routing::on;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::guard::Guard;
@@ -89,6 +89,7 @@ fn build(routes: &'static [Route], models: Arc<Models>, options: Options) -> Rou
 mod tests {
     use axum::body::Body;
     use axum::http::{Method, Request, StatusCode};
+    use axum::routing::MethodFilter;
     use tower::ServiceExt;
 
     use super::*;

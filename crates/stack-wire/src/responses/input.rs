@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use stack_chat::{Failure, Foreign, Json, Media, MediaSource, Message, Part, Role, ToolCall, ToolResult};
 
-use super::stored::{self, Find, StoredInput, StoredItem};
+use super::recall::PREVIOUS;
+use super::stored::{Find, StoredInput};
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
 use crate::opaque::opaque;
@@ -12,10 +13,10 @@ use crate::provider::{Family, REASONING};
 use crate::{Ignored, media};
 
 /// A conversation while it is read.
-struct Conversation<'a> {
-    find: Option<&'a Find<'a>>,
+pub(super) struct Conversation<'a> {
+    pub(super) find: Option<&'a Find<'a>>,
     /// How many bytes of it come from stored responses.
-    recalled_bytes: usize,
+    pub(super) recalled_bytes: usize,
     messages: Vec<Message>,
     /// What the model thought, said and called since anybody else spoke; it becomes one message.
     assistant: Vec<Part>,
@@ -65,61 +66,8 @@ pub(super) fn messages(
 }
 
 impl Conversation<'_> {
-    /// Reads the conversation that a stored response ends.
-    fn earlier(&mut self, id: &str) -> Result<Vec<StoredItem>, Failure> {
-        let Some(find) = self.find else {
-            return Err(not_stored(PREVIOUS.to_owned(), "an earlier response"));
-        };
-        let Some(response) = find(id) else {
-            let shown: String = id.chars().take(64).collect();
-            let message = format!(
-                "`{PREVIOUS}` is {shown:?}, which is not stored here, or no longer; send the conversation in `input`"
-            );
-            return Err(Failure::invalid(PREVIOUS, message));
-        };
-        let items: Vec<_> = response.conversation().cloned().collect();
-        for item in &items {
-            self.recall(PREVIOUS, item)?;
-            self.item(PREVIOUS.to_owned(), item.value())?;
-        }
-        Ok(items)
-    }
-
-    /// Puts what it refers to in the place of a reference.
-    fn resolve(&mut self, path: &str, item: &mut Value) -> Result<(), Failure> {
-        if item["type"] != "item_reference" {
-            return Ok(());
-        }
-        let path = format!("{path}.id");
-        let Some(find) = self.find else {
-            return Err(not_stored(path, "an item of an earlier response"));
-        };
-        let id = item["id"].as_str().unwrap_or_default();
-        let Some(found) = stored::item(find, id) else {
-            let shown: String = id.chars().take(64).collect();
-            let message = format!("`{path}` is {shown:?}, which no response that is stored here holds");
-            return Err(Failure::invalid(path, message));
-        };
-        self.recall(&path, &found)?;
-        *item = found.value();
-        Ok(())
-    }
-
-    /// Counts an item of a stored response: a short request may refer to a long one many times.
-    fn recall(&mut self, path: &str, item: &StoredItem) -> Result<(), Failure> {
-        self.recalled_bytes += item.bytes();
-        if self.recalled_bytes > RECALLED_BYTES_MAX {
-            let message = format!(
-                "`{path}` brings more than {} MiB of stored items into the conversation",
-                RECALLED_BYTES_MAX >> 20
-            );
-            return Err(Failure::invalid(path, message));
-        }
-        Ok(())
-    }
-
     /// Reads one item.
-    fn item(&mut self, at: String, item: Value) -> Result<(), Failure> {
+    pub(super) fn item(&mut self, at: String, item: Value) -> Result<(), Failure> {
         let whole = Json(item.to_string());
         let mut item = Fields::open(at, item)?;
         let path = item.path("type");
@@ -233,15 +181,6 @@ impl Conversation<'_> {
     }
 }
 
-/// Makes the error for a reference where nothing is stored.
-fn not_stored(path: String, what: &str) -> Failure {
-    let message = format!(
-        "`{path}` refers to {what}, but this server stores none (`--stored-responses` makes it); send the whole \
-         conversation in `input`"
-    );
-    Failure::unsupported(path, message)
-}
-
 fn part(mut part: Fields, ignored: &mut Ignored) -> Result<Part, Failure> {
     let path = part.path("type");
     let kind = match part.require("type")? {
@@ -314,12 +253,9 @@ const FOREIGN: &[&str] = &[
     "shell_call_output",
     "web_search_call",
 ];
-const PREVIOUS: &str = "previous_response_id";
 const ITEMS_MAX: usize = 10_000;
-/// Stored items are as many bytes as a few bodies can bring.
-const RECALLED_BYTES_MAX: usize = 64 << 20;
 const PARTS_MAX: usize = 1024;
-const NAME_BYTES_MAX: usize = 256;
+pub(super) const NAME_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {

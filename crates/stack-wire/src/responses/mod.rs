@@ -9,6 +9,7 @@ mod echo;
 mod error;
 mod input;
 mod item;
+mod recall;
 mod request;
 mod stored;
 mod tool;
