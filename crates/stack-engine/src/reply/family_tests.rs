@@ -167,6 +167,12 @@ fn sayings() -> Vec<Said> {
     ]
 }
 
+/// The format of each family.
+pub(super) fn formats() -> Vec<(String, ReplyFormat)> {
+    let format = |family: &Family| ReplyFormat::of(&ChatTemplate::compile(family.template).unwrap());
+    FAMILIES.iter().map(|family| (family.name.to_owned(), format(family))).collect()
+}
+
 /// Reads a text whole, and makes sure that it is the same at every cut.
 fn read_at_every_cut(format: &Arc<ReplyFormat>, prompt: &str, text: &str) -> Reply {
     let whole = read(format, prompt, &[text]);

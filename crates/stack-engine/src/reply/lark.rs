@@ -210,6 +210,7 @@ impl<'a> Writer<'a> {
         separator: &str,
     ) {
         let text = self.text;
+        let words = words(assign);
         let parameters = parameters(tool);
         let mut all = arguments(&parameters);
         // Named arguments may stand in any order, so those that must be there come first.
@@ -220,13 +221,13 @@ impl<'a> Writer<'a> {
             let value = match (schema.get("enum").and_then(Json::as_array), schema.get("type")) {
                 (Some(values), _) => {
                     let values: Vec<String> =
-                        values.iter().map(|value| text(&python(value, quote))).collect();
+                        values.iter().map(|value| text(&literal(value, quote, words))).collect();
                     format!("({})", values.join(" | "))
                 }
                 (None, Some(kind)) if kind == "string" => "quoted".to_owned(),
                 (None, Some(kind)) if kind == "integer" => r"/-?(0|[1-9][0-9]{0,17})/".to_owned(),
                 (None, Some(kind)) if kind == "number" => "NUMBER".to_owned(),
-                (None, Some(kind)) if kind == "boolean" => r#"("True" | "False")"#.to_owned(),
+                (None, Some(kind)) if kind == "boolean" => format!("(\"{}\" | \"{}\")", words[0], words[1]),
                 (None, Some(kind)) if kind == "array" => "list".to_owned(),
                 (None, Some(kind)) if kind == "object" => "dictionary".to_owned(),
                 (None, _) => "value".to_owned(),
@@ -248,7 +249,7 @@ impl<'a> Writer<'a> {
 
     /// Writes the rules of literals.
     fn literals(&mut self) {
-        let CallShape::Literal { quote, .. } = &self.format.calls.shape else { return };
+        let CallShape::Literal { quote, assign, .. } = &self.format.calls.shape else { return };
         let text = self.text;
         let quote = quote.clone();
         let quoted = match quote.as_str() {
@@ -261,7 +262,11 @@ impl<'a> Writer<'a> {
         };
         self.rule("quoted", &quoted);
         self.rule("NUMBER", r"/-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?/");
-        self.rule("value", r#"quoted | NUMBER | "True" | "False" | "None" | list | dictionary"#);
+        let [yes, no, nothing] = words(assign);
+        self.rule(
+            "value",
+            &format!(r#"quoted | NUMBER | "{yes}" | "{no}" | "{nothing}" | list | dictionary"#),
+        );
         self.rule("list", r#""[" (value (", " value)*)? "]""#);
         self.rule("dictionary", r#""{" (quoted ": " value (", " quoted ": " value)*)? "}""#);
     }
@@ -335,15 +340,20 @@ fn is_text(schema: &Json) -> bool {
     schema.get("type").is_some_and(|kind| kind == "string")
 }
 
-/// Writes a value as a literal of Python.
-fn python(value: &Json, quote: &str) -> String {
+/// The words for true, false and nothing: those of Python, unless arguments are written as in JSON.
+fn words(assign: &str) -> [&'static str; 3] {
+    if assign.trim() == ":" { ["true", "false", "null"] } else { ["True", "False", "None"] }
+}
+
+/// Writes a value as a literal.
+fn literal(value: &Json, quote: &str, words: [&str; 3]) -> String {
     match value {
         Json::String(text) => {
             format!("{quote}{}{quote}", text.replace('\\', "\\\\").replace(quote, &format!("\\{quote}")))
         }
-        Json::Bool(true) => "True".to_owned(),
-        Json::Bool(false) => "False".to_owned(),
-        Json::Null => "None".to_owned(),
+        Json::Bool(true) => words[0].to_owned(),
+        Json::Bool(false) => words[1].to_owned(),
+        Json::Null => words[2].to_owned(),
         other => other.to_string(),
     }
 }

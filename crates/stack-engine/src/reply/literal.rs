@@ -83,13 +83,19 @@ impl Reader<'_> {
         if let Some(key) = self.quoted()? {
             return if self.take(assign)? { Ok(key) } else { Err(Step::Broken) };
         }
-        let Found::At(end, length) = find(&self.text[self.at..], assign) else { return Err(Step::More) };
-        let key = self.text[self.at..self.at + end].trim();
-        if key.is_empty() || key.contains(|c: char| c.is_whitespace() || "'\"{}[]()".contains(c)) {
+        let rest = &self.text[self.at..];
+        let found = find(rest, assign);
+        let key = rest[..found.place().min(rest.len())].trim();
+        if key.contains(|c: char| c.is_whitespace() || "'\"{}[]()".contains(c)) {
             return Err(Step::Broken);
         }
+        let Found::At(end, length) = found else { return Err(Step::More) };
+        if key.is_empty() {
+            return Err(Step::Broken);
+        }
+        let key = key.to_owned();
         self.at += end + length;
-        Ok(key.to_owned())
+        Ok(key)
     }
 
     fn value(&mut self) -> Result<Json, Step> {

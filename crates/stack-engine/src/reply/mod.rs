@@ -35,8 +35,10 @@ pub(crate) mod testing {
 
     use super::ReplyFormat;
 
-    /// The formats of the reference templates, each with the name of its template.
+    /// The formats of the reference templates and of those in `testdata`, each with the name of its template.
     pub(crate) fn formats() -> Vec<(String, ReplyFormat)> {
-        super::tests::families().into_iter().map(|(name, _, format)| (name, (*format).clone())).collect()
+        let reference = super::tests::families();
+        let reference = reference.into_iter().map(|(name, _, format)| (name, (*format).clone()));
+        reference.chain(super::family_tests::formats()).collect()
     }
 }

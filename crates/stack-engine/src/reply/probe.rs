@@ -33,8 +33,13 @@ impl<'a> Probe<'a> {
         let messages = [json!({ "role": "user", "content": "u" }), message];
         let whole = render(self.template, &messages, false)?;
         // Some prompts end with the beginning of a reasoning that earlier turns do not show.
-        let common = common_prefix(&self.prompt, &whole).len();
-        Some(whole[common..].to_owned())
+        let mut common = common_prefix(&self.prompt, &whole);
+        if common.len() < self.prompt.len() {
+            // What the reply begins with instead may be a tag that begins alike.
+            let tag = common.rfind(['<', '[']).filter(|&at| !common[at..].contains(['>', ']']));
+            common = &common[..tag.unwrap_or(common.len())];
+        }
+        Some(whole[common.len()..].to_owned())
     }
 
     /// The reply that calls the first `count` probes and says nothing else.
