@@ -194,6 +194,34 @@ def test_thinking_comes_as_blocks(thinking_server):
     assert client.messages.create(**{**options, "messages": again}).content
 
 
+def test_a_conversation_that_began_elsewhere_goes_on(ask):
+    """Signatures, redacted thoughts and citations are another provider's; marks are wishes. None says anything here."""
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    citation = {
+        "type": "char_location",
+        "cited_text": "Paris",
+        "document_index": 0,
+        "document_title": None,
+        "start_char_index": 0,
+        "end_char_index": 5,
+    }
+    call = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Paris"}, "cache_control": mark}
+    said = [
+        {"type": "redacted_thinking", "data": "EmwKAhgB"},
+        {"type": "thinking", "thinking": "Paris, surely.", "signature": "EqoBCkgIARAB"},
+        {"type": "text", "text": "I look it up.", "citations": [citation]},
+        call,
+    ]
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny", "cache_control": mark}
+    turns = [{"role": "assistant", "content": said}, {"role": "user", "content": [result]}]
+    answer = ask([*HELLO, *turns], tools=[WEATHER])
+    plain = [
+        {"role": "assistant", "content": [said[2] | {"citations": None}, call]},
+        {"role": "user", "content": [{**result, "cache_control": None}]},
+    ]
+    assert text_of(answer) == text_of(ask([*HELLO, *plain], tools=[WEATHER]))
+
+
 def test_count_tokens(client, server, ask):
     count = client.messages.count_tokens(model=server.model, messages=HELLO).input_tokens
     usage = ask(max_tokens=1).usage

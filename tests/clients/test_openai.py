@@ -333,6 +333,29 @@ def test_a_developer_is_heard(ask):
     assert answer("developer") == answer("system")
 
 
+def test_a_conversation_that_began_elsewhere_goes_on(ask):
+    """What clients of other providers carry in this dialect: signatures of thoughts, marks for caches, reasons."""
+    question = [{"type": "text", "text": QUESTION, "cache_control": {"type": "ephemeral"}}]
+    call = {
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "weather", "arguments": '{"city": "Paris"}'},
+        "extra_content": {"google": {"thought_signature": "CiQB"}},
+    }
+    said = {
+        "role": "assistant",
+        "content": None,
+        "annotations": [],
+        "audio": None,
+        "refusal": None,
+        "function_call": None,
+        "reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}],
+        "tool_calls": [call],
+    }
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}
+    assert ask([{"role": "user", "content": question}, said, result, *HELLO], tools=[WEATHER]).choices[0].message.content
+
+
 def test_embeddings(client, server):
     together = client.embeddings.create(model=server.model, input=["a dog", "a cat"])
     alone = client.embeddings.create(model=server.model, input="a dog", encoding_format="float")
