@@ -4,7 +4,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Makes identifiers that do not repeat, here or in another process. They are names, not secrets.
+/// Makes identifiers that do not repeat, here or in another process. They are names, not secrets, but whoever does not know
+/// one cannot guess it: each is a keyed hash, and a stored response is found by its name alone.
 #[derive(Default)]
 pub(crate) struct Ids {
     keys: [RandomState; 2],
