@@ -194,6 +194,19 @@ pub enum FinishReason {
     Paused,
 }
 
+impl FinishReason {
+    /// The word that most interfaces have for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::ToolCalls => "tool_calls",
+            Self::Length => "length",
+            Self::ContentFilter => "content_filter",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// Time spent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {

@@ -5,7 +5,11 @@ use stack_chat::{
     TokenLogprob, ToolCall, Unused, Usage,
 };
 
+use crate::sse;
+
 /// How a dialect writes an answer down: as one body when it is complete, or event by event while it is generated.
+///
+/// Most dialects stream server-sent events and have one for a failure; what is so with those stands here.
 pub trait AnswerWriter: Send + Sync {
     /// Renders a complete answer.
     fn whole(&self, answer: &Answer) -> String;
@@ -17,14 +21,20 @@ pub trait AnswerWriter: Send + Sync {
     fn failure(&mut self, failure: &Failure, out: &mut String);
 
     /// Returns what shows that a silent stream lives.
-    fn alive(&self) -> &'static str;
+    fn alive(&self) -> &'static str {
+        sse::PING
+    }
 
     /// Returns the media type of a stream.
-    fn media_type(&self) -> &'static str;
+    fn media_type(&self) -> &'static str {
+        sse::MEDIA_TYPE
+    }
 
     /// Tells whether a stream that failed is also cut off below, because the dialect has no event for a failure and
     /// a client might take the end for a good one.
-    fn cuts_off(&self) -> bool;
+    fn cuts_off(&self) -> bool {
+        false
+    }
 }
 
 /// An answer, put together from its events.

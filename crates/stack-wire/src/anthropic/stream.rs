@@ -84,14 +84,6 @@ impl AnswerWriter for Writer {
     fn alive(&self) -> &'static str {
         "event: ping\ndata: {\"type\":\"ping\"}\n\n"
     }
-
-    fn media_type(&self) -> &'static str {
-        sse::MEDIA_TYPE
-    }
-
-    fn cuts_off(&self) -> bool {
-        false
-    }
 }
 
 fn write_delta(delta: &Delta, out: &mut String) {

@@ -112,18 +112,6 @@ impl AnswerWriter for Writer {
     fn failure(&mut self, failure: &Failure, out: &mut String) {
         sse::event(out, &error_object(&Problem::from(failure.clone())));
     }
-
-    fn alive(&self) -> &'static str {
-        sse::PING
-    }
-
-    fn media_type(&self) -> &'static str {
-        sse::MEDIA_TYPE
-    }
-
-    fn cuts_off(&self) -> bool {
-        false
-    }
 }
 
 fn ids(tokens: &[TokenLogprob]) -> Vec<u32> {

@@ -58,7 +58,7 @@ impl Lineage {
             "model": self.model,
             "basis": self.basis.map(Basis::name),
             "digest": self.digest,
-            "finish_reason": finish.map(finish_word),
+            "finish_reason": finish.map(FinishReason::name),
             "usage": usage_value(usage),
             "ms": {
                 "queued": ms(timings.queue),
@@ -67,17 +67,6 @@ impl Lineage {
             },
             "changes": ignored.names().map(|name| format!("without effect: {name}")).collect::<Vec<_>>(),
         })
-    }
-}
-
-/// Says why an answer ended.
-pub(super) fn finish_word(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::Stop => "stop",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::Length => "length",
-        FinishReason::ContentFilter => "content_filter",
-        FinishReason::Paused => "paused",
     }
 }
 

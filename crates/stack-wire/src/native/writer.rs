@@ -5,7 +5,7 @@ use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Ti
 
 use super::PROVIDER;
 use super::error::error_value;
-use super::lineage::{Lineage, finish_word, usage_value};
+use super::lineage::{Lineage, usage_value};
 use crate::answer::Choice;
 use crate::{Answer, AnswerWriter, Ignored, Problem, sse};
 
@@ -38,7 +38,7 @@ impl AnswerWriter for Writer {
             "content": choice.text().unwrap_or_default(),
             "model": lineage.model,
             "provider": PROVIDER,
-            "finish_reason": choice.finish.map(finish_word),
+            "finish_reason": choice.finish.map(FinishReason::name),
             "usage": usage_value(usage),
             "lineage": lineage.value(choice.finish, usage, timings, &ignored),
             "timestamp": lineage.timestamp(),
@@ -71,7 +71,7 @@ impl AnswerWriter for Writer {
             ChatEvent::Finished { reason, .. } => self.finish = Some(*reason),
             ChatEvent::Done { usage, timings } => {
                 let object = json!({
-                    "finish_reason": self.finish.map(finish_word),
+                    "finish_reason": self.finish.map(FinishReason::name),
                     "usage": usage_value(*usage),
                     "lineage": self.lineage.value(self.finish, *usage, *timings, &self.ignored),
                 });
@@ -84,18 +84,6 @@ impl AnswerWriter for Writer {
         let error = error_value(&Problem::from(failure.clone()), Some(&self.lineage.request_id));
         let lineage = self.lineage.value(None, self.usage, Timings::default(), &self.ignored);
         emit(out, "error", &json!({"error": error, "lineage": lineage}));
-    }
-
-    fn alive(&self) -> &'static str {
-        sse::PING
-    }
-
-    fn media_type(&self) -> &'static str {
-        sse::MEDIA_TYPE
-    }
-
-    fn cuts_off(&self) -> bool {
-        false
     }
 }
 

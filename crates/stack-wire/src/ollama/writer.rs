@@ -164,10 +164,6 @@ impl AnswerWriter for Writer {
     fn media_type(&self) -> &'static str {
         "application/x-ndjson"
     }
-
-    fn cuts_off(&self) -> bool {
-        false
-    }
 }
 
 fn push(out: &mut String, line: &Value) {

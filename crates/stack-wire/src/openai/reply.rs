@@ -48,11 +48,9 @@ impl Reply {
 /// Renders why a choice ended.
 pub(super) fn finish_word(reason: FinishReason) -> &'static str {
     match reason {
-        FinishReason::Stop => "stop",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
         // The dialect has no word for an answer that can go on; this one at least says that it is not complete.
-        FinishReason::Length | FinishReason::Paused => "length",
+        FinishReason::Paused => FinishReason::Length.name(),
+        reason => reason.name(),
     }
 }
 

@@ -147,14 +147,6 @@ impl AnswerWriter for Writer {
         sse::event(out, &error_object(&Problem::from(failure.clone())));
     }
 
-    fn alive(&self) -> &'static str {
-        sse::PING
-    }
-
-    fn media_type(&self) -> &'static str {
-        sse::MEDIA_TYPE
-    }
-
     fn cuts_off(&self) -> bool {
         true
     }

@@ -246,18 +246,6 @@ impl AnswerWriter for Writer {
         self.emit(out, "response.failed", json!({"response": response}));
         out.push_str(sse::DONE);
     }
-
-    fn alive(&self) -> &'static str {
-        sse::PING
-    }
-
-    fn media_type(&self) -> &'static str {
-        sse::MEDIA_TYPE
-    }
-
-    fn cuts_off(&self) -> bool {
-        false
-    }
 }
 
 #[cfg(test)]

@@ -128,17 +128,6 @@ pub(crate) fn said(event: &ChatEvent) -> Option<&str> {
     }
 }
 
-/// Names why an answer ended, as the API does.
-pub(crate) fn finish_word(finish: FinishReason) -> &'static str {
-    match finish {
-        FinishReason::Stop => "stop",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::Length => "length",
-        FinishReason::ContentFilter => "content_filter",
-        FinishReason::Paused => "paused",
-    }
-}
-
 /// What cut an answer short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {

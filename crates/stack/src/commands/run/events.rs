@@ -3,8 +3,6 @@
 use serde_json::{Value, json};
 use stack_chat::{ChatEvent, Fragment, PartKind};
 
-use crate::chat::answer::finish_word;
-
 /// Describes an event in one line; `None` of what says nothing to a reader.
 pub(super) fn line(event: &ChatEvent) -> Option<Value> {
     Some(match event {
@@ -24,7 +22,7 @@ pub(super) fn line(event: &ChatEvent) -> Option<Value> {
             json!({"event": name, "part": delta.part, "text": delta.fragment.as_str()})
         }
         ChatEvent::Finished { reason, stop, .. } => {
-            json!({"event": "finished", "finish_reason": finish_word(*reason), "stop": stop})
+            json!({"event": "finished", "finish_reason": reason.name(), "stop": stop})
         }
         ChatEvent::Done { usage, timings } => json!({
             "event": "done",

@@ -1,8 +1,9 @@
 //! Answers as JSON objects.
 
 use serde_json::{Value, json};
+use stack_chat::FinishReason;
 
-use crate::chat::answer::{Answer, finish_word};
+use crate::chat::answer::Answer;
 use crate::models::ready::Ready;
 
 /// Describes an answer, and the model that gave it.
@@ -19,7 +20,7 @@ pub(super) fn report(ready: &Ready, answer: &Answer) -> Value {
 pub(super) fn answer_object(answer: &Answer) -> Value {
     let mut object = json!({
         "text": answer.text,
-        "finish_reason": answer.finish.map(finish_word),
+        "finish_reason": answer.finish.map(FinishReason::name),
         "seed": answer.seed,
         "usage": {
             "prompt_tokens": answer.usage.prompt(),
