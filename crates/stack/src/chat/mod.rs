@@ -40,9 +40,6 @@ pub(crate) trait Models {
     /// Opens a model, and finds what it lacks to answer.
     fn open(&self, path: &ModelPath) -> Result<Candidate, CommandError>;
 
-    /// Reads its weights.
-    fn load(&self, candidate: Candidate) -> Result<Ready, CommandError>;
-
     /// Lists names that can be opened.
     fn names(&self) -> Vec<String>;
 }
@@ -282,7 +279,7 @@ impl<'a> Chat<'a> {
         let candidate = self.models.open(&self.models.find(name)?)?;
         let former = self.ready.take().expect("a model is loaded between commands").path;
         // Two models may be more than the memory holds, so the former one has gone before the weights are read.
-        let loaded = self.models.load(candidate);
+        let loaded = candidate.load();
         match loaded {
             Ok(ready) => {
                 stderr(format!("{} answers now; loaded in {:.1} s", ready.id, ready.load.as_secs_f64()));
@@ -290,7 +287,7 @@ impl<'a> Chat<'a> {
                 Ok(())
             }
             Err(error) => {
-                self.ready = Some(self.models.open(&former).and_then(|former| self.models.load(former))?);
+                self.ready = Some(self.models.open(&former).and_then(Candidate::load)?);
                 Err(error)
             }
         }

@@ -170,20 +170,29 @@ impl Command {
         matches!(self, Self::Serve(_) | Self::Ps(_) | Self::Stop(_) | Self::Pull(_) | Self::Push(_))
     }
 
+    /// How much there is to compute.
+    fn work(&self) -> Workload {
+        match self {
+            Self::Run(arguments) => arguments.work(),
+            Self::Serve(arguments) => arguments.work(),
+            _ => Workload::Unknown,
+        }
+    }
+
     fn run(self) -> Result<(), CommandError> {
         let sockets = if self.needs_sockets() { Sockets::Possible } else { no_sockets::give_up() };
         let computing = match &self {
-            Self::Run(arguments) => Some((&arguments.engine.compute, arguments.work())),
-            Self::Serve(arguments) => Some((&arguments.engine.compute, arguments.work())),
-            Self::Logits(arguments) => Some((&arguments.compute, Workload::Unknown)),
-            Self::Bench(arguments) => Some((&arguments.compute, Workload::Unknown)),
+            Self::Run(run::Arguments { engine, .. }) | Self::Serve(serve::Arguments { engine, .. }) => {
+                Some(&engine.compute)
+            }
+            Self::Logits(arguments) => Some(&arguments.compute),
+            Self::Bench(arguments) => Some(&arguments.compute),
             _ => None,
         };
-        if let Some((compute, work)) = computing {
-            let placement = compute.placement(work)?;
-            if placement.device != DeviceKind::Cpu || matches!(self, Self::Serve(_)) {
-                threads::settle_candle(placement.threads)?;
-            }
+        if let Some(compute) = computing
+            && (compute.device()? != DeviceKind::Cpu || matches!(self, Self::Serve(_)))
+        {
+            threads::settle_candle(compute.placement(self.work())?.threads)?;
         }
         match self {
             Self::Run(arguments) => run::run(&arguments),

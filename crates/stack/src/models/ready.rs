@@ -31,6 +31,7 @@ pub(crate) struct Ready {
 pub(crate) struct Candidate {
     path: ModelPath,
     model: OpenModel,
+    options: EngineOptions,
     template: Option<String>,
     license: Option<String>,
 }
@@ -49,7 +50,7 @@ impl Candidate {
     pub(crate) fn new(
         path: ModelPath,
         model: OpenModel,
-        options: &EngineOptions,
+        options: EngineOptions,
         prompts: Prompts,
     ) -> Result<Self, CommandError> {
         if model.is_encoder() {
@@ -63,7 +64,7 @@ impl Candidate {
         let template = match prompts {
             Prompts::Raw => None,
             Prompts::Templated => {
-                let found = model.templates(options)?;
+                let found = model.templates(&options)?;
                 let usable = found.usable.map_err(|reason| {
                     let hint =
                         "let it continue the prompt with --raw, or give a template with --template FILE";
@@ -78,15 +79,15 @@ impl Candidate {
             return Err(cannot(&model.id, why, "`stack logits` takes token ids"));
         }
         let license = model.source.metadata().text("general.license").ok().flatten().map(str::to_owned);
-        Ok(Self { path, model, template, license })
+        Ok(Self { path, model, options, template, license })
     }
 
     /// Reads the weights.
-    pub(crate) fn load(self, options: &EngineOptions) -> Result<Ready, CommandError> {
-        let Self { path, model, template, license } = self;
+    pub(crate) fn load(self) -> Result<Ready, CommandError> {
+        let Self { path, model, options, template, license } = self;
         let started = Instant::now();
         let id = model.id.clone();
-        let (loaded, lease) = model.load(options)?;
+        let (loaded, lease) = model.load(&options)?;
         let chat =
             loaded.chat().ok_or_else(|| cannot(&id, "answers nothing", "`stack show` says what it is"))?;
         Ok(Ready { id, path, chat, template, license, load: started.elapsed(), _lease: lease })

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 use stack_chat::{ChatEvent, ChatRequest, Message, Prompt, Role, ToolCall};
-use stack_registry::choice::{Chosen, ModelList, ModelPath, Spelling};
+use stack_registry::choice::{ModelList, ModelPath, Spelling};
 use stack_wire::Ignored;
 use tokio::runtime::{self, Runtime};
 
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     // A wrong file should not have to wait for the model.
     let request = arguments.request(Prompt::Messages(Vec::new()))?;
     let candidate = arguments.candidate(model, found.open(&arguments.access)?)?;
-    let ready = candidate.load(&arguments.engine.options(arguments.work())?)?;
+    let ready = candidate.load()?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         CommandError::new(Kind::Machine, "the program cannot wait for events").caused(error)
     })?;
@@ -129,10 +129,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 impl Arguments {
     /// How much there is to compute. What cannot be decided computes nothing.
     pub(crate) fn work(&self) -> Workload {
-        match self.decide() {
-            Ok(Decision { chosen: Chosen { model: ModelPath::BuiltIn, .. }, .. }) => Workload::Tiny,
-            _ => Workload::Unknown,
-        }
+        self.decide().map_or(Workload::Unknown, |decision| work_of(&decision.chosen.model))
     }
 
     /// Finds out which model is to answer, and what.
@@ -178,7 +175,8 @@ impl Arguments {
     /// Finds what a model lacks to answer.
     fn candidate(&self, path: ModelPath, model: OpenModel) -> Result<Candidate, CommandError> {
         let prompts = if self.raw { Prompts::Raw } else { Prompts::Templated };
-        Candidate::new(path, model, &self.engine.options(self.work())?, prompts)
+        let options = self.engine.options(work_of(&path))?;
+        Candidate::new(path, model, options, prompts)
     }
 
     /// What a text asks.
@@ -290,15 +288,16 @@ impl Models for Arguments {
         self.candidate(model.clone(), path::open(model, &self.access)?)
     }
 
-    fn load(&self, candidate: Candidate) -> Result<Ready, CommandError> {
-        candidate.load(&self.engine.options(self.work())?)
-    }
-
     fn names(&self) -> Vec<String> {
         // What is offered to be completed is a convenience.
         let entries = || self.access.home().ok()?.existing_store().ok()??.entries().ok();
         entries().unwrap_or_default().into_iter().map(|entry| entry.name.short()).collect()
     }
+}
+
+/// How much there is to compute with a model.
+fn work_of(model: &ModelPath) -> Workload {
+    if *model == ModelPath::BuiltIn { Workload::Tiny } else { Workload::Unknown }
 }
 
 /// Puts what came through the pipe behind the argument. The line break that `echo` adds is no part of it.
