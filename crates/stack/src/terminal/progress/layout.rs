@@ -12,6 +12,8 @@ pub(crate) struct Line<'a> {
     pub(crate) doing: &'a str,
     /// What it is done to; may be empty.
     pub(crate) name: &'a str,
+    /// The other end of a transfer.
+    pub(crate) host: Option<&'a str>,
     /// Bytes that are done.
     pub(crate) done: u64,
     /// Bytes in all; 0 where that is not known.
@@ -21,8 +23,8 @@ pub(crate) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Lays the line out for a terminal of so many columns, of which it takes fewer. What matters least goes first: the bar,
-    /// the time that is left, the speed, the amounts. Names are shortened in the middle.
+    /// Lays the line out for a terminal of so many columns, of which it takes fewer. What matters least goes first: the
+    /// host, the bar, the time that is left, the speed, the amounts. Names are shortened in the middle.
     pub(crate) fn fit(&self, columns: usize) -> String {
         let width = columns.saturating_sub(1);
         let name = sanitize(self.name).replace(['\n', '\t'], " ");
@@ -33,7 +35,12 @@ impl Line<'_> {
             (doing, name) => format!("{doing} {}", shortened(name, room.saturating_sub(doing.width() + 1))),
         };
         let label_min = self.doing.width() + usize::from(!self.doing.is_empty() && name_min > 0) + name_min;
-        let facts = self.layouts().into_iter().find(|facts| label_min + 2 + facts.width() <= width);
+        let layouts = self.layouts();
+        let with_host = self.host.map(|host| format!("{}  {}", layouts[0], sanitize(host)));
+        let label_whole = label(usize::MAX).width();
+        let with_host = with_host.filter(|facts| label_whole + 2 + facts.width() <= width);
+        let facts =
+            with_host.or_else(|| layouts.into_iter().find(|facts| label_min + 2 + facts.width() <= width));
         let facts = facts.unwrap_or_else(|| self.percent());
         let line = format!("{}  {facts}", label(width.saturating_sub(facts.width() + 2)));
         if line.width() <= width { line } else { cut(&facts, width) }
@@ -122,6 +129,7 @@ mod tests {
     const LINE: Line<'_> = Line {
         doing: "",
         name: "SmolLM2-135M-Instruct-with-a-long-name.Q4_1.gguf",
+        host: None,
         done: 3 << 30,
         total: 4 << 30,
         rate: Some(100 << 20),
@@ -134,7 +142,8 @@ mod tests {
             for name in names {
                 for (doing, rate) in [("", LINE.rate), ("checking", None), ("loading", Some(0))] {
                     for (done, total) in [(0, 0), (0, 5), (u64::MAX, u64::MAX), (9, 5), (5 << 40, 6 << 40)] {
-                        let line = Line { doing, name, done, total, rate }.fit(columns);
+                        let line =
+                            Line { doing, name, done, total, rate, host: Some("hub\u{1b}.lan") }.fit(columns);
                         assert!(line.width() < columns.max(1), "{columns}: {line:?}");
                         assert!(!line.contains(char::is_control), "{line:?}");
                     }
@@ -149,6 +158,9 @@ mod tests {
             LINE.fit(120),
             "SmolLM2-135M-Instruct-with-a-long-name.Q4_1.gguf  ██████████████████░░░░░░  3.0 GiB of 4.0 GiB  100 MiB/s  11 s left"
         );
+        let line = Line { host: Some("hub.lan"), ..LINE }.fit(130);
+        assert!(line.ends_with("11 s left  hub.lan"), "{line}");
+        assert_eq!(Line { host: Some("hub.lan"), ..LINE }.fit(120), LINE.fit(120), "it is the first to go");
         let line = LINE.fit(80);
         assert!(line.contains("3.0 GiB of 4.0 GiB  100 MiB/s"), "{line}");
         assert!(line.starts_with("SmolLM2") && line.contains("…") && line.contains(".gguf"), "{line}");

@@ -59,7 +59,7 @@ impl Bar {
         drawn.at = Some(now);
         drawn.meter.note(now, moved);
         let rate = drawn.meter.rate();
-        let line = Line { doing: self.doing, name: &self.name, done, total, rate };
+        let line = Line { doing: self.doing, name: &self.name, host: None, done, total, rate };
         let line = line.fit(columns());
         drawn.bar.get_or_insert_with(plain_bar).set_message(line);
     }
