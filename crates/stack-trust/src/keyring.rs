@@ -208,7 +208,6 @@ fn closed(name: &str, tried: &[KeyFile]) -> SealedError {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
     use std::fs::{self, File};
     use std::io::Write;
 
@@ -216,33 +215,7 @@ mod tests {
     use zeroize::Zeroizing;
 
     use super::*;
-    use crate::passphrase::PassphraseError;
-    use crate::private_file::Exposure;
-
-    /// Says one passphrase, and counts how often it is asked; and how often it was told of secrets before that.
-    #[derive(Default)]
-    struct Asked {
-        count: Cell<usize>,
-        entrusted: Cell<usize>,
-    }
-
-    impl PassphraseSource for Asked {
-        fn existing(&self, _: &str) -> Result<Passphrase, PassphraseError> {
-            assert!(self.entrusted.get() > 0, "a passphrase is a secret");
-            self.count.set(self.count.get() + 1);
-            Ok(Passphrase::new(Zeroizing::new("secret".to_owned())))
-        }
-
-        fn existing_or_none(&self, what: &str) -> Result<Option<Passphrase>, PassphraseError> {
-            self.existing(what).map(Some)
-        }
-
-        fn entrusted(&self) {
-            self.entrusted.set(self.entrusted.get() + 1);
-        }
-
-        fn exposed(&self, _: &Exposure) {}
-    }
+    use crate::fixtures::Asked;
 
     #[test]
     fn the_files_of_a_model_ask_for_one_passphrase() {

@@ -52,3 +52,6 @@ pub mod sealed;
 
 pub mod home;
 pub mod private_file;
+
+#[cfg(test)]
+mod fixtures;

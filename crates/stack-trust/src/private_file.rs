@@ -21,14 +21,14 @@ pub enum FileMode {
 /// Where the disk can do that it has no name until then, so that whatever ends the process (a signal, a crash of the
 /// machine) leaves nothing of it: what is decrypted must not stay behind in parts.
 #[derive(Debug)]
-pub struct NewFile {
+pub struct AtomicFile {
     path: PathBuf,
     file: File,
     /// The name that it has meanwhile, if it needs one.
     part: Option<PathBuf>,
 }
 
-impl NewFile {
+impl AtomicFile {
     /// Opens an empty file for what is to lie at `path`.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl NewFile {
     }
 }
 
-impl Drop for NewFile {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if let Some(part) = &self.part {
             // Whoever dropped it has an error to tell already.
@@ -105,9 +105,9 @@ impl Drop for NewFile {
 ///
 /// # Errors
 ///
-/// Those of [`NewFile::finish`].
+/// Those of [`AtomicFile::finish`].
 pub fn create(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<()> {
-    let new = NewFile::create(path, mode)?;
+    let new = AtomicFile::create(path, mode)?;
     new.file().write_all(bytes)?;
     new.finish()
 }
@@ -118,7 +118,7 @@ pub fn create(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<()> {
 ///
 /// When the disk refuses.
 pub fn replace(path: &Path, bytes: &[u8], mode: FileMode) -> io::Result<()> {
-    let new = NewFile::create(path, mode)?;
+    let new = AtomicFile::create(path, mode)?;
     new.file().write_all(bytes)?;
     new.replace()
 }
@@ -291,13 +291,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("weights");
         let names = || fs::read_dir(dir.path()).unwrap().count();
-        let mut new = NewFile::create(&path, FileMode::Private).unwrap();
+        let mut new = AtomicFile::create(&path, FileMode::Private).unwrap();
         new.file().write_all(b"half").unwrap();
         if new.part.is_none() {
             assert_eq!(names(), 0, "a process that is killed leaves nothing");
             // As it is on disks that know names only.
             let (part, file) = with_part_name(&path, |part| File::create_new(part)).unwrap();
-            new = NewFile { path: path.clone(), file, part: Some(part) };
+            new = AtomicFile { path: path.clone(), file, part: Some(part) };
         }
         assert_eq!(names(), 1);
         drop(new);
@@ -310,7 +310,7 @@ mod tests {
         let path = dir.path().join("key");
         let named = |bytes: &[u8]| {
             let (part, file) = with_part_name(&path, |part| File::create_new(part)).unwrap();
-            let new = NewFile { path: path.clone(), file, part: Some(part) };
+            let new = AtomicFile { path: path.clone(), file, part: Some(part) };
             new.file().write_all(bytes).unwrap();
             new
         };

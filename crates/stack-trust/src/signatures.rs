@@ -246,20 +246,16 @@ const BUNDLES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use stack_seal::key::{KeyKind, SigningKey};
     use stack_seal::statement::SignedFile;
 
     use super::*;
-
-    fn key(byte: u8) -> SigningKey {
-        SigningKey::from_secret(KeyKind::Ed25519, &[byte; 32]).unwrap()
-    }
+    use crate::fixtures::{key, signing_key};
 
     fn bundle(byte: u8) -> Bundle {
         let file =
             SignedFile { name: "m".to_owned(), sha256: [1; 32], blake3: None, size: None, leaves: None };
         let statement = Statement::new("m".to_owned(), vec![file], Vec::new(), None).unwrap();
-        Bundle::sign(statement.to_payload(), &key(byte))
+        Bundle::sign(statement.to_payload(), &signing_key(byte))
     }
 
     #[test]
@@ -267,7 +263,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = |name: &str| dir.path().join(name);
         fs::write(path("m.gguf"), b"GGUF").unwrap();
-        let hint = key(2).public().hint();
+        let hint = key(2).hint();
         for (at, byte) in [(path_of(&path("m.gguf"), Some(&hint)), 2), (path_of(&path("m.gguf"), None), 1)] {
             fs::write(at, bundle(byte).to_json()).unwrap();
         }
@@ -275,7 +271,7 @@ mod tests {
             fs::write(path(other), b"none of its signatures").unwrap();
         }
         let target = Target::at(path("m.gguf")).unwrap();
-        let known = [key(1).public(), key(2).public()];
+        let known = [key(1), key(2)];
         let signed = target.signatures(&known, &mut |error| panic!("{error}")).unwrap();
         assert_eq!(signed.iter().map(|signed| signed.key().clone()).collect::<Vec<_>>(), known);
         assert_eq!(target.signatures(&known[1..], &mut |error| panic!("{error}")).unwrap().len(), 1);
@@ -291,7 +287,7 @@ mod tests {
         let mut passed_over = 0;
         let error = target.bundles(&mut |_| passed_over += 1);
         assert!(matches!(error, Err(SignatureError::Malformed { .. })) && passed_over == 0);
-        fs::write(path_of(&path, Some(&key(1).public().hint())), bundle(1).to_json()).unwrap();
+        fs::write(path_of(&path, Some(&key(1).hint())), bundle(1).to_json()).unwrap();
         assert_eq!(target.bundles(&mut |_| passed_over += 1).unwrap().len(), 1);
         assert_eq!(passed_over, 1);
     }

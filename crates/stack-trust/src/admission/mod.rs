@@ -6,16 +6,17 @@
 //! remembers what was accepted.
 
 mod error;
+mod opener;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::store::Blob;
 use stack_registry::store::Lease;
-use stack_seal::age::UnlockedFile;
 use stack_seal::bundle::Signed;
 use stack_seal::digest::{LeafList, Root};
 use stack_seal::statement::{Claim, SignedFile, Statement, Tier};
@@ -23,9 +24,11 @@ use stack_seal::time::UnixTime;
 use stack_seal::verified::{Attested, Basis, Breach, Expected, Pass};
 
 pub use error::AdmissionError;
+pub use opener::files_to_look_at;
+use opener::{engine_name, leaves_of, opener_of_unlocked};
 
 use crate::keyring::Opener;
-use crate::policy::{Level, Reason, Verdict};
+use crate::policy::{Enforcement, Reason, Verdict};
 use crate::sealed::SealedError;
 use crate::signatures::PassedOver;
 use crate::target::{
@@ -121,8 +124,7 @@ impl<'a> Applicant<'a> {
     /// When sealed files do not open, or nothing says what they hold; when files cannot be listed.
     pub fn files(&self) -> Result<ModelFiles, AdmissionError> {
         let verdict = self.judged(None);
-        let trusted = verdict.statement.filter(|_| !verdict.identities.is_empty());
-        let statement = trusted.map(|index| self.signatures[index].payload());
+        let statement = self.trusted_statement(&verdict);
         let attested = Attested { signers: verdict.identities };
         match (&self.target, statement) {
             (Target::Stored(stored), statement) => {
@@ -155,7 +157,7 @@ impl<'a> Applicant<'a> {
     /// Says on which basis the model's bytes would be the right ones, as far as signatures and records tell.
     pub fn basis(&self) -> Basis {
         let verdict = self.judged(None);
-        if verdict.statement.is_some() && !verdict.identities.is_empty() {
+        if self.trusted_statement(&verdict).is_some() {
             return Basis::Signed(Attested { signers: verdict.identities });
         }
         let is_recorded = match &self.target {
@@ -178,8 +180,7 @@ impl<'a> Applicant<'a> {
             Some(rule) => format!("the rule for {rule} is {level}"),
             None => format!("no rule matches {}; the default level is {level}", self.target.policy_name()),
         };
-        let claim = verdict.statement.and_then(|index| self.signatures[index].payload().claim().cloned());
-        let claim = claim.filter(|_| !verdict.identities.is_empty());
+        let claim = self.trusted_statement(&verdict).and_then(Statement::claim).cloned();
         let now = self.options.now;
         if let Some((check, reason)) = verdict.refusal() {
             if let Some(claim) = &claim {
@@ -196,6 +197,13 @@ impl<'a> Applicant<'a> {
         Ok(Admission { folder: self.folder, accepted, model, now })
     }
 
+    /// What is signed by somebody whom the policy trusts for this model.
+    fn trusted_statement(&self, verdict: &Verdict) -> Option<&Statement> {
+        let index = verdict.statement.filter(|_| !verdict.identities.is_empty())?;
+        Some(self.signatures[index].payload())
+    }
+
+    /// Asks the policy: once before the header is read, for what the files must be, and once more with what it says.
     fn judged(&self, facts: Option<&ModelFacts>) -> Verdict {
         let AdmissionOptions { tier, now, .. } = self.options;
         let sealed = self.target.is_sealed();
@@ -332,9 +340,9 @@ impl Admission {
     ///
     /// When the rule asks for signatures, and a file that was read is neither signed nor recorded; when the disk refuses.
     pub fn confirm(&self, basis: &Basis) -> Result<(), AdmissionError> {
-        let accepted = self.accepted.as_ref().filter(|accepted| accepted.verdict.level > Level::Skip);
+        let accepted = self.accepted.as_ref().filter(|accepted| accepted.verdict.level > Enforcement::Skip);
         let Some(Accepted { verdict, claim, rule }) = accepted else { return Ok(()) };
-        if verdict.level > Level::Audit && *basis == Basis::FirstSeen {
+        if verdict.level > Enforcement::Audit && *basis == Basis::FirstSeen {
             return Err(AdmissionError::Refused {
                 title: claim.name.clone(),
                 reason: Reason::NoSignature,
@@ -344,51 +352,4 @@ impl Admission {
         }
         Ok(self.folder.accept(verdict, claim, self.now)?)
     }
-}
-
-/// Returns the files at a path, to look at them and for nothing else: of sealed ones, whatever they hold is taken.
-///
-/// # Errors
-///
-/// When sealed files do not open.
-pub fn files_to_look_at(path: &Path, opener: &Opener<'_>, workers: usize) -> Result<ModelFiles, SealedError> {
-    let target = if path.is_dir() { Target::Folder(path.to_owned()) } else { Target::File(path.to_owned()) };
-    let sealed = target.sealed_parts();
-    if sealed.is_empty() {
-        return Ok(ModelFiles::At(path.to_owned()));
-    }
-    let mut files = BTreeMap::new();
-    for part in sealed {
-        let (unlocked, _) = opener.unlock_file(&part.path)?;
-        let hashed = unlocked.hash(workers, &|_| Ok(()));
-        let hashed = hashed.map_err(SealedError::opening(part.path.display()))?;
-        let expected = Expected::pinned(hashed.root, hashed.length);
-        files.insert(part.name, opener_of_unlocked(unlocked, expected, None));
-    }
-    Ok(ModelFiles::Opened { path: plain_form(path), files })
-}
-
-/// Reads a sealed file that is open already.
-fn opener_of_unlocked(unlocked: UnlockedFile, expected: Expected, leaves: Option<LeafList>) -> PassOpener {
-    let unlocked = Mutex::new(Some(unlocked));
-    Box::new(move || {
-        let unlocked = unlocked.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let unlocked = unlocked.expect("each file of a model is opened once");
-        Pass::open_sealed(unlocked, expected.clone(), leaves.clone())
-    })
-}
-
-/// The name by which the engine knows a file. One that is a model by itself is told by its content, whatever it is called.
-fn engine_name(target: &Target, name: &str) -> String {
-    let extension = Path::new(name).extension();
-    match target {
-        Target::File(_) if !extension.is_some_and(|extension| extension.eq_ignore_ascii_case("gguf")) => {
-            format!("{name}.gguf")
-        }
-        _ => name.to_owned(),
-    }
-}
-
-fn leaves_of(signed: Option<&SignedFile>) -> Option<LeafList> {
-    signed.and_then(|signed| signed.leaves.clone())
 }

@@ -14,8 +14,8 @@ mod rollback;
 mod rules;
 mod verdict;
 
-pub use judge::{Case, Moment, Template, judge};
+pub use judge::{Case, Template, TrustState, judge};
 pub use pattern::{BadPattern, Pattern};
 pub use rollback::{BadMarks, RollbackMarks};
-pub use rules::{Identity, Level, Policy, Revocation, Rule, Sealing};
+pub use rules::{Enforcement, Identity, Policy, Revocation, Rule, Sealing};
 pub use verdict::{Check, Outcome, Reason, Step, Verdict};

@@ -153,10 +153,8 @@ const BYTES_MAX: usize = 16 << 20;
 
 #[cfg(test)]
 mod tests {
-    use stack_seal::key::{KeyKind, SigningKey};
-    use stack_seal::statement::Tier;
-
     use super::*;
+    use crate::fixtures::{self, key};
 
     #[test]
     fn marks_only_rise_and_survive_a_file() {
@@ -220,26 +218,7 @@ mod tests {
         }
     }
 
-    fn key(byte: u8) -> PublicKey {
-        SigningKey::from_secret(KeyKind::Ed25519, &[byte; 32]).unwrap().public()
-    }
-
     fn claim(serial: u64, issued: u64) -> Claim {
-        Claim {
-            name: "m".to_owned(),
-            serial,
-            issued: UnixTime::from_seconds(issued),
-            expires: None,
-            signers: vec![key(1)],
-            quorum: 1,
-            tier: Tier::Standard,
-            format: "gguf".to_owned(),
-            template: None,
-            origin: None,
-            license: None,
-            recipe: None,
-            parents: Vec::new(),
-            sealed: Vec::new(),
-        }
+        Claim { serial, issued: UnixTime::from_seconds(issued), ..fixtures::claim() }
     }
 }

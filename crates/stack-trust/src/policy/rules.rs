@@ -12,7 +12,7 @@ use super::Pattern;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// The level for names that no rule matches.
-    pub level: Level,
+    pub level: Enforcement,
     /// People and machines, with their keys.
     pub identities: Vec<Identity>,
     /// The first rule that matches a name decides.
@@ -36,7 +36,7 @@ pub struct Rule {
     /// For which names.
     pub pattern: Pattern,
     /// How strictly.
-    pub level: Level,
+    pub level: Enforcement,
     /// Whose signatures count, by the names of identities.
     pub signers: Vec<String>,
     /// How many of them are needed; a statement may ask for more, never for fewer.
@@ -66,7 +66,7 @@ pub struct Revocation {
 
 /// How strictly a rule is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
+pub enum Enforcement {
     /// Nothing is checked that the bytes themselves do not demand.
     Skip,
     /// What is provably wrong is refused; what is merely unknown is written down.
@@ -107,7 +107,7 @@ impl Policy {
     }
 }
 
-impl Level {
+impl Enforcement {
     /// All levels, the strictest first.
     pub const ALL: [Self; 4] = [Self::Strict, Self::Permissive, Self::Audit, Self::Skip];
 

@@ -2,13 +2,13 @@
 
 use stack_seal::key::PublicKey;
 
-use super::{Level, Pattern};
+use super::{Enforcement, Pattern};
 
 /// What the policy says about a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The level that was kept.
-    pub level: Level,
+    pub level: Enforcement,
     /// The rule that matched, if one did.
     pub rule: Option<Pattern>,
     /// Whose signatures counted, by the names of identities.

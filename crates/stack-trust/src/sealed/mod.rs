@@ -13,7 +13,7 @@ use stack_seal::age::{self, armor};
 pub use error::SealedError;
 pub use record::SealRecord;
 
-use crate::private_file::{FileMode, NewFile};
+use crate::private_file::{AtomicFile, FileMode};
 
 /// Returns where the sealed form of a file lies if nobody says otherwise.
 pub fn path_of(plain: &Path) -> PathBuf {
@@ -94,11 +94,11 @@ fn in_memory(_bytes: &[u8]) -> io::Result<File> {
 /// # Errors
 ///
 /// When the place is taken, or the disk refuses.
-pub fn new_file(path: &Path, mode: FileMode) -> Result<NewFile, SealedError> {
+pub fn new_file(path: &Path, mode: FileMode) -> Result<AtomicFile, SealedError> {
     if path == Path::new("-") || path.symlink_metadata().is_ok() {
         return Err(SealedError::Exists(path.to_owned()));
     }
-    NewFile::create(path, mode).map_err(|source| SealedError::Write { path: path.to_owned(), source })
+    AtomicFile::create(path, mode).map_err(|source| SealedError::Write { path: path.to_owned(), source })
 }
 
 /// Gives a new file its place, if that is still free.
@@ -106,7 +106,7 @@ pub fn new_file(path: &Path, mode: FileMode) -> Result<NewFile, SealedError> {
 /// # Errors
 ///
 /// When it is taken, or the disk refuses.
-pub fn finish(new: NewFile, path: &Path) -> Result<(), SealedError> {
+pub fn finish(new: AtomicFile, path: &Path) -> Result<(), SealedError> {
     new.finish().map_err(|source| SealedError::writing_new(path, source))
 }
 

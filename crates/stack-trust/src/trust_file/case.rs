@@ -4,7 +4,7 @@ use stack_seal::bundle::Signed;
 use stack_seal::statement::{Statement, Tier};
 use stack_seal::time::UnixTime;
 
-use crate::policy::{Case, Level, Moment, Verdict, judge};
+use crate::policy::{Case, Enforcement, TrustState, Verdict, judge};
 use crate::target::{ModelFacts, Target};
 use crate::trust_file::Trust;
 
@@ -18,7 +18,7 @@ pub struct TargetCase<'a> {
     /// Under which tier it is about to answer, if it is.
     pub tier: Option<Tier>,
     /// The level to keep instead of the rule's.
-    pub level: Option<Level>,
+    pub level: Option<Enforcement>,
     /// What the clock says.
     pub now: UnixTime,
 }
@@ -41,6 +41,6 @@ impl Trust {
             level: case.level,
         };
         let Self { policy, marks, revocations } = self;
-        judge(policy, &judged, &Moment { now: case.now, marks, revocations })
+        judge(policy, &judged, &TrustState { now: case.now, marks, revocations })
     }
 }

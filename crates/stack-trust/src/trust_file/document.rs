@@ -7,7 +7,7 @@ use stack_seal::revocation::Revoked;
 use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, value};
 
 use super::BadTrustFile;
-use crate::policy::Level;
+use crate::policy::Enforcement;
 
 /// A `trust.toml` that is being changed.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct RuleRequest<'a> {
     /// Whose signatures are to count from now on.
     pub signer: &'a str,
     /// How strictly, if that is to change.
-    pub level: Option<Level>,
+    pub level: Option<Enforcement>,
     /// How many signers are needed, if that is to change.
     pub threshold: Option<u32>,
 }
@@ -58,7 +58,7 @@ impl Document {
         let index = position(rules, "match", change.pattern).unwrap_or_else(|| {
             let mut table = Table::new();
             table["match"] = value(change.pattern);
-            table["level"] = value(change.level.unwrap_or(Level::Strict).name());
+            table["level"] = value(change.level.unwrap_or(Enforcement::Strict).name());
             rules.push(table);
             rules.len() - 1
         });
@@ -149,6 +149,7 @@ fn remove_from(table: &mut Table, list: &str, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::key;
     use crate::trust_file::parse_policy;
 
     #[test]
@@ -195,7 +196,7 @@ mod tests {
         document.add_rule(&RuleRequest {
             pattern: "**",
             signer: "alice",
-            level: Some(Level::Audit),
+            level: Some(Enforcement::Audit),
             threshold: None,
         });
         document.revoke(&Revoked::Key(key(1)), Some("lost"));
@@ -203,14 +204,9 @@ mod tests {
         document.remove_key(&key(1));
         let policy = parse_policy(&document.to_string()).unwrap();
         assert_eq!(policy.identities[0].keys, [key(2)]);
-        assert_eq!((policy.revoked.len(), policy.rules[0].level), (1, Level::Audit));
+        assert_eq!((policy.revoked.len(), policy.rules[0].level), (1, Enforcement::Audit));
         document.remove_identity("alice");
         let policy = parse_policy(&document.to_string()).unwrap();
         assert!(policy.identities.is_empty() && policy.rules[0].signers.is_empty());
-    }
-
-    fn key(byte: u8) -> PublicKey {
-        let key = stack_seal::key::SigningKey::from_secret(stack_seal::key::KeyKind::Ed25519, &[byte; 32]);
-        key.unwrap().public()
     }
 }

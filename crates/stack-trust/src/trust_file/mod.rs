@@ -222,11 +222,9 @@ const NAME_DIGITS: usize = 16;
 
 #[cfg(test)]
 mod tests {
-    use stack_seal::key::{KeyKind, SigningKey};
-    use stack_seal::statement::Tier;
-
     use super::*;
-    use crate::policy::{Check, Level, Outcome, Reason, Step};
+    use crate::fixtures::claim;
+    use crate::policy::{Check, Enforcement, Outcome, Reason, Step};
 
     #[test]
     fn nothing_that_is_damaged_is_taken_for_nothing() {
@@ -284,32 +282,13 @@ mod tests {
 
     fn verdict(outcome: Outcome) -> Verdict {
         Verdict {
-            level: Level::Strict,
+            level: Enforcement::Strict,
             rule: None,
             identities: Vec::new(),
             keys: Vec::new(),
             needed: 1,
             statement: Some(0),
             checks: vec![Check { step: Step::Expiry, outcome, detail: String::new() }],
-        }
-    }
-
-    fn claim() -> Claim {
-        Claim {
-            name: "m".to_owned(),
-            serial: 1,
-            issued: UnixTime::from_seconds(100),
-            expires: None,
-            signers: vec![SigningKey::from_secret(KeyKind::Ed25519, &[1; 32]).unwrap().public()],
-            quorum: 1,
-            tier: Tier::Standard,
-            format: "gguf".to_owned(),
-            template: None,
-            origin: None,
-            license: None,
-            recipe: None,
-            parents: Vec::new(),
-            sealed: Vec::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use stack_seal::key::PublicKey;
 use stack_seal::revocation::Revoked;
 use stack_seal::statement::Tier;
 
-use crate::policy::{Identity, Level, Policy, Revocation, Rule, Sealing};
+use crate::policy::{Enforcement, Identity, Policy, Revocation, Rule, Sealing};
 
 /// What is wrong with a `trust.toml`.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ struct WireRevoked {
 pub fn parse_policy(text: &str) -> Result<Policy, BadTrustFile> {
     let wire: Wire = toml::from_str(text).map_err(|error| BadTrustFile(error.to_string()))?;
     let policy = Policy {
-        level: wire.level.map_or(Ok(Level::default()), |name| level(&name))?,
+        level: wire.level.map_or(Ok(Enforcement::default()), |name| level(&name))?,
         identities: wire.identity.iter().map(identity).collect::<Result<_, _>>()?,
         rules: wire.rule.into_iter().map(rule).collect::<Result<_, _>>()?,
         revoked: wire.revoked.into_iter().map(revoked).collect::<Result<_, _>>()?,
@@ -114,7 +114,7 @@ fn rule(wire: WireRule) -> Result<Rule, BadTrustFile> {
     }
     Ok(Rule {
         pattern: field("match", &wire.r#match)?,
-        level: wire.level.as_ref().map_or(Ok(Level::Strict), |name| level(name)).map_err(within)?,
+        level: wire.level.as_ref().map_or(Ok(Enforcement::Strict), |name| level(name)).map_err(within)?,
         threshold,
         tiers: wire.tiers.map(|tiers| tiers.iter().map(tier).collect()).transpose().map_err(within)?,
         sealed: wire.sealed.as_ref().map_or(Ok(Sealing::Allowed), sealing).map_err(within)?,
@@ -135,8 +135,8 @@ fn revoked(wire: WireRevoked) -> Result<Revocation, BadTrustFile> {
     Ok(Revocation { what, since, reason: wire.reason })
 }
 
-fn level(name: &str) -> Result<Level, BadTrustFile> {
-    Level::from_name(name).ok_or_else(|| unknown("level", name))
+fn level(name: &str) -> Result<Enforcement, BadTrustFile> {
+    Enforcement::from_name(name).ok_or_else(|| unknown("level", name))
 }
 
 fn blake3(text: &str) -> Result<Root, BadTrustFile> {
@@ -178,14 +178,14 @@ mod tests {
     fn a_whole_file_is_read() {
         let text = FULL.replace("KEY", KEY);
         let policy = parse_policy(&text).unwrap();
-        assert_eq!(policy.level, Level::Audit);
+        assert_eq!(policy.level, Enforcement::Audit);
         assert_eq!(policy.identities[0].keys[0].to_string(), KEY);
         let rule = policy.rule("registry.lan/med/x:y").unwrap();
-        assert_eq!((rule.level, rule.threshold, rule.sealed), (Level::Strict, 1, Sealing::Required));
+        assert_eq!((rule.level, rule.threshold, rule.sealed), (Enforcement::Strict, 1, Sealing::Required));
         assert_eq!(rule.tiers, Some(vec![Tier::Sovereign]));
         assert_eq!(policy.revoked[0].reason.as_deref(), Some("lost"));
         assert_eq!(parse_policy("").unwrap(), Policy::default());
-        assert_eq!(parse_policy("[[rule]]\nmatch = \"**\"").unwrap().rules[0].level, Level::Strict);
+        assert_eq!(parse_policy("[[rule]]\nmatch = \"**\"").unwrap().rules[0].level, Enforcement::Strict);
     }
 
     #[test]

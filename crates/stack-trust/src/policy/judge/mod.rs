@@ -14,7 +14,7 @@ use stack_seal::revocation::Revocation;
 use stack_seal::statement::{Claim, Statement, Tier};
 use stack_seal::time::UnixTime;
 
-use super::{Check, Level, Outcome, Policy, Reason, RollbackMarks, Rule, Sealing, Step, Verdict};
+use super::{Check, Enforcement, Outcome, Policy, Reason, RollbackMarks, Rule, Sealing, Step, Verdict};
 
 /// A model, and what is known about it.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct Case<'a> {
     /// Under which tier it is about to answer, if it is.
     pub tier: Option<Tier>,
     /// The level to keep instead of the rule's.
-    pub level: Option<Level>,
+    pub level: Option<Enforcement>,
 }
 
 /// What is known about a chat template.
@@ -47,9 +47,9 @@ pub enum Template {
     Digest(Root),
 }
 
-/// When, and what is remembered until then.
+/// What time it is, and what is remembered until then.
 #[derive(Clone, Copy, Debug)]
-pub struct Moment<'a> {
+pub struct TrustState<'a> {
     /// What the clock says.
     pub now: UnixTime,
     /// What was accepted before.
@@ -60,13 +60,13 @@ pub struct Moment<'a> {
 
 /// Answers whether the policy lets this model pass, and why not.
 ///
-/// The level decides which failed checks refuse it and which are only recorded; under [`Level::Skip`], none refuses.
-pub fn judge(policy: &Policy, case: &Case<'_>, moment: &Moment<'_>) -> Verdict {
+/// The level decides which failed checks refuse it and which are only recorded; under [`Enforcement::Skip`], none refuses.
+pub fn judge(policy: &Policy, case: &Case<'_>, state: &TrustState<'_>) -> Verdict {
     let rule = case.names.iter().find_map(|name| policy.rule(name));
     let level = case.level.unwrap_or(rule.map_or(policy.level, |rule| rule.level));
-    let revoked = revoked::Revoked::new(policy, rule, moment.revocations);
+    let revoked = revoked::Revoked::new(policy, rule, state.revocations);
     let ballot = Ballot::count(policy, rule, case, &revoked);
-    let trial = Trial { case, moment, rule, revoked, ballot };
+    let trial = Trial { case, state, rule, revoked, ballot };
     let checks = trial.checks().map(|(step, finding)| match finding {
         Ok(detail) => Check { step, outcome: Outcome::Passed, detail },
         Err((reason, detail)) if level >= refused_from(reason) => {
@@ -90,7 +90,7 @@ type Finding = Result<String, (Reason, String)>;
 
 struct Trial<'a> {
     case: &'a Case<'a>,
-    moment: &'a Moment<'a>,
+    state: &'a TrustState<'a>,
     rule: Option<&'a Rule>,
     revoked: revoked::Revoked<'a>,
     ballot: Ballot,
@@ -183,9 +183,9 @@ impl Trial<'_> {
                 _ => Ok("the statement does not expire".to_owned()),
             };
         };
-        let now = self.moment.marks.not_before(self.moment.now);
+        let now = self.state.marks.not_before(self.state.now);
         let told =
-            if now == self.moment.now { format!("it is {now}") } else { format!("it was {now} before") };
+            if now == self.state.now { format!("it is {now}") } else { format!("it was {now} before") };
         if claim.issued > now.plus(AHEAD_SECONDS_MAX) {
             return Err((Reason::NotYetValid, format!("issued at {}, and {told}", claim.issued)));
         }
@@ -207,7 +207,7 @@ impl Trial<'_> {
     fn serial(&self) -> Finding {
         let Some(claim) = self.claim() else { return Ok("the statement has no serial".to_owned()) };
         for key in &self.ballot.keys {
-            if let Some(mark) = self.moment.marks.serial(key, &claim.name)
+            if let Some(mark) = self.state.marks.serial(key, &claim.name)
                 && claim.serial < mark
             {
                 let detail = format!("serial {} comes after {mark}, which was accepted before", claim.serial);
@@ -215,7 +215,7 @@ impl Trial<'_> {
             }
         }
         // A serial from far ahead would outrank all later ones. Serials are times unless the signer counts himself.
-        let now = self.moment.marks.not_before(self.moment.now);
+        let now = self.state.marks.not_before(self.state.now);
         if claim.serial > now.plus(AHEAD_SECONDS_MAX).seconds() {
             return Err((Reason::NotYetValid, format!("serial {} is too far ahead of {now}", claim.serial)));
         }
@@ -309,10 +309,10 @@ impl Trial<'_> {
 }
 
 /// The lowest level that refuses a model for a reason.
-fn refused_from(reason: Reason) -> Level {
+fn refused_from(reason: Reason) -> Enforcement {
     match reason {
-        Reason::Revoked => Level::Audit,
-        Reason::Expired | Reason::TemplateChanged => Level::Strict,
+        Reason::Revoked => Enforcement::Audit,
+        Reason::Expired | Reason::TemplateChanged => Enforcement::Strict,
         Reason::NoSignature
         | Reason::UnknownSigner
         | Reason::WrongName
@@ -321,7 +321,7 @@ fn refused_from(reason: Reason) -> Level {
         | Reason::RolledBack
         | Reason::TierForbids
         | Reason::FormatForbids
-        | Reason::SealingForbids => Level::Permissive,
+        | Reason::SealingForbids => Enforcement::Permissive,
     }
 }
 

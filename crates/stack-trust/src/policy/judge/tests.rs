@@ -1,17 +1,17 @@
 //! The table of levels, and every reason for which a model is refused.
 
 use stack_seal::bundle::Bundle;
-use stack_seal::key::{KeyKind, SigningKey};
 use stack_seal::revocation::Revoked;
 use stack_seal::statement::SignedFile;
 
 use super::*;
+use crate::fixtures::{self, key, signing_key};
 use crate::policy::{Identity, Revocation as Own};
 
 #[test]
 fn a_trusted_signature_passes_every_level() {
     let signatures = [signed(1, &claim())];
-    for level in Level::ALL {
+    for level in Enforcement::ALL {
         let verdict = trial(level).judge(&signatures);
         assert_eq!(verdict.refusal(), None, "{level:?}");
         assert!(verdict.checks.iter().all(|check| check.outcome == Outcome::Passed), "{verdict:?}");
@@ -29,63 +29,65 @@ fn the_table_of_levels_holds() {
         SealingForbids, TemplateChanged, TierForbids, UnknownSigner, WrongName,
     };
     type Change = fn(&mut Trial) -> Vec<Signed<Statement>>;
-    let cases: [(Reason, Level, Change); 15] = [
-        (NoSignature, Level::Permissive, |_| Vec::new()),
-        (UnknownSigner, Level::Permissive, |_| vec![signed(9, &claim())]),
-        (UnknownSigner, Level::Permissive, |trial| {
+    let cases: [(Reason, Enforcement, Change); 15] = [
+        (NoSignature, Enforcement::Permissive, |_| Vec::new()),
+        (UnknownSigner, Enforcement::Permissive, |_| vec![signed(9, &claim())]),
+        (UnknownSigner, Enforcement::Permissive, |trial| {
             trial.policy.rules[0].pattern = "other".parse().unwrap();
             trial.policy.level = trial.policy.rules[0].level;
             vec![signed(1, &claim())]
         }),
-        (WrongName, Level::Permissive, |_| {
+        (WrongName, Enforcement::Permissive, |_| {
             vec![signed(1, &Claim { name: "registry.lan/med/another".to_owned(), ..claim() })]
         }),
-        (Withdrawn, Level::Audit, |trial| {
-            trial.revoke(Revoked::Key(key(1).public()), None);
+        (Withdrawn, Enforcement::Audit, |trial| {
+            trial.revoke(Revoked::Key(key(1)), None);
             vec![signed(1, &claim())]
         }),
-        (Withdrawn, Level::Audit, |trial| {
+        (Withdrawn, Enforcement::Audit, |trial| {
             let digest = statement(&claim()).root();
             trial.revoke(Revoked::Root(digest), Some(50));
             vec![signed(1, &claim())]
         }),
-        (BelowThreshold, Level::Permissive, |trial| {
+        (BelowThreshold, Enforcement::Permissive, |trial| {
             trial.policy.rules[0].threshold = 2;
             vec![signed(1, &claim())]
         }),
-        (Expired, Level::Strict, |_| {
+        (Expired, Enforcement::Strict, |_| {
             vec![signed(1, &Claim { expires: Some(UnixTime::from_seconds(NOW)), ..claim() })]
         }),
-        (Expired, Level::Strict, |trial| {
+        (Expired, Enforcement::Strict, |trial| {
             trial.policy.rules[0].max_age_days = Some(1);
             trial.now = NOW + 3 * DAY_SECONDS;
             vec![signed(1, &claim())]
         }),
-        (NotYetValid, Level::Permissive, |_| {
+        (NotYetValid, Enforcement::Permissive, |_| {
             let issued = UnixTime::from_seconds(NOW + DAY_SECONDS + 1);
             vec![signed(1, &Claim { issued, ..claim() })]
         }),
-        (NotYetValid, Level::Permissive, |_| vec![signed(1, &Claim { serial: (1 << 53) - 1, ..claim() })]),
-        (RolledBack, Level::Permissive, |trial| {
-            trial.marks.accept(&key(1).public(), &Claim { serial: 8, ..claim() });
+        (NotYetValid, Enforcement::Permissive, |_| {
+            vec![signed(1, &Claim { serial: (1 << 53) - 1, ..claim() })]
+        }),
+        (RolledBack, Enforcement::Permissive, |trial| {
+            trial.marks.accept(&key(1), &Claim { serial: 8, ..claim() });
             vec![signed(1, &claim())]
         }),
-        (TierForbids, Level::Permissive, |trial| {
+        (TierForbids, Enforcement::Permissive, |trial| {
             trial.policy.rules[0].tiers = Some(vec![Tier::Sovereign]);
             trial.tier = Some(Tier::Private);
             vec![signed(1, &claim())]
         }),
-        (FormatForbids, Level::Permissive, |trial| {
+        (FormatForbids, Enforcement::Permissive, |trial| {
             trial.policy.rules[0].formats = Some(vec!["safetensors".to_owned()]);
             vec![signed(1, &claim())]
         }),
-        (SealingForbids, Level::Permissive, |trial| {
+        (SealingForbids, Enforcement::Permissive, |trial| {
             trial.policy.rules[0].sealed = Sealing::Required;
             vec![signed(1, &claim())]
         }),
     ];
     for (reason, refused_from, change) in cases {
-        for level in Level::ALL {
+        for level in Enforcement::ALL {
             let mut trial = trial(level);
             let signatures = change(&mut trial);
             let verdict = trial.judge(&signatures);
@@ -97,7 +99,7 @@ fn the_table_of_levels_holds() {
             assert_eq!(verdict.refuses(), level >= refused_from);
         }
     }
-    let mut changed = trial(Level::Strict);
+    let mut changed = trial(Enforcement::Strict);
     changed.template = Template::Digest(Root([8; 32]));
     let verdict = changed.judge(&[signed(1, &claim())]);
     assert_eq!(verdict.refusal().unwrap().1, TemplateChanged);
@@ -105,9 +107,8 @@ fn the_table_of_levels_holds() {
 
 #[test]
 fn identities_are_counted_not_keys() {
-    let two =
-        Claim { quorum: 2, signers: vec![key(1).public(), key(2).public(), key(3).public()], ..claim() };
-    let strict = trial(Level::Strict);
+    let two = Claim { quorum: 2, signers: vec![key(1), key(2), key(3)], ..claim() };
+    let strict = trial(Enforcement::Strict);
     // Keys 1 and 3 are both alice's.
     let alone = strict.judge(&[signed(1, &two), signed(3, &two)]);
     assert_eq!(alone.refusal().unwrap().1, Reason::BelowThreshold);
@@ -121,7 +122,7 @@ fn identities_are_counted_not_keys() {
 
 #[test]
 fn a_signer_who_is_trusted_elsewhere_is_a_stranger_here() {
-    let mut trial = trial(Level::Strict);
+    let mut trial = trial(Enforcement::Strict);
     trial.policy.rules[0].signers = vec!["bob".to_owned()];
     assert_eq!(trial.judge(&[signed(1, &claim())]).refusal().unwrap().1, Reason::UnknownSigner);
 }
@@ -134,13 +135,13 @@ fn revocations_bind_from_their_time_and_by_their_signer() {
             since: since.map(UnixTime::from_seconds),
             reason: Some("lost".to_owned()),
             issued: UnixTime::from_seconds(NOW),
-            signer: key(byte).public(),
+            signer: key(byte),
         };
-        Bundle::sign(revocation.to_payload(), &key(byte)).open(&[]).unwrap()
+        Bundle::sign(revocation.to_payload(), &signing_key(byte)).open(&[]).unwrap()
     };
-    let alice = || Revoked::Key(key(1).public());
+    let alice = || Revoked::Key(key(1));
     let reason = |revocation: Signed<Revocation>, signature: &Claim| {
-        let mut trial = trial(Level::Strict);
+        let mut trial = trial(Enforcement::Strict);
         trial.revocations.push(revocation);
         trial.judge(&[signed(1, signature)]).refusal().map(|(_, reason)| reason)
     };
@@ -154,17 +155,17 @@ fn revocations_bind_from_their_time_and_by_their_signer() {
 
 #[test]
 fn setting_the_clock_back_revives_nothing() {
-    let mut trial = trial(Level::Strict);
+    let mut trial = trial(Enforcement::Strict);
     let old = Claim { expires: Some(UnixTime::from_seconds(NOW + 10)), ..claim() };
     assert!(!trial.judge(&[signed(1, &old)]).refuses());
     let newer = Claim { name: "another".to_owned(), issued: UnixTime::from_seconds(NOW + 20), ..claim() };
-    trial.marks.accept(&key(2).public(), &newer);
+    trial.marks.accept(&key(2), &newer);
     assert_eq!(trial.judge(&[signed(1, &old)]).refusal().unwrap().1, Reason::Expired);
 }
 
 #[test]
 fn what_was_seen_to_expire_stays_expired() {
-    let mut trial = trial(Level::Strict);
+    let mut trial = trial(Enforcement::Strict);
     trial.policy.rules[0].max_age_days = Some(1);
     let dated = Claim { expires: Some(UnixTime::from_seconds(NOW + 10)), ..claim() };
     for (claim, later) in [(dated, 11), (claim(), 2 * DAY_SECONDS)] {
@@ -187,7 +188,7 @@ fn what_was_seen_to_expire_stays_expired() {
 
 #[test]
 fn keys_are_shown_by_their_ends() {
-    let key = key(1).public();
+    let key = key(1);
     let text = short(&key);
     assert_eq!(text.chars().count(), "ed25519:".len() + 9, "{text}");
     assert!(key.to_string().ends_with(text.split_once('…').unwrap().1));
@@ -203,10 +204,10 @@ struct Trial {
     tier: Option<Tier>,
 }
 
-fn trial(level: Level) -> Trial {
+fn trial(level: Enforcement) -> Trial {
     let identity = |name: &str, bytes: &[u8]| Identity {
         name: name.to_owned(),
-        keys: bytes.iter().map(|&byte| key(byte).public()).collect(),
+        keys: bytes.iter().map(|&byte| key(byte)).collect(),
     };
     let rule = Rule {
         pattern: "registry.lan/med/**".parse().unwrap(),
@@ -221,7 +222,7 @@ fn trial(level: Level) -> Trial {
     };
     Trial {
         policy: Policy {
-            level: Level::Audit,
+            level: Enforcement::Audit,
             identities: vec![identity("alice", &[1, 3]), identity("bob", &[2])],
             rules: vec![rule],
             revoked: Vec::new(),
@@ -246,7 +247,7 @@ impl Trial {
             level: None,
         };
         let now = UnixTime::from_seconds(self.now);
-        judge(&self.policy, &case, &Moment { now, marks: &self.marks, revocations: &self.revocations })
+        judge(&self.policy, &case, &TrustState { now, marks: &self.marks, revocations: &self.revocations })
     }
 
     fn revoke(&mut self, what: Revoked, since: Option<u64>) {
@@ -259,17 +260,10 @@ fn claim() -> Claim {
         name: "registry.lan/med/model".to_owned(),
         serial: 7,
         issued: UnixTime::from_seconds(NOW - 100),
-        expires: None,
-        signers: vec![key(1).public(), key(9).public()],
-        quorum: 1,
+        signers: vec![key(1), key(9)],
         tier: Tier::Private,
-        format: "gguf".to_owned(),
         template: Some(Root([7; 32])),
-        origin: None,
-        license: None,
-        recipe: None,
-        parents: Vec::new(),
-        sealed: Vec::new(),
+        ..fixtures::claim()
     }
 }
 
@@ -285,11 +279,7 @@ fn statement(claim: &Claim) -> Statement {
 }
 
 fn signed(byte: u8, claim: &Claim) -> Signed<Statement> {
-    Bundle::sign(statement(claim).to_payload(), &key(byte)).open(&[]).unwrap()
-}
-
-fn key(byte: u8) -> SigningKey {
-    SigningKey::from_secret(KeyKind::Ed25519, &[byte; 32]).unwrap()
+    Bundle::sign(statement(claim).to_payload(), &signing_key(byte)).open(&[]).unwrap()
 }
 
 const NOW: u64 = 1_790_000_000;
