@@ -1,4 +1,4 @@
-//! Bytes from a server into a [`Part`]: the thin shell around the [`Scheduler`].
+//! Bytes from a server into a [`PartialBlob`]: the thin shell around the [`Scheduler`].
 //!
 //! The calling thread owns the scheduler; each connection is a thread that reads and writes; one more thread saves what is
 //! there, so that a crash loses a fraction of a second.
@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 
 use crate::fetch::{Cancel, Fetch, FetchError, Request};
 use crate::scheduler::{Action, Event, Head, Id, Limits, Scheduler};
-use crate::store::{Part, Ranges, StoreError};
+use crate::store::{PartialBlob, Ranges, StoreError};
 use crate::throttle::SharedThrottle;
 
 use connection::{Line, read_range};
 pub use error::DownloadError;
 
 /// Where the bytes of one file are.
-pub trait Source: Sync {
+pub trait Location: Sync {
     /// Makes the request for the whole file; ranges are added by the download.
     fn request(&self) -> Request;
 
@@ -34,13 +34,10 @@ pub trait Source: Sync {
     fn renew(&self, fetch: &dyn Fetch) -> Result<(), FetchError>;
 }
 
-/// A source whose address never changes.
-#[derive(Clone, Debug)]
-pub struct Fixed(pub Request);
-
-impl Source for Fixed {
+/// A request whose address never expires.
+impl Location for Request {
     fn request(&self) -> Request {
-        self.0.clone()
+        self.clone()
     }
 
     fn renew(&self, _: &dyn Fetch) -> Result<(), FetchError> {
@@ -53,7 +50,7 @@ pub struct Download<'a> {
     /// The way to the network.
     pub fetch: &'a dyn Fetch,
     /// Where the bytes are.
-    pub source: &'a dyn Source,
+    pub location: &'a dyn Location,
     /// How many there are.
     pub length: u64,
     /// Which of them need not be fetched; `None` for those that the part lists.
@@ -85,7 +82,7 @@ impl Download<'_> {
     /// # Errors
     ///
     /// When the scheduler gives up, the disk fails, or it was cancelled. What came is saved in any case.
-    pub fn run(&self, part: &Part, watch: &dyn Fn(u64)) -> Result<(), DownloadError> {
+    pub fn run(&self, part: &PartialBlob, watch: &dyn Fn(u64)) -> Result<(), DownloadError> {
         if part.length() != Some(self.length) {
             part.prepare(Some(self.length), None)?;
         }
@@ -108,7 +105,7 @@ impl Download<'_> {
     fn drive<'scope>(
         &'scope self,
         scope: &'scope thread::Scope<'scope, '_>,
-        part: &'scope Part,
+        part: &'scope PartialBlob,
         notes: &SyncSender<Note>,
         inbox: &Receiver<Note>,
         watch: &dyn Fn(u64),
@@ -142,7 +139,7 @@ impl Download<'_> {
                     Action::Drop(id) => lines.cut(id),
                     Action::Renew => {
                         let notes = notes.clone();
-                        scope.spawn(move || notes.send(Note::Renewed(self.source.renew(self.fetch))));
+                        scope.spawn(move || notes.send(Note::Renewed(self.location.renew(self.fetch))));
                     }
                     Action::Forget => {
                         part.restart()?;
@@ -210,7 +207,7 @@ impl Drop for Lines {
 }
 
 /// Saves what is there as often as the disk can bear.
-fn keep_saved(part: &Part, done: &AtomicBool, notes: &SyncSender<Note>) {
+fn keep_saved(part: &PartialBlob, done: &AtomicBool, notes: &SyncSender<Note>) {
     let (mut pause, mut saved) = (SAVE_PAUSE_MIN, part.ranges());
     loop {
         thread::park_timeout(pause);

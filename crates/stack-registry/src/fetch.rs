@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::url::Url;
 
 pub use cancel::Cancel;
-pub use error::{Fault, FetchError, FetchErrorKind, Refusal, Retry};
+pub use error::{FaultDomain, FetchError, FetchErrorKind, Refusal, Retry};
 pub use follow::{follow, read_body};
 pub use headers::Headers;
 pub use retry::RetryFetch;

@@ -13,7 +13,7 @@ use stack_seal::digest::Digest;
 use crate::manifest::{Descriptor, Index, Manifest, key, kind};
 use crate::name::Name;
 use crate::store::Leased;
-use crate::store::{Folder, Hold, Place, Store, StoreError, try_lock};
+use crate::store::{Folder, Hold, Store, StoreError, StoreFile, try_lock};
 
 /// How to collect garbage.
 #[derive(Clone, Copy, Debug)]
@@ -28,20 +28,20 @@ pub struct GcOptions {
     pub dry_run: bool,
 }
 
-/// A file of the store, and what becomes of it.
+/// A file of the store, and whether it is swept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swept {
     /// Its digest.
     pub digest: Digest,
     /// Bytes that it takes in the store.
     pub bytes: u64,
-    /// What becomes of it, and why.
-    pub fate: Fate,
+    /// Why it is kept or freed.
+    pub reason: GcReason,
 }
 
-/// What becomes of a file, and why.
+/// Why a file of the store is kept or freed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum GcReason {
     /// Kept: a name needs it.
     Named(String),
     /// Kept: it belongs to what refers to a manifest.
@@ -58,14 +58,14 @@ pub enum Fate {
     Abandoned,
 }
 
-impl Fate {
+impl GcReason {
     /// Whether the file is freed.
     pub fn frees(&self) -> bool {
         matches!(self, Self::Unneeded | Self::Abandoned)
     }
 }
 
-impl fmt::Display for Fate {
+impl fmt::Display for GcReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Named(name) => write!(f, "used by {name}"),
@@ -94,7 +94,7 @@ pub struct Removed {
 ///
 /// When the index or one of its manifests cannot be read, `gc` runs already, or the disk refuses.
 pub fn collect(store: &Store, options: &GcOptions) -> Result<Vec<Swept>, StoreError> {
-    let _lock = store.take_lock(&Place::GcLock, Hold::Alone, "the store")?;
+    let _lock = store.take_lock(&StoreFile::GcLock, Hold::Alone, "the store")?;
     let leased = store.leased()?;
     let index = store.index()?;
     let marks = Marks::of(store, &index, &leased)?;
@@ -107,14 +107,14 @@ pub fn collect(store: &Store, options: &GcOptions) -> Result<Vec<Swept>, StoreEr
     let mut swept = Vec::new();
     for folder in [Folder::Blobs, Folder::External] {
         for place in list(store, folder)? {
-            let (Place::Blob(digest) | Place::External(digest)) = place else { continue };
+            let (StoreFile::Blob(digest) | StoreFile::External(digest)) = place else { continue };
             let Some((bytes, age)) = look(store, &place, options.now)? else { continue };
-            let fate = match marks.fates.get(&digest) {
-                Some(fate) => fate.clone(),
-                None if age < options.grace => Fate::Young,
-                None => Fate::Unneeded,
+            let reason = match marks.reasons.get(&digest) {
+                Some(reason) => reason.clone(),
+                None if age < options.grace => GcReason::Young,
+                None => GcReason::Unneeded,
             };
-            swept.push(sweep(store, &place, Swept { digest, bytes, fate }, options.dry_run)?);
+            swept.push(sweep(store, &place, Swept { digest, bytes, reason }, options.dry_run)?);
         }
     }
     for place in list(store, Folder::Tmp)? {
@@ -129,12 +129,12 @@ pub fn collect(store: &Store, options: &GcOptions) -> Result<Vec<Swept>, StoreEr
 ///
 /// When a name is not in the store or in use, or the disk refuses.
 pub fn remove(store: &Store, names: &[Name], dry_run: bool) -> Result<Removed, StoreError> {
-    let _lock = store.take_lock(&Place::GcLock, Hold::Alone, "the store")?;
+    let _lock = store.take_lock(&StoreFile::GcLock, Hold::Alone, "the store")?;
     let leased = store.leased()?;
     let mut index = store.index()?;
     let mut candidates = Vec::new();
     for name in names {
-        let entry = index.find(name).ok_or_else(|| StoreError::missing(name.short()))?.clone();
+        let entry = index.find(name).ok_or_else(|| StoreError::unknown(name, &index))?.clone();
         index.unbind(name);
         let still_named = index.named().any(|(_, other)| other.digest == entry.digest);
         if let Some(&pid) = leased.get(&entry.digest)
@@ -156,7 +156,7 @@ pub fn remove(store: &Store, names: &[Name], dry_run: bool) -> Result<Removed, S
         })?;
     }
     let mut freed = free(store, &marks, &candidates, dry_run)?;
-    freed.retain(|item| item.fate.frees());
+    freed.retain(|item| item.reason.frees());
     Ok(Removed { names: names.to_vec(), freed })
 }
 
@@ -166,7 +166,7 @@ pub fn remove(store: &Store, names: &[Name], dry_run: bool) -> Result<Removed, S
 ///
 /// When the index or one of its manifests cannot be read, `gc` runs already, or the disk refuses.
 pub fn release(store: &Store, manifest: &Descriptor) -> Result<Vec<Swept>, StoreError> {
-    let _lock = store.take_lock(&Place::GcLock, Hold::Alone, "the store")?;
+    let _lock = store.take_lock(&StoreFile::GcLock, Hold::Alone, "the store")?;
     let index = store.index()?;
     let marks = Marks::of(store, &index, &store.leased()?)?;
     let orphans: Vec<_> = index.manifests.iter().filter(|entry| marks.is_orphan(entry)).cloned().collect();
@@ -198,10 +198,10 @@ fn free(
     digests.dedup();
     let mut swept = Vec::new();
     for digest in digests {
-        for place in [Place::Blob(digest), Place::External(digest)] {
+        for place in [StoreFile::Blob(digest), StoreFile::External(digest)] {
             if let Some((bytes, _)) = look(store, &place, UNIX_EPOCH)? {
-                let fate = marks.fates.get(&digest).cloned().unwrap_or(Fate::Unneeded);
-                swept.push(sweep(store, &place, Swept { digest, bytes, fate }, dry_run)?);
+                let reason = marks.reasons.get(&digest).cloned().unwrap_or(GcReason::Unneeded);
+                swept.push(sweep(store, &place, Swept { digest, bytes, reason }, dry_run)?);
             }
         }
     }
@@ -210,35 +210,35 @@ fn free(
 
 /// What is needed, and why.
 struct Marks {
-    fates: BTreeMap<Digest, Fate>,
+    reasons: BTreeMap<Digest, GcReason>,
 }
 
 impl Marks {
     fn of(store: &Store, index: &Index, leased: &Leased) -> Result<Self, StoreError> {
-        let mut marks = Self { fates: BTreeMap::new() };
+        let mut marks = Self { reasons: BTreeMap::new() };
         for (digest, pid) in leased {
-            marks.fates.insert(*digest, Fate::InUse(*pid));
+            marks.reasons.insert(*digest, GcReason::InUse(*pid));
         }
         let mut referrers = Vec::new();
         for entry in &index.manifests {
             if let Some(name) = entry.annotations.get(key::REF_NAME) {
-                marks.document(store, entry, &Fate::Named(name.to_owned()), 0)?;
+                marks.document(store, entry, &GcReason::Named(name.to_owned()), 0)?;
                 continue;
             }
             match subject_of(store, entry)? {
                 Some(subject) => referrers.push((subject, entry)),
-                None => marks.document(store, entry, &Fate::Named("the index".to_owned()), 0)?,
+                None => marks.document(store, entry, &GcReason::Named("the index".to_owned()), 0)?,
             }
         }
         // What refers to a referrer comes in a later round.
         loop {
             let (live, rest): (Vec<_>, Vec<_>) =
-                referrers.into_iter().partition(|(subject, _)| marks.fates.contains_key(subject));
+                referrers.into_iter().partition(|(subject, _)| marks.reasons.contains_key(subject));
             if live.is_empty() {
                 return Ok(marks);
             }
             for (subject, entry) in live {
-                marks.document(store, entry, &Fate::RefersTo(subject), 0)?;
+                marks.document(store, entry, &GcReason::RefersTo(subject), 0)?;
             }
             referrers = rest;
         }
@@ -249,13 +249,13 @@ impl Marks {
         &mut self,
         store: &Store,
         entry: &Descriptor,
-        fate: &Fate,
+        reason: &GcReason,
         depth: usize,
     ) -> Result<(), StoreError> {
-        self.mark(entry.digest, fate);
+        self.mark(entry.digest, reason);
         if entry.media_type != kind::INDEX {
             for needed in store.manifest(&entry.digest)?.needs() {
-                self.mark(needed.digest, fate);
+                self.mark(needed.digest, reason);
             }
             return Ok(());
         }
@@ -265,16 +265,16 @@ impl Marks {
         if depth == INDEX_DEPTH_MAX {
             return Err(StoreError::missing(format!("the end of the indexes behind {}", entry.digest)));
         }
-        index.manifests.iter().try_for_each(|entry| self.document(store, entry, fate, depth + 1))
+        index.manifests.iter().try_for_each(|entry| self.document(store, entry, reason, depth + 1))
     }
 
-    fn mark(&mut self, digest: Digest, fate: &Fate) {
-        self.fates.entry(digest).or_insert_with(|| fate.clone());
+    fn mark(&mut self, digest: Digest, reason: &GcReason) {
+        self.reasons.entry(digest).or_insert_with(|| reason.clone());
     }
 
     /// Whether an entry of the index refers to a manifest that nothing needs.
     fn is_orphan(&self, entry: &Descriptor) -> bool {
-        entry.annotations.get(key::REF_NAME).is_none() && !self.fates.contains_key(&entry.digest)
+        entry.annotations.get(key::REF_NAME).is_none() && !self.reasons.contains_key(&entry.digest)
     }
 }
 
@@ -290,12 +290,12 @@ fn subject_of(store: &Store, entry: &Descriptor) -> Result<Option<Digest>, Store
     Ok(subject.map(|subject| subject.digest))
 }
 
-fn list(store: &Store, folder: Folder) -> Result<Vec<Place>, StoreError> {
+fn list(store: &Store, folder: Folder) -> Result<Vec<StoreFile>, StoreError> {
     store.folders().list(folder).map_err(StoreError::io("listing the store"))
 }
 
 /// Returns the length and the age of a file that is there.
-fn look(store: &Store, place: &Place, now: SystemTime) -> Result<Option<(u64, Duration)>, StoreError> {
+fn look(store: &Store, place: &StoreFile, now: SystemTime) -> Result<Option<(u64, Duration)>, StoreError> {
     let stat = store.folders().stat(place).map_err(StoreError::io("looking at the store"))?;
     Ok(stat.map(|stat| {
         let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
@@ -305,9 +305,9 @@ fn look(store: &Store, place: &Place, now: SystemTime) -> Result<Option<(u64, Du
     }))
 }
 
-/// Removes a file if that is its fate.
-fn sweep(store: &Store, place: &Place, item: Swept, dry_run: bool) -> Result<Swept, StoreError> {
-    if item.fate.frees() && !dry_run {
+/// Removes a file that is to be freed.
+fn sweep(store: &Store, place: &StoreFile, item: Swept, dry_run: bool) -> Result<Swept, StoreError> {
+    if item.reason.frees() && !dry_run {
         match store.disk().unlink(place) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(StoreError::io(format!("freeing {}", item.digest))(error));
@@ -319,32 +319,36 @@ fn sweep(store: &Store, place: &Place, item: Swept, dry_run: bool) -> Result<Swe
 }
 
 /// Removes what an interrupted write left, when nobody goes on with it.
-fn sweep_unfinished(store: &Store, place: &Place, options: &GcOptions) -> Result<Option<Swept>, StoreError> {
+fn sweep_unfinished(
+    store: &Store,
+    place: &StoreFile,
+    options: &GcOptions,
+) -> Result<Option<Swept>, StoreError> {
     let Some((bytes, age)) = look(store, place, options.now)? else { return Ok(None) };
     let old = age >= options.parts_older;
     let abandoned = match *place {
         // A crash after the last rename may leave the blob its old name as well.
-        Place::Part(digest) => (old || store.has(&digest)?) && !is_written(store, digest)?,
-        Place::PartState(digest) | Place::PartStateNew(digest) => old && !is_written(store, digest)?,
+        StoreFile::PartialBlob(digest) => (old || store.has(&digest)?) && !is_written(store, digest)?,
+        StoreFile::PartState(digest) | StoreFile::PartStateNew(digest) => old && !is_written(store, digest)?,
         // Nobody holds a lock on it, and it takes a moment to write.
-        Place::ExternalNew(_) => old && age >= MOMENT,
+        StoreFile::ExternalNew(_) => old && age >= MOMENT,
         _ => return Ok(None),
     };
-    let (Place::Part(digest)
-    | Place::PartState(digest)
-    | Place::PartStateNew(digest)
-    | Place::ExternalNew(digest)) = *place
+    let (StoreFile::PartialBlob(digest)
+    | StoreFile::PartState(digest)
+    | StoreFile::PartStateNew(digest)
+    | StoreFile::ExternalNew(digest)) = *place
     else {
         return Ok(None);
     };
-    let fate = if abandoned { Fate::Abandoned } else { Fate::Unfinished };
-    sweep(store, place, Swept { digest, bytes, fate }, options.dry_run).map(Some)
+    let reason = if abandoned { GcReason::Abandoned } else { GcReason::Unfinished };
+    sweep(store, place, Swept { digest, bytes, reason }, options.dry_run).map(Some)
 }
 
 /// Whether somebody writes a part now.
 fn is_written(store: &Store, digest: Digest) -> Result<bool, StoreError> {
     let looking = || StoreError::io(format!("looking at the part {digest}"));
-    match store.folders().read(&Place::Part(digest)) {
+    match store.folders().read(&StoreFile::PartialBlob(digest)) {
         Ok(file) => Ok(!try_lock(&file, Hold::Alone).map_err(looking())?),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(looking()(error)),

@@ -9,6 +9,7 @@
 //! Everything after the first request names the commit, so that a repository that changes meanwhile changes nothing.
 
 mod choose;
+mod sums;
 mod tree;
 
 use std::fmt;
@@ -18,8 +19,10 @@ use serde::Deserialize;
 use crate::fetch::{Authorization, Fetch, FetchError, Headers, Method, Request, follow, read_body};
 use crate::url::{Url, encode};
 
-pub use choose::{ChoiceError, Chosen, Glob, Wanted, choose, label};
-pub use tree::{Content, TreeError, TreeFile, parse_tree};
+pub use choose::{FileSelector, Glob, SelectedFiles, SelectorError, choose, label};
+pub(crate) use sums::SUMS_BYTES_MAX;
+pub use sums::{listed_sum, may_list};
+pub use tree::{ContentDigest, ListingError, RepositoryFile, parse_tree};
 
 /// A hub, and who asks it.
 #[derive(Clone, Debug)]
@@ -44,7 +47,7 @@ pub struct Listing {
     /// The commit, in hex.
     pub commit: String,
     /// Its files.
-    pub files: Vec<TreeFile>,
+    pub files: Vec<RepositoryFile>,
 }
 
 /// A hub that does not tell what it holds.

@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 use stack_seal::digest::{Digest, Sha256Hasher};
 
-use crate::download::Source;
+use crate::download::Location;
 use crate::fetch::{
     Authorization, Cancel, Fetch, FetchError, FetchErrorKind, Hop, Method, Request, Response, Retry, follow,
     read_body,
@@ -169,8 +169,8 @@ impl Remote {
     /// When the registry does not have it, or it is not what was asked for.
     pub fn small_blob(&self, fetch: &dyn Fetch, wanted: &Descriptor) -> Result<Vec<u8>, OciError> {
         let what = || format!("{} of {self}", wanted.digest);
-        let source = self.blob(&wanted.digest)?;
-        let (url, response) = self.send(fetch, source.request())?;
+        let location = self.blob(&wanted.digest)?;
+        let (url, response) = self.send(fetch, location.request())?;
         match response.status {
             200 => {}
             status @ (401 | 403 | 404) => return Err(OciError::Missing { what: what(), status }),
@@ -268,7 +268,7 @@ impl Remote {
     }
 }
 
-impl Source for RemoteBlob<'_> {
+impl Location for RemoteBlob<'_> {
     fn request(&self) -> Request {
         self.remote.request(Method::Get, self.url.clone()).authorized(self.remote.authorization())
     }

@@ -3,6 +3,13 @@
 /// One thing to tell. Files go by their path in the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress<'a> {
+    /// So much is to be fetched in all, before anything of it is.
+    Planned {
+        /// Bytes that the store lacks.
+        needed: u64,
+        /// Bytes that its disk has free, if it says so.
+        free: Option<u64>,
+    },
     /// Bytes of a file begin to move; `have` of them are where they should be already.
     Started {
         /// The file.

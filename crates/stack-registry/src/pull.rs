@@ -28,11 +28,12 @@ use crate::progress::{Progress, Watch};
 use crate::scheduler::Limits;
 use crate::store::Lease;
 use crate::store::{
-    Begin, Blob, Entry, Expect, Hashed, Part, Ranges, Rebind, Record, Store, StoreError, hash_file,
+    BeginOutcome, Blob, Entry, ExpectedBlob, Hashed, PartialBlob, Ranges, Rebind, Record, Store, StoreError,
+    hash_file,
 };
 use crate::throttle::SharedThrottle;
 
-pub use error::{Reason, TransferError};
+pub use error::{TransferError, TransferErrorKind};
 pub use upstream::{Upstream, UpstreamFile, from_address, from_hub, from_registry};
 
 /// What a pull works with.
@@ -95,6 +96,7 @@ impl Puller<'_> {
         if let Some(standing) = self.standing(upstream, name, rebind, &lease)? {
             return Ok(standing);
         }
+        self.plan(upstream)?;
         let mut manifest = self.fetch_all(upstream, &lease)?;
         if manifest.is_none() {
             // Whoever fetched the file is about to name it.
@@ -106,9 +108,30 @@ impl Puller<'_> {
             }
             manifest = self.fetch_all(upstream, &lease)?;
         }
-        let busy =
-            || TransferError::new(Reason::Locked, "other processes fetch the same file again and again");
+        let busy = || {
+            TransferError::new(
+                TransferErrorKind::Locked,
+                "other processes fetch the same file again and again",
+            )
+        };
         self.name(upstream, name, manifest.ok_or_else(busy)?, &lease, rebind)
+    }
+
+    /// Says how much there is to fetch, and refuses what the disk has no room for before any of it is fetched.
+    fn plan(&self, upstream: &Upstream<'_>) -> Result<(), TransferError> {
+        let mut needed = 0_u64;
+        for file in &upstream.files {
+            needed = needed.saturating_add(self.store.lacks(&file.key, file.size)?);
+        }
+        let free = self.store.free_bytes();
+        match free {
+            Some(free) if needed > free => Err(StoreError::NoRoom { needed, free }.into()),
+            _ if needed == 0 => Ok(()),
+            _ => {
+                (self.watch)(Progress::Planned { needed, free });
+                Ok(())
+            }
+        }
     }
 
     /// Fetches every file and returns the manifest, or nothing if the first look was too early.
@@ -117,7 +140,7 @@ impl Puller<'_> {
         for file in &upstream.files {
             if file.size == 0 && file.media_type == kind::WEIGHTS {
                 let message = format!("{} is empty", file.path);
-                return Err(TransferError::new(Reason::BadAnswer, message));
+                return Err(TransferError::new(TransferErrorKind::BadAnswer, message));
             }
             lease.add(&file.key)?;
             let leaves = repair::leaves(&upstream.bundles, file);
@@ -150,8 +173,9 @@ impl Puller<'_> {
             return Ok(());
         }
         let blob = self.store.blob(&layer.digest)?;
-        (self.inspect)(&file.path, &blob)
-            .map_err(|problem| TransferError::new(Reason::NotAModel, format!("{}: {problem}", file.path)))
+        (self.inspect)(&file.path, &blob).map_err(|problem| {
+            TransferError::new(TransferErrorKind::NotAModel, format!("{}: {problem}", file.path))
+        })
     }
 
     fn name(
@@ -197,17 +221,17 @@ impl Puller<'_> {
         let mut waited = false;
         let part = loop {
             match self.store.begin(&file.key)? {
-                Begin::Present => match self.present(file)? {
+                BeginOutcome::Present => match self.present(file)? {
                     Some(layer) => return Ok(Fetched::There(layer)),
                     // It was damaged, and is gone now.
                     None => self.store.drop_damaged(&file.key)?,
                 },
-                Begin::Mine(part) if waited && file.sha256().is_none() => {
+                BeginOutcome::Mine(part) if waited && file.sha256().is_none() => {
                     part.discard()?;
                     return Ok(Fetched::LookAgain);
                 }
-                Begin::Mine(part) => break part,
-                Begin::Busy => {
+                BeginOutcome::Mine(part) => break part,
+                BeginOutcome::Busy => {
                     waited = true;
                     let have = self.store.part_bytes(&file.key);
                     (self.watch)(Progress::Waiting { file: path, total, have });
@@ -218,7 +242,7 @@ impl Puller<'_> {
         let hashed = match self.download(file, part, None) {
             // Wrong bytes may be left from an earlier attempt, or of a broken transfer. A second time they are the
             // server's.
-            Err(error) if matches!(error.reason, Reason::DigestMismatch) => {
+            Err(error) if matches!(error.kind, TransferErrorKind::DigestMismatch) => {
                 self.download_again(file, leaves)?
             }
             outcome => outcome?,
@@ -243,7 +267,7 @@ impl Puller<'_> {
                 "{broken} bytes of {path} are wrong; they are fetched once more"
             )));
             match self.download(file, part, Some(sound)) {
-                Err(error) if matches!(error.reason, Reason::DigestMismatch) => {}
+                Err(error) if matches!(error.kind, TransferErrorKind::DigestMismatch) => {}
                 outcome => return outcome,
             }
         } else {
@@ -253,7 +277,7 @@ impl Puller<'_> {
         let part = self.part(&file.key)?;
         part.restart()?;
         self.download(file, part, None).inspect_err(|error| {
-            if matches!(error.reason, Reason::DigestMismatch)
+            if matches!(error.kind, TransferErrorKind::DigestMismatch)
                 && let Ok(part) = self.part(&file.key)
             {
                 // A bad part that stays would only be found bad again.
@@ -266,7 +290,7 @@ impl Puller<'_> {
     fn download(
         &self,
         file: &UpstreamFile<'_>,
-        part: Part,
+        part: PartialBlob,
         sound: Option<Ranges>,
     ) -> Result<Hashed, TransferError> {
         let (path, total) = (file.path.as_str(), file.size);
@@ -276,11 +300,11 @@ impl Puller<'_> {
         }
         let there = sound.clone().unwrap_or_else(|| part.ranges());
         let have = if part.length() == Some(total) { there.bytes() } else { 0 };
-        let host = file.source.request().url.origin().authority();
+        let host = file.location.request().url.origin().authority();
         (self.watch)(Progress::Started { file: path, total, have, host: &host });
         let download = Download {
             fetch: self.fetch,
-            source: &*file.source,
+            location: &*file.location,
             length: total,
             have: sound,
             limits: self.limits.clone(),
@@ -292,11 +316,11 @@ impl Puller<'_> {
         download
             .run(&part, &moved)
             .map_err(|error: DownloadError| TransferError::downloading(path, error))?;
-        let expect = Expect { digests: &file.digests, length: Some(total) };
+        let expect = ExpectedBlob { digests: &file.digests, length: Some(total) };
         let checked = |have| (self.watch)(Progress::Checking { file: path, total, have });
         part.publish(&expect, &checked).map_err(|error| match error {
             StoreError::Differs { expected, found, .. } => TransferError::new(
-                Reason::DigestMismatch,
+                TransferErrorKind::DigestMismatch,
                 format!("{path} does not match its digest: it has {found}, not {expected}"),
             ),
             error => error.into(),
@@ -304,11 +328,11 @@ impl Puller<'_> {
     }
 
     /// Takes a part again.
-    fn part(&self, key: &Digest) -> Result<Part, TransferError> {
+    fn part(&self, key: &Digest) -> Result<PartialBlob, TransferError> {
         loop {
             match self.store.begin(key)? {
-                Begin::Mine(part) => return Ok(part),
-                Begin::Present | Begin::Busy => self.pause()?,
+                BeginOutcome::Mine(part) => return Ok(part),
+                BeginOutcome::Present | BeginOutcome::Busy => self.pause()?,
             }
         }
     }
@@ -316,26 +340,31 @@ impl Puller<'_> {
     /// Fetches a small file whole.
     fn fetch_small(&self, file: &UpstreamFile<'_>, lease: &Lease) -> Result<Descriptor, TransferError> {
         let path = file.path.as_str();
-        let (url, response) = follow(&RetryFetch::new(self.fetch, self.seed), file.source.request())?;
+        let (url, response) = follow(&RetryFetch::new(self.fetch, self.seed), file.location.request())?;
         if response.status != 200 {
             let message = format!("{path}: the server answers with status {}", response.status);
-            return Err(TransferError::new(Reason::of_status(response.status), message));
+            return Err(TransferError::new(TransferErrorKind::of_status(response.status), message));
         }
         let bytes = read_body(&url, response, file.size)?;
         if bytes.len() as u64 != file.size {
             let message =
                 format!("{path} has {} bytes, not the {} that were promised", bytes.len(), file.size);
-            return Err(TransferError::new(Reason::LengthMismatch, message));
+            return Err(TransferError::new(TransferErrorKind::LengthMismatch, message));
         }
         let mut hasher = GitBlobHasher::new(file.size);
         hasher.update(&bytes);
         if file.git_blob.as_ref().is_some_and(|expected| *expected != hasher.finish()) {
             let message = format!("{path} is not what the hub lists");
-            return Err(TransferError::new(Reason::DigestMismatch, message));
+            return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
+        }
+        let layer = Descriptor::of(&file.media_type, &bytes).with(key::FILE_PATH, path);
+        if let Some(promised) = file.sha256().filter(|promised| **promised != layer.digest) {
+            let message =
+                format!("{path} does not match its digest: it has {}, not {promised}", layer.digest);
+            return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
         }
         self.store.put(lease, &bytes)?;
         (self.watch)(Progress::Finished { file: path, total: file.size });
-        let layer = Descriptor::of(&file.media_type, &bytes).with(key::FILE_PATH, path);
         Ok(layer.with(key::BLAKE3, Digest::from(Root::of(&bytes)).to_string()))
     }
 
@@ -345,7 +374,7 @@ impl Puller<'_> {
         let blob = self.store.blob(&file.key)?;
         let checked = |have| (self.watch)(Progress::Checking { file: path, total, have });
         let hashed = hash_file(&blob.file, &checked).map_err(|error| {
-            TransferError::new(Reason::Machine, format!("{} cannot be read", blob.path.display()))
+            TransferError::new(TransferErrorKind::Machine, format!("{} cannot be read", blob.path.display()))
                 .caused(error)
         })?;
         if hashed.sha256 != file.key {
@@ -358,7 +387,7 @@ impl Puller<'_> {
             };
             if found != *expected {
                 let message = format!("{path} does not match its digest: it has {found}, not {expected}");
-                return Err(TransferError::new(Reason::DigestMismatch, message));
+                return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
             }
         }
         (self.watch)(Progress::Finished { file: path, total });
@@ -367,7 +396,7 @@ impl Puller<'_> {
 
     fn pause(&self) -> Result<(), TransferError> {
         if self.cancel.is_cancelled() {
-            return Err(TransferError::new(Reason::Interrupted, "interrupted"));
+            return Err(TransferError::new(TransferErrorKind::Interrupted, "interrupted"));
         }
         thread::sleep(PAUSE);
         Ok(())

@@ -13,7 +13,7 @@ use crate::fetch::Fetch;
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Manifest, Role, kind};
 use crate::oci::{Pushed, Remote, attach_referrer, push_blob, push_manifest};
 use crate::progress::{Progress, Watch};
-use crate::pull::{Reason, TransferError};
+use crate::pull::{TransferError, TransferErrorKind};
 use crate::store::{Entry, Referrer, Store};
 
 /// What a push works with.
@@ -87,7 +87,7 @@ impl Pusher<'_> {
         let blob = self.store.blob(&needed.digest)?;
         if blob.length != total {
             let message = format!("{name} has {} bytes in the store, not {total}", blob.length);
-            return Err(TransferError::new(Reason::LengthMismatch, message));
+            return Err(TransferError::new(TransferErrorKind::LengthMismatch, message));
         }
         let host = self.remote.to_string();
         let moved = |have| (self.watch)(Progress::Moved { file: &name, total, have });
@@ -118,7 +118,7 @@ impl Pusher<'_> {
         let plain = manifest.layers.iter().any(|layer| layer.role() == Role::Weights);
         if self.weights == Weights::Sealed && plain {
             let message = format!("the weights of {} are not sealed", entry.name.short());
-            return Err(TransferError::new(Reason::WeightsTier, message));
+            return Err(TransferError::new(TransferErrorKind::WeightsTier, message));
         }
         Ok(())
     }
@@ -130,7 +130,7 @@ impl Pusher<'_> {
             if tier_of(&bytes) == Some(Tier::Sovereign) {
                 let message =
                     format!("whoever signed {} keeps its weights on this machine", entry.name.short());
-                return Err(TransferError::new(Reason::WeightsTier, message));
+                return Err(TransferError::new(TransferErrorKind::WeightsTier, message));
             }
         }
         Ok(())

@@ -15,10 +15,10 @@ use stack_seal::digest::{Algorithm, Digest, HashedFile, Root};
 use crate::manifest::{Descriptor, key, kind};
 use crate::model::StoredModel;
 use crate::store::Lease;
-use crate::store::{Begin, Entry, Expect, Rebind, Record, Store, StoreError, hash_file};
+use crate::store::{BeginOutcome, Entry, ExpectedBlob, Rebind, Record, Store, StoreError, hash_file};
 
 /// New layers for a model, which come one by one in the order of the old ones.
-pub struct NewLayers<'a> {
+pub struct LayersBuilder<'a> {
     store: &'a Store,
     model: &'a StoredModel,
     lease: Lease,
@@ -44,7 +44,7 @@ pub enum SealingError {
     Open(OpenError),
 }
 
-impl<'a> NewLayers<'a> {
+impl<'a> LayersBuilder<'a> {
     /// Begins with none.
     ///
     /// # Errors
@@ -138,7 +138,7 @@ impl<'a> NewLayers<'a> {
         // Nobody knows the digest of what was never written before.
         let mut name = Digest { algorithm: Algorithm::Sha256, bytes: [0; 32] };
         random(&mut name.bytes);
-        let Begin::Mine(part) = self.store.begin(&name)? else {
+        let BeginOutcome::Mine(part) = self.store.begin(&name)? else {
             return Err(StoreError::missing("a random number that nobody else uses").into());
         };
         let written = part.fill(write).and_then(|plain| match root {
@@ -156,7 +156,7 @@ impl<'a> NewLayers<'a> {
                 return Err(error);
             }
         };
-        let sealed = part.publish(&Expect::default(), &|_| {})?;
+        let sealed = part.publish(&ExpectedBlob::default(), &|_| {})?;
         self.lease.add(&sealed.sha256)?;
         let root: Digest = plain.root.into();
         let mut descriptor = Descriptor::new(kind::SEALED_PAYLOAD, sealed.sha256, sealed.length)

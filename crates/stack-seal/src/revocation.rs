@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::json;
 use crate::key::PublicKey;
-use crate::statement::{StatementError, StatementFault};
+use crate::statement::{StatementError, StatementErrorKind};
 use crate::time::UnixTime;
 
 /// What is revoked, by whom, from when on.
@@ -94,7 +94,7 @@ impl Revocation {
         let kind: Kind = serde_json::from_slice(payload).map_err(|error| malformed(&error))?;
         if kind.predicate_type != PREDICATE {
             let what = format!("it is a {:?}, not a revocation", kind.predicate_type);
-            return Err(StatementError::new(StatementFault::Predicate, what));
+            return Err(StatementError::new(StatementErrorKind::Predicate, what));
         }
         let Wire { kind, subject: [subject], predicate, .. } =
             serde_json::from_slice(payload).map_err(|error| malformed(&error))?;
@@ -187,9 +187,9 @@ mod tests {
         let Err(Unsigned::Payload(error)) = bundle.open::<Statement>(&[signer(2).public()]) else {
             panic!("a revocation opened as a model");
         };
-        assert_eq!(error.fault(), StatementFault::Predicate);
+        assert_eq!(error.kind(), StatementErrorKind::Predicate);
         let model = crate::statement::tests::full().to_payload();
-        assert_eq!(Revocation::parse(&model).unwrap_err().fault(), StatementFault::Predicate);
+        assert_eq!(Revocation::parse(&model).unwrap_err().kind(), StatementErrorKind::Predicate);
     }
 
     #[test]

@@ -35,37 +35,37 @@ impl fmt::Display for UnixTime {
 
 /// The error for a text that is not `YYYY-MM-DDThh:mm:ssZ`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoTime;
+pub struct TimeError;
 
-impl fmt::Display for NoTime {
+impl fmt::Display for TimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a time has the form 2026-09-21T14:13:20Z")
     }
 }
 
-impl std::error::Error for NoTime {}
+impl std::error::Error for TimeError {}
 
 impl FromStr for UnixTime {
-    type Err = NoTime;
+    type Err = TimeError;
 
-    fn from_str(text: &str) -> Result<Self, NoTime> {
-        let number = |at: usize, len: usize| -> Result<u64, NoTime> {
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let number = |at: usize, len: usize| -> Result<u64, TimeError> {
             let digits = text.get(at..at + len).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
-            digits.and_then(|digits| digits.parse().ok()).ok_or(NoTime)
+            digits.and_then(|digits| digits.parse().ok()).ok_or(TimeError)
         };
         if text.len() != "YYYY-MM-DDThh:mm:ssZ".len() {
-            return Err(NoTime);
+            return Err(TimeError);
         }
         let (year, month, day) = (number(0, 4)?, number(5, 2)?, number(8, 2)?);
         let (hour, minute, second) = (number(11, 2)?, number(14, 2)?, number(17, 2)?);
         if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) {
-            return Err(NoTime);
+            return Err(TimeError);
         }
         let days =
-            days_before_year(year) + days_before_month(year, month) + day.checked_sub(1).ok_or(NoTime)?;
+            days_before_year(year) + days_before_month(year, month) + day.checked_sub(1).ok_or(TimeError)?;
         let time = Self(days * DAY + hour * 3600 + minute * 60 + second);
         // One spelling for each time: the 31st of June, 24:00 and lower case come back spelled differently.
-        if time.to_string() == text { Ok(time) } else { Err(NoTime) }
+        if time.to_string() == text { Ok(time) } else { Err(TimeError) }
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
             "+026-09-21T14:13:20Z",
             "20é6-09-21T14:13:20",
         ] {
-            assert_eq!(text.parse::<UnixTime>(), Err(NoTime), "{text}");
+            assert_eq!(text.parse::<UnixTime>(), Err(TimeError), "{text}");
         }
     }
 }

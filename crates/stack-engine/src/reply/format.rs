@@ -60,7 +60,7 @@ pub enum CallShape {
         /// Between the name (and the identifier) and the arguments.
         separator: String,
         /// How the identifier is written.
-        id: IdPlace,
+        id: IdStyle,
     },
     /// Each argument between tags of its own: GLM, Qwen3-Coder, MiniMax. Strings are written as they are, other values
     /// as JSON.
@@ -87,7 +87,7 @@ pub enum CallShape {
 
 /// Where a call that is named outside of its arguments has its identifier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum IdPlace {
+pub enum IdStyle {
     /// It has none.
     #[default]
     Absent,
@@ -157,7 +157,7 @@ impl CallShape {
     fn markers(&self) -> impl Iterator<Item = &str> {
         let texts: Vec<&str> = match self {
             Self::Object { .. } => Vec::new(),
-            Self::Named { separator, id: IdPlace::AfterName(before) } => vec![separator, before],
+            Self::Named { separator, id: IdStyle::AfterName(before) } => vec![separator, before],
             Self::Named { separator, .. } => vec![separator],
             Self::Tagged { after_name, key, value } => {
                 vec![after_name, &key.open, &key.close, &value.open, &value.close]

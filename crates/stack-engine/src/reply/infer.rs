@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::format::{CallFormat, CallShape, IdPlace, ReplyFormat, Tags};
+use super::format::{CallFormat, CallShape, IdStyle, ReplyFormat, Tags};
 use super::parser::{ReplyEvent, ReplyParser};
 use super::probe::{self, CALLS, KEYS, NUMBER, Probe, REASONING, TEXT, VALUE, common_prefix, common_suffix};
 use crate::template::ChatTemplate;
@@ -185,9 +185,9 @@ impl Call {
         (value.get(KEYS[0])? == VALUE).then_some(())?;
         let between = &text[behind..brace];
         let (separator, id) = match (name, between.split_once(call.id)) {
-            (None, _) => (between, IdPlace::AroundName),
-            (Some(_), Some((before, separator))) => (separator, IdPlace::AfterName(before.to_owned())),
-            (Some(_), None) => (between, IdPlace::Absent),
+            (None, _) => (between, IdStyle::AroundName),
+            (Some(_), Some((before, separator))) => (separator, IdStyle::AfterName(before.to_owned())),
+            (Some(_), None) => (between, IdStyle::Absent),
         };
         let shape = CallShape::Named { separator: separator.to_owned(), id };
         Some(Self { shape, start, end: brace + length })

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json, json};
 use stack_chat::Tool;
 
-use super::format::{CallShape, IdPlace, ReplyFormat, Tags};
+use super::format::{CallShape, IdStyle, ReplyFormat, Tags};
 
 /// What a reply must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,12 +146,12 @@ impl<'a> Writer<'a> {
             }
             CallShape::Named { separator, id } => {
                 let head = match id {
-                    IdPlace::Absent => text(&format!("{}{separator}", tool.name)),
-                    IdPlace::AfterName(before) => {
+                    IdStyle::Absent => text(&format!("{}{separator}", tool.name)),
+                    IdStyle::AfterName(before) => {
                         let before = text(&format!("{}{before}", tool.name));
                         format!("{before} /[a-zA-Z0-9]{{9}}/ {}", text(separator))
                     }
-                    IdPlace::AroundName => {
+                    IdStyle::AroundName => {
                         let before = text(&format!("functions.{}:", tool.name));
                         format!("{before} /[0-9]{{1,3}}/ {}", text(separator))
                     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::call::{Step, ToolTypes};
-use super::format::IdPlace;
+use super::format::IdStyle;
 use super::json_scan::{JsonScanner, Scan};
 use super::marker::{Found, find};
 use super::parser::ReplyEvent;
@@ -201,12 +201,12 @@ fn is_object(text: &str) -> bool {
 #[derive(Clone, Debug)]
 pub(super) struct NamedCall {
     separator: String,
-    id: IdPlace,
+    id: IdStyle,
     arguments: Option<JsonScanner>,
 }
 
 impl NamedCall {
-    pub(super) fn new(separator: &str, id: &IdPlace) -> Self {
+    pub(super) fn new(separator: &str, id: &IdStyle) -> Self {
         Self { separator: separator.to_owned(), id: id.clone(), arguments: None }
     }
 
@@ -242,12 +242,12 @@ impl NamedCall {
             Found::Perhaps(_) | Found::Nowhere => return None,
         };
         let (name, id) = match &self.id {
-            IdPlace::Absent => (head, None),
-            IdPlace::AfterName(before) => match find(head, before) {
+            IdStyle::Absent => (head, None),
+            IdStyle::AfterName(before) => match find(head, before) {
                 Found::At(at, length) => (head[..at].trim(), Some(head[at + length..].trim())),
                 Found::Perhaps(_) | Found::Nowhere => (head, None),
             },
-            IdPlace::AroundName => {
+            IdStyle::AroundName => {
                 let name = head.rsplit_once(':').map_or(head, |(name, _)| name);
                 (name.strip_prefix("functions.").unwrap_or(name), Some(head))
             }

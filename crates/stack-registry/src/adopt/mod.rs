@@ -27,8 +27,8 @@ use crate::model::{add_model, describe_file};
 use crate::name::Name;
 use crate::store::Lease;
 use crate::store::{
-    Batch, Begin, Entry, Expect, External, ExternalKind, Hashed, Part, Rebind, Record, Store, StoreError,
-    hash_file,
+    Batch, BeginOutcome, Entry, ExpectedBlob, External, ExternalKind, Hashed, PartialBlob, Rebind, Record,
+    Store, StoreError, hash_file,
 };
 
 /// A model that was found.
@@ -246,7 +246,7 @@ impl Adoption {
             && let Some(part) = scratch(store, &path)?
         {
             if part.reflink(&source)? {
-                let hashed = part.publish(&Expect::default(), progress)?;
+                let hashed = part.publish(&ExpectedBlob::default(), progress)?;
                 self.lease.add(&hashed.sha256)?;
                 return Ok((hashed, AdoptOutcome::Cloned));
             }
@@ -262,7 +262,7 @@ impl Adoption {
                 CopyError::Read(source) => AdoptError::Io { path: found.at.clone(), source },
                 CopyError::Write(error) => error.into(),
             })?;
-            let hashed = part.publish(&Expect::default(), &|_| {})?;
+            let hashed = part.publish(&ExpectedBlob::default(), &|_| {})?;
             self.lease.add(&hashed.sha256)?;
             return Ok((hashed, AdoptOutcome::Copied));
         }
@@ -280,17 +280,17 @@ impl Adoption {
 }
 
 /// Begins a part whose digest is not known yet, named after where the file lies.
-fn scratch(store: &Store, path: &Path) -> Result<Option<Part>, StoreError> {
+fn scratch(store: &Store, path: &Path) -> Result<Option<PartialBlob>, StoreError> {
     let mut hasher = Sha256Hasher::new();
     hasher.update(b"adopt ");
     hasher.update(path.as_os_str().as_encoded_bytes());
     let key = hasher.finish();
     loop {
         match store.begin(&key)? {
-            Begin::Mine(part) => return Ok(Some(part)),
-            Begin::Present => return Ok(None),
+            BeginOutcome::Mine(part) => return Ok(Some(part)),
+            BeginOutcome::Present => return Ok(None),
             // Another process adopts the same file, and is done with it soon.
-            Begin::Busy => thread::sleep(PAUSE),
+            BeginOutcome::Busy => thread::sleep(PAUSE),
         }
     }
 }
@@ -300,7 +300,7 @@ enum CopyError {
     Write(StoreError),
 }
 
-fn copy(source: &File, part: &Part, progress: &dyn Fn(u64)) -> Result<(), CopyError> {
+fn copy(source: &File, part: &PartialBlob, progress: &dyn Fn(u64)) -> Result<(), CopyError> {
     part.restart().map_err(CopyError::Write)?;
     let mut buffer = vec![0; 1 << 20];
     let mut offset = 0;

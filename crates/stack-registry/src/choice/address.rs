@@ -2,7 +2,7 @@
 
 use super::ListedModel;
 use crate::hub;
-use crate::name::{HubChoice, Name, Reference};
+use crate::name::{HubSelector, Name, Reference};
 
 impl ListedModel {
     /// Whether the model is what the address would bring, as far as the store knows: it was pulled from there, or it has
@@ -72,16 +72,16 @@ impl ListedModel {
         }
     }
 
-    fn is_choice(&self, choice: &HubChoice) -> bool {
+    fn is_choice(&self, choice: &HubSelector) -> bool {
         match choice {
-            HubChoice::Quantization(wanted) => {
+            HubSelector::Quantization(wanted) => {
                 let is_wanted = |file: &String| {
                     let stem = file.rsplit_once('.').map_or(file.as_str(), |(stem, _)| stem);
                     hub::label(stem).is_some_and(|label| label.eq_ignore_ascii_case(wanted))
                 };
                 self.name.tag().eq_ignore_ascii_case(wanted) || self.files.iter().any(is_wanted)
             }
-            HubChoice::File(wanted) => self.files.contains(wanted),
+            HubSelector::File(wanted) => self.files.contains(wanted),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Spelling;
 use crate::manifest::Descriptor;
-use crate::name::{Name, Reference, nearest};
+use crate::name::{Name, Reference, near_names};
 use crate::store::{Entry, Store, StoreError};
 
 /// The models of the store, and a look at the disk.
@@ -79,30 +79,9 @@ impl<'a> ModelList<'a> {
         self.models.iter()
     }
 
-    /// Names of the store that somebody may have meant: those that say more, or the one that is nearest.
+    /// Names of the store that somebody may have meant.
     pub(super) fn near(&self, word: &str) -> Vec<String> {
-        let word = word.to_lowercase();
-        let asked = word.rsplit('/').next().unwrap_or_default();
-        let asked = asked.split(':').next().unwrap_or_default();
-        let says_more = |model: &&ListedModel| {
-            !asked.is_empty() && last_part(&model.name).starts_with(asked) && asked.len() >= WORD_MIN
-        };
-        let mut names: Vec<String> =
-            self.models.iter().filter(says_more).map(|model| model.name.short()).collect();
-        if names.is_empty() {
-            let shorts: Vec<String> = self.models.iter().map(|model| model.name.short()).collect();
-            let whole = nearest(&word, shorts.iter().map(String::as_str)).map(str::to_owned);
-            let by_part = || {
-                let part = nearest(asked, self.models.iter().map(|model| last_part(&model.name)))?;
-                self.models
-                    .iter()
-                    .find(|model| last_part(&model.name) == part)
-                    .map(|model| model.name.short())
-            };
-            names.extend(whole.or_else(by_part));
-        }
-        names.truncate(NEAR_MAX);
-        names
+        near_names(word, self.models.iter().map(|model| &model.name))
     }
 
     /// Names of models that came from the same repository as an address, whichever version or file it names.
@@ -142,12 +121,5 @@ impl ListedModel {
     }
 }
 
-/// The model itself, without host, owner and tag.
-fn last_part(name: &Name) -> &str {
-    name.repository().rsplit('/').next().unwrap_or_default()
-}
-
 /// More names would be a list, which `stack list` prints.
 const NEAR_MAX: usize = 3;
-/// A shorter word is the beginning of too much.
-const WORD_MIN: usize = 3;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{Download, Note};
 use crate::fetch::{Cancel, FetchError, Response, follow};
 use crate::scheduler::{ContentRange, Head, Id};
-use crate::store::Part;
+use crate::store::PartialBlob;
 
 /// The end of a connection that the scheduler's thread holds.
 pub(super) struct Line {
@@ -53,7 +53,7 @@ pub(super) fn read_range(
     range: Range<u64>,
     if_range: Option<String>,
     far_end: &FarEnd,
-    part: &Part,
+    part: &PartialBlob,
     notes: &SyncSender<Note>,
 ) {
     let note = match transfer(download, id, range, if_range, far_end, part, notes) {
@@ -79,11 +79,11 @@ fn transfer(
     range: Range<u64>,
     if_range: Option<String>,
     far_end: &FarEnd,
-    part: &Part,
+    part: &PartialBlob,
     notes: &SyncSender<Note>,
 ) -> Result<(), Failed> {
     let line = &far_end.line;
-    let mut request = download.source.request();
+    let mut request = download.location.request();
     request.cancel = line.cancel.clone();
     request.timeout = download.limits.stall;
     request = request.header("range", format!("bytes={}-{}", range.start, range.end - 1));

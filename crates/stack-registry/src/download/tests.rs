@@ -10,7 +10,7 @@ use stack_seal::digest::{Digest, Sha256Hasher};
 use super::*;
 use crate::fetch::{FetchErrorKind, Headers, Method, Refusal, Response};
 use crate::scheduler::DownloadFailure;
-use crate::store::{Begin, Expect, Store};
+use crate::store::{BeginOutcome, ExpectedBlob, Store};
 use crate::url::Url;
 
 /// A server whose replies a test writes: it is told the number of the request and the range that is asked for.
@@ -59,7 +59,7 @@ impl<F: Fn(usize, Range<u64>) -> Reply + Sync> Fetch for Server<F> {
     }
 }
 
-impl<F: Fn(usize, Range<u64>) -> Reply + Sync> Source for Server<F> {
+impl<F: Fn(usize, Range<u64>) -> Reply + Sync> Location for Server<F> {
     fn request(&self) -> Request {
         Request::new(Method::Get, Url::parse("https://a.test/model").unwrap())
     }
@@ -103,11 +103,13 @@ fn fetch<F: Fn(usize, Range<u64>) -> Reply + Sync>(
     expected: &[u8],
 ) -> Result<(), DownloadError> {
     let store = Store::open(home).unwrap();
-    let Begin::Mine(part) = store.begin(&digest(expected)).unwrap() else { panic!("nobody else is there") };
+    let BeginOutcome::Mine(part) = store.begin(&digest(expected)).unwrap() else {
+        panic!("nobody else is there")
+    };
     let cancel = Cancel::default();
     let download = Download {
         fetch: server,
-        source: server,
+        location: server,
         length: TOTAL,
         have: None,
         limits,
@@ -116,7 +118,7 @@ fn fetch<F: Fn(usize, Range<u64>) -> Reply + Sync>(
         seed: 7,
     };
     download.run(&part, &|_| {})?;
-    part.publish(&Expect { digests: &[digest(expected)], length: Some(TOTAL) }, &|_| {})?;
+    part.publish(&ExpectedBlob { digests: &[digest(expected)], length: Some(TOTAL) }, &|_| {})?;
     Ok(())
 }
 
@@ -214,12 +216,12 @@ fn a_refusal_is_not_retried_and_keeps_its_code() {
     }
     let (home, refusing) = (tempfile::tempdir().unwrap(), Refusing(AtomicUsize::new(0)));
     let store = Store::open(home.path()).unwrap();
-    let Begin::Mine(part) = store.begin(&digest(b"")).unwrap() else { panic!("nobody else is there") };
-    let source = Fixed(Request::new(Method::Get, Url::parse("https://a.test/model").unwrap()));
+    let BeginOutcome::Mine(part) = store.begin(&digest(b"")).unwrap() else { panic!("nobody else is there") };
+    let location = Request::new(Method::Get, Url::parse("https://a.test/model").unwrap());
     let cancel = Cancel::default();
     let download = Download {
         fetch: &refusing,
-        source: &source,
+        location: &location,
         length: 1,
         have: None,
         limits: limits(),

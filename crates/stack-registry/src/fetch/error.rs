@@ -48,7 +48,7 @@ pub enum Refusal {
 
 /// Whose fault a failure is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum FaultDomain {
     /// This machine's, or its policy's.
     Ours,
     /// The server's.
@@ -92,19 +92,19 @@ impl FetchError {
 
 impl FetchErrorKind {
     /// Tells whose fault it is.
-    pub fn fault(self) -> Fault {
+    pub fn fault(self) -> FaultDomain {
         match self {
-            Self::Refused(_) | Self::Interrupted | Self::Machine => Fault::Ours,
-            Self::Nonsense => Fault::Theirs,
-            Self::Unreachable | Self::Broken | Self::Stalled => Fault::Network,
+            Self::Refused(_) | Self::Interrupted | Self::Machine => FaultDomain::Ours,
+            Self::Nonsense => FaultDomain::Theirs,
+            Self::Unreachable | Self::Broken | Self::Stalled => FaultDomain::Network,
         }
     }
 
     /// Tells whether to try again.
     pub fn retry(self) -> Retry {
         match self.fault() {
-            Fault::Network => Retry::Safe,
-            Fault::Ours | Fault::Theirs => Retry::Never,
+            FaultDomain::Network => Retry::Safe,
+            FaultDomain::Ours | FaultDomain::Theirs => Retry::Never,
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::TreeFile;
+use super::RepositoryFile;
 use crate::file_name::{without_extension, without_shard};
 use crate::manifest::FileFormat;
 
 /// What was asked for.
 #[derive(Clone, Debug)]
-pub enum Wanted {
+pub enum FileSelector {
     /// Whatever is usual: `Q4_K_M`, the only GGUF, or the folder of SafeTensors.
     Default,
     /// One quantization.
@@ -26,7 +26,7 @@ pub struct Glob(String);
 
 /// Why no choice can be made. A model is named by its quantization where that tells it from all others, else by its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChoiceError {
+pub enum SelectorError {
     /// There is nothing of the kind; these are the models that there are.
     Nothing(Vec<String>),
     /// All weights are pickles, such as this file: programs, which run when they are loaded.
@@ -37,48 +37,51 @@ pub enum ChoiceError {
 
 /// A model's files, and the word that tells it from others in the same repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Chosen<'a> {
+pub struct SelectedFiles<'a> {
     /// The files, split ones in their order.
-    pub files: Vec<&'a TreeFile>,
+    pub files: Vec<&'a RepositoryFile>,
     /// The quantization; `None` where the repository is one model.
     pub label: Option<String>,
 }
 
 /// The GGUF files of each model, by what their paths have in common.
-type Models<'a> = BTreeMap<String, Vec<&'a TreeFile>>;
+type Models<'a> = BTreeMap<String, Vec<&'a RepositoryFile>>;
 
 /// Chooses among the files of a repository.
 ///
 /// # Errors
 ///
 /// When nothing fits, or more than one model does.
-pub fn choose<'a>(files: &'a [TreeFile], wanted: &Wanted) -> Result<Chosen<'a>, ChoiceError> {
+pub fn choose<'a>(
+    files: &'a [RepositoryFile],
+    wanted: &FileSelector,
+) -> Result<SelectedFiles<'a>, SelectorError> {
     let models = models(files);
     let named = |name: &str| models.iter().find(|(key, _)| key.as_str() == name);
     match wanted {
-        Wanted::Glob(glob) => {
+        FileSelector::Glob(glob) => {
             let matching: Vec<_> = files.iter().filter(|file| glob.matches(file.path.as_str())).collect();
             if matching.is_empty() {
                 return Err(nothing(&models, files));
             }
-            Ok(Chosen { files: matching, label: None })
+            Ok(SelectedFiles { files: matching, label: None })
         }
-        Wanted::File(path) => {
+        FileSelector::File(path) => {
             if let Some((stem, files)) = named(whole(path)) {
-                return Ok(Chosen { files: files.clone(), label: label(stem) });
+                return Ok(SelectedFiles { files: files.clone(), label: label(stem) });
             }
             let file = files.iter().find(|file| file.path.as_str() == path);
             let file = file.ok_or_else(|| nothing(&models, files))?;
-            Ok(Chosen { files: vec![file], label: None })
+            Ok(SelectedFiles { files: vec![file], label: None })
         }
-        Wanted::Quantization(asked) => {
+        FileSelector::Quantization(asked) => {
             let fits = |stem: &str| label(stem).is_some_and(|label| label.eq_ignore_ascii_case(asked));
             let found = one(&models, fits)?;
             let found =
                 found.map_or_else(|| one(&models, |stem| ends_with_word(stem, asked)), |it| Ok(Some(it)));
             found?.ok_or_else(|| nothing(&models, files))
         }
-        Wanted::Default => {
+        FileSelector::Default => {
             let usual = |stem: &str| label(stem).as_deref() == Some(USUAL);
             if let Some(found) = one(&models, usual)? {
                 return Ok(found);
@@ -106,7 +109,7 @@ pub fn label(stem: &str) -> Option<String> {
 }
 
 /// Groups GGUF files by what they are without number and ending. Projectors and importance matrices are no models.
-fn models(files: &[TreeFile]) -> Models<'_> {
+fn models(files: &[RepositoryFile]) -> Models<'_> {
     let mut models = Models::new();
     for file in files {
         let (path, name) = (file.path.as_str(), file.path.file_name().to_ascii_lowercase());
@@ -124,20 +127,23 @@ fn whole(path: &str) -> &str {
 }
 
 /// Takes the only model that fits, if one does.
-fn one<'a>(models: &Models<'a>, fits: impl Fn(&str) -> bool) -> Result<Option<Chosen<'a>>, ChoiceError> {
+fn one<'a>(
+    models: &Models<'a>,
+    fits: impl Fn(&str) -> bool,
+) -> Result<Option<SelectedFiles<'a>>, SelectorError> {
     let mut fitting = models.iter().filter(|(stem, _)| fits(stem));
     let Some((stem, files)) = fitting.next() else { return Ok(None) };
     if fitting.next().is_none() {
-        return Ok(Some(Chosen { files: files.clone(), label: label(stem) }));
+        return Ok(Some(SelectedFiles { files: files.clone(), label: label(stem) }));
     }
-    Err(ChoiceError::Several(names(models, fits)))
+    Err(SelectorError::Several(names(models, fits)))
 }
 
 /// Names models so that each name chooses its own: by the quantization, or where several have that one, by a file.
 fn names(models: &Models<'_>, fits: impl Fn(&str) -> bool) -> Vec<String> {
     let with = |wanted: &String| models.keys().filter(|stem| label(stem).as_ref() == Some(wanted)).count();
     let fitting = models.iter().filter(|(stem, _)| fits(stem));
-    let name = |(stem, files): (&String, &Vec<&TreeFile>)| {
+    let name = |(stem, files): (&String, &Vec<&RepositoryFile>)| {
         let path = || files.first().map_or_else(|| stem.clone(), |file| file.path.to_string());
         label(stem).filter(|label| with(label) == 1).unwrap_or_else(path)
     };
@@ -145,14 +151,14 @@ fn names(models: &Models<'_>, fits: impl Fn(&str) -> bool) -> Vec<String> {
 }
 
 /// Says what there is instead of what was asked for.
-fn nothing(models: &Models<'_>, files: &[TreeFile]) -> ChoiceError {
-    let pickled = |file: &&TreeFile| is_pickled(file.path.file_name());
-    let readable = |file: &TreeFile| FileFormat::SafeTensors.has(file.path.as_str());
+fn nothing(models: &Models<'_>, files: &[RepositoryFile]) -> SelectorError {
+    let pickled = |file: &&RepositoryFile| is_pickled(file.path.file_name());
+    let readable = |file: &RepositoryFile| FileFormat::SafeTensors.has(file.path.as_str());
     match files.iter().find(pickled) {
         Some(file) if models.is_empty() && !files.iter().any(readable) => {
-            ChoiceError::Pickled(file.path.to_string())
+            SelectorError::Pickled(file.path.to_string())
         }
-        _ => ChoiceError::Nothing(names(models, |_| true)),
+        _ => SelectorError::Nothing(names(models, |_| true)),
     }
 }
 
@@ -166,18 +172,18 @@ fn is_pickled(name: &str) -> bool {
 }
 
 /// Takes a repository of SafeTensors as one model.
-fn folder(files: &[TreeFile]) -> Option<Chosen<'_>> {
-    let top = |file: &TreeFile| !file.path.as_str().contains('/');
+fn folder(files: &[RepositoryFile]) -> Option<SelectedFiles<'_>> {
+    let top = |file: &RepositoryFile| !file.path.as_str().contains('/');
     if !files.iter().any(|file| top(file) && FileFormat::SafeTensors.has(file.path.as_str())) {
         return None;
     }
-    let belongs = |file: &TreeFile| {
+    let belongs = |file: &RepositoryFile| {
         let path = file.path.as_str();
         COMPANIONS.contains(&path)
             || (top(file) && FileFormat::SafeTensors.has(path))
             || path.ends_with("_Pooling/config.json")
     };
-    Some(Chosen { files: files.iter().filter(|file| belongs(file)).collect(), label: None })
+    Some(SelectedFiles { files: files.iter().filter(|file| belongs(file)).collect(), label: None })
 }
 
 fn is_quantization(word: &str) -> bool {
@@ -244,7 +250,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-impl fmt::Display for ChoiceError {
+impl fmt::Display for SelectorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing(there) if there.is_empty() => f.write_str("the repository has no matching model"),
@@ -260,7 +266,7 @@ impl fmt::Display for ChoiceError {
     }
 }
 
-impl std::error::Error for ChoiceError {}
+impl std::error::Error for SelectorError {}
 
 /// Lists names for people, who have seen enough after some.
 fn listed(names: &[String]) -> String {
@@ -297,13 +303,13 @@ const COMPANIONS: [&str; 15] = [
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::Content;
+    use super::super::tree::ContentDigest;
     use super::*;
     use crate::manifest::FilePath;
 
-    fn files(paths: &[&str]) -> Vec<TreeFile> {
-        let content = Content::GitBlob("0".repeat(40));
-        let file = |path: &&str| TreeFile {
+    fn files(paths: &[&str]) -> Vec<RepositoryFile> {
+        let content = ContentDigest::GitBlob("0".repeat(40));
+        let file = |path: &&str| RepositoryFile {
             path: FilePath::parse(path).unwrap(),
             size: 1,
             content: content.clone(),
@@ -311,7 +317,7 @@ mod tests {
         paths.iter().map(file).collect()
     }
 
-    fn chosen(paths: &[&str], wanted: &Wanted) -> Result<Vec<String>, ChoiceError> {
+    fn chosen(paths: &[&str], wanted: &FileSelector) -> Result<Vec<String>, SelectorError> {
         let files = files(paths);
         choose(&files, wanted).map(|chosen| chosen.files.iter().map(|file| file.path.to_string()).collect())
     }
@@ -330,29 +336,32 @@ mod tests {
 
     #[test]
     fn the_usual_quantization_is_taken_if_there() {
-        assert_eq!(chosen(&MANY, &Wanted::Default).unwrap(), ["m-Q4_K_M.gguf"]);
+        assert_eq!(chosen(&MANY, &FileSelector::Default).unwrap(), ["m-Q4_K_M.gguf"]);
         assert_eq!(
-            chosen(&["x/only-Q6_K.gguf", "mmproj.gguf"], &Wanted::Default).unwrap(),
+            chosen(&["x/only-Q6_K.gguf", "mmproj.gguf"], &FileSelector::Default).unwrap(),
             ["x/only-Q6_K.gguf"]
         );
-        let several = chosen(&["a-Q5_0.gguf", "a-Q6_K.gguf"], &Wanted::Default);
-        assert_eq!(several, Err(ChoiceError::Several(vec!["Q5_0".into(), "Q6_K".into()])));
-        assert_eq!(chosen(&["README.md"], &Wanted::Default), Err(ChoiceError::Nothing(Vec::new())));
+        let several = chosen(&["a-Q5_0.gguf", "a-Q6_K.gguf"], &FileSelector::Default);
+        assert_eq!(several, Err(SelectorError::Several(vec!["Q5_0".into(), "Q6_K".into()])));
+        assert_eq!(chosen(&["README.md"], &FileSelector::Default), Err(SelectorError::Nothing(Vec::new())));
     }
 
     #[test]
     fn models_of_one_quantization_are_told_apart_by_their_files() {
         let twice = ["a-Q4_K_M.gguf", "sub/b-Q4_K_M.gguf", "a-Q8_0.gguf"];
-        let error = chosen(&twice, &Wanted::Default).unwrap_err();
-        assert_eq!(error, ChoiceError::Several(vec!["a-Q4_K_M.gguf".into(), "sub/b-Q4_K_M.gguf".into()]));
-        assert_eq!(chosen(&twice, &Wanted::File("sub/b-Q4_K_M.gguf".into())).unwrap(), ["sub/b-Q4_K_M.gguf"]);
+        let error = chosen(&twice, &FileSelector::Default).unwrap_err();
+        assert_eq!(error, SelectorError::Several(vec!["a-Q4_K_M.gguf".into(), "sub/b-Q4_K_M.gguf".into()]));
+        assert_eq!(
+            chosen(&twice, &FileSelector::File("sub/b-Q4_K_M.gguf".into())).unwrap(),
+            ["sub/b-Q4_K_M.gguf"]
+        );
         let there = ["Q8_0", "a-Q4_K_M.gguf", "sub/b-Q4_K_M.gguf"];
         for wanted in [
-            Wanted::Quantization("Q9".into()),
-            Wanted::File("c.gguf".into()),
-            Wanted::Glob(Glob::new("*.onnx")),
+            FileSelector::Quantization("Q9".into()),
+            FileSelector::File("c.gguf".into()),
+            FileSelector::Glob(Glob::new("*.onnx")),
         ] {
-            let Err(ChoiceError::Nothing(mut names)) = chosen(&twice, &wanted) else {
+            let Err(SelectorError::Nothing(mut names)) = chosen(&twice, &wanted) else {
                 panic!("{wanted:?} is not there")
             };
             names.sort();
@@ -363,35 +372,38 @@ mod tests {
     #[test]
     fn weights_that_are_programs_are_told_as_such() {
         for name in ["pytorch_model.bin", "pytorch_model-00001-of-00002.bin", "sub/weights.pt", "x.CKPT"] {
-            let error = chosen(&["config.json", name], &Wanted::Default).unwrap_err();
-            assert_eq!(error, ChoiceError::Pickled(name.into()));
+            let error = chosen(&["config.json", name], &FileSelector::Default).unwrap_err();
+            assert_eq!(error, SelectorError::Pickled(name.into()));
             assert!(error.to_string().contains("pickles"), "{error}");
         }
         assert_eq!(
-            chosen(&["pytorch_model.bin", "model.safetensors"], &Wanted::Default).unwrap(),
+            chosen(&["pytorch_model.bin", "model.safetensors"], &FileSelector::Default).unwrap(),
             ["model.safetensors"]
         );
-        let error = chosen(&["tokenizer.bin", "README.md"], &Wanted::Default).unwrap_err();
-        assert_eq!(error, ChoiceError::Nothing(Vec::new()));
+        let error = chosen(&["tokenizer.bin", "README.md"], &FileSelector::Default).unwrap_err();
+        assert_eq!(error, SelectorError::Nothing(Vec::new()));
     }
 
     #[test]
     fn a_quantization_is_found_by_its_name() {
-        let pick = |name: &str| chosen(&MANY, &Wanted::Quantization(name.into()));
+        let pick = |name: &str| chosen(&MANY, &FileSelector::Quantization(name.into()));
         assert_eq!(pick("q4_k_m").unwrap(), ["m-Q4_K_M.gguf"]);
         assert_eq!(pick("UD-Q4_K_XL").unwrap(), ["m-UD-Q4_K_XL.gguf"]);
         assert_eq!(pick("Q4_K_XL").unwrap(), ["m-UD-Q4_K_XL.gguf"]);
         assert_eq!(pick("Q8_0").unwrap(), ["m-q8_0.gguf"]);
-        assert!(matches!(pick("Q3_K"), Err(ChoiceError::Nothing(there)) if there.len() == 5));
+        assert!(matches!(pick("Q3_K"), Err(SelectorError::Nothing(there)) if there.len() == 5));
     }
 
     #[test]
     fn split_files_come_whole_and_in_order() {
         let whole = ["BF16/m-BF16-00001-of-00002.gguf", "BF16/m-BF16-00002-of-00002.gguf"];
-        assert_eq!(chosen(&MANY, &Wanted::Quantization("BF16".into())).unwrap(), whole);
-        assert_eq!(chosen(&MANY, &Wanted::File(whole[1].into())).unwrap(), whole);
-        assert_eq!(chosen(&MANY, &Wanted::File("mmproj-F16.gguf".into())).unwrap(), ["mmproj-F16.gguf"]);
-        assert!(matches!(chosen(&MANY, &Wanted::File("none".into())), Err(ChoiceError::Nothing(_))));
+        assert_eq!(chosen(&MANY, &FileSelector::Quantization("BF16".into())).unwrap(), whole);
+        assert_eq!(chosen(&MANY, &FileSelector::File(whole[1].into())).unwrap(), whole);
+        assert_eq!(
+            chosen(&MANY, &FileSelector::File("mmproj-F16.gguf".into())).unwrap(),
+            ["mmproj-F16.gguf"]
+        );
+        assert!(matches!(chosen(&MANY, &FileSelector::File("none".into())), Err(SelectorError::Nothing(_))));
     }
 
     #[test]
@@ -412,7 +424,7 @@ mod tests {
             "1_Pooling/config.json",
             "additional_chat_templates/tool_use.jinja",
         ];
-        assert_eq!(chosen(&paths, &Wanted::Default).unwrap(), expected);
+        assert_eq!(chosen(&paths, &FileSelector::Default).unwrap(), expected);
     }
 
     #[test]

@@ -9,18 +9,18 @@ use crate::manifest::{FilePath, SIZE_MAX};
 
 /// A file of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeFile {
+pub struct RepositoryFile {
     /// Its path.
     pub path: FilePath,
     /// Bytes.
     pub size: u64,
     /// What the hub says about its content.
-    pub content: Content,
+    pub content: ContentDigest,
 }
 
 /// What identifies a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum ContentDigest {
     /// The SHA-256 digest of a large file.
     Sha256(Digest),
     /// The git blob id of a small one, in hex: it shows a broken transfer, and proves nothing.
@@ -29,7 +29,7 @@ pub enum Content {
 
 /// A page that is no list of files.
 #[derive(Debug)]
-pub struct TreeError(String);
+pub struct ListingError(String);
 
 #[derive(Deserialize)]
 struct Row {
@@ -54,30 +54,30 @@ struct Lfs {
 /// # Errors
 ///
 /// When it is not JSON of that form, a path is unsafe, or a size or id impossible.
-pub fn parse_tree(bytes: &[u8]) -> Result<Vec<TreeFile>, TreeError> {
+pub fn parse_tree(bytes: &[u8]) -> Result<Vec<RepositoryFile>, ListingError> {
     let rows: Vec<Row> = serde_json::from_slice(bytes)
-        .map_err(|error| TreeError(format!("the file list cannot be parsed: {error}")))?;
+        .map_err(|error| ListingError(format!("the file list cannot be parsed: {error}")))?;
     rows.into_iter().filter(|row| row.kind == "file").map(Row::read).collect()
 }
 
 impl Row {
-    fn read(self) -> Result<TreeFile, TreeError> {
-        let fail = |problem: &str| TreeError(format!("{:?} in the file list {problem}", self.path));
+    fn read(self) -> Result<RepositoryFile, ListingError> {
+        let fail = |problem: &str| ListingError(format!("{:?} in the file list {problem}", self.path));
         let path = FilePath::parse(&self.path).map_err(|_| fail("is not a safe path"))?;
         let (size, content) = match &self.lfs {
             Some(lfs) => {
                 let digest: Digest =
                     format!("sha256:{}", lfs.oid).parse().map_err(|_| fail("has no valid SHA-256"))?;
                 debug_assert_eq!(digest.algorithm, Algorithm::Sha256);
-                (lfs.size, Content::Sha256(digest))
+                (lfs.size, ContentDigest::Sha256(digest))
             }
-            None if is_hex_40(&self.oid) => (self.size, Content::GitBlob(self.oid.clone())),
+            None if is_hex_40(&self.oid) => (self.size, ContentDigest::GitBlob(self.oid.clone())),
             None => return Err(fail("has no id")),
         };
         if size > SIZE_MAX {
             return Err(fail("has an impossible size"));
         }
-        Ok(TreeFile { path, size, content })
+        Ok(RepositoryFile { path, size, content })
     }
 }
 
@@ -85,13 +85,13 @@ fn is_hex_40(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-impl fmt::Display for TreeError {
+impl fmt::Display for ListingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for TreeError {}
+impl std::error::Error for ListingError {}
 
 #[cfg(test)]
 mod tests {
@@ -108,9 +108,9 @@ mod tests {
         );
         let files = parse_tree(page.as_bytes()).unwrap();
         let digest = format!("sha256:{sha}").parse().unwrap();
-        assert_eq!((files[0].size, &files[0].content), (9, &Content::Sha256(digest)));
+        assert_eq!((files[0].size, &files[0].content), (9, &ContentDigest::Sha256(digest)));
         assert_eq!(files[1].path.as_str(), "sub/config.json");
-        assert_eq!(files[1].content, Content::GitBlob(git));
+        assert_eq!(files[1].content, ContentDigest::GitBlob(git));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-pub use nearest::nearest;
-pub use reference::{HubChoice, Reference};
+pub use nearest::{near_names, nearest};
+pub use reference::{HubSelector, Reference};
 
 /// The name of a model in the store: `[host/][owner/]model[:tag]`, in lower case, as OCI spells names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +126,14 @@ impl FromStr for Name {
 impl BadName {
     fn new(text: &str, fault: &'static str) -> Self {
         Self { text: text.chars().take(SHOWN_CHARS).collect(), fault }
+    }
+
+    /// Says what may have been meant: the repository of a hub that is spelled so, and the same name in lower case.
+    pub fn near(&self) -> Vec<String> {
+        let address = format!("hf://{}", self.text);
+        let is_of_hub = self.text.split('/').count() == 2 && Reference::parse(&address).is_ok();
+        let name = Name::parse(&self.text.to_lowercase()).ok();
+        Some(address).filter(|_| is_of_hub).into_iter().chain(name.map(|name| name.short())).collect()
     }
 }
 

@@ -1,5 +1,35 @@
 //! What somebody may have meant who mistyped a word.
 
+use super::Name;
+
+/// Finds the names that somebody may have meant: those of models that begin with the word, else the one that is nearest.
+/// Case, host, owner and tag need not be right.
+pub fn near_names<'a>(word: &str, names: impl IntoIterator<Item = &'a Name>) -> Vec<String> {
+    let names: Vec<&Name> = names.into_iter().collect();
+    let word = word.to_lowercase();
+    let asked = word.rsplit('/').next().unwrap_or_default();
+    let asked = asked.split(':').next().unwrap_or_default();
+    let says_more =
+        |name: &&&Name| !asked.is_empty() && asked.len() >= WORD_MIN && model_of(name).starts_with(asked);
+    let mut near: Vec<String> = names.iter().filter(says_more).map(|name| name.short()).collect();
+    if near.is_empty() {
+        let shorts: Vec<String> = names.iter().map(|name| name.short()).collect();
+        let whole = nearest(&word, shorts.iter().map(String::as_str)).map(str::to_owned);
+        let by_model = || {
+            let model = nearest(asked, names.iter().map(|name| model_of(name)))?;
+            names.iter().find(|name| model_of(name) == model).map(|name| name.short())
+        };
+        near.extend(whole.or_else(by_model));
+    }
+    near.truncate(NEAR_MAX);
+    near
+}
+
+/// The model itself, without host, owner and tag.
+fn model_of(name: &Name) -> &str {
+    name.repository().rsplit('/').next().unwrap_or_default()
+}
+
 /// Finds the one candidate that is as near to the word as a slip of the fingers: at most one in three letters is wrong,
 /// missing, too many, or has changed places with the next.
 ///
@@ -51,6 +81,10 @@ fn letters(text: &str) -> Vec<char> {
     text.chars().take(LETTERS_MAX).flat_map(char::to_lowercase).collect()
 }
 
+/// More names would be a list.
+const NEAR_MAX: usize = 3;
+/// A shorter word is the beginning of too much.
+const WORD_MIN: usize = 3;
 const LETTERS_PER_SLIP: usize = 3;
 const LETTERS_MAX: usize = 128;
 const SLIPS_MAX: usize = LETTERS_MAX / LETTERS_PER_SLIP;
@@ -72,6 +106,21 @@ mod tests {
             ("", "ab", 2),
         ] {
             assert_eq!((distance(a, b), distance(b, a)), (slips, slips), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn names_are_near_by_their_models() {
+        let names = ["llama3", "med/tiny:v1", "hf.co/qwen/q3-gguf:q4_0", "hf.co/qwen/q3-gguf:q8_0"];
+        let names = names.map(|name| Name::parse(name).unwrap());
+        let near = |word| near_names(word, &names);
+        for word in ["lama3", "LLAMA3", "llama3:70b", "me/llama3"] {
+            assert_eq!(near(word), ["llama3"], "{word}");
+        }
+        assert_eq!(near("tiny"), ["med/tiny:v1"]);
+        assert_eq!(near("q3-gguf"), ["hf.co/qwen/q3-gguf:q4_0", "hf.co/qwen/q3-gguf:q8_0"]);
+        for word in ["", "x", "hello", "l"] {
+            assert_eq!(near(word), [""; 0], "{word}");
         }
     }
 

@@ -16,7 +16,7 @@ pub enum Reference {
         /// A branch, tag or commit; absent, the main branch.
         revision: Option<String>,
         /// Which of its files; absent, the rules for a default apply.
-        choice: Option<HubChoice>,
+        choice: Option<HubSelector>,
     },
     /// A repository of an OCI registry.
     Oci {
@@ -37,7 +37,7 @@ pub enum Reference {
 
 /// Which files of a hub's repository are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HubChoice {
+pub enum HubSelector {
     /// Those of one quantization, such as `Q4_K_M`.
     Quantization(String),
     /// One file, by its path in the repository.
@@ -104,8 +104,8 @@ fn hub(text: &str, rest: &str) -> Result<Reference, BadName> {
         rest = &after[end..];
     }
     let choice = match rest.split_at_checked(1) {
-        Some((":", quantization)) => Some(HubChoice::Quantization(quantization.to_owned())),
-        Some(("/", file)) => Some(HubChoice::File(file.to_owned())),
+        Some((":", quantization)) => Some(HubSelector::Quantization(quantization.to_owned())),
+        Some(("/", file)) => Some(HubSelector::File(file.to_owned())),
         _ => None,
     };
     checked_hub(text, owner, repository, revision, choice)
@@ -117,7 +117,7 @@ fn page(text: &str, rest: &str) -> Result<Reference, BadName> {
     let mut parts = rest.splitn(5, '/');
     let (owner, repository) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let (view, revision, file) = (parts.next(), parts.next(), parts.next());
-    let choice = file.map(|file| HubChoice::File(file.to_owned()));
+    let choice = file.map(|file| HubSelector::File(file.to_owned()));
     match view {
         None => hub(text, rest),
         Some("tree") if file.is_none() => checked_hub(text, owner, repository, revision, None),
@@ -131,7 +131,7 @@ fn checked_hub(
     owner: &str,
     repository: &str,
     revision: Option<&str>,
-    choice: Option<HubChoice>,
+    choice: Option<HubSelector>,
 ) -> Result<Reference, BadName> {
     if !is_hub_name(owner) || !is_hub_name(repository) {
         return Err(BadName::new(text, "has an owner or repository that is not valid on the hub"));
@@ -140,8 +140,8 @@ fn checked_hub(
         return Err(BadName::new(text, "has an invalid revision"));
     }
     let chosen = match &choice {
-        Some(HubChoice::Quantization(name)) => is_hub_name(name),
-        Some(HubChoice::File(path)) => is_relative(path),
+        Some(HubSelector::Quantization(name)) => is_hub_name(name),
+        Some(HubSelector::File(path)) => is_relative(path),
         None => true,
     };
     if !chosen {
@@ -216,7 +216,7 @@ const REFERENCE_BYTES_MAX: usize = 4096;
 mod tests {
     use super::*;
 
-    fn hub(revision: Option<&str>, choice: Option<HubChoice>) -> Reference {
+    fn hub(revision: Option<&str>, choice: Option<HubSelector>) -> Reference {
         Reference::Hub {
             owner: "Qwen".into(),
             repository: "Qwen3-4B-GGUF".into(),
@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn the_hub_is_spelled_in_many_ways() {
-        let quantization = || Some(HubChoice::Quantization("Q4_K_M".into()));
-        let file = || Some(HubChoice::File("sub/a.gguf".into()));
+        let quantization = || Some(HubSelector::Quantization("Q4_K_M".into()));
+        let file = || Some(HubSelector::File("sub/a.gguf".into()));
         for (text, expected) in [
             ("hf://Qwen/Qwen3-4B-GGUF", hub(None, None)),
             ("hf://Qwen/Qwen3-4B-GGUF:Q4_K_M", hub(None, quantization())),

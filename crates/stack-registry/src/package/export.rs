@@ -6,12 +6,12 @@ use std::io::{Read, Write};
 use stack_seal::digest::{Blake3Hasher, Digest, Root, Sha256Hasher};
 
 use super::PackageError;
-use super::list::{Content, LIST, Member, PackageList};
+use super::list::{LIST, Member, MemberKind, PackageList};
 use super::ustar::{BLOCK, header, padding};
 use crate::manifest::{Descriptor, Index, key};
 use crate::name::Name;
 use crate::store::Lease;
-use crate::store::{Expect, Hashed, Store, hash_file};
+use crate::store::{ExpectedBlob, Hashed, Store, hash_file};
 
 /// A package that is ready to be written: everything is there, and nothing of it will be freed meanwhile.
 pub struct Export {
@@ -60,7 +60,7 @@ impl Export {
             }
         }
         let index = collected.index.to_bytes();
-        let mut members = vec![in_memory(Content::Layout, LAYOUT), in_memory(Content::Index, &index)];
+        let mut members = vec![in_memory(MemberKind::Layout, LAYOUT), in_memory(MemberKind::Index, &index)];
         let mut left_out = BTreeSet::new();
         let mut blobs: Vec<_> = collected.blobs.into_values().collect();
         blobs.sort_by_key(|(class, descriptor)| (*class, descriptor.size, descriptor.digest));
@@ -106,10 +106,10 @@ impl Export {
         let list = self.list.to_bytes();
         writer.member(LIST, &list)?;
         for member in self.list.members() {
-            match member.content {
-                Content::Layout => writer.member(&member.path(), LAYOUT)?,
-                Content::Index => writer.member(&member.path(), &self.index)?,
-                Content::Blob => writer.blob(&self.store, member)?,
+            match member.kind {
+                MemberKind::Layout => writer.member(&member.path(), LAYOUT)?,
+                MemberKind::Index => writer.member(&member.path(), &self.index)?,
+                MemberKind::Blob => writer.blob(&self.store, member)?,
             }
         }
         writer.all(&[0; 2 * BLOCK])
@@ -184,7 +184,7 @@ impl Writer<'_> {
             left -= here as u64;
         }
         let found = Hashed { sha256: sha256.finish(), blake3: blake3.finish().into(), length: member.size };
-        Expect { digests: &[member.sha256, member.blake3], length: None }
+        ExpectedBlob { digests: &[member.sha256, member.blake3], length: None }
             .check(&blob.path.display().to_string(), &found)?;
         self.pad(member.size)
     }
@@ -201,9 +201,9 @@ impl Writer<'_> {
     }
 }
 
-fn in_memory(content: Content, bytes: &[u8]) -> Member {
+fn in_memory(kind: MemberKind, bytes: &[u8]) -> Member {
     let sha256 = Descriptor::of("", bytes).digest;
-    Member { content, size: bytes.len() as u64, sha256, blake3: Root::of(bytes).into() }
+    Member { kind, size: bytes.len() as u64, sha256, blake3: Root::of(bytes).into() }
 }
 
 /// Describes a blob, reading it only where its root is not known.
@@ -219,7 +219,7 @@ fn blob(
         let reading = PackageError::io(format!("reading {}", descriptor.digest));
         hash_file(&blob.file, progress).map_err(reading)?.blake3
     };
-    Ok(Member { content: Content::Blob, size: blob.length, sha256: descriptor.digest, blake3 })
+    Ok(Member { kind: MemberKind::Blob, size: blob.length, sha256: descriptor.digest, blake3 })
 }
 
 const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;

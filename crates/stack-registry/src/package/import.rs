@@ -6,18 +6,20 @@ use std::time::Duration;
 use stack_seal::digest::{Digest, Root};
 use stack_seal::statement;
 
-use super::list::{Content, LIST, LIST_BYTES_MAX, Member, PackageList};
+use super::list::{LIST, LIST_BYTES_MAX, Member, MemberKind, PackageList};
 use super::ustar::{self, BLOCK, padding};
-use super::{PackageError, Source};
+use super::{PackageError, PackageSource};
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, Role, key};
 use crate::name::Name;
 use crate::pull::signer::signers;
 use crate::store::Lease;
-use crate::store::{Batch, Begin, Entry, Expect, Hashed, Part, Rebind, Record, Store, hash_file};
+use crate::store::{
+    Batch, BeginOutcome, Entry, ExpectedBlob, Hashed, PartialBlob, Rebind, Record, Store, hash_file,
+};
 
 /// A package whose list and index were read and are whole.
 pub struct Import<'a> {
-    source: &'a dyn Source,
+    source: &'a dyn PackageSource,
     list: PackageList,
     list_digest: Digest,
     /// Where the first member's header stands.
@@ -62,7 +64,7 @@ impl<'a> Import<'a> {
     /// # Errors
     ///
     /// When the package is not whole, or not one.
-    pub fn open(source: &'a dyn Source) -> Result<Self, PackageError> {
+    pub fn open(source: &'a dyn PackageSource) -> Result<Self, PackageError> {
         let mut first = [0; BLOCK];
         read(source, &mut first, 0)?;
         let size = ustar::size(&first, LIST)
@@ -88,9 +90,9 @@ impl<'a> Import<'a> {
         let mut index = Vec::new();
         for (member, at) in import.members() {
             import.check_header(member, at)?;
-            if member.content == Content::Index {
+            if member.kind == MemberKind::Index {
                 index = import.small(member, at)?;
-            } else if member.content == Content::Layout {
+            } else if member.kind == MemberKind::Layout {
                 import.small(member, at)?;
             }
         }
@@ -105,7 +107,7 @@ impl<'a> Import<'a> {
 
     /// The blobs.
     pub fn blobs(&self) -> impl Iterator<Item = &Member> {
-        self.list.members().iter().filter(|member| member.content == Content::Blob)
+        self.list.members().iter().filter(|member| member.kind == MemberKind::Blob)
     }
 
     /// The names that the package brings, and the manifests that they mean.
@@ -146,7 +148,7 @@ impl<'a> Import<'a> {
         let mut blobs = Vec::new();
         let mut batch = Batch::new(store);
         for (member, at) in self.members() {
-            if member.content == Content::Blob {
+            if member.kind == MemberKind::Blob {
                 blobs.push((*member, self.copy(store, &mut batch, member, at, progress)?));
             }
             check_zeros(self.source, at + BLOCK as u64 + member.size, padding(member.size), &member.path())?;
@@ -241,12 +243,12 @@ impl<'a> Import<'a> {
     ) -> Result<Outcome, PackageError> {
         let part = loop {
             match store.begin(&member.sha256)? {
-                Begin::Present if is_whole(store, member)? => return Ok(Outcome::Present),
+                BeginOutcome::Present if is_whole(store, member)? => return Ok(Outcome::Present),
                 // The package has what the store only seems to have.
-                Begin::Present => store.drop_damaged(&member.sha256)?,
-                Begin::Mine(part) => break part,
+                BeginOutcome::Present => store.drop_damaged(&member.sha256)?,
+                BeginOutcome::Mine(part) => break part,
                 // Another import or a pull writes the same blob; what it writes serves us as well.
-                Begin::Busy => thread::sleep(PAUSE),
+                BeginOutcome::Busy => thread::sleep(PAUSE),
             }
         };
         part.prepare(Some(member.size), None)?;
@@ -256,12 +258,12 @@ impl<'a> Import<'a> {
             batch.add(part, digests.to_vec(), member.size)?;
             return Ok(Outcome::Copied);
         }
-        let expect = Expect { digests: &digests, length: Some(member.size) };
+        let expect = ExpectedBlob { digests: &digests, length: Some(member.size) };
         match part.publish(&expect, &|_| {}) {
             Ok(_) => Ok(Outcome::Copied),
             Err(error) => {
                 // What was kept of an earlier attempt may be at fault; the next one starts from nothing.
-                if let Begin::Mine(part) = store.begin(&member.sha256)? {
+                if let BeginOutcome::Mine(part) = store.begin(&member.sha256)? {
                     part.discard()?;
                 }
                 Err(error.into())
@@ -272,7 +274,7 @@ impl<'a> Import<'a> {
     /// Writes what is missing of a part.
     fn fill(
         &self,
-        part: &Part,
+        part: &PartialBlob,
         member: &Member,
         data_at: u64,
         progress: &dyn Fn(u64),
@@ -310,7 +312,7 @@ impl<'a> Import<'a> {
             blake3: Root::of(&bytes).into(),
             length: member.size,
         };
-        Expect { digests: &[member.sha256, member.blake3], length: None }.check(&path, &found)?;
+        ExpectedBlob { digests: &[member.sha256, member.blake3], length: None }.check(&path, &found)?;
         Ok(bytes)
     }
 
@@ -334,7 +336,7 @@ impl<'a> Import<'a> {
     }
 }
 
-fn read(source: &dyn Source, buffer: &mut [u8], offset: u64) -> Result<(), PackageError> {
+fn read(source: &dyn PackageSource, buffer: &mut [u8], offset: u64) -> Result<(), PackageError> {
     let end = offset.saturating_add(buffer.len() as u64);
     if end > source.length() {
         return Err(PackageError::bad(format!("it ends before byte {end}")));
@@ -354,7 +356,7 @@ fn is_whole(store: &Store, member: &Member) -> Result<bool, PackageError> {
 }
 
 /// Checks that nothing hides where only zeros belong.
-fn check_zeros(source: &dyn Source, at: u64, count: u64, after: &str) -> Result<(), PackageError> {
+fn check_zeros(source: &dyn PackageSource, at: u64, count: u64, after: &str) -> Result<(), PackageError> {
     let mut bytes = vec![0; count as usize];
     read(source, &mut bytes, at)?;
     if bytes.iter().all(|byte| *byte == 0) {

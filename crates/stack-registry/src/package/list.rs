@@ -20,7 +20,7 @@ pub struct PackageList {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     /// What it is.
-    pub content: Content,
+    pub kind: MemberKind,
     /// Bytes.
     pub size: u64,
     /// Its SHA-256 digest.
@@ -31,7 +31,7 @@ pub struct Member {
 
 /// What a member of a package is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum MemberKind {
     /// `oci-layout`.
     Layout,
     /// `index.json`.
@@ -89,7 +89,7 @@ impl PackageList {
                 let path: String = line.path.chars().take(80).collect();
                 bad(format!("has an unexpected member {path:?}"))
             })?;
-            if member.content == Content::Blob && !known.insert(member.sha256) {
+            if member.kind == MemberKind::Blob && !known.insert(member.sha256) {
                 return Err(bad(format!("has {} twice", line.path)));
             }
             members.push(member);
@@ -129,9 +129,9 @@ impl PackageList {
 impl Member {
     /// Its path in the package.
     pub fn path(&self) -> String {
-        match self.content {
-            Content::Layout | Content::Index => FIRST[self.content as usize].to_owned(),
-            Content::Blob => format!("{BLOBS}{}", self.sha256.hex()),
+        match self.kind {
+            MemberKind::Layout | MemberKind::Index => FIRST[self.kind as usize].to_owned(),
+            MemberKind::Blob => format!("{BLOBS}{}", self.sha256.hex()),
         }
     }
 }
@@ -142,13 +142,13 @@ impl Line {
         let digest = |text: &str, algorithm| {
             text.parse::<Digest>().ok().filter(|digest| digest.algorithm == algorithm)
         };
-        let content = match position {
-            0 => Content::Layout,
-            1 => Content::Index,
-            _ => Content::Blob,
+        let kind = match position {
+            0 => MemberKind::Layout,
+            1 => MemberKind::Index,
+            _ => MemberKind::Blob,
         };
         let member = Member {
-            content,
+            kind,
             size: Some(self.size).filter(|&size| size <= SIZE_MAX)?,
             sha256: digest(&self.sha256, Algorithm::Sha256)?,
             blake3: digest(&self.blake3, Algorithm::Blake3)?,
@@ -174,9 +174,9 @@ mod tests {
     use super::*;
     use crate::manifest::Descriptor;
 
-    fn member(content: Content, bytes: &[u8]) -> Member {
+    fn member(kind: MemberKind, bytes: &[u8]) -> Member {
         Member {
-            content,
+            kind,
             size: bytes.len() as u64,
             sha256: Descriptor::of("", bytes).digest,
             blake3: Root::of(bytes).into(),
@@ -184,9 +184,13 @@ mod tests {
     }
 
     fn list() -> PackageList {
-        let contents =
-            [(Content::Layout, "l"), (Content::Index, "i"), (Content::Blob, "a"), (Content::Blob, "b")];
-        PackageList::new(contents.map(|(content, bytes)| member(content, bytes.as_bytes())).to_vec())
+        let kinds = [
+            (MemberKind::Layout, "l"),
+            (MemberKind::Index, "i"),
+            (MemberKind::Blob, "a"),
+            (MemberKind::Blob, "b"),
+        ];
+        PackageList::new(kinds.map(|(kind, bytes)| member(kind, bytes.as_bytes())).to_vec())
     }
 
     #[test]
@@ -198,8 +202,8 @@ mod tests {
     #[test]
     fn what_is_no_list_is_refused() {
         let text = String::from_utf8(list().to_bytes()).unwrap();
-        let a = member(Content::Blob, b"a");
-        let b = member(Content::Blob, b"b");
+        let a = member(MemberKind::Blob, b"a");
+        let b = member(MemberKind::Blob, b"b");
         for wrong in [
             String::new(),
             text.clone() + " x",

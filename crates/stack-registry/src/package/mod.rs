@@ -17,9 +17,9 @@ use std::{fmt, io};
 
 pub use export::Export;
 pub use import::{Import, ImportOptions, Imported, Outcome};
-pub use list::{Content, Member, PackageList};
+pub use list::{Member, MemberKind, PackageList};
 pub use receipt::Receipt;
-pub use source::Source;
+pub use source::PackageSource;
 pub use volumes::{VolumeWriter, Volumes};
 
 use crate::manifest::BadDocument;

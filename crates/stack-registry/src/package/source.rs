@@ -3,7 +3,7 @@
 use std::io;
 
 /// The bytes of a package by position: a file, several volumes, or what a sealed file holds.
-pub trait Source {
+pub trait PackageSource {
     /// Bytes in all.
     fn length(&self) -> u64;
 
@@ -16,7 +16,7 @@ pub trait Source {
 }
 
 /// A package in memory.
-impl Source for &[u8] {
+impl PackageSource for &[u8] {
     fn length(&self) -> u64 {
         self.len() as u64
     }
@@ -31,7 +31,7 @@ impl Source for &[u8] {
 
 /// What a sealed package holds, each byte authenticated before it is handed out. Whoever sealed it is not known by that:
 /// its list and its signatures are judged like those of any package.
-impl Source for stack_seal::age::UnlockedFile {
+impl PackageSource for stack_seal::age::UnlockedFile {
     fn length(&self) -> u64 {
         self.len()
     }

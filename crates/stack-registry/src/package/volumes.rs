@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use stack_seal::digest::Sha256Hasher;
 
-use super::{PackageError, Source};
+use super::{PackageError, PackageSource};
 
 /// The files of a package, read as one.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Volumes {
     }
 }
 
-impl Source for Volumes {
+impl PackageSource for Volumes {
     fn length(&self) -> u64 {
         self.length
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::download::DownloadError;
 use crate::fetch::{FetchError, FetchErrorKind, Refusal};
-use crate::hub::{ChoiceError, HubError};
+use crate::hub::{HubError, SelectorError};
 use crate::manifest::BadDocument;
 use crate::name::BadName;
 use crate::oci::OciError;
@@ -16,7 +16,7 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub struct TransferError {
     /// What sort of failure it is.
-    pub reason: Reason,
+    pub kind: TransferErrorKind,
     /// What was attempted, as a sentence without capital and full stop.
     pub message: String,
     /// What lies behind it.
@@ -25,7 +25,7 @@ pub struct TransferError {
 
 /// Sorts of failure, as callers tell them apart.
 #[derive(Debug)]
-pub enum Reason {
+pub enum TransferErrorKind {
     /// There is no such thing, or not for whoever asks.
     Upstream404,
     /// Nothing in the repository is of the kind that was asked for.
@@ -72,8 +72,8 @@ pub enum Reason {
 
 impl TransferError {
     /// Makes an error.
-    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), source: None }
+    pub fn new(kind: TransferErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
     }
 
     /// Adds what lies behind it.
@@ -89,20 +89,20 @@ impl TransferError {
             DownloadError::Store(error) => error.into(),
             DownloadError::Renewal(error)
             | DownloadError::Failed { last: Some(error), reason: DownloadFailure::Fetch(_) } => error.into(),
-            DownloadError::Cancelled => Self::new(Reason::Interrupted, "interrupted"),
+            DownloadError::Cancelled => Self::new(TransferErrorKind::Interrupted, "interrupted"),
             DownloadError::Failed { reason, last } => {
                 let kind = match &reason {
-                    DownloadFailure::Status(401 | 403 | 404 | 410) => Reason::Upstream404,
-                    DownloadFailure::Length { .. } => Reason::LengthMismatch,
+                    DownloadFailure::Status(401 | 403 | 404 | 410) => TransferErrorKind::Upstream404,
+                    DownloadFailure::Length { .. } => TransferErrorKind::LengthMismatch,
                     DownloadFailure::Fetch(kind) | DownloadFailure::Exhausted(Failure::Fetch(kind)) => {
                         of_kind(*kind)
                     }
-                    DownloadFailure::Exhausted(Failure::Short) => Reason::Stalled,
+                    DownloadFailure::Exhausted(Failure::Short) => TransferErrorKind::Stalled,
                     DownloadFailure::Exhausted(Failure::Astray) | DownloadFailure::Changing => {
-                        Reason::BadAnswer
+                        TransferErrorKind::BadAnswer
                     }
                     DownloadFailure::Status(_) | DownloadFailure::Exhausted(Failure::Status(_)) => {
-                        Reason::Upstream5xx
+                        TransferErrorKind::Upstream5xx
                     }
                 };
                 let error = Self::new(kind, format!("{file}: {reason}"));
@@ -115,7 +115,7 @@ impl TransferError {
     }
 }
 
-impl Reason {
+impl TransferErrorKind {
     /// The code of the command line's contract.
     pub fn code(&self) -> &'static str {
         match self {
@@ -144,30 +144,30 @@ impl Reason {
     }
 }
 
-fn of_kind(kind: FetchErrorKind) -> Reason {
+fn of_kind(kind: FetchErrorKind) -> TransferErrorKind {
     match kind {
-        FetchErrorKind::Refused(refusal) => Reason::Refused(refusal),
-        FetchErrorKind::Unreachable => Reason::Unreachable,
-        FetchErrorKind::Broken | FetchErrorKind::Stalled => Reason::Stalled,
-        FetchErrorKind::Nonsense => Reason::BadAnswer,
-        FetchErrorKind::Interrupted => Reason::Interrupted,
-        FetchErrorKind::Machine => Reason::Machine,
+        FetchErrorKind::Refused(refusal) => TransferErrorKind::Refused(refusal),
+        FetchErrorKind::Unreachable => TransferErrorKind::Unreachable,
+        FetchErrorKind::Broken | FetchErrorKind::Stalled => TransferErrorKind::Stalled,
+        FetchErrorKind::Nonsense => TransferErrorKind::BadAnswer,
+        FetchErrorKind::Interrupted => TransferErrorKind::Interrupted,
+        FetchErrorKind::Machine => TransferErrorKind::Machine,
     }
 }
 
-impl Reason {
+impl TransferErrorKind {
     /// Sorts a status that is no success.
     pub(super) fn of_status(status: u16) -> Self {
         of_status(status)
     }
 }
 
-fn of_status(status: u16) -> Reason {
+fn of_status(status: u16) -> TransferErrorKind {
     match status {
-        401 | 403 | 404 | 410 => Reason::Upstream404,
-        429 | 500..=599 => Reason::Upstream5xx,
-        400..=499 => Reason::UpstreamRefuses,
-        _ => Reason::BadAnswer,
+        401 | 403 | 404 | 410 => TransferErrorKind::Upstream404,
+        429 | 500..=599 => TransferErrorKind::Upstream5xx,
+        400..=499 => TransferErrorKind::UpstreamRefuses,
+        _ => TransferErrorKind::BadAnswer,
     }
 }
 
@@ -187,9 +187,9 @@ impl From<StoreError> for TransferError {
     fn from(error: StoreError) -> Self {
         let message = error.to_string();
         match error {
-            StoreError::Differs { .. } => Self::new(Reason::DigestMismatch, message),
-            StoreError::Length { .. } => Self::new(Reason::LengthMismatch, message),
-            other => Self::new(Reason::Store(Box::new(other)), message),
+            StoreError::Differs { .. } => Self::new(TransferErrorKind::DigestMismatch, message),
+            StoreError::Length { .. } => Self::new(TransferErrorKind::LengthMismatch, message),
+            other => Self::new(TransferErrorKind::Store(Box::new(other)), message),
         }
     }
 }
@@ -198,9 +198,9 @@ impl From<HubError> for TransferError {
     fn from(error: HubError) -> Self {
         match error {
             HubError::Fetch(error) => error.into(),
-            HubError::Missing { .. } => Self::new(Reason::Upstream404, error.to_string()),
+            HubError::Missing { .. } => Self::new(TransferErrorKind::Upstream404, error.to_string()),
             HubError::Status { status, .. } => Self::new(of_status(status), error.to_string()),
-            HubError::Malformed(problem) => Self::new(Reason::BadAnswer, problem),
+            HubError::Malformed(problem) => Self::new(TransferErrorKind::BadAnswer, problem),
         }
     }
 }
@@ -210,21 +210,21 @@ impl From<OciError> for TransferError {
         let message = error.to_string();
         match error {
             OciError::Fetch(error) => error.into(),
-            OciError::Missing { .. } => Self::new(Reason::Upstream404, message),
+            OciError::Missing { .. } => Self::new(TransferErrorKind::Upstream404, message),
             OciError::Status { status, .. } => Self::new(of_status(status), message),
-            OciError::Differs { .. } => Self::new(Reason::DigestMismatch, message),
-            OciError::Malformed(problem) => Self::new(Reason::BadAnswer, problem),
-            OciError::Reading(error) => Self::new(Reason::Machine, message).caused(error),
+            OciError::Differs { .. } => Self::new(TransferErrorKind::DigestMismatch, message),
+            OciError::Malformed(problem) => Self::new(TransferErrorKind::BadAnswer, problem),
+            OciError::Reading(error) => Self::new(TransferErrorKind::Machine, message).caused(error),
         }
     }
 }
 
-impl From<ChoiceError> for TransferError {
-    fn from(error: ChoiceError) -> Self {
+impl From<SelectorError> for TransferError {
+    fn from(error: SelectorError) -> Self {
         let reason = match error {
-            ChoiceError::Nothing(_) => Reason::NoSuchFile,
-            ChoiceError::Pickled(_) => Reason::Pickled,
-            ChoiceError::Several(_) => Reason::AmbiguousQuant,
+            SelectorError::Nothing(_) => TransferErrorKind::NoSuchFile,
+            SelectorError::Pickled(_) => TransferErrorKind::Pickled,
+            SelectorError::Several(_) => TransferErrorKind::AmbiguousQuant,
         };
         Self::new(reason, error.to_string())
     }
@@ -232,13 +232,13 @@ impl From<ChoiceError> for TransferError {
 
 impl From<BadName> for TransferError {
     fn from(error: BadName) -> Self {
-        Self::new(Reason::BadName, error.to_string())
+        Self::new(TransferErrorKind::BadName, error.to_string())
     }
 }
 
 impl From<BadDocument> for TransferError {
     fn from(error: BadDocument) -> Self {
-        Self::new(Reason::BadAnswer, error.to_string())
+        Self::new(TransferErrorKind::BadAnswer, error.to_string())
     }
 }
 
@@ -250,9 +250,9 @@ impl fmt::Display for TransferError {
 
 impl Error for TransferError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.reason {
+        match &self.kind {
             // Its text is this error's text.
-            Reason::Store(error) => error.source(),
+            TransferErrorKind::Store(error) => error.source(),
             _ => self.source.as_deref().map(|source| source as &(dyn Error + 'static)),
         }
     }

@@ -5,7 +5,7 @@ use stack_seal::digest::LeafList;
 use stack_seal::statement::Statement;
 
 use super::UpstreamFile;
-use crate::store::{Part, Ranges, StoreError};
+use crate::store::{PartialBlob, Ranges, StoreError};
 
 /// Finds the list of span values that a statement beside the model gives for a file.
 ///
@@ -20,7 +20,7 @@ pub(super) fn leaves(bundles: &[Vec<u8>], file: &UpstreamFile<'_>) -> Option<Lea
 }
 
 /// Returns what of a part is right, or nothing if the list does not say where it is wrong.
-pub(super) fn sound(part: &Part, leaves: &LeafList) -> Result<Option<Ranges>, StoreError> {
+pub(super) fn sound(part: &PartialBlob, leaves: &LeafList) -> Result<Option<Ranges>, StoreError> {
     let tree = leaves.tree();
     let (mut sound, mut buffer) = (Ranges::default(), Vec::new());
     for index in 0..tree.spans() {

@@ -1,6 +1,6 @@
 //! Who signed what a source offers, as far as a pull needs to know.
 
-use super::{Reason, TransferError};
+use super::{TransferError, TransferErrorKind};
 use crate::attached::signing_key;
 use crate::manifest::Manifest;
 use crate::store::keeps_signer;
@@ -29,5 +29,5 @@ pub(super) fn refuse_changed(
         Some(now) => format!("{name} was signed by {before}, and upstream now has it signed by {now}"),
         None => format!("{name} was signed by {before}, and upstream now has it unsigned"),
     };
-    Err(TransferError::new(Reason::SignerChanged, message))
+    Err(TransferError::new(TransferErrorKind::SignerChanged, message))
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use stack_seal::digest::{Algorithm, Digest};
 
 use super::signer::{refuse_changed, signers};
-use super::{Pulled, Puller, Reason, TransferError, Upstream};
+use super::{Pulled, Puller, TransferError, TransferErrorKind, Upstream};
 use crate::attached;
 use crate::manifest::{Descriptor, Manifest, kind};
 use crate::name::Name;
@@ -38,7 +38,7 @@ impl Puller<'_> {
             Rebind::Never => {
                 let origin = entry.record.origin.as_deref().unwrap_or("a file of this machine");
                 let message = format!("{} already means another model, from {origin}", name.short());
-                Err(TransferError::new(Reason::NameTaken, message))
+                Err(TransferError::new(TransferErrorKind::NameTaken, message))
             }
             Rebind::Allowed | Rebind::From(_) => Ok(None),
         }
@@ -76,8 +76,11 @@ impl Puller<'_> {
         };
         let differs = || -> Result<bool, TransferError> {
             let hashed = hash_file(&blob.file, &|_| {}).map_err(|error| {
-                TransferError::new(Reason::Machine, format!("{} cannot be read", blob.path.display()))
-                    .caused(error)
+                TransferError::new(
+                    TransferErrorKind::Machine,
+                    format!("{} cannot be read", blob.path.display()),
+                )
+                .caused(error)
             })?;
             Ok(hashed.sha256 != needed.digest)
         };

@@ -9,7 +9,6 @@ use stack_seal::statement::{Claim, SignedFile, Statement, Tier};
 use stack_seal::time::UnixTime;
 
 use super::*;
-use crate::download::Fixed;
 use crate::fetch::{FetchError, Headers, Method, Request, Response};
 use crate::manifest::{ConfigFacts, FilePath};
 use crate::url::Url;
@@ -84,7 +83,7 @@ fn upstream(bytes: &[u8], commit: &str, bundles: Vec<Vec<u8>>) -> Upstream<'stat
         digests: vec![digest],
         git_blob: None,
         key: digest,
-        source: Box::new(Fixed(request)),
+        location: Box::new(request),
     };
     Upstream {
         name: Name::parse("a.test/model").unwrap(),
@@ -139,7 +138,7 @@ fn everything_is_fetched_again_once_where_nobody_lists_them() {
     let upstream = upstream(&right, "1", Vec::new());
     let server = Server { right: right.clone(), wrong: wrong.clone(), lies: 2, asked: Mutex::default() };
     let error = pull(&store, &server, &upstream).unwrap_err();
-    assert!(matches!(error.reason, Reason::DigestMismatch));
+    assert!(matches!(error.kind, TransferErrorKind::DigestMismatch));
     assert_eq!(*server.asked.lock().unwrap(), [right.len() as u64; 2]);
     let honest = Server { right, wrong, lies: 0, asked: Mutex::default() };
     assert!(matches!(pull(&store, &honest, &upstream).unwrap(), Pulled::Named(_)));
@@ -160,7 +159,7 @@ fn a_name_does_not_go_over_to_another_signer() {
     // Unsigned, signed by somebody else, and signed by the right one for other bytes.
     for bundles in [vec![], vec![bundle(&wrong, 2)], vec![bundle(&changed.wrong, 1)]] {
         let error = pull(&store, &changed, &upstream(&wrong, "2", bundles)).unwrap_err();
-        assert!(matches!(error.reason, Reason::SignerChanged));
+        assert!(matches!(error.kind, TransferErrorKind::SignerChanged));
     }
     pull(&store, &changed, &upstream(&wrong, "2", vec![bundle(&wrong, 1)])).unwrap();
 }

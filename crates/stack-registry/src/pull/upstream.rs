@@ -6,7 +6,7 @@ mod web;
 
 use stack_seal::digest::{Digest, Sha256Hasher};
 
-use crate::download::Source;
+use crate::download::Location;
 use crate::manifest::{ConfigFacts, Descriptor, FilePath};
 use crate::name::Name;
 
@@ -47,7 +47,7 @@ pub struct UpstreamFile<'a> {
     /// What the download goes by until its digest is known.
     pub key: Digest,
     /// Where the bytes are.
-    pub source: Box<dyn Source + 'a>,
+    pub location: Box<dyn Location + 'a>,
 }
 
 impl UpstreamFile<'_> {

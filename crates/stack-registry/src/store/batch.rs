@@ -12,8 +12,8 @@ use stack_seal::digest::Digest;
 
 use super::error::StoreError;
 use super::external::External;
-use super::place::{Folder, Place};
-use super::{Begin, Expect, Lease, MOMENT, Part, Store, sha256_of};
+use super::place::{Folder, StoreFile};
+use super::{BeginOutcome, ExpectedBlob, Lease, MOMENT, PartialBlob, Store, sha256_of};
 
 /// Files that are written already and get their names together, at the latest in [`Batch::finish`].
 ///
@@ -28,7 +28,7 @@ pub(crate) struct Batch {
 
 /// A blob that is to be published.
 struct Waiting {
-    part: Part,
+    part: PartialBlob,
     digests: Vec<Digest>,
     length: u64,
 }
@@ -52,12 +52,12 @@ impl Batch {
         }
         let part = loop {
             match self.store.begin(&digest)? {
-                Begin::Present if self.store.read(&digest, bytes.len()).is_ok() => return Ok(digest),
+                BeginOutcome::Present if self.store.read(&digest, bytes.len()).is_ok() => return Ok(digest),
                 // What is there is not what its name says, and here is what is.
-                Begin::Present => self.store.drop_damaged(&digest)?,
-                Begin::Mine(part) => break part,
+                BeginOutcome::Present => self.store.drop_damaged(&digest)?,
+                BeginOutcome::Mine(part) => break part,
                 // Whoever writes the same bytes is done in a moment.
-                Begin::Busy => thread::sleep(MOMENT),
+                BeginOutcome::Busy => thread::sleep(MOMENT),
             }
         };
         part.restart()?;
@@ -71,7 +71,12 @@ impl Batch {
     /// # Errors
     ///
     /// Those of [`Batch::finish`], which this reaches when there are many.
-    pub(crate) fn add(&mut self, part: Part, digests: Vec<Digest>, length: u64) -> Result<(), StoreError> {
+    pub(crate) fn add(
+        &mut self,
+        part: PartialBlob,
+        digests: Vec<Digest>,
+        length: u64,
+    ) -> Result<(), StoreError> {
         self.known.insert(*part.key());
         self.blobs.push(Waiting { part, digests, length });
         self.finish_if_many()
@@ -80,7 +85,7 @@ impl Batch {
     /// Adds a note of where the bytes of a digest lie. The caller has hashed them.
     pub(crate) fn note(&mut self, digest: &Digest, external: &External) -> Result<(), StoreError> {
         if self.known.insert(*digest) {
-            let write = |bytes: Vec<u8>| self.store.write_aside(&Place::ExternalNew(*digest), &bytes);
+            let write = |bytes: Vec<u8>| self.store.write_aside(&StoreFile::ExternalNew(*digest), &bytes);
             let file = external.to_bytes().and_then(write);
             let file = file.map_err(StoreError::io(format!("adopting {}", external.path.display())))?;
             self.notes.push((*digest, file));
@@ -104,7 +109,7 @@ impl Batch {
         let mut outcome = Ok(());
         let mut named = Vec::with_capacity(blobs.len());
         for Waiting { part, digests, length } in blobs {
-            let expect = Expect { digests: &digests, length: Some(length) };
+            let expect = ExpectedBlob { digests: &digests, length: Some(length) };
             match part.name_after_content(&expect, &|_| {}) {
                 Ok(_) => named.push(part),
                 Err(error) => {
@@ -115,7 +120,7 @@ impl Batch {
         }
         let name_notes = || -> io::Result<()> {
             for (digest, _) in &notes {
-                disk.rename(&Place::ExternalNew(*digest), &Place::External(*digest))?;
+                disk.rename(&StoreFile::ExternalNew(*digest), &StoreFile::External(*digest))?;
             }
             if !notes.is_empty() {
                 disk.sync_folder(Folder::External)?;
@@ -123,7 +128,7 @@ impl Batch {
             if !named.is_empty() {
                 disk.sync_folder(Folder::Blobs)?;
             }
-            named.iter().try_for_each(Part::forget_state)
+            named.iter().try_for_each(PartialBlob::forget_state)
         };
         name_notes().map_err(failed())?;
         outcome

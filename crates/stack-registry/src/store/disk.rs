@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fsync, openat, renameat, unlinka
 use rustix::io::Errno;
 
 use super::folders::Folders;
-use super::place::{Folder, Place};
+use super::place::{Folder, StoreFile};
 
 /// Everything that the store ever does to a disk, one step a method.
 ///
@@ -17,7 +17,7 @@ use super::place::{Folder, Place};
 /// and forgets what was not synced.
 pub trait Disk: Send + Sync {
     /// Opens a file for reading and writing, and makes it where it is not there. What it holds stays.
-    fn create(&self, place: &Place) -> io::Result<File>;
+    fn create(&self, place: &StoreFile) -> io::Result<File>;
 
     /// Writes bytes at an offset.
     fn write(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()>;
@@ -38,10 +38,10 @@ pub trait Disk: Send + Sync {
     fn protect(&self, file: &File) -> io::Result<()>;
 
     /// Renames a file over another.
-    fn rename(&self, from: &Place, to: &Place) -> io::Result<()>;
+    fn rename(&self, from: &StoreFile, to: &StoreFile) -> io::Result<()>;
 
     /// Removes a file.
-    fn unlink(&self, place: &Place) -> io::Result<()>;
+    fn unlink(&self, place: &StoreFile) -> io::Result<()>;
 
     /// Returns when the names in a folder will survive.
     fn sync_folder(&self, folder: Folder) -> io::Result<()>;
@@ -61,7 +61,7 @@ impl OsDisk {
 }
 
 impl Disk for OsDisk {
-    fn create(&self, place: &Place) -> io::Result<File> {
+    fn create(&self, place: &StoreFile) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = self.folders.handle(place.folder());
         Ok(File::from(openat(folder, place.file_name(), flags, Mode::RUSR | Mode::WUSR)?))
@@ -110,12 +110,12 @@ impl Disk for OsDisk {
         Ok(fchmod(file, Mode::RUSR | Mode::RGRP | Mode::ROTH)?)
     }
 
-    fn rename(&self, from: &Place, to: &Place) -> io::Result<()> {
+    fn rename(&self, from: &StoreFile, to: &StoreFile) -> io::Result<()> {
         let (source, target) = (self.folders.handle(from.folder()), self.folders.handle(to.folder()));
         Ok(renameat(source, from.file_name(), target, to.file_name())?)
     }
 
-    fn unlink(&self, place: &Place) -> io::Result<()> {
+    fn unlink(&self, place: &StoreFile) -> io::Result<()> {
         Ok(unlinkat(self.folders.handle(place.folder()), place.file_name(), AtFlags::empty())?)
     }
 

@@ -6,8 +6,8 @@ use std::{fmt, io};
 
 use stack_seal::digest::Digest;
 
-use crate::manifest::BadDocument;
-use crate::name::Name;
+use crate::manifest::{BadDocument, Index};
+use crate::name::{Name, near_names};
 
 /// A failed operation on a store.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub enum StoreError {
     NotInStore {
         /// The name or digest.
         what: String,
+        /// Names that it has, of which one may be meant.
+        near: Vec<String>,
     },
     /// An adopted file that is no longer where it was.
     Vanished {
@@ -116,7 +118,14 @@ impl StoreError {
 
     /// Says what the store lacks.
     pub fn missing(what: impl fmt::Display) -> Self {
-        Self::NotInStore { what: what.to_string() }
+        Self::NotInStore { what: what.to_string(), near: Vec::new() }
+    }
+
+    /// Says that the store does not have a name, and which of those that it has may be meant.
+    pub(crate) fn unknown(name: &Name, index: &Index) -> Self {
+        let names: Vec<Name> = index.named().map(|(name, _)| name).collect();
+        let what = name.short();
+        Self::NotInStore { near: near_names(&what, &names), what }
     }
 
     /// The reason code, which is part of the command line's contract.
@@ -146,7 +155,7 @@ impl fmt::Display for StoreError {
             Self::NoRoom { needed, free } => {
                 write!(f, "the disk of the store has {free} bytes free, and {needed} are needed")
             }
-            Self::NotInStore { what } => write!(f, "{what} is not in the store"),
+            Self::NotInStore { what, .. } => write!(f, "{what} is not in the store"),
             Self::Vanished { path } => write!(f, "the adopted file {} is gone", path.display()),
             Self::Changed { path, expected, found } => write!(
                 f,

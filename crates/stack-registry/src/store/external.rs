@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use stack_seal::digest::Digest;
 
 use super::error::StoreError;
-use super::place::Place;
+use super::place::StoreFile;
 use super::{Blob, Store};
 use crate::manifest::BadDocument;
 
@@ -59,7 +59,7 @@ impl Store {
     /// When the disk refuses, or the record is malformed.
     pub fn external(&self, digest: &Digest) -> Result<Option<External>, StoreError> {
         let attempt = || StoreError::io(format!("reading where {digest} lies"));
-        let file = match self.folders.read(&Place::External(*digest)) {
+        let file = match self.folders.read(&StoreFile::External(*digest)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(attempt()(error)),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstatvfs, fsync, mkdirat, openat, statat};
 use rustix::io::Errno;
 
-use super::place::{Folder, Place};
+use super::place::{Folder, StoreFile};
 
 /// The folders of a store.
 ///
@@ -65,7 +65,7 @@ impl Folders {
     }
 
     /// The path of a file, for people and for programs that need one.
-    pub fn path_of(&self, place: &Place) -> PathBuf {
+    pub fn path_of(&self, place: &StoreFile) -> PathBuf {
         let folder = place.folder().parts().iter().fold(self.path.clone(), |path, part| path.join(part));
         folder.join(place.file_name())
     }
@@ -76,7 +76,7 @@ impl Folders {
     }
 
     /// Opens a regular file for reading.
-    pub fn read(&self, place: &Place) -> io::Result<File> {
+    pub fn read(&self, place: &StoreFile) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let folder = self.handle(place.folder());
         let file = File::from(openat(folder, place.file_name(), flags, Mode::empty())?);
@@ -88,7 +88,7 @@ impl Folders {
     }
 
     /// Looks at a file without opening it; absent is `None`.
-    pub fn stat(&self, place: &Place) -> io::Result<Option<Stat>> {
+    pub fn stat(&self, place: &StoreFile) -> io::Result<Option<Stat>> {
         match statat(self.handle(place.folder()), place.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(Some(stat)),
             Ok(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "is not a regular file")),
@@ -98,19 +98,19 @@ impl Folders {
     }
 
     /// How many bytes the disk has left for us, if it says so.
-    pub(crate) fn free_bytes(&self) -> Option<u64> {
+    pub(super) fn free_bytes(&self) -> Option<u64> {
         let disk = fstatvfs(self.handle(Folder::Root)).ok()?;
         disk.f_bavail.checked_mul(disk.f_frsize)
     }
 
     /// Lists the files of a folder that the store could have made, in the order of their names.
-    pub fn list(&self, folder: Folder) -> io::Result<Vec<Place>> {
+    pub fn list(&self, folder: Folder) -> io::Result<Vec<StoreFile>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(self.handle(folder))? {
             names.extend(entry?.file_name().to_str().ok().map(str::to_owned));
         }
         names.sort_unstable();
-        Ok(names.iter().filter_map(|name| Place::parse(folder, name)).collect())
+        Ok(names.iter().filter_map(|name| StoreFile::parse(folder, name)).collect())
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::fs::{Timespec, Timestamps, UTIME_NOW, futimens};
 use stack_seal::digest::Digest;
 
 use crate::name::Name;
-use crate::store::{Entry, Folder, Hold, Place, Store, StoreError, is_full, is_read_only, try_lock};
+use crate::store::{Entry, Folder, Hold, Store, StoreError, StoreFile, is_full, is_read_only, try_lock};
 
 /// A promise of the store: what is listed here stays while the lease lives.
 ///
@@ -20,7 +20,7 @@ use crate::store::{Entry, Folder, Hold, Place, Store, StoreError, is_full, is_re
 /// a crash leaves no lease behind, only a file that the next `gc` removes.
 pub struct Lease {
     store: Store,
-    place: Place,
+    place: StoreFile,
     file: File,
     listed: Mutex<Listed>,
 }
@@ -46,7 +46,7 @@ impl Store {
         let failed = || StoreError::io("taking a lease");
         loop {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let place = Place::Lease { pid: process::id(), number };
+            let place = StoreFile::Lease { pid: process::id(), number };
             let file = self.disk().create(&place).map_err(failed())?;
             // Another machine's process of the same number, or `gc`, may have it.
             if !try_lock(&file, Hold::Alone).map_err(failed())? {
@@ -90,7 +90,7 @@ impl Store {
         let failed = || StoreError::io("reading the leases");
         let mut leased = Leased::new();
         for place in self.folders().list(Folder::Leases).map_err(failed())? {
-            let Place::Lease { pid, .. } = place else { continue };
+            let StoreFile::Lease { pid, .. } = place else { continue };
             let file = match self.folders().read(&place) {
                 Ok(file) => file,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -120,7 +120,7 @@ impl Store {
     /// Lists all that the store holds.
     fn everything(&self) -> io::Result<Vec<Digest>> {
         let digest = |place| match place {
-            Place::Blob(digest) | Place::External(digest) => Some(digest),
+            StoreFile::Blob(digest) | StoreFile::External(digest) => Some(digest),
             _ => None,
         };
         let (blobs, adopted) = (self.folders().list(Folder::Blobs)?, self.folders().list(Folder::External)?);
@@ -129,7 +129,7 @@ impl Store {
 
     /// Whether that file, which the caller holds locked, still lies there. If so it stays: only who holds the lock of a
     /// lease's file removes it.
-    fn is_at(&self, place: &Place, file: &File) -> io::Result<bool> {
+    fn is_at(&self, place: &StoreFile, file: &File) -> io::Result<bool> {
         let inode = file.metadata()?.ino();
         Ok(self.folders().stat(place)?.is_some_and(|stat| stat.st_ino == inode))
     }
@@ -163,7 +163,7 @@ impl Lease {
             return Ok(());
         }
         // While `gc` marks and sweeps, nobody changes a lease: it has seen a digest, or it does not run.
-        let _gc = self.store.take_lock(&Place::GcLock, Hold::Shared, "the store, which gc sweeps,")?;
+        let _gc = self.store.take_lock(&StoreFile::GcLock, Hold::Shared, "the store, which gc sweeps,")?;
         match self.store.disk().write(&self.file, text.as_bytes(), listed.end) {
             // A full disk has no room for the list. A lease that lists nothing and cannot be written is one on all.
             Err(error) if is_full(&error) => self.store.disk().protect(&self.file),

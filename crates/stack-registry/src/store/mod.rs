@@ -36,8 +36,8 @@ pub use lease::Lease;
 pub(crate) use lease::Leased;
 pub(crate) use lock::{Hold, try_lock};
 pub use names::{Entry, Rebind, Record, Referrer};
-pub use part::{Begin, Expect, Part};
-pub use place::{Folder, Place};
+pub use part::{BeginOutcome, ExpectedBlob, PartialBlob};
+pub use place::{Folder, StoreFile};
 pub use ranges::Ranges;
 pub(crate) use signers::keeps_signer;
 
@@ -107,6 +107,11 @@ impl Store {
         self.folders.path()
     }
 
+    /// How many bytes the disk has left for us, if it says so.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        self.folders.free_bytes()
+    }
+
     /// Whether a blob is there: in the store, or where it was adopted. Nothing of it is read. A note of where it was
     /// adopted that makes no sense leads nowhere.
     ///
@@ -136,7 +141,7 @@ impl Store {
         if digest.algorithm != Algorithm::Sha256 {
             return Err(StoreError::missing(digest));
         }
-        let place = Place::Blob(*digest);
+        let place = StoreFile::Blob(*digest);
         match self.folders.read(&place) {
             Ok(file) => {
                 let length = file.metadata().map_err(StoreError::io(format!("looking at {digest}")))?.len();
@@ -154,7 +159,7 @@ impl Store {
     ///
     /// When the disk refuses.
     pub fn drop_damaged(&self, digest: &Digest) -> Result<(), StoreError> {
-        for place in [Place::Blob(*digest), Place::External(*digest)] {
+        for place in [StoreFile::Blob(*digest), StoreFile::External(*digest)] {
             match self.disk.unlink(&place) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -218,7 +223,7 @@ impl Store {
     }
 
     /// Writes a small file so that after a crash it is whole: the old one or the new one.
-    pub(crate) fn replace(&self, new: &Place, place: &Place, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn replace(&self, new: &StoreFile, place: &StoreFile, bytes: &[u8]) -> io::Result<()> {
         let file = self.write_aside(new, bytes)?;
         self.disk.sync(&file)?;
         self.disk.rename(new, place)?;
@@ -226,7 +231,7 @@ impl Store {
     }
 
     /// Writes a small file that is to take the place of another one.
-    fn write_aside(&self, new: &Place, bytes: &[u8]) -> io::Result<File> {
+    fn write_aside(&self, new: &StoreFile, bytes: &[u8]) -> io::Result<File> {
         let file = self.disk.create(new)?;
         // Written over what is left there, which on a full disk is the space that was set aside.
         self.disk.write(&file, bytes, 0)?;
@@ -237,7 +242,7 @@ impl Store {
     /// Marks the folder as an OCI image layout.
     fn write_layout(&self) -> Result<(), StoreError> {
         let attempt = "writing oci-layout";
-        if self.folders.stat(&Place::Layout).map_err(StoreError::io(attempt))?.is_some() {
+        if self.folders.stat(&StoreFile::Layout).map_err(StoreError::io(attempt))?.is_some() {
             return Ok(());
         }
         let _lock = match self.lock_index() {
@@ -247,12 +252,12 @@ impl Store {
             Err(error) => return Err(error),
         };
         // The index comes first: a layout without one has lost it.
-        if self.folders.stat(&Place::Index).map_err(StoreError::io(attempt))?.is_none() {
+        if self.folders.stat(&StoreFile::Index).map_err(StoreError::io(attempt))?.is_none() {
             let index = Index::default().to_bytes();
-            self.replace(&Place::IndexNew, &Place::Index, &index).map_err(StoreError::io(attempt))?;
+            self.replace(&StoreFile::IndexNew, &StoreFile::Index, &index).map_err(StoreError::io(attempt))?;
         }
         // Whoever crashed while it was written left a file that another name shows to be unfinished.
-        self.replace(&Place::IndexNew, &Place::Layout, LAYOUT).map_err(StoreError::io(attempt))
+        self.replace(&StoreFile::IndexNew, &StoreFile::Layout, LAYOUT).map_err(StoreError::io(attempt))
     }
 }
 

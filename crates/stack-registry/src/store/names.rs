@@ -10,7 +10,7 @@ use stack_seal::digest::Digest;
 use super::Lease;
 use super::error::StoreError;
 use super::lock::{Hold, lock};
-use super::place::{Folder, Place};
+use super::place::{Folder, StoreFile};
 use super::signers::keeps_signer;
 use super::{Store, is_full};
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key, kind};
@@ -71,7 +71,7 @@ impl Store {
     /// When the disk refuses, the index is malformed, or a store with blobs has lost it.
     pub fn index(&self) -> Result<Index, StoreError> {
         let reading = || StoreError::io("reading index.json");
-        let file = match self.folders.read(&Place::Index) {
+        let file = match self.folders.read(&StoreFile::Index) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.without_index(),
             Err(error) => return Err(reading()(error)),
@@ -85,7 +85,7 @@ impl Store {
     fn without_index(&self) -> Result<Index, StoreError> {
         let failed = || StoreError::io("looking for blobs");
         // A new store gets its index before it says that it is one.
-        let is_new = self.folders.stat(&Place::Layout).map_err(failed())?.is_none();
+        let is_new = self.folders.stat(&StoreFile::Layout).map_err(failed())?.is_none();
         let blobs = self.folders.list(Folder::Blobs).map_err(failed())?;
         if is_new || blobs.is_empty() {
             Ok(Index::default())
@@ -110,7 +110,7 @@ impl Store {
         if index != before {
             let writing = StoreError::io("writing index.json");
             let bytes = index.to_bytes();
-            self.replace(&Place::IndexNew, &Place::Index, &bytes).map_err(writing)?;
+            self.replace(&StoreFile::IndexNew, &StoreFile::Index, &bytes).map_err(writing)?;
             self.set_aside(bytes.len());
         }
         Ok(result)
@@ -120,7 +120,7 @@ impl Store {
     fn set_aside(&self, bytes: usize) {
         let aside = (2 * bytes).max(SET_ASIDE_BYTES_MIN) as u64;
         // Without it, the next change needs free space, as it did before.
-        let _aside = self.disk.create(&Place::IndexNew).and_then(|file| self.disk.resize(&file, aside));
+        let _aside = self.disk.create(&StoreFile::IndexNew).and_then(|file| self.disk.resize(&file, aside));
     }
 
     /// Finds what a name means.
@@ -130,7 +130,7 @@ impl Store {
     /// When the store does not have it, or its index cannot be read.
     pub fn resolve(&self, name: &Name) -> Result<Entry, StoreError> {
         let index = self.index()?;
-        let manifest = index.find(name).ok_or_else(|| StoreError::missing(name.short()))?;
+        let manifest = index.find(name).ok_or_else(|| StoreError::unknown(name, &index))?;
         Ok(Entry::new(name.clone(), manifest))
     }
 
@@ -255,13 +255,13 @@ impl Store {
 
     /// Takes the lock of the index's writers.
     pub(crate) fn lock_index(&self) -> Result<File, StoreError> {
-        self.take_lock(&Place::Lock, Hold::Alone, "the index")
+        self.take_lock(&StoreFile::Lock, Hold::Alone, "the index")
     }
 
     /// Takes a lock and writes down who holds it.
     pub(crate) fn take_lock(
         &self,
-        place: &Place,
+        place: &StoreFile,
         hold: Hold,
         what: &'static str,
     ) -> Result<File, StoreError> {

@@ -11,17 +11,17 @@ use stack_seal::digest::{Algorithm, Digest};
 use super::error::StoreError;
 use super::hashing::{Hashed, hash_file};
 use super::lock::{Hold, try_lock};
-use super::place::{Folder, Place};
+use super::place::{Folder, StoreFile};
 use super::ranges::Ranges;
 use super::{Store, is_full};
 use crate::json;
 
 /// What became of the wish to write a blob.
-pub enum Begin {
+pub enum BeginOutcome {
     /// The store has it.
     Present,
     /// Nobody else writes it: here is what is there so far.
-    Mine(Part),
+    Mine(PartialBlob),
     /// Another process or thread writes it now; ask again in a moment.
     Busy,
 }
@@ -29,8 +29,8 @@ pub enum Begin {
 /// A blob that is being written, by nobody else.
 ///
 /// What was saved survives a crash, and the next [`Store::begin`] goes on from there. The file gets the name of a blob
-/// only in [`Part::publish`], after its bytes were synced, read back and found to be the promised ones.
-pub struct Part {
+/// only in [`PartialBlob::publish`], after its bytes were synced, read back and found to be the promised ones.
+pub struct PartialBlob {
     store: Store,
     key: Digest,
     /// Its lock ends with it.
@@ -42,7 +42,7 @@ pub struct Part {
 
 /// What a finished part must be.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Expect<'a> {
+pub struct ExpectedBlob<'a> {
     /// All digests that are promised, of either algorithm.
     pub digests: &'a [Digest],
     /// The promised length.
@@ -77,25 +77,25 @@ impl Store {
     /// # Errors
     ///
     /// When the disk refuses.
-    pub fn begin(&self, key: &Digest) -> Result<Begin, StoreError> {
+    pub fn begin(&self, key: &Digest) -> Result<BeginOutcome, StoreError> {
         let failed = || StoreError::io(format!("writing {key}"));
         if key.algorithm != Algorithm::Sha256 {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "blobs are named by SHA-256");
             return Err(failed()(error));
         }
-        let place = Place::Part(*key);
+        let place = StoreFile::PartialBlob(*key);
         loop {
             if self.has(key)? {
-                return Ok(Begin::Present);
+                return Ok(BeginOutcome::Present);
             }
             let file = self.disk.create(&place).map_err(failed())?;
             if !try_lock(&file, Hold::Alone).map_err(failed())? {
-                return Ok(Begin::Busy);
+                return Ok(BeginOutcome::Busy);
             }
             // Whoever held the lock before may have renamed or removed the file meanwhile.
             let inode = file.metadata().map_err(failed())?.ino();
             if self.folders.stat(&place).map_err(failed())?.is_some_and(|stat| stat.st_ino == inode) {
-                return Part::resume(self.clone(), *key, file).map(Begin::Mine);
+                return PartialBlob::resume(self.clone(), *key, file).map(BeginOutcome::Mine);
             }
         }
     }
@@ -105,9 +105,26 @@ impl Store {
         self.saved_state(key).map_or(0, |state| state.ranges.bytes())
     }
 
+    /// Says how much room a blob of this length still takes on the disk: nothing where it is there, and of one that was
+    /// begun only the rest.
+    ///
+    /// # Errors
+    ///
+    /// When the disk cannot be read.
+    pub fn lacks(&self, key: &Digest, length: u64) -> Result<u64, StoreError> {
+        if self.has(key)? {
+            return Ok(0);
+        }
+        let part = self.folders.stat(&StoreFile::PartialBlob(*key));
+        let part = part.map_err(StoreError::io(format!("looking for {key}")))?;
+        let taken =
+            part.map_or(0, |part| u64::try_from(part.st_blocks).unwrap_or(0).saturating_mul(BLOCK_BYTES));
+        Ok(length.saturating_sub(taken))
+    }
+
     fn saved_state(&self, key: &Digest) -> Option<State> {
         let mut bytes = Vec::new();
-        let file = self.folders.read(&Place::PartState(*key)).ok()?;
+        let file = self.folders.read(&StoreFile::PartState(*key)).ok()?;
         file.take(STATE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
         let saved: SavedState = serde_json::from_slice(&bytes).ok()?;
         let ranges = Ranges::parse(&saved.ranges)?;
@@ -120,7 +137,7 @@ impl Store {
     }
 }
 
-impl Part {
+impl PartialBlob {
     fn resume(store: Store, key: Digest, file: File) -> Result<Self, StoreError> {
         let failed = || StoreError::io(format!("resuming {key}"));
         let length = file.metadata().map_err(failed())?.len();
@@ -183,7 +200,7 @@ impl Part {
 
     /// Bytes that the file takes on the disk already.
     fn allocated(&self) -> u64 {
-        self.file.metadata().map_or(0, |metadata| metadata.blocks() * 512)
+        self.file.metadata().map_or(0, |metadata| metadata.blocks() * BLOCK_BYTES)
     }
 
     /// Writes bytes. Several threads may do so.
@@ -261,7 +278,7 @@ impl Part {
             self.store.disk.sync(&self.file)?;
             // The part's own name must survive before anything speaks of its bytes.
             self.store.disk.sync_folder(Folder::Tmp)?;
-            self.store.replace(&Place::PartStateNew(self.key), &Place::PartState(self.key), &bytes)
+            self.store.replace(&StoreFile::PartStateNew(self.key), &StoreFile::PartState(self.key), &bytes)
         };
         save().map_err(self.failed())
     }
@@ -289,7 +306,11 @@ impl Part {
     /// # Errors
     ///
     /// When a digest or the length is not the expected one, or the disk refuses.
-    pub fn publish(self, expect: &Expect<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Hashed, StoreError> {
+    pub fn publish(
+        self,
+        expect: &ExpectedBlob<'_>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Hashed, StoreError> {
         let disk = self.store.disk();
         disk.sync(&self.file).map_err(self.failed())?;
         let hashed = self.name_after_content(expect, progress)?;
@@ -301,14 +322,15 @@ impl Part {
     /// true. That this name survives is the caller's to see to, and so is the saved state.
     pub(super) fn name_after_content(
         &self,
-        expect: &Expect<'_>,
+        expect: &ExpectedBlob<'_>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Hashed, StoreError> {
         let disk = self.store.disk();
         let hashed = hash_file(&self.file, progress).map_err(self.failed())?;
         expect.check(&format!("the file of {}", self.key), &hashed)?;
         let named = disk.protect(&self.file);
-        let named = named.and_then(|()| disk.rename(&Place::Part(self.key), &Place::Blob(hashed.sha256)));
+        let named = named
+            .and_then(|()| disk.rename(&StoreFile::PartialBlob(self.key), &StoreFile::Blob(hashed.sha256)));
         named.map_err(self.failed())?;
         Ok(hashed)
     }
@@ -325,12 +347,12 @@ impl Part {
     /// When the disk refuses.
     pub fn discard(self) -> Result<(), StoreError> {
         self.forget_state().map_err(self.failed())?;
-        self.store.disk.unlink(&Place::Part(self.key)).map_err(self.failed())
+        self.store.disk.unlink(&StoreFile::PartialBlob(self.key)).map_err(self.failed())
     }
 
     /// Removes the saved state, and sees to it that it does not come back beside other bytes.
     pub(super) fn forget_state(&self) -> io::Result<()> {
-        match self.store.disk.unlink(&Place::PartState(self.key)) {
+        match self.store.disk.unlink(&StoreFile::PartState(self.key)) {
             Ok(()) => self.store.disk.sync_folder(Folder::Tmp),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
@@ -346,7 +368,7 @@ impl Part {
     }
 }
 
-impl Expect<'_> {
+impl ExpectedBlob<'_> {
     /// Compares what was found with everything that was promised.
     pub(crate) fn check(&self, what: &str, hashed: &Hashed) -> Result<(), StoreError> {
         if let Some(expected) = self.length
@@ -367,5 +389,7 @@ impl Expect<'_> {
     }
 }
 
+/// What Unix counts the blocks of files in, whatever the disk does.
+const BLOCK_BYTES: u64 = 512;
 /// More ranges than any download leaves.
 const STATE_BYTES_MAX: u64 = 1 << 20;

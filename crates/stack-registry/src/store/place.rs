@@ -22,7 +22,7 @@ pub enum Folder {
 /// This is the only way to name one: made of constants, of parsed digests and of numbers, so that no text from outside
 /// ever becomes part of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place {
+pub enum StoreFile {
     /// `oci-layout`.
     Layout,
     /// `index.json`.
@@ -42,7 +42,7 @@ pub enum Place {
     /// The same, being written.
     ExternalNew(Digest),
     /// A blob that is being written.
-    Part(Digest),
+    PartialBlob(Digest),
     /// How far it is.
     PartState(Digest),
     /// The same, being written.
@@ -72,7 +72,7 @@ impl Folder {
     }
 }
 
-impl Place {
+impl StoreFile {
     /// The folder that it lies in.
     pub fn folder(&self) -> Folder {
         match self {
@@ -81,7 +81,9 @@ impl Place {
             }
             Self::Blob(_) => Folder::Blobs,
             Self::External(_) => Folder::External,
-            Self::ExternalNew(_) | Self::Part(_) | Self::PartState(_) | Self::PartStateNew(_) => Folder::Tmp,
+            Self::ExternalNew(_) | Self::PartialBlob(_) | Self::PartState(_) | Self::PartStateNew(_) => {
+                Folder::Tmp
+            }
             Self::Lease { .. } => Folder::Leases,
         }
     }
@@ -97,14 +99,14 @@ impl Place {
             Self::GcLock => "gc.lock".to_owned(),
             Self::Blob(digest) | Self::External(digest) => digest.hex(),
             Self::ExternalNew(digest) => format!("{}.external", digest.hex()),
-            Self::Part(digest) => format!("{}.part", digest.hex()),
+            Self::PartialBlob(digest) => format!("{}.part", digest.hex()),
             Self::PartState(digest) => format!("{}.json", digest.hex()),
             Self::PartStateNew(digest) => format!("{}.json.new", digest.hex()),
             Self::Lease { pid, number } => format!("{pid}-{number:x}"),
         }
     }
 
-    /// Reads back what [`Place::file_name`] wrote; names of other files of the folder give nothing.
+    /// Reads back what [`StoreFile::file_name`] wrote; names of other files of the folder give nothing.
     pub(crate) fn parse(folder: Folder, name: &str) -> Option<Self> {
         let digest = |hex: &str| format!("sha256:{hex}").parse::<Digest>().ok();
         let place = match folder {
@@ -112,7 +114,7 @@ impl Place {
             Folder::Blobs => Self::Blob(digest(name)?),
             Folder::External => Self::External(digest(name)?),
             Folder::Tmp => match name.split_once('.')? {
-                (hex, "part") => Self::Part(digest(hex)?),
+                (hex, "part") => Self::PartialBlob(digest(hex)?),
                 (hex, "json") => Self::PartState(digest(hex)?),
                 (hex, "json.new") => Self::PartStateNew(digest(hex)?),
                 (hex, "external") => Self::ExternalNew(digest(hex)?),
@@ -136,19 +138,19 @@ mod tests {
     fn names_of_files_return() {
         let digest = Descriptor::of("", b"").digest;
         for place in [
-            Place::Blob(digest),
-            Place::External(digest),
-            Place::ExternalNew(digest),
-            Place::Part(digest),
-            Place::PartState(digest),
-            Place::PartStateNew(digest),
-            Place::Lease { pid: 7, number: 255 },
+            StoreFile::Blob(digest),
+            StoreFile::External(digest),
+            StoreFile::ExternalNew(digest),
+            StoreFile::PartialBlob(digest),
+            StoreFile::PartState(digest),
+            StoreFile::PartStateNew(digest),
+            StoreFile::Lease { pid: 7, number: 255 },
         ] {
-            assert_eq!(Place::parse(place.folder(), &place.file_name()), Some(place));
+            assert_eq!(StoreFile::parse(place.folder(), &place.file_name()), Some(place));
         }
         for name in ["", "..", "+7-1", "7-01", "7", "x.part", "-"] {
-            assert_eq!(Place::parse(Folder::Leases, name), None, "{name}");
-            assert_eq!(Place::parse(Folder::Tmp, name), None, "{name}");
+            assert_eq!(StoreFile::parse(Folder::Leases, name), None, "{name}");
+            assert_eq!(StoreFile::parse(Folder::Tmp, name), None, "{name}");
         }
     }
 }

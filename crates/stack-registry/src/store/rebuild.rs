@@ -6,7 +6,7 @@ use stack_seal::digest::Digest;
 use super::Store;
 use super::error::StoreError;
 use super::names::{Entry, Record};
-use super::place::{Folder, Place};
+use super::place::{Folder, StoreFile};
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, Role, key, kind};
 use crate::name::Name;
 
@@ -38,12 +38,12 @@ impl Store {
             Err(StoreError::NoIndex { .. }) => self.recovered_index()?,
             Err(StoreError::Malformed { .. }) => {
                 // Somebody may still mend it by hand.
-                self.disk.rename(&Place::Index, &Place::IndexDamaged).map_err(failed())?;
+                self.disk.rename(&StoreFile::Index, &StoreFile::IndexDamaged).map_err(failed())?;
                 self.recovered_index()?
             }
             Err(error) => return Err(error),
         };
-        self.replace(&Place::IndexNew, &Place::Index, &index.to_bytes()).map_err(failed())?;
+        self.replace(&StoreFile::IndexNew, &StoreFile::Index, &index.to_bytes()).map_err(failed())?;
         Ok(names)
     }
 
@@ -69,7 +69,7 @@ impl Store {
         let mut index = Index::default();
         let mut names = Vec::new();
         for place in self.folders.list(Folder::Blobs).map_err(StoreError::io("listing the store"))? {
-            let Place::Blob(digest) = place else { continue };
+            let StoreFile::Blob(digest) = place else { continue };
             let Some((manifest, mut descriptor)) = self.document(&digest) else { continue };
             if let Some(subject) = &manifest.subject {
                 descriptor = descriptor.with(key::SUBJECT, subject.digest.to_string());

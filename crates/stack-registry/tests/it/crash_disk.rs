@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use stack_registry::store::{Disk, Folder, Folders, OsDisk, Place};
+use stack_registry::store::{Disk, Folder, Folders, OsDisk, StoreFile};
 
 /// What an adversary does with changes that were not synced.
 #[derive(Clone, Copy, Debug)]
@@ -121,13 +121,13 @@ impl CrashDisk {
         book.pending.push(change);
     }
 
-    fn inode(&self, place: &Place) -> Option<u64> {
+    fn inode(&self, place: &StoreFile) -> Option<u64> {
         self.book.lock().unwrap().current.get(&(place.folder(), place.file_name())).copied()
     }
 }
 
 impl Disk for CrashDisk {
-    fn create(&self, place: &Place) -> io::Result<File> {
+    fn create(&self, place: &StoreFile) -> io::Result<File> {
         self.step()?;
         let file = self.os.create(place)?;
         let inode = file.metadata()?.ino();
@@ -173,7 +173,7 @@ impl Disk for CrashDisk {
         self.step()
     }
 
-    fn rename(&self, from: &Place, to: &Place) -> io::Result<()> {
+    fn rename(&self, from: &StoreFile, to: &StoreFile) -> io::Result<()> {
         self.step()?;
         self.os.rename(from, to)?;
         let file = self.inode(from).unwrap();
@@ -182,7 +182,7 @@ impl Disk for CrashDisk {
         Ok(())
     }
 
-    fn unlink(&self, place: &Place) -> io::Result<()> {
+    fn unlink(&self, place: &StoreFile) -> io::Result<()> {
         self.step()?;
         self.os.unlink(place)?;
         self.change(Change::Unlink(place.folder(), place.file_name()));

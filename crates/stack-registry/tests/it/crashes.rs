@@ -10,7 +10,7 @@ use stack_registry::manifest::{ConfigFacts, FilePath, kind};
 use stack_registry::model::{StoredModel, describe_file, put_model};
 use stack_registry::name::Name;
 use stack_registry::store::{
-    Begin, Entry, Expect, Folders, Place, Rebind, Record, Store, StoreError, hash_file,
+    BeginOutcome, Entry, ExpectedBlob, Folders, Rebind, Record, Store, StoreError, StoreFile, hash_file,
 };
 
 use crate::crash_disk::{Adversary, CrashDisk};
@@ -21,7 +21,7 @@ fn story(store: &Store) -> Result<(), StoreError> {
     let lease = store.lease()?;
     let bytes = model_bytes();
     let digest = digest_of(&bytes);
-    if let Begin::Mine(part) = store.begin(&digest)? {
+    if let BeginOutcome::Mine(part) = store.begin(&digest)? {
         part.prepare(Some(bytes.len() as u64), Some("etag"))?;
         for (start, end) in [(0, 300), (700, 1000), (300, 700)] {
             if !part.ranges().covers(start..end) {
@@ -29,7 +29,7 @@ fn story(store: &Store) -> Result<(), StoreError> {
                 part.save()?;
             }
         }
-        part.publish(&Expect { digests: &[digest], length: Some(1000) }, &|_| {})?;
+        part.publish(&ExpectedBlob { digests: &[digest], length: Some(1000) }, &|_| {})?;
     }
     let hashed = hash_file(&store.blob(&digest)?.file, &|_| {}).unwrap();
     let file = describe_file(kind::WEIGHTS, &FilePath::parse("model.gguf").unwrap(), &hashed);
@@ -132,7 +132,7 @@ fn a_resume_keeps_what_was_saved() {
     let digest = digest_of(&bytes);
     let dir = crate::scratch();
     let (store, disk) = crashing(&dir.path().join("store"), usize::MAX);
-    let Begin::Mine(part) = store.begin(&digest).unwrap() else { panic!("nobody else is here") };
+    let BeginOutcome::Mine(part) = store.begin(&digest).unwrap() else { panic!("nobody else is here") };
     part.prepare(Some(1000), None).unwrap();
     part.write_at(&bytes[..500], 0).unwrap();
     part.save().unwrap();
@@ -140,16 +140,16 @@ fn a_resume_keeps_what_was_saved() {
     disk.survivors(Adversary::Forgets, &dir.path().join("after/store"));
     let after = Store::open(&dir.path().join("after")).unwrap();
     assert_eq!(after.part_bytes(&digest), 500);
-    let Begin::Mine(part) = after.begin(&digest).unwrap() else { panic!("nobody else is here") };
+    let BeginOutcome::Mine(part) = after.begin(&digest).unwrap() else { panic!("nobody else is here") };
     assert_eq!((part.ranges().front(), part.length()), (500, Some(1000)));
     part.prepare(Some(1000), None).unwrap();
     part.write_at(&bytes[500..], 500).unwrap();
-    part.publish(&Expect { digests: &[digest], length: Some(1000) }, &|_| {}).unwrap();
+    part.publish(&ExpectedBlob { digests: &[digest], length: Some(1000) }, &|_| {}).unwrap();
     assert_eq!(after.read(&digest, 1000).unwrap(), bytes);
 }
 
 fn left_over(store: &Store) -> usize {
     let folders = Folders::open(store.path()).unwrap();
     let parts = folders.list(stack_registry::store::Folder::Tmp).unwrap();
-    parts.iter().filter(|place| !matches!(place, Place::PartStateNew(_))).count()
+    parts.iter().filter(|place| !matches!(place, StoreFile::PartStateNew(_))).count()
 }

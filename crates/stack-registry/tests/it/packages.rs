@@ -9,9 +9,10 @@ use stack_registry::manifest::kind;
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
 use stack_registry::package::{
-    Content, Export, Import, ImportOptions, Imported, Outcome, PackageError, Receipt, VolumeWriter, Volumes,
+    Export, Import, ImportOptions, Imported, MemberKind, Outcome, PackageError, Receipt, VolumeWriter,
+    Volumes,
 };
-use stack_registry::store::{Begin, Rebind, Store};
+use stack_registry::store::{BeginOutcome, Rebind, Store};
 use stack_seal::digest::Digest;
 
 use crate::store::{digest_of, model_bytes, name, put};
@@ -95,7 +96,7 @@ fn an_interrupted_import_goes_on() {
     let bytes = package(&sender(&dir.path().join("from")), &[name("a/first")], &BTreeSet::new());
     let to = Store::open(&dir.path().join("to")).unwrap();
     let digest = digest_of(&model_bytes());
-    let Begin::Mine(part) = to.begin(&digest).unwrap() else { panic!("nobody else is here") };
+    let BeginOutcome::Mine(part) = to.begin(&digest).unwrap() else { panic!("nobody else is here") };
     part.prepare(Some(1000), None).unwrap();
     part.write_at(&model_bytes()[..600], 0).unwrap();
     part.save().unwrap();
@@ -104,7 +105,7 @@ fn an_interrupted_import_goes_on() {
     assert_eq!(to.read(&digest, 1000).unwrap(), model_bytes());
     // What an earlier attempt left may be wrong: the first try says so, the second starts from nothing.
     let other = Store::open(&dir.path().join("other")).unwrap();
-    let Begin::Mine(part) = other.begin(&digest).unwrap() else { panic!("nobody else is here") };
+    let BeginOutcome::Mine(part) = other.begin(&digest).unwrap() else { panic!("nobody else is here") };
     part.prepare(Some(1000), None).unwrap();
     part.write_at(&[0; 600], 0).unwrap();
     part.save().unwrap();
@@ -181,10 +182,10 @@ impl Offsets {
         let mut at = pad(import.list().to_bytes().len());
         let mut starts = Vec::new();
         for member in import.list().members() {
-            starts.push((member.content, at));
+            starts.push((member.kind, at));
             at += pad(member.size as usize);
         }
-        assert_eq!((starts[0].0, starts[1].0), (Content::Layout, Content::Index));
+        assert_eq!((starts[0].0, starts[1].0), (MemberKind::Layout, MemberKind::Index));
         Self {
             layout: starts[0].1,
             index: starts[1].1,

@@ -4,12 +4,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, SystemTime};
 
-use stack_registry::gc::{self, Fate, GcOptions};
+use stack_registry::gc::{self, GcOptions, GcReason};
 use stack_registry::manifest::{ConfigFacts, Descriptor, FilePath, kind};
 use stack_registry::model::{StoredModel, describe_file, put_model};
 use stack_registry::name::Name;
 use stack_registry::store::Lease;
-use stack_registry::store::{Begin, Entry, Expect, Rebind, Record, Store, hash_file};
+use stack_registry::store::{BeginOutcome, Entry, ExpectedBlob, Rebind, Record, Store, hash_file};
 use stack_seal::digest::Digest;
 
 pub(crate) fn model_bytes() -> Vec<u8> {
@@ -35,10 +35,10 @@ pub(crate) fn put(store: &Store, lease: &Lease, named: &str, bytes: &[u8]) -> En
     store.resolve(&name(named)).unwrap()
 }
 
-pub(crate) fn sweep(store: &Store) -> Vec<Fate> {
+pub(crate) fn sweep(store: &Store) -> Vec<GcReason> {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
     let options = GcOptions { now, grace: Duration::ZERO, parts_older: Duration::ZERO, dry_run: false };
-    gc::collect(store, &options).unwrap().into_iter().map(|swept| swept.fate).collect()
+    gc::collect(store, &options).unwrap().into_iter().map(|swept| swept.reason).collect()
 }
 
 fn blobs(store: &Store) -> usize {
@@ -53,10 +53,10 @@ fn a_wrong_file_never_becomes_a_blob() {
     for (bytes, code) in
         [(&b"wrong"[..], "digest-mismatch"), (b"longer", "length-mismatch"), (b"", "length-mismatch")]
     {
-        let Begin::Mine(part) = store.begin(&digest).unwrap() else { panic!("nobody else is here") };
+        let BeginOutcome::Mine(part) = store.begin(&digest).unwrap() else { panic!("nobody else is here") };
         part.restart().unwrap();
         part.write_at(bytes, 0).unwrap();
-        let error = part.publish(&Expect { digests: &[digest], length: Some(5) }, &|_| {}).unwrap_err();
+        let error = part.publish(&ExpectedBlob { digests: &[digest], length: Some(5) }, &|_| {}).unwrap_err();
         assert_eq!(error.code(), code);
         assert_eq!(blobs(&store), 0);
     }
@@ -67,11 +67,11 @@ fn a_part_belongs_to_one() {
     let dir = crate::scratch();
     let store = Store::open(dir.path()).unwrap();
     let digest = digest_of(b"bytes");
-    let Begin::Mine(part) = store.begin(&digest).unwrap() else { panic!("nobody else is here") };
-    assert!(matches!(store.begin(&digest).unwrap(), Begin::Busy));
+    let BeginOutcome::Mine(part) = store.begin(&digest).unwrap() else { panic!("nobody else is here") };
+    assert!(matches!(store.begin(&digest).unwrap(), BeginOutcome::Busy));
     part.write_at(b"bytes", 0).unwrap();
-    part.publish(&Expect { digests: &[digest], length: None }, &|_| {}).unwrap();
-    assert!(matches!(store.begin(&digest).unwrap(), Begin::Present));
+    part.publish(&ExpectedBlob { digests: &[digest], length: None }, &|_| {}).unwrap();
+    assert!(matches!(store.begin(&digest).unwrap(), BeginOutcome::Present));
     let mode = store.blob(&digest).unwrap().file.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o444);
     assert_eq!(store.path().join("tmp").read_dir().unwrap().count(), 0);
@@ -83,7 +83,7 @@ fn a_part_of_another_file_is_forgotten() {
     let store = Store::open(dir.path()).unwrap();
     let digest = digest_of(b"bytes");
     let begin = || match store.begin(&digest).unwrap() {
-        Begin::Mine(part) => part,
+        BeginOutcome::Mine(part) => part,
         _ => panic!("nobody else is here"),
     };
     let part = begin();
@@ -122,12 +122,12 @@ fn what_is_needed_is_kept_and_the_rest_is_freed() {
     };
     let removed = gc::remove(&store, &[name("a/dropped")], false).unwrap();
     assert_eq!(removed.freed.len(), 3, "file, configuration and manifest");
-    let fates = sweep(&store);
-    let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count();
-    assert_eq!(count(|fate| matches!(fate, Fate::Named(_))), 3);
-    assert_eq!(count(|fate| matches!(fate, Fate::RefersTo(_))), 3);
-    assert_eq!(count(|fate| matches!(fate, Fate::InUse(_))), 1);
-    assert_eq!(count(Fate::frees), 1);
+    let reasons = sweep(&store);
+    let count = |wanted: fn(&GcReason) -> bool| reasons.iter().filter(|reason| wanted(reason)).count();
+    assert_eq!(count(|reason| matches!(reason, GcReason::Named(_))), 3);
+    assert_eq!(count(|reason| matches!(reason, GcReason::RefersTo(_))), 3);
+    assert_eq!(count(|reason| matches!(reason, GcReason::InUse(_))), 1);
+    assert_eq!(count(GcReason::frees), 1);
     assert!(!store.has(&garbage).unwrap() && store.has(&leased).unwrap());
     drop(mine);
     gc::remove(&store, &[name("a/kept")], false).unwrap();
@@ -150,7 +150,7 @@ fn young_blobs_and_shared_ones_survive() {
     let now = SystemTime::now();
     let hour = Duration::from_hours(1);
     let options = GcOptions { now, grace: hour, parts_older: hour, dry_run: false };
-    assert!(!gc::collect(&store, &options).unwrap().iter().any(|swept| swept.fate.frees()));
+    assert!(!gc::collect(&store, &options).unwrap().iter().any(|swept| swept.reason.frees()));
     assert!(gc::remove(&store, &[name("a/first")], false).unwrap().freed.is_empty());
     let dry = gc::remove(&store, &[name("b/second")], true).unwrap();
     assert_eq!(dry.freed.len(), 3);

@@ -8,13 +8,13 @@ use crate::json::Fault;
 /// Why a payload is not a statement that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatementError {
-    fault: StatementFault,
+    kind: StatementErrorKind,
     what: String,
 }
 
-/// What sort of fault it is.
+/// What sort of error it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StatementFault {
+pub enum StatementErrorKind {
     /// It breaks the format.
     Malformed,
     /// A field stands twice.
@@ -26,24 +26,24 @@ pub enum StatementFault {
 }
 
 impl StatementError {
-    pub(crate) fn new(fault: StatementFault, what: impl Into<String>) -> Self {
-        Self { fault, what: what.into() }
+    pub(crate) fn new(kind: StatementErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into() }
     }
 
     pub(crate) fn malformed(what: impl Into<String>) -> Self {
-        Self::new(StatementFault::Malformed, what)
+        Self::new(StatementErrorKind::Malformed, what)
     }
 
-    /// Tells what sort of fault it is.
-    pub fn fault(&self) -> StatementFault {
-        self.fault
+    /// Tells what sort of error it is.
+    pub fn kind(&self) -> StatementErrorKind {
+        self.kind
     }
 }
 
 impl From<Fault> for StatementError {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Duplicate => Self::new(StatementFault::Duplicate, "a field is duplicated"),
+            Fault::Duplicate => Self::new(StatementErrorKind::Duplicate, "a field is duplicated"),
             Fault::TooDeep => Self::malformed("its values are nested too deeply"),
             Fault::Syntax => Self::malformed("it is not JSON, or not only JSON"),
         }

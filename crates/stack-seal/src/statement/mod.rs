@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::{Algorithm, Digest, LeafList, Root};
 
 pub use claim::{Claim, Parent, Relation, SealedFile, Tier};
-pub use error::{StatementError, StatementFault};
+pub use error::{StatementError, StatementErrorKind};
 
 /// A statement that holds together: files sorted by name, each once, with plain relative names; bounds kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,35 +209,35 @@ pub(crate) mod tests {
     #[test]
     fn the_claim_allows_no_other_field() {
         let text = String::from_utf8(full().to_payload()).unwrap();
-        let fault = |text: &str| Statement::parse(text.as_bytes()).unwrap_err().fault();
+        let kind = |text: &str| Statement::parse(text.as_bytes()).unwrap_err().kind();
         let cases = [
-            (r#""quorum":2"#, r#""quorum":2,"quorun":2"#, StatementFault::Malformed),
-            (r#""quorum":2"#, r#""quorum":2,"quorum":2"#, StatementFault::Duplicate),
-            (r#""quorum":2"#, r#""quorum":0"#, StatementFault::Malformed),
-            (r#""quorum":2"#, r#""quorum":3"#, StatementFault::Malformed),
-            (r#""serial":1790000000"#, r#""serial":9007199254740992"#, StatementFault::Malformed),
-            (r#""tier":"private""#, r#""tier":"public""#, StatementFault::Malformed),
-            (r#""relation":"quantized""#, r#""relation":"stolen""#, StatementFault::Malformed),
-            ("2026-09-21T14:13:20Z", "2026-09-21T14:13:20+02:00", StatementFault::Malformed),
-            ("2026-09-21T14:13:20Z", "2028-09-21T14:13:20Z", StatementFault::Malformed),
-            (r#""method":"files""#, r#""method":"shards","shard_size":1"#, StatementFault::Unsupported),
-            (r#""hash_type":"sha256""#, r#""hash_type":"blake2b""#, StatementFault::Unsupported),
-            (r#""allow_symlinks":false"#, r#""allow_symlinks":true"#, StatementFault::Unsupported),
-            (r#""predicateType":"#, r#""predicateType":"x","predicateType":"#, StatementFault::Duplicate),
-            ("https://model_signing/signature/v1.0", "https://example.com/v1", StatementFault::Predicate),
+            (r#""quorum":2"#, r#""quorum":2,"quorun":2"#, StatementErrorKind::Malformed),
+            (r#""quorum":2"#, r#""quorum":2,"quorum":2"#, StatementErrorKind::Duplicate),
+            (r#""quorum":2"#, r#""quorum":0"#, StatementErrorKind::Malformed),
+            (r#""quorum":2"#, r#""quorum":3"#, StatementErrorKind::Malformed),
+            (r#""serial":1790000000"#, r#""serial":9007199254740992"#, StatementErrorKind::Malformed),
+            (r#""tier":"private""#, r#""tier":"public""#, StatementErrorKind::Malformed),
+            (r#""relation":"quantized""#, r#""relation":"stolen""#, StatementErrorKind::Malformed),
+            ("2026-09-21T14:13:20Z", "2026-09-21T14:13:20+02:00", StatementErrorKind::Malformed),
+            ("2026-09-21T14:13:20Z", "2028-09-21T14:13:20Z", StatementErrorKind::Malformed),
+            (r#""method":"files""#, r#""method":"shards","shard_size":1"#, StatementErrorKind::Unsupported),
+            (r#""hash_type":"sha256""#, r#""hash_type":"blake2b""#, StatementErrorKind::Unsupported),
+            (r#""allow_symlinks":false"#, r#""allow_symlinks":true"#, StatementErrorKind::Unsupported),
+            (r#""predicateType":"#, r#""predicateType":"x","predicateType":"#, StatementErrorKind::Duplicate),
+            ("https://model_signing/signature/v1.0", "https://example.com/v1", StatementErrorKind::Predicate),
             (
                 "https://in-toto.io/Statement/v1",
                 "https://in-toto.io/Statement/v0.1",
-                StatementFault::Predicate,
+                StatementErrorKind::Predicate,
             ),
-            (r#""sha256":"#, r#""sha512":"#, StatementFault::Malformed),
+            (r#""sha256":"#, r#""sha512":"#, StatementErrorKind::Malformed),
         ];
         for (old, new, expected) in cases {
             assert!(text.contains(old), "{old}");
-            assert_eq!(fault(&text.replacen(old, new, 1)), expected, "{new}");
+            assert_eq!(kind(&text.replacen(old, new, 1)), expected, "{new}");
         }
-        assert_eq!(fault(&format!("{text}{text}")), StatementFault::Malformed);
-        assert_eq!(fault(&format!("\u{feff}{text}")), StatementFault::Malformed);
+        assert_eq!(kind(&format!("{text}{text}")), StatementErrorKind::Malformed);
+        assert_eq!(kind(&format!("\u{feff}{text}")), StatementErrorKind::Malformed);
     }
 
     #[test]
@@ -313,9 +313,9 @@ pub(crate) mod tests {
     fn the_order_and_the_root_are_checked() {
         let text = String::from_utf8(full().to_payload()).unwrap();
         let swapped = text.replace("model.gguf", "zmodel.gguf");
-        assert_eq!(Statement::parse(swapped.as_bytes()).unwrap_err().fault(), StatementFault::Malformed);
+        assert_eq!(Statement::parse(swapped.as_bytes()).unwrap_err().kind(), StatementErrorKind::Malformed);
         let other = text.replacen(&full().root().hex(), &"0".repeat(64), 1);
-        assert_eq!(Statement::parse(other.as_bytes()).unwrap_err().fault(), StatementFault::Malformed);
+        assert_eq!(Statement::parse(other.as_bytes()).unwrap_err().kind(), StatementErrorKind::Malformed);
     }
 
     fn plain_claim() -> Claim {

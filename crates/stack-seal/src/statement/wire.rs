@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BYTES_MAX, Claim, Parent, Relation, SealedFile, Shape, SignedFile, Statement, StatementError,
-    StatementFault, Tier, check,
+    StatementErrorKind, Tier, check,
 };
 use crate::digest::{Algorithm, Digest, LeafList, Root, SpanTree};
 use crate::{hex, json};
@@ -165,7 +165,7 @@ pub(super) fn parse(payload: &[u8]) -> Result<Statement, StatementError> {
     let kind: Kind = typed(payload)?;
     if kind.kind != TYPE || kind.predicate_type != PREDICATE {
         let what = format!("it is a {:?}, not a signed model", kind.predicate_type);
-        return Err(StatementError::new(StatementFault::Predicate, what));
+        return Err(StatementError::new(StatementErrorKind::Predicate, what));
     }
     let WireStatement { subject: [subject], mut predicate, .. } = typed(payload)?;
     supported(&predicate)?;
@@ -226,7 +226,7 @@ fn take_names(resources: &mut [WireResource]) -> Result<Shape, StatementError> {
 
 /// Refuses, by name, what OMS allows and we do not read.
 fn supported(predicate: &WirePredicate) -> Result<(), StatementError> {
-    let refuse = |what: String| Err(StatementError::new(StatementFault::Unsupported, what));
+    let refuse = |what: String| Err(StatementError::new(StatementErrorKind::Unsupported, what));
     let serialization = &predicate.serialization;
     if serialization.method != METHOD || serialization.shard_size.is_some() {
         return refuse(format!("the serialization {:?} is not supported", serialization.method));

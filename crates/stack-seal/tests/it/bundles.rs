@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use stack_seal::bundle::{Bundle, BundleError, Signed, Unsigned};
 use stack_seal::digest::Sha256Hasher;
 use stack_seal::key::PublicKey;
-use stack_seal::statement::{Statement, StatementFault};
+use stack_seal::statement::{Statement, StatementErrorKind};
 
 #[test]
 fn the_specification_s_bundle_opens_with_its_key() {
@@ -32,7 +32,7 @@ fn other_methods_are_refused_by_name_and_broken_bundles_at_all() {
     }
     let wrong = parse("invalid-payload/wrong-predicate.bundle.json").unwrap();
     assert!(wrong.check(&key(&oms)).is_err());
-    assert_eq!(Statement::parse(wrong.payload()).unwrap_err().fault(), StatementFault::Predicate);
+    assert_eq!(Statement::parse(wrong.payload()).unwrap_err().kind(), StatementErrorKind::Predicate);
 }
 
 #[test]

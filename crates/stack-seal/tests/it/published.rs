@@ -7,7 +7,7 @@ use serde::Deserialize;
 use stack_seal::bundle::{Bundle, BundleError, Signed, Unsigned};
 use stack_seal::digest::{Root, Sha256Hasher};
 use stack_seal::key::{KeyKind, PublicKey, SigningKey};
-use stack_seal::statement::{Claim, SignedFile, Statement, StatementFault, Tier};
+use stack_seal::statement::{Claim, SignedFile, Statement, StatementErrorKind, Tier};
 
 #[derive(Deserialize)]
 struct Index {
@@ -52,10 +52,10 @@ fn result(bytes: &[u8], key: &PublicKey) -> &'static str {
         Ok(_) => "ok",
         Err(Unsigned::BadSignature(_) | Unsigned::NotASigner(_)) => "bad-signature",
         Err(Unsigned::NoKey) => "no-key",
-        Err(Unsigned::Payload(error)) => match error.fault() {
-            StatementFault::Duplicate => "duplicate-field",
-            StatementFault::Unsupported => "unsupported-serialization",
-            StatementFault::Malformed | StatementFault::Predicate => "bad-bundle",
+        Err(Unsigned::Payload(error)) => match error.kind() {
+            StatementErrorKind::Duplicate => "duplicate-field",
+            StatementErrorKind::Unsupported => "unsupported-serialization",
+            StatementErrorKind::Malformed | StatementErrorKind::Predicate => "bad-bundle",
         },
     }
 }

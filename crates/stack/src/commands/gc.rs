@@ -55,8 +55,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         .map(|item| Blob {
             digest: item.digest.to_string(),
             bytes: item.bytes,
-            freed: item.fate.frees(),
-            reason: item.fate.to_string(),
+            freed: item.reason.frees(),
+            reason: item.reason.to_string(),
         })
         .collect();
     let freed_bytes = blobs.iter().filter(|blob| blob.freed).map(|blob| blob.bytes).sum();
@@ -67,9 +67,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     }
     let free = if dry_run { "would free" } else { "freed" };
     for blob in &report.blobs {
-        let fate = if blob.freed { free } else { "kept" };
+        let verb = if blob.freed { free } else { "kept" };
         data.line(&sanitize(&format!(
-            "{fate} {} {}: {}",
+            "{verb} {} {}: {}",
             blob.digest,
             units::bytes(blob.bytes),
             blob.reason

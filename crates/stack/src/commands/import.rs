@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 use stack_registry::name::Name;
-use stack_registry::package::{Import, ImportOptions, Imported, Outcome, Receipt, Source, Volumes};
+use stack_registry::package::{Import, ImportOptions, Imported, Outcome, PackageSource, Receipt, Volumes};
 use stack_registry::store::{Rebind, Store};
 use stack_seal::age::{Header, Identity, OpenError, UnlockedFile};
 use stack_trust::keyring::SealedHeader;
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 /// Opens a package. What is sealed is opened chunk by chunk, as it is read.
-fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn Source>, CommandError> {
+fn open(arguments: &Arguments, path: &Path) -> Result<Box<dyn PackageSource>, CommandError> {
     let volumes = Volumes::open(path)?;
     if !volumes.is_sealed() {
         return Ok(Box::new(volumes));

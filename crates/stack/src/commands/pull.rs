@@ -4,20 +4,22 @@ mod report;
 
 use clap::{Args, value_parser};
 use stack_registry::fetch::{Authorization, Cancel, Fetch, RetryFetch};
-use stack_registry::hub::{Content, Glob, Hub, TreeFile, Wanted, choose};
+use stack_registry::hub::{ContentDigest, FileSelector, Glob, Hub, RepositoryFile, choose};
 use stack_registry::manifest::{Descriptor, Manifest};
-use stack_registry::name::{HubChoice, Name, Reference};
+use stack_registry::name::{HubSelector, Name, Reference};
 use stack_registry::oci::{Remote, Scope};
-use stack_registry::pull::{Puller, Reason, TransferError, Upstream, from_address, from_hub, from_registry};
+use stack_registry::pull::{
+    Puller, TransferError, TransferErrorKind, Upstream, from_address, from_hub, from_registry,
+};
 use stack_registry::scheduler::Limits;
-use stack_registry::store::{Entry, Rebind, Store};
+use stack_registry::store::{Entry, Rebind, Store, StoreError};
 use stack_registry::throttle::SharedThrottle;
 use stack_registry::url::Url;
 use stack_seal::digest::Digest;
 use stack_trust::home::Home;
 
 use self::report::{print, print_offer, report};
-use crate::error::{CommandError, Kind};
+use crate::error::{CommandError, Kind, did_you_mean};
 use crate::models::weights_check;
 use crate::options::transfer::TransferArguments;
 use crate::process::machine::{self, environment};
@@ -95,7 +97,9 @@ fn pull(
     let offered = offer(arguments, reference, &patient, transport.interrupt(), remote.as_ref());
     let upstream = match offered {
         Err(error)
-            if matches!(error.reason, Reason::Refused(_)) && !arguments.update && !arguments.dry_run =>
+            if matches!(error.kind, TransferErrorKind::Refused(_))
+                && !arguments.update
+                && !arguments.dry_run =>
         {
             return local_copy(arguments, reference, home, error);
         }
@@ -166,20 +170,22 @@ fn offer<'a>(
         }
         Reference::Url(address) => from_address(fetch, address, cancel),
         Reference::Path(path) => Err(TransferError::new(
-            Reason::BadName,
+            TransferErrorKind::BadName,
             format!("{} is a local file; `stack adopt` registers it in place", path.display()),
         )),
-        Reference::Name(name) => Err(TransferError::new(Reason::BadName, format!("{name} is not a source"))),
+        Reference::Name(name) => {
+            Err(TransferError::new(TransferErrorKind::BadName, format!("{name} is not a source")))
+        }
     }
 }
 
 /// Which files of a repository are meant.
-fn wanted(arguments: &Arguments, choice: Option<&HubChoice>) -> Wanted {
+fn wanted(arguments: &Arguments, choice: Option<&HubSelector>) -> FileSelector {
     match (&arguments.file, choice) {
-        (Some(glob), _) => Wanted::Glob(Glob::new(glob)),
-        (None, Some(HubChoice::Quantization(name))) => Wanted::Quantization(name.clone()),
-        (None, Some(HubChoice::File(path))) => Wanted::File(path.clone()),
-        (None, None) => Wanted::Default,
+        (Some(glob), _) => FileSelector::Glob(Glob::new(glob)),
+        (None, Some(HubSelector::Quantization(name))) => FileSelector::Quantization(name.clone()),
+        (None, Some(HubSelector::File(path))) => FileSelector::File(path.clone()),
+        (None, None) => FileSelector::Default,
     }
 }
 
@@ -191,8 +197,9 @@ fn remote(reference: &Reference, cancel: &Cancel) -> Result<Option<Remote>, Comm
 
 fn hub() -> Result<Hub, TransferError> {
     let endpoint = environment("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
-    let endpoint = Url::parse(&endpoint)
-        .map_err(|error| TransferError::new(Reason::BadName, "HF_ENDPOINT is not a URL").caused(error))?;
+    let endpoint = Url::parse(&endpoint).map_err(|error| {
+        TransferError::new(TransferErrorKind::BadName, "HF_ENDPOINT is not a URL").caused(error)
+    })?;
     let token = hub_token::find(&endpoint)?;
     Ok(Hub { endpoint, token: token.map(|token| Authorization::bearer(&token)) })
 }
@@ -271,13 +278,13 @@ fn is_copy(arguments: &Arguments, reference: &Reference, store: &Store, entry: &
 }
 
 /// Whether a choice among the files of a model is all of them.
-fn holds_exactly(manifest: &Manifest, wanted: &Wanted) -> bool {
-    let files: Vec<TreeFile> = manifest
+fn holds_exactly(manifest: &Manifest, wanted: &FileSelector) -> bool {
+    let files: Vec<RepositoryFile> = manifest
         .layers
         .iter()
         .filter_map(|layer| {
             let path = layer.file_path()?;
-            Some(TreeFile { path, size: layer.size, content: Content::Sha256(layer.digest) })
+            Some(RepositoryFile { path, size: layer.size, content: ContentDigest::Sha256(layer.digest) })
         })
         .collect();
     choose(&files, wanted).is_ok_and(|chosen| chosen.files.len() == files.len())
@@ -288,12 +295,14 @@ fn known(arguments: &Arguments, home: &Home, name: &Name) -> Result<(), CommandE
     let store = Store::existing(home.root()?)?;
     match store.map(|store| store.resolve(name)) {
         Some(Ok(entry)) => report(arguments, &entry, false),
-        _ => Err(without_source(name)),
+        Some(Err(StoreError::NotInStore { near, .. })) => Err(without_source(name, &near)),
+        Some(Err(error)) => Err(error.into()),
+        None => Err(without_source(name, &[])),
     }
 }
 
 /// The error for a name that the store does not have, with the address that is most likely meant.
-fn without_source(name: &Name) -> CommandError {
+fn without_source(name: &Name, near: &[String]) -> CommandError {
     let text = name.short();
     let address = match text.split('/').count() {
         // An owner and a model are what the hub has.
@@ -301,9 +310,12 @@ fn without_source(name: &Name) -> CommandError {
         1 => format!("hf://OWNER/REPO --as {text}"),
         _ => format!("oci://{text}"),
     };
-    CommandError::new(Kind::Missing, format!("{text} is not in the store"))
-        .reason("not-in-store")
-        .hint(format!("a name does not say where the model is; an address does: `stack pull {address}`"))
+    CommandError::new(Kind::Missing, format!("{text} is not in the store")).reason("not-in-store").hint(
+        format!(
+            "{}a name does not say where the model is; an address does: `stack pull {address}`",
+            did_you_mean(near)
+        ),
+    )
 }
 
 fn limits(jobs: Option<u8>) -> Limits {

@@ -5,9 +5,9 @@ use serde::Serialize;
 use stack_registry::fetch::RetryFetch;
 use stack_registry::name::{Name, Reference};
 use stack_registry::oci::Scope;
-use stack_registry::pull::Reason;
+use stack_registry::pull::TransferErrorKind;
 use stack_registry::push::{Pusher, Weights};
-use stack_registry::store::Store;
+use stack_registry::store::{Store, StoreError};
 
 use crate::error::{CommandError, Kind};
 use crate::options::transfer::TransferArguments;
@@ -61,12 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let plaintext = if arguments.plain_http { Plaintext::Asked } else { Plaintext::OnLoopback };
     let remote = registry(host, repository, Scope::Push, plaintext, transport.interrupt())?;
     let store = Store::existing(home.root()?)?;
-    let missing = || {
-        CommandError::new(Kind::Missing, format!("{} is not in the store", arguments.name.short()))
-            .reason("not-in-store")
-            .hint("`stack list` shows what is")
-    };
-    let store = store.ok_or_else(missing)?;
+    let store = store.ok_or_else(|| StoreError::missing(arguments.name.short()))?;
     let (entry, _lease) = store.hold(&arguments.name)?;
     let show = arguments.transfer.progress();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
@@ -75,8 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let pusher = Pusher { store: &store, fetch: &patient, remote: &remote, watch: &watch, weights };
     let sent = pusher.push(&entry, version);
     show.end();
-    let sent = sent.map_err(|error| match error.reason {
-        Reason::Interrupted => interruptible::stopped(
+    let sent = sent.map_err(|error| match error.kind {
+        TransferErrorKind::Interrupted => interruptible::stopped(
             "the registry keeps the files that were sent whole, and the same command sends the others",
         ),
         _ => error.into(),

@@ -45,10 +45,10 @@ impl Reclaimed {
             }
         }
         for item in gc::release(store, old)?.into_iter().filter(|item| own.contains(&item.digest)) {
-            if item.fate.frees() {
+            if item.reason.frees() {
                 freed.bytes += item.bytes;
             } else {
-                freed.kept.push(Kept { digest: item.digest.to_string(), reason: item.fate.to_string() });
+                freed.kept.push(Kept { digest: item.digest.to_string(), reason: item.reason.to_string() });
             }
         }
         Ok(freed)

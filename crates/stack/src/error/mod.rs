@@ -103,6 +103,11 @@ impl Kind {
     }
 }
 
+/// The beginning of a hint that offers what may have been meant; empty where nothing is near.
+pub(crate) fn did_you_mean(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(" or ")) }
+}
+
 impl CommandError {
     /// Makes an error from a sentence without capital and full stop.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {

@@ -9,7 +9,7 @@ use stack_registry::sealing::SealingError;
 use stack_registry::store::StoreError;
 use stack_trust::sealed::SealedError;
 
-use super::{CommandError, Kind};
+use super::{CommandError, Kind, did_you_mean};
 use crate::terminal::units;
 
 impl From<StoreError> for CommandError {
@@ -30,7 +30,9 @@ impl From<StoreError> for CommandError {
                 );
                 new(Kind::Machine, &hint)
             }
-            StoreError::NotInStore { .. } => new(Kind::Missing, "`stack list` shows the stored models"),
+            StoreError::NotInStore { near, .. } => {
+                new(Kind::Missing, &format!("{}`stack list` shows the stored models", did_you_mean(&near)))
+            }
             StoreError::Vanished { .. } => new(Kind::Missing, "adopt it again from its new location"),
             StoreError::Changed { path, .. } => {
                 let hint = format!("`stack adopt {} --update` takes it as it is now", path.display());
@@ -105,9 +107,10 @@ impl From<AdoptError> for CommandError {
 
 impl From<BadName> for CommandError {
     fn from(error: BadName) -> Self {
+        let hint = "names look like owner/model:tag; `stack list` shows the stored ones";
         Self::new(Kind::Usage, error.to_string())
             .reason("bad-name")
-            .hint("names look like owner/model:tag; `stack list` shows the stored ones")
+            .hint(format!("{}{hint}", did_you_mean(&error.near())))
     }
 }
 

@@ -1,64 +1,68 @@
 //! What goes wrong with a pull or a push, as a command tells it.
 
 use stack_registry::fetch::Refusal;
-use stack_registry::pull::{Reason, TransferError};
+use stack_registry::pull::{TransferError, TransferErrorKind};
 
 use super::{CommandError, Kind};
 
 impl From<TransferError> for CommandError {
     fn from(error: TransferError) -> Self {
-        let (code, message) = (error.reason.code(), error.message);
-        let (kind, hint) = match error.reason {
-            Reason::Store(error) => return (*error).into(),
-            Reason::Upstream404 => {
+        let (code, message) = (error.kind.code(), error.message);
+        let (kind, hint) = match error.kind {
+            TransferErrorKind::Store(error) => return (*error).into(),
+            TransferErrorKind::Upstream404 => {
                 (Kind::Missing, Some("check the spelling; a gated repository needs HF_TOKEN"))
             }
-            Reason::NoSuchFile => (Kind::Missing, Some("--file GLOB selects files of the repository")),
-            Reason::AmbiguousQuant => {
+            TransferErrorKind::NoSuchFile => {
+                (Kind::Missing, Some("--file GLOB selects files of the repository"))
+            }
+            TransferErrorKind::AmbiguousQuant => {
                 (Kind::Usage, Some("choose one with hf://owner/repo:QUANT or hf://owner/repo/FILE"))
             }
-            Reason::BadName => (Kind::Usage, None),
-            Reason::NotAModel => {
+            TransferErrorKind::BadName => (Kind::Usage, None),
+            TransferErrorKind::NotAModel => {
                 (Kind::Malformed, Some("nothing was named; open the address in a browser to see what it is"))
             }
-            Reason::Pickled => (
+            TransferErrorKind::Pickled => (
                 Kind::Malformed,
                 Some("look for a GGUF or SafeTensors conversion of it, or ask its publisher for one"),
             ),
-            Reason::BadAnswer => (Kind::Malformed, Some("the server may not be a model hub or registry")),
-            Reason::DigestMismatch | Reason::LengthMismatch => {
+            TransferErrorKind::BadAnswer => {
+                (Kind::Malformed, Some("the server may not be a model hub or registry"))
+            }
+            TransferErrorKind::DigestMismatch | TransferErrorKind::LengthMismatch => {
                 (Kind::Differs, Some("nothing was kept; ask the publisher about the mismatch"))
             }
-            Reason::SignerChanged => (
+            TransferErrorKind::SignerChanged => (
                 Kind::Untrusted,
                 Some("if the change is expected, remove the old model first: `stack rm NAME`"),
             ),
-            Reason::Refused(Refusal::Offline) => (
+            TransferErrorKind::Refused(Refusal::Offline) => (
                 Kind::Refused,
                 Some(
                     "leave out --offline, unset STACK_OFFLINE and HF_HUB_OFFLINE; `stack config show` says what sets it",
                 ),
             ),
-            Reason::Refused(Refusal::HostNotListed) => (
+            TransferErrorKind::Refused(Refusal::HostNotListed) => (
                 Kind::Refused,
                 Some(
                     "allow it with --allow-host HOST, or under [privacy] hosts in stack.toml; a hub's storage hosts must be listed too",
                 ),
             ),
-            Reason::Refused(Refusal::TierForbids) => {
+            TransferErrorKind::Refused(Refusal::TierForbids) => {
                 (Kind::Refused, Some("the tier is set by --privacy, STACK_PRIVACY and stack.toml"))
             }
-            Reason::WeightsTier => (Kind::Refused, Some("`stack encrypt` seals weights")),
-            Reason::Unreachable | Reason::Stalled | Reason::Upstream5xx => {
+            TransferErrorKind::WeightsTier => (Kind::Refused, Some("`stack encrypt` seals weights")),
+            TransferErrorKind::Unreachable | TransferErrorKind::Stalled | TransferErrorKind::Upstream5xx => {
                 (Kind::Network, Some("run the same command again to resume the download"))
             }
-            Reason::NameTaken => {
+            TransferErrorKind::NameTaken => {
                 (Kind::Refused, Some("choose another name with --as, or allow the change with --update"))
             }
-            Reason::Locked => (Kind::Busy, Some("try again when the other process has finished")),
-            Reason::UpstreamRefuses => (Kind::Network, Some("the registry may require a login")),
-            Reason::Machine => (Kind::Machine, Some("check the disk and the permissions")),
-            Reason::Interrupted => (Kind::Interrupted, None),
+            TransferErrorKind::Locked => (Kind::Busy, Some("try again when the other process has finished")),
+            TransferErrorKind::UpstreamRefuses => (Kind::Network, Some("the registry may require a login")),
+            TransferErrorKind::Machine => (Kind::Machine, Some("check the disk and the permissions")),
+            TransferErrorKind::Interrupted => (Kind::Interrupted, None),
         };
         let mut new = Self::new(kind, message).reason(code);
         new.cause = error.source;
@@ -77,24 +81,24 @@ mod tests {
 
     #[test]
     fn reasons_have_the_exit_codes_of_the_contract() {
-        let code = |reason| CommandError::from(TransferError::new(reason, "x")).kind().exit_code();
-        let store = |error: StoreError| TransferError::from(error).reason;
+        let code = |kind| CommandError::from(TransferError::new(kind, "x")).kind().exit_code();
+        let store = |error: StoreError| TransferError::from(error).kind;
         let full = io::Error::from(io::ErrorKind::StorageFull);
-        for (reason, expected) in [
-            (Reason::AmbiguousQuant, 2),
-            (Reason::Upstream404, 3),
-            (Reason::BadAnswer, 4),
-            (Reason::DigestMismatch, 5),
-            (Reason::SignerChanged, 6),
-            (Reason::Refused(Refusal::TierForbids), 7),
-            (Reason::WeightsTier, 7),
-            (Reason::Stalled, 8),
+        for (kind, expected) in [
+            (TransferErrorKind::AmbiguousQuant, 2),
+            (TransferErrorKind::Upstream404, 3),
+            (TransferErrorKind::BadAnswer, 4),
+            (TransferErrorKind::DigestMismatch, 5),
+            (TransferErrorKind::SignerChanged, 6),
+            (TransferErrorKind::Refused(Refusal::TierForbids), 7),
+            (TransferErrorKind::WeightsTier, 7),
+            (TransferErrorKind::Stalled, 8),
             (store(StoreError::Locked { what: "the index", pid: None }), 9),
             (store(StoreError::Io { attempt: "writing".to_owned(), source: full }), 1),
-            (Reason::Interrupted, 130),
+            (TransferErrorKind::Interrupted, 130),
         ] {
-            let told = format!("{reason:?}");
-            assert_eq!(code(reason), expected, "{told}");
+            let told = format!("{kind:?}");
+            assert_eq!(code(kind), expected, "{told}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What goes wrong with targets, signatures and the policy, as a command tells it.
 
 use stack_seal::bundle::{BundleError, Unsigned};
-use stack_seal::statement::{StatementError, StatementFault};
+use stack_seal::statement::{StatementError, StatementErrorKind};
 use stack_trust::admission::AdmissionError;
 use stack_trust::policy::Reason;
 use stack_trust::signatures::SignatureError;
@@ -77,10 +77,10 @@ impl From<SignatureError> for CommandError {
 }
 
 fn statement_code(error: &StatementError) -> &'static str {
-    match error.fault() {
-        StatementFault::Malformed | StatementFault::Predicate => "bad-bundle",
-        StatementFault::Duplicate => "duplicate-field",
-        StatementFault::Unsupported => "unsupported-serialization",
+    match error.kind() {
+        StatementErrorKind::Malformed | StatementErrorKind::Predicate => "bad-bundle",
+        StatementErrorKind::Duplicate => "duplicate-field",
+        StatementErrorKind::Unsupported => "unsupported-serialization",
     }
 }
 

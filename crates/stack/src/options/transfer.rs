@@ -6,7 +6,7 @@ use stack_trust::home::Home;
 use super::CommonArguments;
 use crate::config::{Config, PrivacyArguments};
 use crate::error::CommandError;
-use crate::privacy::Gate;
+use crate::privacy::EgressGate;
 use crate::terminal::output::{sanitize, stderr};
 use crate::terminal::progress::TransferProgress;
 use crate::transport::Transport;
@@ -24,7 +24,7 @@ impl TransferArguments {
     /// Makes the transport behind the gate that configuration, environment and options describe.
     pub(crate) fn transport(&self, home: &Home) -> Result<Transport, CommandError> {
         let config = Config::read(home)?;
-        Ok(Transport::new(Gate::new(self.privacy.settings(&config)?)))
+        Ok(Transport::new(EgressGate::new(self.privacy.settings(&config)?)))
     }
 
     /// Makes what shows progress.

@@ -1,7 +1,7 @@
 //! What may leave this machine, decided before any name is looked up or socket opened.
 //!
-//! A [`Gate`] turns an address into an [`EgressPermit`], or refuses it by name. The transport sends nothing without
-//! one, and asks anew for each hop of a redirect. Where names are resolved, [`Gate::admits`] judges every answer, so
+//! A [`EgressGate`] turns an address into an [`EgressPermit`], or refuses it by name. The transport sends nothing without
+//! one, and asks anew for each hop of a redirect. Where names are resolved, [`EgressGate::admits`] judges every answer, so
 //! that a name cannot lead to an address that its spelling hides.
 //!
 //! Sovereign is this machine: nothing but loopback hosts that the operator listed. Private is hosts that the operator
@@ -22,7 +22,7 @@ pub(crate) use hosts::HostPattern;
 
 /// Decides which requests may leave.
 #[derive(Clone, Debug)]
-pub(crate) struct Gate {
+pub(crate) struct EgressGate {
     tier: Tier,
     offline: bool,
     listed: Vec<HostPattern>,
@@ -47,7 +47,7 @@ pub(crate) struct Proxy {
     pub(crate) login: Option<(String, String)>,
 }
 
-/// Leave to send one request to one origin. Only [`Gate::permit`] makes it.
+/// Leave to send one request to one origin. Only [`EgressGate::permit`] makes it.
 #[derive(Debug)]
 pub(crate) struct EgressPermit {
     origin: Origin,
@@ -61,7 +61,7 @@ pub(crate) struct Denied {
     pub(crate) message: String,
 }
 
-impl Gate {
+impl EgressGate {
     /// Makes a gate.
     pub(crate) fn new(settings: Settings) -> Self {
         let Settings { tier, offline, listed, proxy } = settings;

@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn gate(tier: Tier, listed: &[&str]) -> Gate {
+fn gate(tier: Tier, listed: &[&str]) -> EgressGate {
     let listed = listed.iter().map(|text| HostPattern::parse(text).unwrap()).collect();
-    Gate::new(Settings { tier, offline: false, listed, proxy: None })
+    EgressGate::new(Settings { tier, offline: false, listed, proxy: None })
 }
 
-fn code(gate: &Gate, url: &str, hop: &Hop) -> &'static str {
+fn code(gate: &EgressGate, url: &str, hop: &Hop) -> &'static str {
     gate.permit(&Url::parse(url).unwrap(), hop).map_or_else(|denied| denied.refusal.code(), |_| "yes")
 }
 

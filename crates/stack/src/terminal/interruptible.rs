@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use stack_registry::package::Source;
+use stack_registry::package::PackageSource;
 use tokio::runtime::Builder;
 
 use crate::error::{CommandError, Kind};
@@ -91,7 +91,7 @@ impl<T: Write> Write for Watched<'_, T> {
     }
 }
 
-impl Source for Watched<'_, &dyn Source> {
+impl PackageSource for Watched<'_, &dyn PackageSource> {
     fn length(&self) -> u64 {
         self.inner.length()
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use stack_registry::fetch::{Cancel, FetchError, FetchErrorKind};
 use tokio::runtime::Runtime;
 
-use super::engine::{of_reqwest, wait};
+use super::client::{of_reqwest, wait};
 
 /// Reads a reply piece by piece; each may take as long as timeout lasts.
 pub(super) struct Body {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use stack_registry::pull::{Reason, TransferError};
+use stack_registry::pull::{TransferError, TransferErrorKind};
 use stack_registry::url::{Scheme, Url};
 use zeroize::Zeroizing;
 
@@ -44,7 +44,10 @@ fn parse(text: &str, what: &str) -> Result<Option<Zeroizing<String>>, TransferEr
         return Ok(None);
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(TransferError::new(Reason::BadName, format!("{what} has characters that no token has")));
+        return Err(TransferError::new(
+            TransferErrorKind::BadName,
+            format!("{what} has characters that no token has"),
+        ));
     }
     Ok(Some(Zeroizing::new(token.to_owned())))
 }
@@ -63,7 +66,7 @@ mod tests {
         assert_eq!(parsed("hf_x\n").as_deref(), Some("hf_x"));
         assert_eq!(parsed(" \n"), None);
         for text in ["hf_x hf_y", "hf_\u{fc}", "a\r\nb"] {
-            assert_eq!(parse(text, "HF_TOKEN").unwrap_err().reason.code(), "bad-name");
+            assert_eq!(parse(text, "HF_TOKEN").unwrap_err().kind.code(), "bad-name");
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The only module that opens a connection to elsewhere.
 //!
-//! Each request is decided by the [`Gate`] first. Until one is permitted there is no runtime, no resolver and no
+//! Each request is decided by the [`EgressGate`] first. Until one is permitted there is no runtime, no resolver and no
 //! socket. Redirects are not followed here, bodies are not unpacked, and proxies are those of the gate.
 
 mod body;
-mod engine;
+mod client;
 pub(crate) mod hub_token;
 pub(crate) mod local_server;
 mod login;
@@ -13,24 +13,24 @@ mod resolver;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use engine::Engine;
+use client::Client;
 use stack_registry::fetch::{Cancel, Fetch, FetchError, FetchErrorKind, Request, Response};
 
-use crate::privacy::Gate;
+use crate::privacy::EgressGate;
 
 /// Sends what the gate lets through.
 pub(crate) struct Transport {
-    gate: Arc<Gate>,
+    gate: Arc<EgressGate>,
     /// Ended by Ctrl-C.
     interrupt: Cancel,
     /// Made for the first request that is permitted.
-    engine: Mutex<Option<Arc<Engine>>>,
+    client: Mutex<Option<Arc<Client>>>,
 }
 
 impl Transport {
     /// Makes a transport; nothing is opened yet.
-    pub(crate) fn new(gate: Gate) -> Self {
-        Self { gate: Arc::new(gate), interrupt: Cancel::default(), engine: Mutex::new(None) }
+    pub(crate) fn new(gate: EgressGate) -> Self {
+        Self { gate: Arc::new(gate), interrupt: Cancel::default(), client: Mutex::new(None) }
     }
 
     /// Returns what Ctrl-C ends, once the first request was sent. Until then, Ctrl-C ends the program.
@@ -38,13 +38,13 @@ impl Transport {
         &self.interrupt
     }
 
-    fn engine(&self) -> Result<Arc<Engine>, FetchError> {
-        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(engine) = &*engine {
-            return Ok(Arc::clone(engine));
+    fn client(&self) -> Result<Arc<Client>, FetchError> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*client {
+            return Ok(Arc::clone(client));
         }
-        let made = Arc::new(Engine::start(&self.gate, &self.interrupt)?);
-        *engine = Some(Arc::clone(&made));
+        let made = Arc::new(Client::start(&self.gate, &self.interrupt)?);
+        *client = Some(Arc::clone(&made));
         Ok(made)
     }
 }
@@ -58,6 +58,6 @@ impl Fetch for Transport {
                 denied.message,
             )
         })?;
-        self.engine()?.send(permit, request, &self.interrupt)
+        self.client()?.send(permit, request, &self.interrupt)
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::privacy::Gate;
+use crate::privacy::EgressGate;
 
 /// The system's resolver behind the gate.
-pub(super) struct Resolver(pub(super) Arc<Gate>);
+pub(super) struct Resolver(pub(super) Arc<EgressGate>);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use stack_registry::store::{Begin, Store};
+use stack_registry::store::{BeginOutcome, Store};
 use stack_seal::digest::{Digest, Sha256Hasher};
 use tempfile::TempDir;
 
@@ -66,7 +66,7 @@ impl Site {
         let leases = site.path("home/store/leases");
         fs::write(leases.join("1-0"), format!("{}\n", digest(b"in use"))).unwrap();
         let store = Store::open(&site.path("home")).unwrap();
-        let Begin::Mine(part) = store.begin(&digest(b"half a download")).unwrap() else {
+        let BeginOutcome::Mine(part) = store.begin(&digest(b"half a download")).unwrap() else {
             panic!("nobody else is here")
         };
         part.prepare(Some(4000), Some("etag")).unwrap();

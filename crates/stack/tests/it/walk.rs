@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use stack_seal::digest::{Digest, Sha256Hasher};
 use stack_testkit::{HttpReply, HttpServer};
 use tempfile::TempDir;
 
+use crate::pull::registry::Registry;
 use crate::stack::{Ran, command};
 
 #[test]
@@ -58,6 +62,54 @@ fn a_model_is_fetched_signed_verified_run_sealed_and_carried_over_the_gap() {
     assert_eq!(there.ask("med/stories").output(), answer);
 }
 
+#[test]
+fn a_signed_model_goes_through_a_registry_to_people_who_believe_its_signer_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(registry) = Registry::start(folder.path()) else { return };
+    let reference = format!("oci://{}/med/stories:v1", registry.host);
+    let [here, there, elsewhere] = [Site::new(), Site::new(), Site::new()];
+
+    // Ctrl-C in the middle of the download; the same command goes on from there.
+    let server = serve_slowly(MODEL);
+    let url = server.url("/stories.gguf");
+    let pull = ["pull", &url, "--as", "med/stories", "--allow-host", "127.0.0.1"];
+    let interrupted = here.interrupt(&pull, || server.bytes_sent() > MODEL.len() as u64 / 2);
+    assert_eq!(interrupted.code, 130, "{}", interrupted.stderr);
+    assert!(interrupted.stderr.contains("goes on from there"), "{}", interrupted.stderr);
+    let before = server.bytes_sent();
+    here.run(&pull).output();
+    assert!(server.bytes_sent() - before < MODEL.len() as u64, "nothing was kept");
+
+    // Signed and pushed; whoever trusts alice pulls, verifies and runs it, and nothing else.
+    here.run(&["keygen", "--identity", "alice", "--no-passphrase"]).output();
+    here.run(&["sign", "med/stories", "--identity", "alice"]).output();
+    here.run(&["push", "med/stories", &reference, "--allow-host", "127.0.0.1"]).output();
+    there.trust(&here.key("alice"));
+    let fetch = ["pull", &reference, "--as", "med/stories", "--allow-host", "127.0.0.1"];
+    there.run(&fetch).output();
+    let verified = there.run(&["verify", "med/stories"]).output();
+    assert!(verified.contains("alice"), "{verified}");
+    assert!(there.ask("med/stories").output().contains("dog"));
+    // Under the name that the registry gives it, she did not sign it.
+    there.run(&["cp", "med/stories", "med/other"]).output();
+    there.ask("med/other").fails(6, &["error[wrong-name]"]);
+
+    // Somebody with a key of his own takes the tag over; the name stays with its signer.
+    elsewhere.run(&["keygen", "--identity", "mallory", "--no-passphrase"]).output();
+    elsewhere.run(&fetch).output();
+    elsewhere.run(&["pull", &url, "--as", "fake", "--allow-host", "127.0.0.1"]).output();
+    elsewhere.run(&["sign", "fake", "--identity", "mallory"]).output();
+    elsewhere.run(&["push", "fake", &reference, "--allow-host", "127.0.0.1"]).output();
+    let update = [&fetch[..], &["--update"]].concat();
+    there.run(&update).fails(6, &["error[signer-changed]"]);
+    assert!(there.ask("med/stories").output().contains("dog"), "what was there is still there");
+
+    // Without its names it is gone to the last byte.
+    there.run(&["rm", "med/stories", "med/other"]).output();
+    assert!(there.files_with(&MODEL[MODEL.len() / 2..][..32]).is_empty());
+    there.ask("med/stories").fails(3, &["error[not-in-store]"]);
+}
+
 /// A home folder, and commands that use it.
 struct Site {
     folder: TempDir,
@@ -73,11 +125,30 @@ impl Site {
     }
 
     fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().unwrap())
+    }
+
+    /// Starts a command and presses Ctrl-C once it is so far.
+    fn interrupt(&self, arguments: &[&str], is_so_far: impl Fn() -> bool) -> Ran {
+        let running = self.command(arguments).spawn().unwrap();
+        let started = Instant::now();
+        while !is_so_far() {
+            assert!(started.elapsed() < Duration::from_mins(1), "it never came so far");
+            thread::sleep(Duration::from_millis(10));
+        }
+        let pressed = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
+        assert!(pressed.success());
+        Ran::from(running.wait_with_output().unwrap())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(arguments);
         for name in ["STACK_PRIVACY", "STACK_OFFLINE", "HTTPS_PROXY", "ALL_PROXY"] {
             command.env_remove(name);
         }
-        Ran::from(command.env("STACK_HOME", self.home()).output().unwrap())
+        // Nobody's logins.
+        command.env("STACK_HOME", self.home()).env("DOCKER_CONFIG", self.folder.path());
+        command
     }
 
     fn ask(&self, model: &str) -> Ran {
@@ -129,6 +200,13 @@ fn search(folder: &Path, needle: &[u8], found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Serves a file in about two seconds.
+fn serve_slowly(bytes: &'static [u8]) -> HttpServer {
+    let bytes = Arc::new(bytes.to_vec());
+    let pause = Duration::from_secs(2) / (bytes.len() / PIECE) as u32;
+    HttpServer::start(move |request| HttpReply::file(request, &bytes, "\"one\"").paced(PIECE, pause))
+}
+
 fn serve(bytes: &'static [u8]) -> HttpServer {
     let bytes = Arc::new(bytes.to_vec());
     HttpServer::start(move |request| HttpReply::file(request, &bytes, "\"one\""))
@@ -147,5 +225,7 @@ fn overwrite(path: &Path, at: usize, byte: u8) {
     file.write_all(&[byte]).unwrap();
 }
 
+/// What a slow server sends at once.
+const PIECE: usize = 16 << 10;
 const MODEL: &[u8] = include_bytes!("../../../../models/default/stories.gguf");
 const SPAN: usize = 256 << 10;

@@ -3,12 +3,14 @@
 use stack_seal::statement;
 
 use super::{Upstream, UpstreamFile, key_of};
-use crate::download::Fixed;
 use crate::fetch::{Cancel, Fetch, Method, Request, follow, read_body};
-use crate::hub::{Content, Hub, Repository, TreeFile, Wanted, choose};
-use crate::manifest::{ConfigFacts, FileFormat, media_type_of};
+use crate::hub::{
+    ContentDigest, FileSelector, Hub, Repository, RepositoryFile, SUMS_BYTES_MAX, choose, listed_sum,
+    may_list,
+};
+use crate::manifest::{ConfigFacts, FileFormat, FilePath, media_type_of};
 use crate::name::Name;
-use crate::pull::{Reason, TransferError};
+use crate::pull::{TransferError, TransferErrorKind};
 
 /// Finds out what a repository of a hub offers.
 ///
@@ -20,13 +22,13 @@ pub fn from_hub(
     hub: &Hub,
     (owner, name): (&str, &str),
     revision: Option<&str>,
-    wanted: &Wanted,
+    wanted: &FileSelector,
     cancel: &Cancel,
 ) -> Result<Upstream<'static>, TransferError> {
     let repository = Repository::new(hub, owner, name);
     let listing = repository.list(fetch, revision.unwrap_or("main"))?;
     let chosen = choose(&listing.files, wanted)?;
-    let request = |file: &TreeFile| -> Result<Request, TransferError> {
+    let request = |file: &RepositoryFile| -> Result<Request, TransferError> {
         let url = repository.file(&listing.commit, file.path.as_str())?;
         let mut request = Request::new(Method::Get, url).authorized(hub.token.clone());
         request.cancel = cancel.clone();
@@ -36,8 +38,8 @@ pub fn from_hub(
     for file in &chosen.files {
         let request = request(file)?;
         let (digests, git_blob, key) = match &file.content {
-            Content::Sha256(digest) => (vec![*digest], None, *digest),
-            Content::GitBlob(id) => (Vec::new(), Some(id.clone()), key_of(&request.url.to_string())),
+            ContentDigest::Sha256(digest) => (vec![*digest], None, *digest),
+            ContentDigest::GitBlob(id) => (Vec::new(), Some(id.clone()), key_of(&request.url.to_string())),
         };
         files.push(UpstreamFile {
             path: file.path.clone(),
@@ -46,21 +48,32 @@ pub fn from_hub(
             digests,
             git_blob,
             key,
-            source: Box::new(Fixed(request)),
+            location: Box::new(request),
         });
     }
+    // What is listed must come: without its signature a model would look unsigned.
+    let read = |file: &RepositoryFile, bytes_max: u64| -> Result<Vec<u8>, TransferError> {
+        let (url, response) = follow(fetch, request(file)?)?;
+        if response.status != 200 {
+            let message =
+                format!("{} is listed, but the server answers with status {}", file.path, response.status);
+            return Err(TransferError::new(TransferErrorKind::of_status(response.status), message));
+        }
+        Ok(read_body(&url, response, bytes_max)?)
+    };
     let mut bundles = Vec::new();
     for file in &chosen.files {
         let beside = format!("{}.sig", file.path);
         if let Some(bundle) = listing.files.iter().find(|file| file.path.as_str() == beside) {
-            let (url, response) = follow(fetch, request(bundle)?)?;
-            // It was listed: without it the model would look unsigned.
-            if response.status != 200 {
-                let message =
-                    format!("{beside} is listed, but the server answers with status {}", response.status);
-                return Err(TransferError::new(Reason::of_status(response.status), message));
-            }
-            bundles.push(read_body(&url, response, statement::BYTES_MAX as u64)?);
+            bundles.push(read(bundle, statement::BYTES_MAX as u64)?);
+        }
+    }
+    for sums in &listing.files {
+        let mut listed = files.iter_mut().filter(|file| may_list(sums, &file.path)).peekable();
+        if listed.peek().is_some() {
+            let text = read(sums, SUMS_BYTES_MAX)?;
+            let text = String::from_utf8_lossy(&text);
+            listed.try_for_each(|file| promise_sum(file, &text, &sums.path))?;
         }
     }
     let label = chosen.label.clone();
@@ -74,4 +87,16 @@ pub fn from_hub(
         files,
         bundles,
     })
+}
+
+/// Adds what a sums file says of a file to what the hub promises; the two must agree.
+fn promise_sum(file: &mut UpstreamFile<'_>, text: &str, sums: &FilePath) -> Result<(), TransferError> {
+    let Some(digest) = listed_sum(text, sums, &file.path) else { return Ok(()) };
+    if let Some(promised) = file.sha256().filter(|promised| **promised != digest) {
+        let message =
+            format!("{sums} says that {} has {digest}, and the hub that it has {promised}", file.path);
+        return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
+    }
+    file.promise(digest);
+    Ok(())
 }

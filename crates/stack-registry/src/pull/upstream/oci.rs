@@ -7,7 +7,7 @@ use crate::fetch::Fetch;
 use crate::manifest::{ConfigFacts, FilePath, Index, Manifest, Role, kind};
 use crate::name::Name;
 use crate::oci::{OciError, Remote, referrers};
-use crate::pull::{Reason, TransferError};
+use crate::pull::{TransferError, TransferErrorKind};
 
 /// Finds out what a repository of a registry offers under a tag or digest.
 ///
@@ -27,7 +27,7 @@ pub fn from_registry<'a>(
         let [only] = index.manifests.as_slice() else {
             let message =
                 format!("{remote}:{version} holds {} manifests; name one by digest", index.manifests.len());
-            return Err(TransferError::new(Reason::AmbiguousQuant, message));
+            return Err(TransferError::new(TransferErrorKind::AmbiguousQuant, message));
         };
         (descriptor, bytes) = remote.manifest(fetch, &only.digest.to_string())?;
     }
@@ -38,16 +38,19 @@ pub fn from_registry<'a>(
         if layer.role() == Role::Archive {
             let message =
                 format!("{remote}:{version} holds an archive ({}), which is not unpacked", layer.media_type);
-            return Err(TransferError::new(Reason::BadAnswer, message));
+            return Err(TransferError::new(TransferErrorKind::BadAnswer, message));
         }
         let path = layer.file_path().unwrap_or_else(|| default_path(layer.role(), index));
         files.push(file(remote, layer, path)?);
     }
     if !manifest.layers.iter().any(|layer| matches!(layer.role(), Role::Weights | Role::SealedPayload)) {
-        return Err(TransferError::new(Reason::BadAnswer, format!("{remote}:{version} holds no weights")));
+        return Err(TransferError::new(
+            TransferErrorKind::BadAnswer,
+            format!("{remote}:{version} holds no weights"),
+        ));
     }
-    let config =
-        FilePath::parse("config").map_err(|error| TransferError::new(Reason::BadName, error.to_string()))?;
+    let config = FilePath::parse("config")
+        .map_err(|error| TransferError::new(TransferErrorKind::BadName, error.to_string()))?;
     files.push(file(remote, &manifest.config, config)?);
     let mut bundles = Vec::new();
     for entry in referrers(remote, fetch, &descriptor.digest, kind::BUNDLE)? {
@@ -99,7 +102,7 @@ fn file<'a>(
         digests,
         git_blob: None,
         key: layer.digest,
-        source: Box::new(remote.blob(&layer.digest)?),
+        location: Box::new(remote.blob(&layer.digest)?),
     })
 }
 

@@ -1,11 +1,10 @@
 //! One file at an address.
 
 use super::{Upstream, UpstreamFile, key_of};
-use crate::download::Fixed;
 use crate::fetch::{Cancel, Fetch, Headers, Method, Request, Response, follow};
 use crate::manifest::{ConfigFacts, FileFormat, FilePath, SIZE_MAX, media_type_of};
 use crate::name::Name;
-use crate::pull::{Reason, TransferError};
+use crate::pull::{TransferError, TransferErrorKind};
 use crate::scheduler::ContentRange;
 use crate::url::Url;
 
@@ -21,7 +20,8 @@ pub fn from_address(
     text: &str,
     cancel: &Cancel,
 ) -> Result<Upstream<'static>, TransferError> {
-    let url = Url::parse(text).map_err(|error| TransferError::new(Reason::BadName, error.to_string()))?;
+    let url = Url::parse(text)
+        .map_err(|error| TransferError::new(TransferErrorKind::BadName, error.to_string()))?;
     let mut request = Request::new(Method::Get, url.clone());
     request.cancel = cancel.clone();
     let (first, last) = look(fetch, &request)?;
@@ -30,13 +30,13 @@ pub fn from_address(
     let size = length(&last).filter(|&size| size <= SIZE_MAX);
     let size = size.ok_or_else(|| {
         TransferError::new(
-            Reason::BadAnswer,
+            TransferErrorKind::BadAnswer,
             format!("{} does not say how many bytes it has", url.without_query()),
         )
     })?;
     let file_name = url.without_query().rsplit('/').next().unwrap_or_default().to_owned();
     let path = FilePath::parse(&file_name).or_else(|_| FilePath::parse("model"));
-    let path = path.map_err(|error| TransferError::new(Reason::BadName, error.to_string()))?;
+    let path = path.map_err(|error| TransferError::new(TransferErrorKind::BadName, error.to_string()))?;
     let stem = file_name.rsplit_once('.').map_or(file_name.as_str(), |(stem, _)| stem);
     let mut file = UpstreamFile {
         media_type: media_type_of(&path).to_owned(),
@@ -44,7 +44,7 @@ pub fn from_address(
         digests: Vec::new(),
         git_blob: None,
         key: key_of(text),
-        source: Box::new(Fixed(request)),
+        location: Box::new(request),
         path,
     };
     digest.into_iter().for_each(|digest| file.promise(digest));
@@ -76,11 +76,11 @@ fn look(fetch: &dyn Fetch, request: &Request) -> Result<(Headers, Response), Tra
         200 | 206 => Ok((first, response)),
         status @ (401 | 403 | 404 | 410) => {
             let message = format!("{} does not give it (status {status})", url.without_query());
-            Err(TransferError::new(Reason::Upstream404, message))
+            Err(TransferError::new(TransferErrorKind::Upstream404, message))
         }
         status => {
             let message = format!("{} answers with status {status}", url.origin());
-            Err(TransferError::new(Reason::Upstream5xx, message))
+            Err(TransferError::new(TransferErrorKind::Upstream5xx, message))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use stack_registry::manifest::Role;
-use stack_registry::sealing::{NewLayers, SealingOptions};
+use stack_registry::sealing::{LayersBuilder, SealingOptions};
 use stack_registry::store::Record;
 use stack_trust::home::Home;
 use stack_trust::target::StoredTarget;
@@ -54,7 +54,7 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, stored: StoredTarget) -> 
         random: &mut random,
         progress: &|bytes| work.advance(bytes),
     };
-    let mut layers = NewLayers::new(&store, &model)?;
+    let mut layers = LayersBuilder::new(&store, &model)?;
     let mut files = Vec::new();
     for layer in &model.manifest.layers {
         if layer.role() != Role::Weights {

@@ -8,7 +8,7 @@ use std::slice;
 use stack_seal::age::{Header, Identity, OpenError, Sealing, UnlockedFile};
 use stack_trust::home::Home;
 use stack_trust::keyring::SealedHeader;
-use stack_trust::private_file::{FileMode, NewFile};
+use stack_trust::private_file::{AtomicFile, FileMode};
 use stack_trust::rekey::RekeyPlan;
 use stack_trust::sealed::{SealRecord, SealedError};
 
@@ -36,7 +36,7 @@ pub(super) fn rekey(arguments: &Arguments, home: &Home, path: &Path) -> Result<R
     let sealed = SealedHeader { name: &name, header: &header, noted: &noted };
     let (unlocked, key) = arguments.keys.opener(home).open(&sealed, &attempt)?;
     let writing = |source| SealedError::Write { path: path.to_owned(), source };
-    let new = NewFile::create(path, FileMode::Public).map_err(writing)?;
+    let new = AtomicFile::create(path, FileMode::Public).map_err(writing)?;
     new.file().set_permissions(metadata.permissions()).map_err(writing)?;
     if arguments.rotate {
         let recipients = arguments.recipients(&plan)?;

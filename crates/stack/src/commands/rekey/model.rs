@@ -4,7 +4,7 @@ use std::slice;
 
 use stack_registry::manifest::{Descriptor, Role};
 use stack_registry::model::StoredModel;
-use stack_registry::sealing::{NewLayers, SealingOptions, recipients_of};
+use stack_registry::sealing::{LayersBuilder, SealingOptions, recipients_of};
 use stack_registry::store::Blob;
 use stack_seal::age::{Header, Identity, OpenError, UnlockedFile, X25519Recipient};
 use stack_trust::home::Home;
@@ -53,7 +53,7 @@ pub(super) fn rekey(
     let key = slice::from_ref(&*key);
     let recipients = first.plan.keys(first.known.as_deref());
     let mut report = Report::new(name.clone(), arguments.rotate, recipients.as_deref());
-    let layers = NewLayers::new(&store, &model)?;
+    let layers = LayersBuilder::new(&store, &model)?;
     let layers = if arguments.rotate {
         rotated(arguments, &name, &model, &files, key, layers)?
     } else {
@@ -103,8 +103,8 @@ fn with_new_headers<'a>(
     model: &StoredModel,
     files: &[SealedFile<'_>],
     key: &[Identity],
-    mut layers: NewLayers<'a>,
-) -> Result<NewLayers<'a>, CommandError> {
+    mut layers: LayersBuilder<'a>,
+) -> Result<LayersBuilder<'a>, CommandError> {
     for layer in &model.manifest.layers {
         match files.iter().find(|file| std::ptr::eq(file.header_layer, layer)) {
             Some(file) => {
@@ -124,8 +124,8 @@ fn rotated<'a>(
     model: &StoredModel,
     files: &[SealedFile<'_>],
     key: &[Identity],
-    mut layers: NewLayers<'a>,
-) -> Result<NewLayers<'a>, CommandError> {
+    mut layers: LayersBuilder<'a>,
+) -> Result<LayersBuilder<'a>, CommandError> {
     let bytes = files.iter().map(|file| file.payload.length).sum();
     let recipients =
         files.iter().map(|file| arguments.recipients(&file.plan)).collect::<Result<Vec<_>, _>>()?;

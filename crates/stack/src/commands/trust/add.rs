@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, value_parser};
 use stack_trust::identity;
-use stack_trust::policy::{Level, Pattern};
+use stack_trust::policy::{Enforcement, Pattern};
 use stack_trust::trust_file::{RuleRequest, TrustFolder};
 
 use super::list;
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     pattern: Option<Pattern>,
     /// Trust level of the rule
     #[arg(long, value_name = "LEVEL", value_parser = levels(), requires = "pattern")]
-    level: Option<Level>,
+    level: Option<Enforcement>,
     /// Number of signers required
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=16), requires = "pattern")]
     threshold: Option<u32>,
@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     list::print(&policy, arguments.common.json)
 }
 
-fn levels() -> impl TypedValueParser<Value = Level> {
-    let names = PossibleValuesParser::new(Level::ALL.map(Level::name));
-    names.map(|name| Level::from_name(&name).expect("only names of levels are possible"))
+fn levels() -> impl TypedValueParser<Value = Enforcement> {
+    let names = PossibleValuesParser::new(Enforcement::ALL.map(Enforcement::name));
+    names.map(|name| Enforcement::from_name(&name).expect("only names of levels are possible"))
 }

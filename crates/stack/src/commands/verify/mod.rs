@@ -13,7 +13,7 @@ use stack_seal::digest::Digest;
 use stack_seal::statement::Statement;
 use stack_trust::home::Home;
 use stack_trust::identity;
-use stack_trust::policy::{Level, Outcome, Step};
+use stack_trust::policy::{Enforcement, Outcome, Step};
 use stack_trust::signatures::{self, FoundBundle, SignatureError};
 use stack_trust::target::{HasherOptions, Target};
 use stack_trust::trust_file::{TargetCase, Trust, TrustFolder};
@@ -126,7 +126,7 @@ fn examine(arguments: &Arguments, hashing: &HasherOptions<'_>, report: &mut Repo
         facts: facts.as_ref(),
         sealed: facts.is_none(),
         tier: None,
-        level: Some(Level::Strict),
+        level: Some(Enforcement::Strict),
         now: machine::now(),
     };
     let verdict = inputs.trust.judge(&inputs.target, &signatures, &case);

@@ -1,7 +1,7 @@
 //! What `--key` and `--signer` make of the policy, for this once.
 
 use stack_seal::key::PublicKey;
-use stack_trust::policy::{Identity, Level, Policy, Rule, Sealing};
+use stack_trust::policy::{Enforcement, Identity, Policy, Rule, Sealing};
 
 use crate::error::{CommandError, Kind};
 
@@ -11,7 +11,7 @@ pub(super) fn trust_only(policy: &mut Policy, keys: &[PublicKey]) {
         keys.iter().map(|key| Identity { name: key.to_string(), keys: vec![key.clone()] }).collect();
     policy.rules = vec![Rule {
         pattern: "**".parse().expect("two stars are a pattern"),
-        level: Level::Strict,
+        level: Enforcement::Strict,
         signers: keys.iter().map(ToString::to_string).collect(),
         threshold: keys.len() as u32,
         tiers: None,

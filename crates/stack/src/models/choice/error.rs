@@ -4,7 +4,7 @@ use stack_registry::choice::NoModel;
 use stack_registry::name::Name;
 
 use super::prompt::Undecided;
-use crate::error::{CommandError, Kind};
+use crate::error::{CommandError, Kind, did_you_mean};
 use crate::terminal::output::sanitize;
 
 impl From<NoModel> for CommandError {
@@ -75,10 +75,6 @@ fn explained(why: NoModel, prompt: Option<&str>) -> CommandError {
             ))
         }
     }
-}
-
-fn did_you_mean(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(" or ")) }
 }
 
 /// Whether a word is an owner and a repository as the hub spells them, and could not be a name of the store.

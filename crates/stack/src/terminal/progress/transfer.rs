@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar};
 use serde_json::json;
 use stack_registry::progress::Progress;
-use stack_registry::pull::{Reason, TransferError};
+use stack_registry::pull::{TransferError, TransferErrorKind};
 
 use crate::error::CommandError;
 use crate::terminal::progress::{Line, Meter, columns, plain_bar};
@@ -66,6 +66,7 @@ impl TransferProgress {
     pub(crate) fn note(&self, progress: &Progress<'_>) {
         match progress {
             Progress::Note(text) => self.say(text),
+            Progress::Planned { needed, free } => self.plan(*needed, *free),
             Progress::Started { file, total, have, host } => self.start(file, *total, *have, host),
             Progress::Moved { file, total, have } => self.advance(file, *total, *have),
             Progress::Waiting { file, total, have } => self.wait(file, *total, *have),
@@ -84,7 +85,7 @@ impl TransferProgress {
 
     /// Turns a failed transfer into the command's error; one that Ctrl-C stopped says what is kept.
     pub(crate) fn failed(&self, error: TransferError) -> CommandError {
-        if !matches!(error.reason, Reason::Interrupted) {
+        if !matches!(error.kind, TransferErrorKind::Interrupted) {
             return error.into();
         }
         match units::bytes(self.kept()) {
@@ -112,6 +113,16 @@ impl TransferProgress {
             Output::Lines => output::stderr(output::sanitize(text)),
             Output::Events => output::stderr_exactly(json!({"event": "note", "text": text}).to_string()),
         }
+    }
+
+    fn plan(&self, needed: u64, free: Option<u64>) {
+        if matches!(self.output, Output::Events) {
+            let event = json!({"event": "planned", "bytes": needed, "free_bytes": free});
+            return output::stderr_exactly(event.to_string());
+        }
+        let free =
+            free.map_or_else(String::new, |free| format!("; the disk has {} free", units::bytes(free)));
+        self.say(&format!("{} to download{free}", units::bytes(needed)));
     }
 
     fn start(&self, file: &str, total: u64, have: u64, host: &str) {
@@ -221,7 +232,8 @@ impl Shown {
     /// Draws the line of a file, where there are lines.
     fn draw(&self, doing: &str, file: &str, total: u64, have: u64, rate: Option<u64>) {
         if let Some(bar) = &self.bar {
-            bar.set_message(Line { doing, name: file, done: have, total, rate }.fit(columns()));
+            let host = Some(self.host.as_str());
+            bar.set_message(Line { doing, name: file, host, done: have, total, rate }.fit(columns()));
         }
     }
 }

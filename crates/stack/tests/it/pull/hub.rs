@@ -87,6 +87,30 @@ fn choices_that_cannot_be_made_are_shown() {
 }
 
 #[test]
+fn digests_that_the_publisher_lists_are_compared() {
+    let weights = content(800);
+    let list = |digest: &str| Arc::new(format!("{digest}  Tiny-Q4_0.gguf\n").into_bytes());
+    let with = |name: &'static str, digest: &str| {
+        Files::from([("Tiny-Q4_0.gguf", Arc::clone(&weights)), (name, list(digest))])
+    };
+    let (right, wrong) = (sha256(&weights).hex(), "ab".repeat(32));
+    for name in ["SHA256SUMS", "Tiny-Q4_0.gguf.sha256"] {
+        for (digest, agrees) in [(&right, true), (&wrong, false)] {
+            let (home, server) = (Home::new(), hub(with(name, digest)));
+            let mut pull = home.pull(&["hf://Me/Tiny-GGUF"]);
+            pull.env("HF_ENDPOINT", server.url(""));
+            let ran = ran(pull);
+            if agrees {
+                ran.output();
+            } else {
+                ran.fails(5, &["error[digest-mismatch]", name, &wrong]);
+                assert!(!home.blob(&sha256(&weights)).exists(), "nothing is fetched that cannot be right");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_token_is_shown_to_the_hub_and_not_to_its_storage() {
     let home = Home::new();
     let bytes = content(1000);

@@ -4,7 +4,7 @@ mod again;
 mod failures;
 mod hub;
 mod interruptions;
-mod registry;
+pub(crate) mod registry;
 mod tiers;
 
 use std::fs;
@@ -143,7 +143,9 @@ fn programs_get_events_and_one_object() {
     let ran = ran(home.pull(&[&server.url("/a.gguf"), "--json"]));
     let events: Vec<serde_json::Value> =
         ran.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((&events[0]["event"], &events[0]["host"]), (&"started".into(), &server.host().into()));
+    assert_eq!((&events[0]["event"], &events[0]["bytes"]), (&"planned".into(), &bytes.len().into()));
+    assert!(events[0]["free_bytes"].as_u64() > Some(1 << 20));
+    assert_eq!((&events[1]["event"], &events[1]["host"]), (&"started".into(), &server.host().into()));
     assert_eq!(events.last().unwrap()["event"], "finished");
     let report = ran.json();
     assert_eq!((&report["name"], &report["changed"]), (&format!("{}/a", server.host()).into(), &true.into()));

@@ -11,15 +11,15 @@ use stack_testkit::{HttpReply, HttpRequest, HttpServer};
 use super::{Home, content, file_server, ran, sha256};
 
 /// A running registry; it ends when dropped.
-struct Registry {
+pub(crate) struct Registry {
     child: Child,
-    host: String,
+    pub(crate) host: String,
 }
 
 impl Registry {
     /// Starts one that keeps its files in `folder`, or says that the test is skipped.
     #[expect(clippy::print_stderr, reason = "a skipped test says so")]
-    fn start(folder: &Path) -> Option<Self> {
+    pub(crate) fn start(folder: &Path) -> Option<Self> {
         let config = folder.join("config.yml");
         let text = format!(
             "version: 0.1\nlog:\n  level: info\nstorage:\n  filesystem:\n    rootdirectory: {}\nhttp:\n  addr: 127.0.0.1:0\n",

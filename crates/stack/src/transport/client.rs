@@ -13,11 +13,11 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::body::Body;
 use super::resolver::Resolver;
-use crate::privacy::{Denied, EgressPermit, Gate};
+use crate::privacy::{Denied, EgressGate, EgressPermit};
 
 /// A small runtime, and a client for each scheme.
-pub(super) struct Engine {
-    gate: Arc<Gate>,
+pub(super) struct Client {
+    gate: Arc<EgressGate>,
     /// For this machine, in clear. It knows no certificates and no proxy.
     plain: reqwest::Client,
     /// For elsewhere. Made when needed: it reads the system's certificates.
@@ -25,9 +25,9 @@ pub(super) struct Engine {
     runtime: Arc<Runtime>,
 }
 
-impl Engine {
+impl Client {
     /// Starts the runtime. From here on, Ctrl-C ends `interrupt` and not the program.
-    pub(super) fn start(gate: &Arc<Gate>, interrupt: &Cancel) -> Result<Self, FetchError> {
+    pub(super) fn start(gate: &Arc<EgressGate>, interrupt: &Cancel) -> Result<Self, FetchError> {
         let cannot = |error: Box<dyn Error + Send + Sync>| {
             FetchError::new(FetchErrorKind::Machine, "this machine", "the network cannot be used")
                 .caused(error)
@@ -95,7 +95,7 @@ impl Engine {
 }
 
 /// What all clients have in common.
-fn builder(gate: &Arc<Gate>) -> reqwest::ClientBuilder {
+fn builder(gate: &Arc<EgressGate>) -> reqwest::ClientBuilder {
     #[expect(clippy::disallowed_methods, reason = "this is the transport")]
     let builder = reqwest::Client::builder();
     builder
@@ -110,7 +110,7 @@ fn builder(gate: &Arc<Gate>) -> reqwest::ClientBuilder {
 }
 
 /// Chooses the proxy as the gate did.
-fn proxy(gate: &Gate, url: &reqwest::Url) -> Option<reqwest::Url> {
+fn proxy(gate: &EgressGate, url: &reqwest::Url) -> Option<reqwest::Url> {
     let origin = stack_registry::url::Url::parse(url.as_str()).ok()?;
     let proxy = gate.proxy_for(origin.origin())?;
     let mut address = reqwest::Url::parse(&proxy.url.to_string()).ok()?;
