@@ -12,24 +12,24 @@
 mod error;
 mod repair;
 pub(crate) mod signer;
+mod small;
 mod standing;
 mod upstream;
 
 use std::thread;
 use std::time::Duration;
 
-use stack_seal::digest::{Algorithm, Digest, GitBlobHasher, LeafList, Root};
+use stack_seal::digest::{Algorithm, Digest, LeafList};
 
 use crate::download::{Download, DownloadError};
-use crate::fetch::{Cancel, Fetch, RetryFetch, follow, read_body};
+use crate::fetch::{Cancel, Fetch};
 use crate::manifest::{Descriptor, FilePath, Manifest, key, kind, model_config};
 use crate::name::Name;
 use crate::progress::{Progress, Watch};
 use crate::scheduler::Limits;
-use crate::store::Lease;
 use crate::store::{
-    BeginOutcome, Blob, Entry, ExpectedBlob, Hashed, PartialBlob, Ranges, Rebind, Record, Store, StoreError,
-    hash_file,
+    BeginOutcome, Blob, Entry, ExpectedBlob, Hashed, Lease, PartialBlob, Ranges, Rebind, Record, Store,
+    StoreError, hash_file,
 };
 use crate::throttle::SharedThrottle;
 
@@ -335,37 +335,6 @@ impl Puller<'_> {
                 BeginOutcome::Present | BeginOutcome::Busy => self.pause()?,
             }
         }
-    }
-
-    /// Fetches a small file whole.
-    fn fetch_small(&self, file: &UpstreamFile<'_>, lease: &Lease) -> Result<Descriptor, TransferError> {
-        let path = file.path.as_str();
-        let (url, response) = follow(&RetryFetch::new(self.fetch, self.seed), file.location.request())?;
-        if response.status != 200 {
-            let message = format!("{path}: the server answers with status {}", response.status);
-            return Err(TransferError::new(TransferErrorKind::of_status(response.status), message));
-        }
-        let bytes = read_body(&url, response, file.size)?;
-        if bytes.len() as u64 != file.size {
-            let message =
-                format!("{path} has {} bytes, not the {} that were promised", bytes.len(), file.size);
-            return Err(TransferError::new(TransferErrorKind::LengthMismatch, message));
-        }
-        let mut hasher = GitBlobHasher::new(file.size);
-        hasher.update(&bytes);
-        if file.git_blob.as_ref().is_some_and(|expected| *expected != hasher.finish()) {
-            let message = format!("{path} is not what the hub lists");
-            return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
-        }
-        let layer = Descriptor::of(&file.media_type, &bytes).with(key::FILE_PATH, path);
-        if let Some(promised) = file.sha256().filter(|promised| **promised != layer.digest) {
-            let message =
-                format!("{path} does not match its digest: it has {}, not {promised}", layer.digest);
-            return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
-        }
-        self.store.put(lease, &bytes)?;
-        (self.watch)(Progress::Finished { file: path, total: file.size });
-        Ok(layer.with(key::BLAKE3, Digest::from(Root::of(&bytes)).to_string()))
     }
 
     /// Describes a file that the store has, or nothing if its bytes are damaged. They are read, because a name follows.

@@ -271,7 +271,7 @@ fn an_upload_that_breaks_off_begins_anew() {
     };
     let behind = Behind { registry: &Registry::default(), count: Mutex::default(), between: &between };
     let pusher = Pusher { fetch: &behind, ..pusher };
-    assert_eq!(pusher.push(&entry, "v1").unwrap_err().reason.code(), "stalled");
+    assert_eq!(pusher.push(&entry, "v1").unwrap_err().kind.code(), "stalled");
     assert_eq!(*behind.count.lock().unwrap(), 2 * 3, "a look and an attempt, three times");
 }
 
@@ -280,7 +280,7 @@ fn weights_that_must_be_sealed_do_not_leave() {
     let registry = Registry::default();
     let (_home, store, entry) = stocked(b"GGUF weights");
     let error = push(&registry, &store, &entry, Weights::Sealed).unwrap_err();
-    assert_eq!(error.reason.code(), "weights-tier");
+    assert_eq!(error.kind.code(), "weights-tier");
     assert!(registry.state.lock().unwrap().asked.is_empty());
 }
 
@@ -298,7 +298,7 @@ fn what_is_no_model_is_not_pulled() {
         registry.state.lock().unwrap().manifests.insert("v1".into(), entry);
         let remote = remote(Scope::Pull);
         let error = from_registry(&registry, &remote, ("registry.test", "med/tiny", "v1")).err().unwrap();
-        assert_eq!(error.reason.code(), "bad-answer", "{error}");
+        assert_eq!(error.kind.code(), "bad-answer", "{error}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use stack_seal::bundle::Bundle;
-use stack_seal::digest::{SPAN, Sha256Hasher, SpanTree};
+use stack_seal::digest::{Root, SPAN, Sha256Hasher, SpanTree};
 use stack_seal::key::{KeyKind, SigningKey};
 use stack_seal::statement::{Claim, SignedFile, Statement, Tier};
 use stack_seal::time::UnixTime;
