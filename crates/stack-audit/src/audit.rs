@@ -21,6 +21,7 @@ use crate::identity::{LogId, StreamId};
 use crate::kind::Kind;
 use crate::log::Log;
 use crate::open_entry::OpenEntry;
+use crate::ownership::Ownership;
 use crate::prepare::{Preparer, Random};
 use crate::retain::Selection;
 use crate::scrub::Scrubber;
@@ -48,6 +49,8 @@ pub struct AuditOptions {
     pub interval: CheckpointInterval,
     /// The version of the program, which is written down.
     pub version: String,
+    /// For how long the log is taken.
+    pub ownership: Ownership,
 }
 
 impl AuditOptions {
@@ -57,7 +60,8 @@ impl AuditOptions {
         random(&mut tag_key);
         let scrubber = Scrubber::new(tag_key);
         let (anchors, interval, version) = (Vec::new(), CheckpointInterval::default(), String::new());
-        Self { key, clock, random, scrubber, anchors, interval, version }
+        let ownership = Ownership::default();
+        Self { key, clock, random, scrubber, anchors, interval, version, ownership }
     }
 }
 
@@ -99,23 +103,24 @@ impl Audit {
     ///
     /// # Errors
     ///
-    /// When another process writes to it, the disk refuses, or what is there is not a log that this key signs.
+    /// When another process has it, the disk refuses, or what is there is not a log that this key signs.
     pub fn open(folder: &Path, options: AuditOptions) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io { path: folder.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io)?;
-        let AuditOptions { key, clock, random, scrubber, anchors, interval, version } = options;
+        let AuditOptions { key, clock, random, scrubber, anchors, interval, version, ownership } = options;
         let mut id = [0; 16];
         random(&mut id);
         let places = Folder::new(folder);
         let beside = Anchor::File(places.checkpoints());
-        let store = Store::open(places, &key.public(), LogId(id))?;
+        let store = Store::open(places, &key.public(), LogId(id), ownership)?;
         let publisher = Publisher::start([beside].into_iter().chain(anchors).collect()).map_err(io)?;
         let anchor_failures = publisher.failures();
         let preparer = Arc::new(Preparer { scrubber, random });
         let counters = Arc::<Counters>::default();
         let (log, public) = (store.log, key.public());
         let surroundings = (Arc::from(clock), Arc::clone(&preparer));
-        let mut writer = Writer::new(store, key, surroundings, interval, publisher, Arc::clone(&counters))?;
+        let rhythm = (interval, ownership);
+        let mut writer = Writer::new(store, key, surroundings, rhythm, publisher, Arc::clone(&counters))?;
         let recovery = writer.recover(&version)?;
         let (send, receive) = sync_channel(QUEUE);
         let thread = thread::Builder::new()

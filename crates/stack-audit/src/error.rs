@@ -26,6 +26,8 @@ pub enum AuditError {
     WriteFailed(Arc<StoreError>),
     /// The log could not be read.
     ReadFailed(Arc<StoreError>),
+    /// The log could not be taken from those who wrote to it meanwhile.
+    Unavailable(Arc<StoreError>),
     /// The intent of this effect was never written.
     NoIntent,
     /// The log is closed.
@@ -55,10 +57,11 @@ impl fmt::Display for AuditError {
                 f.write_str("the audit log could not be written, so nothing more is done; start again to go on")
             }
             Self::ReadFailed(_) => f.write_str("the audit log could not be read"),
+            Self::Unavailable(_) => f.write_str("nothing can be written to the audit log now"),
             Self::NoIntent => f.write_str("the intent of this effect was never written"),
             Self::Closed => f.write_str("the audit log is closed"),
             Self::Held { stream, reason } => {
-                write!(f, "{stream} is on hold ({reason}); release it with `stack audit release {stream}` first")
+                write!(f, "{stream} is on hold ({reason}); `stack audit hold {stream} --release` ends that")
             }
             Self::UnknownStream(stream) => write!(f, "the audit log has no entry of {stream}"),
         }
@@ -70,7 +73,7 @@ impl Error for AuditError {
         match self {
             // Its text is this error's text.
             Self::Payload(error) => error.source(),
-            Self::WriteFailed(error) | Self::ReadFailed(error) => Some(error),
+            Self::WriteFailed(error) | Self::ReadFailed(error) | Self::Unavailable(error) => Some(error),
             _ => None,
         }
     }

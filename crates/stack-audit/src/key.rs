@@ -47,9 +47,11 @@ pub fn read_or_make(path: &Path, random: &Random) -> Result<SigningKey, StoreErr
     random(&mut secret);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(io)?;
-    let part = path.with_extension("new");
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part).map_err(io)?;
+    // Of several processes that make one at a time, each writes a file of its own.
+    let mut number = [0; 8];
+    random(&mut number);
+    let part = path.with_extension(format!("{}.new", hex::encode(&number)));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part).map_err(io)?;
     file.write_all(format!("{FIRST_LINE}{}\n", hex::encode(&secret)).as_bytes()).map_err(io)?;
     file.sync_all().map_err(io)?;
     // A link, unlike a rename, replaces nothing: of two processes, both get the key that was there first.

@@ -57,11 +57,19 @@ kinds! {
     0x0807 REMOVE "registry.remove" "A model is removed."
     0x0808 COLLECT "registry.collect" "Unused blobs are removed."
     0x0809 TRUST "registry.trust" "Trust is given or taken."
+    0x080a IMPORT "registry.import" "Models are read from a package."
+    0x080b EXPORT "registry.export" "Models are written to a package."
+    0x080c ADOPT "registry.adopt" "Models of other programs are registered."
+    0x080d NAME "registry.name" "A model gets another name."
+    0x080e ENCRYPT "registry.encrypt" "Weights are encrypted."
+    0x080f DECRYPT "registry.decrypt" "Weights are decrypted."
+    0x0810 REKEY "registry.rekey" "Others can open encrypted weights."
     0x0901 AUTOMATON_CREATED "automaton.created" "An automaton was created."
     0x0902 AUTOMATON_TICK "automaton.tick" "An automaton acts."
     0x0903 AUTOMATON_TASK "automaton.task" "An automaton works on a task."
     0x0a01 ADMIN "server.admin" "An administrator acts."
     0x0a02 REFUSED_LOGIN "server.refused-login" "A login was refused."
+    0x0a03 SERVE "server.serve" "Models are served."
 }
 
 impl Kind {

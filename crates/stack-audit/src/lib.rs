@@ -62,6 +62,7 @@ pub mod export;
 
 mod draft;
 mod error;
+mod ownership;
 mod prepare;
 mod store;
 mod writer;
@@ -85,6 +86,7 @@ pub use identity::{BadStream, LogId, StreamId};
 pub use kind::Kind;
 pub use log::{ConsistencyProof, FullEntry, InclusionProof, Log, PayloadState, StreamSummary, VerifyOptions};
 pub use open_entry::OpenEntry;
+pub use ownership::Ownership;
 pub use payload::{BadPayload, Payload};
 pub use prepare::Random;
 pub use ranges::Ranges;

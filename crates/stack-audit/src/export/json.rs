@@ -8,6 +8,7 @@ use stack_seal::key::PublicKey;
 use stack_seal::time::UnixTime;
 
 use crate::entry::{Format, Phase};
+use crate::hash::Hash;
 use crate::identity::StreamId;
 use crate::log::{FullEntry, PayloadState};
 use crate::note::Checkpoint;
@@ -33,8 +34,9 @@ pub(super) fn document(
             json!({"stream": stream.to_string(), "first": first, "last": last, "entries": last - first + 1})
         })
         .collect();
-    let entries: Vec<Value> =
-        entries.iter().map(|found| entry(found, checkpoint, levels, withhold)).collect();
+    let path = |index| levels.inclusion(index, checkpoint.size).unwrap_or_default();
+    let entries = entries.iter().map(|found| entry(found, &path(found.entry.index), withhold));
+    let entries: Vec<Value> = entries.collect();
     let document = json!({
         "format": FORMAT,
         "log": checkpoint.log.to_string(),
@@ -46,7 +48,8 @@ pub(super) fn document(
     format!("{document:#}\n")
 }
 
-fn entry(found: &FullEntry, checkpoint: &Checkpoint, levels: &Tree, withhold: bool) -> Value {
+/// Writes an entry, with the proof that it is in the tree.
+pub(super) fn entry(found: &FullEntry, path: &[Hash], withhold: bool) -> Value {
     let FullEntry { entry, body, hash, payload } = found;
     let mut fields = Map::new();
     let mut put = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
@@ -78,9 +81,8 @@ fn entry(found: &FullEntry, checkpoint: &Checkpoint, levels: &Tree, withhold: bo
             );
         }
     }
-    let path = levels.inclusion(entry.index, checkpoint.size).unwrap_or_default();
     put("proof", path.iter().map(|hash| STANDARD.encode(hash)).collect());
     Value::Object(fields)
 }
 
-const FORMAT: &str = "stack-audit/v1";
+pub(super) const FORMAT: &str = "stack-audit/v1";

@@ -1,8 +1,10 @@
 //! Streams as documents that leave the machine.
 
+mod check;
 mod json;
 mod text;
 
+pub use check::{CheckedExport, check};
 use stack_seal::key::PublicKey;
 
 use crate::log::FullEntry;
@@ -52,7 +54,7 @@ pub(crate) fn document(
     }
 }
 
-/// Writes entries for people, one line each, control characters escaped.
+/// Writes entries of any streams for people, one line each with its index, control characters escaped.
 pub fn lines(entries: &[FullEntry]) -> String {
-    text::document(entries, false)
+    text::listed(entries)
 }

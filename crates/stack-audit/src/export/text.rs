@@ -4,10 +4,20 @@ use std::fmt::Write as _;
 
 use stack_seal::time::UnixTime;
 
-use crate::entry::{Format, Phase};
+use crate::entry::{Entry, Format, Phase};
 use crate::log::{FullEntry, PayloadState};
 
+/// Writes the entries of a stream, each with its place there.
 pub(super) fn document(entries: &[FullEntry], withhold: bool) -> String {
+    lines(entries, withhold, |entry| format!("{:>6}", entry.seq))
+}
+
+/// Writes entries of any streams, each with its index.
+pub(super) fn listed(entries: &[FullEntry]) -> String {
+    lines(entries, false, |entry| format!("{:>6} {}", entry.index, entry.stream))
+}
+
+fn lines(entries: &[FullEntry], withhold: bool, place: impl Fn(&Entry) -> String) -> String {
     let mut text = String::new();
     for FullEntry { entry, payload, .. } in entries {
         let at = UnixTime::from_seconds(entry.wall_ms / 1000);
@@ -17,7 +27,7 @@ pub(super) fn document(entries: &[FullEntry], withhold: bool) -> String {
             Phase::Effect { closes, outcome } => format!(" {} (of {closes})", outcome.name()),
         };
         let _infallible =
-            write!(text, "{:>6} {at} {} {}{outcome}", entry.seq, visible(entry.actor.as_str()), entry.kind);
+            write!(text, "{} {at} {} {}{outcome}", place(entry), visible(entry.actor.as_str()), entry.kind);
         let shown = match payload {
             PayloadState::None => String::new(),
             PayloadState::Erased => " [erased]".to_owned(),

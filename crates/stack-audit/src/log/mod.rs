@@ -1,5 +1,6 @@
 //! A log as its readers see it: nothing is written, no server is asked.
 
+mod latest;
 mod rows;
 mod verify;
 
@@ -304,17 +305,14 @@ impl Log {
     ) -> Result<Vec<FullEntry>, StoreError> {
         let attempt = "reading entries";
         let mut select = self.connection.prepare(select).map_err(doing(attempt))?;
-        let row = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?, row.get::<_, Hash>(2)?))
-        };
-        let mut found = Vec::new();
-        for row in select.query_map(parameters, row).map_err(doing(attempt))? {
-            let (index, body, hash) = row.map_err(doing(attempt))?;
-            let entry = decode(&body)?;
-            let payload = self.payload_state(index, &entry)?;
-            found.push(FullEntry { entry, body, hash, payload });
-        }
-        Ok(found)
+        let rows = select.query_map(parameters, full_entry).map_err(doing(attempt))?;
+        rows.map(|row| self.with_payload(row.map_err(doing(attempt))?)).collect()
+    }
+
+    fn with_payload(&self, (index, body, hash): (i64, Vec<u8>, Hash)) -> Result<FullEntry, StoreError> {
+        let entry = decode(&body)?;
+        let payload = self.payload_state(index, &entry)?;
+        Ok(FullEntry { entry, body, hash, payload })
     }
 
     fn summary(&self, stream: StreamId) -> Result<Option<StreamSummary>, StoreError> {
@@ -352,6 +350,11 @@ impl Log {
         let leaves = select.query_map([], |row| row.get(0)).map_err(doing(attempt))?;
         leaves.collect::<Result<_, _>>().map_err(doing(attempt))
     }
+}
+
+/// Reads a row of index, body and hash.
+fn full_entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<(i64, Vec<u8>, Hash)> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
 fn decode(body: &[u8]) -> Result<Entry, StoreError> {

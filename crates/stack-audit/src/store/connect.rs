@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use stack_seal::key::PublicKey;
@@ -12,6 +13,7 @@ use super::{Folder, StoreError, doing};
 use crate::entry::PAYLOAD_MAX;
 use crate::identity::LogId;
 use crate::kind::Kind;
+use crate::ownership::Ownership;
 use crate::payload::parse_canonical;
 
 /// What a log says it is.
@@ -44,6 +46,7 @@ pub(super) fn connect_or_create(
     folder: &Folder,
     key: &PublicKey,
     log: LogId,
+    ownership: Ownership,
 ) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < OLDEST_SQLITE {
         return Err(StoreError::OldSqlite);
@@ -63,6 +66,11 @@ pub(super) fn connect_or_create(
             .map_err(doing(attempt))?;
     }
     connection.execute_batch(SETTINGS).map_err(doing(attempt))?;
+    if ownership.is_brief() {
+        // Whoever comes next would only have to make the WAL again, and pays for it with flushes.
+        let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        connection.set_db_config(keep, true).map_err(doing(attempt))?;
+    }
     let objects = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
     if objects.map_err(doing(attempt))? == 0 {
         // A crash leaves all of the schema or none of it.
@@ -141,9 +149,10 @@ const PAGE_MIN: u64 = 512;
 /// Before it, a WAL that is emptied while others write can lose pages.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// The WAL is emptied by the writer itself, when nobody waits.
+/// The WAL is emptied by the writer itself, when nobody waits; its file is cut the next time that it begins anew.
 const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA secure_delete = ON; \
-                        PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;";
+                        PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 1048576; \
+                        PRAGMA cache_size = -16384;";
 
 const SCHEMA: [&str; 13] = [
     "CREATE TABLE log(id INTEGER PRIMARY KEY CHECK(id = 1), log BLOB NOT NULL, public_key TEXT NOT NULL) STRICT",

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{fmt, io};
 
+use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use stack_seal::key::PublicKey;
 
@@ -69,6 +70,19 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Returns whether what is there is no log, or no longer one.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => source.sqlite_error().is_some_and(|error| {
+                matches!(error.code, ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+            }),
+            Self::NotALog { .. } | Self::KeyFile { .. } | Self::Damaged { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -119,7 +133,7 @@ pub(crate) fn doing(attempt: &'static str) -> impl Fn(rusqlite::Error) -> StoreE
 pub(crate) fn is_full(error: &StoreError) -> bool {
     match error {
         StoreError::Database { source, .. } => source.sqlite_error().is_some_and(|error| {
-            error.code == rusqlite::ErrorCode::DiskFull || error.extended_code == SQLITE_IOERR_SHMSIZE
+            error.code == ErrorCode::DiskFull || error.extended_code == SQLITE_IOERR_SHMSIZE
         }),
         StoreError::Io { source, .. } => {
             matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::StoreError;
 
@@ -14,19 +14,20 @@ use super::StoreError;
 pub(super) struct Lock(#[expect(dead_code, reason = "the file is held, not used")] File);
 
 impl Lock {
-    pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
+    /// Takes it, and waits at most so long for whoever has it.
+    pub(super) fn take(path: &Path, patience: Duration) -> Result<Self, StoreError> {
         let io = |source: io::Error| StoreError::Io { path: path.to_owned(), source };
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = file.map_err(io)?;
-        for _ in 0..ATTEMPTS {
+        let began = Instant::now();
+        loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self(file)),
-                // A child of an earlier owner has the lock, too, until it becomes another program.
-                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::WouldBlock) if began.elapsed() < patience => thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { path: path.to_owned() }),
                 Err(TryLockError::Error(source)) => return Err(io(source)),
             }
         }
-        Err(StoreError::Locked { path: path.to_owned() })
     }
 }
 
@@ -50,4 +51,4 @@ pub(super) fn refuse_network_file_system(_: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(5);

@@ -1,6 +1,7 @@
 //! The database of a log, as the one process that writes has it.
 
 mod append;
+mod claims;
 mod connect;
 mod error;
 mod files;
@@ -9,8 +10,10 @@ mod reserve;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) use append::{Moment, Prepared, PreparedPayload};
+pub(crate) use claims::{Claim, Claims};
 pub(crate) use connect::{connect, read_identity};
 pub use error::StoreError;
 pub(crate) use error::{doing, is_full};
@@ -23,7 +26,9 @@ use stack_seal::key::PublicKey;
 use crate::entry::{Entry, Phase, hash};
 use crate::hash::Hash;
 use crate::identity::{LogId, StreamId};
+use crate::kind::Kind;
 use crate::note::Note;
+use crate::ownership::Ownership;
 use crate::tree::Frontier;
 
 /// Where the parts of a log lie.
@@ -63,12 +68,16 @@ impl Folder {
         PayloadFiles::new(self.0.join("payloads"))
     }
 
+    pub(crate) fn claims(&self) -> Claims {
+        Claims::new(self.0.join("open"))
+    }
+
     pub(crate) fn reserve(&self) -> Reserve {
         Reserve::new(self.0.join("audit.reserve"))
     }
 }
 
-/// A log that is open for writing. It knows where the log and its streams end.
+/// A log that is open for writing. It knows where the log and its streams end, while it has the lock.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) folder: Folder,
@@ -79,7 +88,7 @@ pub(crate) struct Store {
     heads: HashMap<StreamId, Head>,
     /// How often the log has been opened, this time included.
     pub(crate) epoch: u32,
-    _lock: Lock,
+    lock: Option<Lock>,
 }
 
 /// Where a stream ends.
@@ -90,19 +99,17 @@ pub(crate) struct Head {
 }
 
 impl Store {
-    /// Opens the log in a folder, or makes a new one there.
-    pub(crate) fn open(folder: Folder, key: &PublicKey, log_if_new: LogId) -> Result<Self, StoreError> {
-        let lock = Lock::take(&folder.lock())?;
+    /// Opens the log in a folder, or makes a new one there, and takes the lock.
+    pub(crate) fn open(
+        folder: Folder,
+        key: &PublicKey,
+        log_if_new: LogId,
+        ownership: Ownership,
+    ) -> Result<Self, StoreError> {
+        let lock = Lock::take(&folder.lock(), ownership.patience())?;
         lock::refuse_network_file_system(folder.path())?;
-        let connection = connect::connect_or_create(&folder, key, log_if_new)?;
-        let identity = read_identity(&connection)?;
-        if identity.current_key() != key {
-            return Err(StoreError::WrongKey {
-                expected: identity.current_key().clone(),
-                found: key.clone(),
-            });
-        }
-        let log = identity.log;
+        let connection = connect::connect_or_create(&folder, key, log_if_new, ownership)?;
+        let log = read_identity(&connection)?.log;
         let mut store = Self {
             folder,
             log,
@@ -110,13 +117,56 @@ impl Store {
             tree: Frontier::new(),
             heads: HashMap::new(),
             epoch: 1,
-            _lock: lock,
+            lock: Some(lock),
         };
-        store.read_tree(key)?;
-        if let Some(index) = store.tree.size().checked_sub(1) {
-            store.epoch = store.entry(index)?.epoch.saturating_add(1);
-        }
+        store.tree = store.checked_frontier(key).unwrap_or_default();
+        store.catch_up(key)?;
+        store.begin_epoch()?;
         Ok(store)
+    }
+
+    /// Takes the lock again, and returns whether somebody else has written meanwhile.
+    pub(crate) fn take(&mut self, key: &PublicKey, patience: Duration) -> Result<bool, StoreError> {
+        if self.lock.is_some() {
+            return Ok(false);
+        }
+        let lock = Lock::take(&self.folder.lock(), patience)?;
+        let known = self.tree.size();
+        self.catch_up(key)?;
+        let has_grown = self.tree.size() > known;
+        if has_grown {
+            self.begin_epoch()?;
+        }
+        self.lock = Some(lock);
+        Ok(has_grown)
+    }
+
+    /// Lets others write.
+    pub(crate) fn let_go(&mut self) {
+        self.lock = None;
+    }
+
+    /// Reads what is new.
+    fn catch_up(&mut self, key: &PublicKey) -> Result<(), StoreError> {
+        let identity = read_identity(&self.connection)?;
+        if identity.log != self.log {
+            return Err(StoreError::Damaged { what: "it has become another log".to_owned() });
+        }
+        if identity.current_key() != key {
+            return Err(StoreError::WrongKey {
+                expected: identity.current_key().clone(),
+                found: key.clone(),
+            });
+        }
+        self.read_tree()
+    }
+
+    fn begin_epoch(&mut self) -> Result<(), StoreError> {
+        self.heads.clear();
+        if let Some(index) = self.tree.size().checked_sub(1) {
+            self.epoch = self.entry(index)?.epoch.saturating_add(1);
+        }
+        Ok(())
     }
 
     /// Returns the right edge of the tree.
@@ -143,6 +193,17 @@ impl Store {
         match entries.iter().find(|entry| entry.phase != Phase::Intent) {
             Some(entry) => Err(StoreError::Damaged { what: format!("entry {} is no intent", entry.index) }),
             None => Ok(entries),
+        }
+    }
+
+    /// Returns the last payload of a kind, if there is one.
+    pub(crate) fn last_payload(&self, kind: Kind) -> Result<Option<Vec<u8>>, StoreError> {
+        let select = "SELECT bytes FROM payload JOIN entry USING (idx) WHERE substr(body, 97, 2) = ?1 \
+                      ORDER BY idx DESC LIMIT 1";
+        let found = self.connection.query_one(select, [&kind.0.to_be_bytes()[..]], |row| row.get(0));
+        match found {
+            Err(rusqlite::Error::QueryReturnedNoRows) => Ok(None),
+            found => found.map(Some).map_err(doing("finding the last entry of a kind")),
         }
     }
 
@@ -194,10 +255,9 @@ impl Store {
         }
     }
 
-    /// Finds the right edge of the tree: from the last checkpoint on where that can be, else from all entries.
-    fn read_tree(&mut self, key: &PublicKey) -> Result<(), StoreError> {
+    /// Moves the right edge of the tree to the end of the log.
+    fn read_tree(&mut self) -> Result<(), StoreError> {
         let attempt = "reading the tree";
-        self.tree = self.checked_frontier(key).unwrap_or_default();
         let mut select = self
             .connection
             .prepare("SELECT idx, hash FROM entry WHERE idx >= ?1 ORDER BY idx")

@@ -5,18 +5,17 @@
 
 mod evidence;
 mod fault;
-
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
+mod heads;
 
 pub use evidence::{Evidence, Source};
 pub use fault::{Fault, FaultClass};
+pub(crate) use heads::Heads;
 use stack_seal::hex;
 use stack_seal::key::PublicKey;
 
-use crate::entry::{Commitment, Entry, Outcome, Phase, hash};
+use crate::entry::{Commitment, Entry, Phase, hash};
 use crate::hash::Hash;
-use crate::identity::{LogId, StreamId};
+use crate::identity::LogId;
 use crate::kind::Kind;
 use crate::payload::parse_canonical;
 use crate::ranges::Ranges;
@@ -70,20 +69,11 @@ pub struct Report {
 #[derive(Clone, Debug)]
 pub struct Verifier {
     log: LogId,
-    streams: HashMap<StreamId, Head>,
+    heads: Heads,
     tree: Frontier,
     witnesses: Witnesses,
     missing: Ranges,
     erased: Ranges,
-    ambiguous: u64,
-}
-
-/// Where a stream ends, and what is open in it.
-#[derive(Clone, Debug)]
-struct Head {
-    seq: u64,
-    hash: Hash,
-    open: HashMap<u64, Kind>,
 }
 
 impl Verifier {
@@ -91,12 +81,11 @@ impl Verifier {
     pub fn new(log: LogId, keys: Vec<PublicKey>, evidence: Vec<Evidence>) -> Self {
         Self {
             log,
-            streams: HashMap::new(),
+            heads: Heads::default(),
             tree: Frontier::new(),
             witnesses: Witnesses::new(log, keys, evidence),
             missing: Ranges::default(),
             erased: Ranges::default(),
-            ambiguous: 0,
         }
     }
 
@@ -136,7 +125,9 @@ impl Verifier {
         if leaf != row.hash {
             return Err(fault(FaultClass::BadEntry, hex::encode(row.hash), hex::encode(&leaf)));
         }
-        self.chain(&entry, leaf).map_err(|(class, expected, found)| fault(class, expected, found))?;
+        self.heads
+            .follow(self.log, &entry, leaf)
+            .map_err(|(class, expected, found)| fault(class, expected, found))?;
         self.check_payload(&entry, row.payload)
             .map_err(|(class, expected, found)| fault(class, expected, found))?;
         self.tree.push(leaf);
@@ -168,49 +159,13 @@ impl Verifier {
         Ok(Report {
             root: self.tree.root(),
             entries: self.tree.size(),
-            streams: self.streams.len() as u64,
-            open_intents: self.streams.values().map(|head| head.open.len() as u64).sum(),
-            ambiguous: self.ambiguous,
+            streams: self.heads.streams(),
+            open_intents: self.heads.open_intents(),
+            ambiguous: self.heads.ambiguous(),
             erased_payloads: self.missing.count(),
             checkpoints: self.witnesses.compared,
             anchored: self.witnesses.anchored,
         })
-    }
-
-    /// Follows the chain of the entry's stream, and what is open in it.
-    fn chain(&mut self, entry: &Entry, leaf: Hash) -> Result<(), Mismatch> {
-        let head = match self.streams.entry(entry.stream) {
-            Slot::Occupied(slot) => slot.into_mut(),
-            Slot::Vacant(slot) => {
-                let origin = entry.stream.origin(self.log);
-                slot.insert(Head { seq: 0, hash: origin, open: HashMap::new() })
-            }
-        };
-        let seq = head.seq + 1;
-        if entry.seq != seq {
-            let class = if entry.seq > seq { FaultClass::Gap } else { FaultClass::Duplicate };
-            return Err((class, format!("seq {seq}"), format!("seq {}", entry.seq)));
-        }
-        if entry.prev != head.hash {
-            return Err((FaultClass::BadLink, hex::encode(&head.hash), hex::encode(&entry.prev)));
-        }
-        match entry.phase {
-            Phase::Note => {}
-            Phase::Intent => {
-                head.open.insert(seq, entry.kind);
-            }
-            Phase::Effect { closes, outcome } => {
-                let intent = head.open.remove(&closes);
-                if intent != Some(entry.kind) {
-                    let expected = format!("an open intent of {} at seq {closes}", entry.kind);
-                    let found = intent.map_or("none".to_owned(), |kind| format!("one of {kind}"));
-                    return Err((FaultClass::BadClose, expected, found));
-                }
-                self.ambiguous += u64::from(outcome == Outcome::Ambiguous);
-            }
-        }
-        (head.seq, head.hash) = (seq, leaf);
-        Ok(())
     }
 
     fn check_payload(&mut self, entry: &Entry, stored: Option<StoredPayload<'_>>) -> Result<(), Mismatch> {
@@ -258,4 +213,4 @@ impl Verifier {
 }
 
 /// A class, what was expected, what was found.
-type Mismatch = (FaultClass, String, String);
+pub(crate) type Mismatch = (FaultClass, String, String);

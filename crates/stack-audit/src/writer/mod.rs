@@ -23,9 +23,10 @@ use crate::entry::{Actor, Outcome, Phase};
 use crate::error::AuditError;
 use crate::identity::StreamId;
 use crate::kind::Kind;
+use crate::ownership::Ownership;
 use crate::prepare::Preparer;
 use crate::ranges::Ranges;
-use crate::store::{Moment, Prepared, Store, StoreError};
+use crate::store::{Claim, Moment, Prepared, Store, StoreError};
 use crate::tree::Frontier;
 use health::Health;
 pub use recover::Recovery;
@@ -42,6 +43,18 @@ pub(crate) enum Order {
     ChangeKey(Box<(SigningKey, Actor)>, Reply<String>),
     /// The end.
     Close(Reply<()>),
+}
+
+impl Order {
+    /// Tells whoever asked that nothing was done.
+    fn refuse(self, error: AuditError) {
+        match self {
+            Self::Append(append) => append.answer(Err(error)),
+            Self::Checkpoint(reply) | Self::ChangeKey(_, reply) => answer(&reply, Err(error)),
+            Self::Erase(_, reply) => answer(&reply, Err(error)),
+            Self::Close(reply) => answer(&reply, Err(error)),
+        }
+    }
 }
 
 pub(crate) type Reply<T> = SyncSender<Result<T, AuditError>>;
@@ -102,14 +115,22 @@ pub(crate) struct Writer {
     pub(crate) preparer: Arc<Preparer>,
     pub(crate) opened: Instant,
     pub(crate) interval: CheckpointInterval,
+    pub(crate) ownership: Ownership,
     pub(crate) publisher: Publisher,
     pub(crate) counters: Arc<Counters>,
     upkeep: upkeep::Upkeep,
     health: Health,
-    /// The seqs of intents that are open, by their tickets.
-    tickets: HashMap<Ticket, u64>,
+    /// The intents that are open, by their tickets.
+    tickets: HashMap<Ticket, OpenIntent>,
     /// A checkpoint that goes into the table with the next commit.
     unsaved: Option<(Frontier, String)>,
+}
+
+/// An intent that lacks its effect.
+struct OpenIntent {
+    seq: u64,
+    /// Tells others that its act is under way, where they write meanwhile.
+    _claim: Option<Claim>,
 }
 
 impl Writer {
@@ -117,7 +138,7 @@ impl Writer {
         store: Store,
         key: SigningKey,
         (clock, preparer): (Arc<Clock>, Arc<Preparer>),
-        interval: CheckpointInterval,
+        (interval, ownership): (CheckpointInterval, Ownership),
         publisher: Publisher,
         counters: Arc<Counters>,
     ) -> Result<Self, StoreError> {
@@ -131,6 +152,7 @@ impl Writer {
             preparer,
             opened,
             interval,
+            ownership,
             publisher,
             counters,
             upkeep,
@@ -144,20 +166,8 @@ impl Writer {
     pub(crate) fn run(mut self, orders: &Receiver<Order>) {
         let mut waiting = None;
         loop {
-            let order = match waiting.take() {
-                Some(order) => Ok(order),
-                None => orders.recv_timeout(self.interval.after.min(IDLE)),
-            };
-            match order {
-                Ok(Order::Append(first)) => {
-                    let mut batch = vec![*first];
-                    waiting = fill(&mut batch, orders);
-                    self.write(batch);
-                    self.look_after(false);
-                }
-                Ok(Order::Checkpoint(reply)) => answer(&reply, self.checkpoint_now()),
-                Ok(Order::Erase(erasure, reply)) => answer(&reply, self.erase(&erasure)),
-                Ok(Order::ChangeKey(change, reply)) => answer(&reply, self.change_key(*change)),
+            let order = waiting.take().map_or_else(|| self.next(orders), Ok);
+            let order = match order {
                 Ok(Order::Close(reply)) => {
                     let closed = self.close();
                     // Whoever waited may open the log again at once, so the lock goes first.
@@ -165,14 +175,67 @@ impl Writer {
                     answer(&reply, closed);
                     return;
                 }
-                Err(RecvTimeoutError::Timeout) => self.look_after(true),
                 Err(RecvTimeoutError::Disconnected) => {
                     // Nobody is left who could hear of a failure.
                     let _closed = self.close();
                     return;
                 }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.idle();
+                    continue;
+                }
+                Ok(order) => order,
+            };
+            match self.take() {
+                Ok(()) => waiting = self.obey(order, orders),
+                Err(error) => order.refuse(error),
             }
         }
+    }
+
+    /// Waits for an order. Where others write, too, they may meanwhile.
+    fn next(&mut self, orders: &Receiver<Order>) -> Result<Order, RecvTimeoutError> {
+        if let Ok(order) = orders.try_recv() {
+            return Ok(order);
+        }
+        if self.ownership.is_brief() {
+            self.store.let_go();
+        }
+        orders.recv_timeout(self.interval.after.min(IDLE))
+    }
+
+    /// Takes the log, where that may be another's, and catches up with what was written meanwhile.
+    fn take(&mut self) -> Result<(), AuditError> {
+        if self.ownership.is_brief() && !self.health.is_poisoned() {
+            let unavailable = |error| AuditError::Unavailable(Arc::new(error));
+            let patience = self.ownership.patience();
+            if self.store.take(&self.key.public(), patience).map_err(unavailable)? {
+                self.opened = Instant::now();
+                let signed = self.store.last_checkpoint().map_err(unavailable)?;
+                self.upkeep.follow(signed, self.store.tree().size());
+            }
+            self.health.recover(&self.store.folder.reserve());
+        }
+        Ok(())
+    }
+
+    /// Does what it was asked for, and returns an order that has to wait for it.
+    fn obey(&mut self, order: Order, orders: &Receiver<Order>) -> Option<Order> {
+        let mut waiting = None;
+        match order {
+            Order::Append(first) => {
+                let mut batch = vec![*first];
+                waiting = fill(&mut batch, orders);
+                self.write(batch);
+                self.look_after(false);
+            }
+            Order::Checkpoint(reply) => answer(&reply, self.checkpoint_now()),
+            Order::Erase(erasure, reply) => answer(&reply, self.erase(&erasure)),
+            Order::ChangeKey(change, reply) => answer(&reply, self.change_key(*change)),
+            // The end is not a matter of the log alone; the loop sees to it.
+            Order::Close(_) => waiting = Some(order),
+        }
+        waiting
     }
 
     /// Commits entries and tells whoever waits for them.
@@ -225,6 +288,7 @@ impl Writer {
         let mut opened = HashMap::new();
         let mut closed = Vec::new();
         let mut ends_session = false;
+        let claims = self.ownership.is_brief().then(|| self.store.folder.claims());
         for append in appends {
             let stream = append.prepared.stream;
             let next = batch.head(stream)?.seq + 1;
@@ -236,8 +300,8 @@ impl Writer {
                 Step::Note => Phase::Note,
                 Step::Intent(_) => Phase::Intent,
                 Step::Effect(ticket, outcome) => {
-                    let Some(closes) = opened.remove(&ticket).or_else(|| self.tickets.get(&ticket).copied())
-                    else {
+                    let known = opened.get(&ticket).or_else(|| self.tickets.get(&ticket));
+                    let Some(closes) = known.map(|intent: &OpenIntent| intent.seq) else {
                         receipts.push(Err(AuditError::NoIntent));
                         continue;
                     };
@@ -247,7 +311,8 @@ impl Writer {
             };
             let entry = batch.append(&append.prepared, phase, self.now())?;
             if let Step::Intent(ticket) = append.step {
-                opened.insert(ticket, entry.seq);
+                let _claim = claims.as_ref().map(|claims| claims.take(entry.index)).transpose()?;
+                opened.insert(ticket, OpenIntent { seq: entry.seq, _claim });
             }
             ends_session |= entry.kind == Kind::SESSION_END;
             let hash = batch.head(stream)?.hash;
@@ -255,6 +320,12 @@ impl Writer {
         }
         if let Some((tree, note)) = &self.unsaved {
             batch.checkpoint(tree, note)?;
+        }
+        // A process that may end now signs what it did with it, instead of in a commit of its own.
+        let is_over = appends.iter().any(|append| !matches!(append.step, Step::Intent(_)));
+        let note = (self.ownership.is_brief() && is_over).then(|| self.signed(batch.tree()));
+        if let Some(note) = &note {
+            batch.checkpoint(batch.tree(), note)?;
         }
         let committed = batch.commit()?;
         self.store.advance(committed);
@@ -266,6 +337,9 @@ impl Writer {
         let written = receipts.iter().filter(|receipt| receipt.is_ok()).count();
         if written > 0 {
             self.upkeep.changed(ends_session);
+        }
+        if let Some(note) = note {
+            self.publish(&note);
         }
         self.counters.entries.fetch_add(written as u64, Ordering::Relaxed);
         self.counters.commits.fetch_add(1, Ordering::Relaxed);

@@ -42,7 +42,7 @@ fn settle(intent: &Entry, payload: &[u8]) -> Settlement {
         parse_canonical(payload).ok().and_then(|mut payload| Some(payload.get_mut(name)?.take()))
     };
     match intent.kind {
-        Kind::MODEL_CALL => Settlement::Close(Outcome::Abandoned),
+        Kind::MODEL_CALL | Kind::LOAD | Kind::SERVE => Settlement::Close(Outcome::Abandoned),
         Kind::TOOL_CALL if field("rank").is_some_and(|rank| rank == "restricted") => {
             Settlement::Close(Outcome::Abandoned)
         }
@@ -55,7 +55,8 @@ fn settle(intent: &Entry, payload: &[u8]) -> Settlement {
 }
 
 impl Writer {
-    /// Writes that the log is open, and an effect for each intent that an earlier epoch has left open.
+    /// Writes that the log is open, and an effect for each intent whose process has ended. Those that take the log often
+    /// say that it is open where that is news: another key, or another version.
     pub(crate) fn recover(&mut self, version: &str) -> Result<Recovery, StoreError> {
         match self.try_recover(version) {
             Err(error) if self.health.is_full_disk(&error) => {
@@ -72,12 +73,26 @@ impl Writer {
     }
 
     fn try_recover(&mut self, version: &str) -> Result<Recovery, StoreError> {
-        let open = self.store.open_intents()?;
+        let claims = self.store.folder.claims();
+        let mut open = Vec::new();
+        for intent in self.store.open_intents()? {
+            if !claims.is_held(intent.index)? {
+                open.push(intent);
+            }
+        }
+        let opened = json!({"key": self.key.public().to_string(), "version": version});
+        let opened = self.preparer.own(StreamId::LOG, Kind::OPENED, opened);
+        let is_known = || {
+            let last = self.store.last_payload(Kind::OPENED)?;
+            Ok(last.is_some() && last.as_ref() == opened.payload.as_ref().map(|payload| &payload.bytes))
+        };
+        if self.ownership.is_brief() && open.is_empty() && is_known()? {
+            return Ok(Recovery::default());
+        }
         let mut recovery = Recovery::default();
         let mut erasures = Vec::new();
         let mut batch = self.store.begin()?;
-        let opened = json!({"key": self.key.public().to_string(), "version": version});
-        batch.append(&self.preparer.own(StreamId::LOG, Kind::OPENED, opened), Phase::Note, self.now())?;
+        batch.append(&opened, Phase::Note, self.now())?;
         for intent in open {
             let payload = self.store.payload(intent.index)?.unwrap_or_default();
             let outcome = match settle(&intent, &payload) {
@@ -127,7 +142,9 @@ mod tests {
         let of = |kind, payload: &str| settle(&Entry { kind, ..intent.clone() }, payload.as_bytes());
         let (abandoned, ambiguous) =
             (Settlement::Close(Outcome::Abandoned), Settlement::Close(Outcome::Ambiguous));
-        assert_eq!(of(Kind::MODEL_CALL, ""), abandoned);
+        for kind in [Kind::MODEL_CALL, Kind::LOAD, Kind::SERVE] {
+            assert_eq!(of(kind, ""), abandoned, "{kind}");
+        }
         assert_eq!(of(Kind::TOOL_CALL, r#"{"rank":"restricted"}"#), abandoned);
         for (kind, payload) in [
             (Kind::TOOL_CALL, r#"{"rank":"standard"}"#),

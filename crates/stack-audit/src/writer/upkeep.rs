@@ -16,6 +16,7 @@ use crate::kind::Kind;
 use crate::note::Checkpoint;
 use crate::ranges::Ranges;
 use crate::store::{Prepared, StoreError};
+use crate::tree::Frontier;
 
 /// What is due.
 #[derive(Debug)]
@@ -40,6 +41,14 @@ impl Upkeep {
         (self.signed, self.changed, self.session_ended) = (size, None, false);
     }
 
+    /// Takes note of what others have signed, of a log of this size.
+    pub(super) fn follow(&mut self, checkpointed: u64, size: u64) {
+        self.signed = self.signed.max(checkpointed);
+        if self.signed >= size {
+            self.changed = None;
+        }
+    }
+
     pub(super) fn changed(&mut self, ends_session: bool) {
         self.changed.get_or_insert_with(Instant::now);
         self.session_ended |= ends_session;
@@ -48,6 +57,16 @@ impl Upkeep {
 }
 
 impl Writer {
+    /// Does what is due after a while in which nobody has asked for anything.
+    pub(super) fn idle(&mut self) {
+        // The log may be another's now: it is taken for what cannot wait, and for nothing else.
+        let waited = self.upkeep.changed.map_or(Duration::ZERO, |since| since.elapsed());
+        let is_due = self.unsaved.is_some() || waited >= self.interval.after;
+        if !self.ownership.is_brief() || is_due && self.take().is_ok() {
+            self.look_after(true);
+        }
+    }
+
     /// Does what is due; `idle` says that nobody has asked for anything for a while.
     pub(super) fn look_after(&mut self, idle: bool) {
         if self.health.is_poisoned() {
@@ -55,7 +74,7 @@ impl Writer {
         }
         let size = self.store.tree().size();
         let waited = self.upkeep.changed.map_or(Duration::ZERO, |since| since.elapsed());
-        let behind = size - self.upkeep.signed;
+        let behind = size.saturating_sub(self.upkeep.signed);
         if behind > 0
             && (behind >= self.interval.entries || waited >= self.interval.after || self.upkeep.session_ended)
         {
@@ -70,7 +89,8 @@ impl Writer {
             let _remembered = self.judge(error);
             return;
         }
-        if self.upkeep.wal_filled && (idle || wal_bytes > WAL_MAX) {
+        let wal_max = if self.ownership.is_brief() { WAL_MAX_BRIEF } else { WAL_MAX };
+        if self.upkeep.wal_filled && (idle || wal_bytes > wal_max) {
             // Readers may hold it back; then the next time will do. Entries are durable in the WAL as they are.
             match self.store.empty_wal(false) {
                 Ok(()) => self.upkeep.wal_filled = false,
@@ -86,12 +106,21 @@ impl Writer {
     /// Signs what is durable, and hands it to the anchors. It gets into the table with the next commit.
     fn sign(&mut self) -> String {
         let tree = self.store.tree().clone();
-        let checkpoint = Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() };
-        let note = checkpoint.sign(&[&self.key]);
-        self.publisher.publish(&note);
-        self.upkeep.checkpointed(checkpoint.size);
+        let note = self.signed(&tree);
+        self.publish(&note);
         self.unsaved = Some((tree, note.clone()));
         note
+    }
+
+    /// Returns the signed checkpoint of a tree.
+    pub(super) fn signed(&self, tree: &Frontier) -> String {
+        Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() }.sign(&[&self.key])
+    }
+
+    /// Hands the checkpoint of all that is durable to the anchors.
+    pub(super) fn publish(&mut self, note: &str) {
+        self.publisher.publish(note);
+        self.upkeep.checkpointed(self.store.tree().size());
     }
 
     /// Makes a checkpoint of all that was written, and saves it.
@@ -114,8 +143,7 @@ impl Writer {
         let change = Draft::new(StreamId::LOG, Kind::KEY_CHANGED, actor).with(payload);
         let change = self.preparer.prepare(change)?;
         let note = self.try_change_key(&change, &new).map_err(|error| self.judge(error))?;
-        self.publisher.publish(&note);
-        self.upkeep.checkpointed(self.store.tree().size());
+        self.publish(&note);
         (self.key, self.unsaved) = (new, None);
         Ok(note)
     }
@@ -170,9 +198,13 @@ impl Writer {
             return Err(self.health.refusal());
         }
         if self.store.tree().size() > self.upkeep.signed || self.unsaved.is_some() {
+            self.take()?;
             self.checkpoint_now()?;
         }
         self.publisher.finish();
+        if self.ownership.is_brief() {
+            return Ok(());
+        }
         // A reader may still be there; then the WAL stays, and says the same.
         match self.store.empty_wal(true) {
             Ok(()) | Err(StoreError::Busy) => Ok(()),
@@ -200,3 +232,5 @@ impl Writer {
 const ERASING: Ticket = Ticket(0);
 /// 4000 pages.
 const WAL_MAX: u64 = 4000 * 8192;
+/// Whoever opens a log reads its WAL, and processes that own it briefly open it often.
+const WAL_MAX_BRIEF: u64 = 1 << 20;

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use stack_audit::{AuditError, ExportFormat, ExportOptions, Kind, Payload, Selection, StreamId};
+use stack_audit::note::Checkpoint;
+use stack_audit::{
+    AuditError, ExportFormat, ExportOptions, Fault, FaultClass, Kind, LogId, Payload, Selection, StreamId,
+    export,
+};
 
 use crate::support::{actor, draft, key, open, session};
 
@@ -60,6 +64,8 @@ fn the_second_verifier_agrees() {
     let Some(verifier) = second_verifier() else { return };
     for (withhold, payloads) in [(false, 4), (true, 0)] {
         let export = exported(withhold);
+        let checked = export::check(&export, &[key(1).public()], &[]).unwrap();
+        assert_eq!((checked.entries, checked.payloads, checked.open_intents), (6, payloads, 1));
         let output = check(&verifier, &export, &key(1).public().to_string());
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
@@ -72,9 +78,10 @@ fn the_second_verifier_agrees() {
 /// What is changed, and how.
 type Change<'a> = (&'a str, &'a dyn Fn(&mut Value));
 
+/// Neither this program nor the one that shares no code with it takes a changed export for what was written.
 #[test]
-fn the_second_verifier_finds_changes() {
-    let Some(verifier) = second_verifier() else { return };
+fn both_verifiers_find_changes() {
+    let verifier = second_verifier();
     let export: Value = serde_json::from_str(&exported(false)).unwrap();
     let changes: &[Change] = &[
         ("a payload", &|export| export["entries"][3]["payload"]["text"] = json!("line")),
@@ -100,8 +107,47 @@ fn the_second_verifier_finds_changes() {
         let mut changed = export.clone();
         change(&mut changed);
         assert_ne!(changed, export, "{what}");
-        let output = check(&verifier, &changed.to_string(), &key(1).public().to_string());
+        let fault = export::check(&format!("{changed:#}\n"), &[key(1).public()], &[]).unwrap_err();
+        assert_eq!(fault.class.exit_code(), 5, "{what}: {fault}");
+        let Some(verifier) = &verifier else { continue };
+        let output = check(verifier, &changed.to_string(), &key(1).public().to_string());
         assert_eq!(output.status.code(), Some(5), "{what}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn an_export_is_compared_with_anchors_and_has_one_spelling() {
+    let document = exported(false);
+    let note = serde_json::from_str::<Value>(&document).unwrap()["checkpoint"].as_str().unwrap().to_owned();
+    let anchor = |text: &str| [("usb".to_owned(), text.to_owned())];
+    assert_eq!(export::check(&document, &[], &anchor(&note)).unwrap().anchored, 1);
+    let log = note.lines().next().unwrap().strip_prefix("stack-audit/").unwrap();
+    let (log, size) = (stack_seal::hex::decode(log).unwrap(), note.lines().nth(1).unwrap().parse().unwrap());
+    let other = Checkpoint { log: LogId(log), size, root: [9; 32] }.sign(&[&key(1)]);
+    let class = |result: Result<export::CheckedExport, Fault>| result.unwrap_err().class;
+    assert_eq!(class(export::check(&document, &[], &anchor(&other))), FaultClass::SplitView);
+    assert_eq!(class(export::check(&document, &[key(2).public()], &[])), FaultClass::UnknownKey);
+    let twice = document.replacen("\"log\"", "\"log\": \"00\",\n  \"log\"", 1);
+    for unreadable in [&twice, &document.replace('\n', ""), "{}", "", "[1]"] {
+        assert_eq!(class(export::check(unreadable, &[], &[])), FaultClass::Unreadable, "{unreadable}");
+    }
+}
+
+/// Nothing in a document is idle: no byte of it can be another one, and no part of it is a document.
+#[test]
+fn every_changed_byte_of_an_export_is_found() {
+    let document = exported(false);
+    let keys = [key(1).public()];
+    for at in (0..document.len()).step_by(11) {
+        for other in [b'0', b'f', b'"', b'}', 0xff] {
+            let mut changed = document.clone().into_bytes();
+            changed[at] = if changed[at] == other { b'1' } else { other };
+            let changed = String::from_utf8_lossy(&changed);
+            assert!(export::check(&changed, &keys, &[]).is_err(), "{at}");
+        }
+        if let Some(cut) = document.get(..at) {
+            assert!(export::check(cut, &keys, &[]).is_err(), "{at}");
+        }
     }
 }
 

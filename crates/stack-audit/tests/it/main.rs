@@ -9,4 +9,5 @@ mod erasure;
 mod export;
 mod forgery;
 mod log;
+mod sharing;
 mod support;
