@@ -222,6 +222,11 @@ impl LoadedExecutor {
     pub fn basis(&self) -> &verified::Basis {
         self.0.basis()
     }
+
+    /// The files that it was made of.
+    pub fn files(&self) -> &[VerifiedFile] {
+        self.0.files()
+    }
 }
 
 impl Deref for LoadedExecutor {

@@ -1,4 +1,4 @@
-//! `$STACK_HOME`: where models, keys and trust live.
+//! `$STACK_HOME`: where models, keys, trust and the audit log live.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -89,6 +89,11 @@ impl Home {
     /// The folder with what was sealed on this machine.
     pub fn sealed(&self) -> Result<PathBuf, HomeError> {
         Ok(self.trust()?.join("sealed"))
+    }
+
+    /// The folder with the audit log.
+    pub fn audit(&self) -> Result<PathBuf, HomeError> {
+        Ok(self.root()?.join("audit"))
     }
 
     /// Makes the home, and a folder of it, for the owner alone.

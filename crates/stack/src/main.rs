@@ -5,9 +5,10 @@
 //! programs. Each command is one file or folder of [`commands`], which parses, calls and renders; all return an
 //! [`error`]. [`options`] are what several commands take. [`models`] decides which model is meant and opens it; [`chat`]
 //! is the conversation with one. [`home`] finds where everything is kept, and what opens it. [`config`] and [`privacy`]
-//! decide what may leave the machine, and [`transport`] sends it. [`terminal`] is what people see and type, [`process`]
-//! the machine under it all.
+//! decide what may leave the machine, [`transport`] sends it, and [`audit`] writes down what was done. [`terminal`] is
+//! what people see and type, [`process`] the machine under it all.
 
+mod audit;
 mod chat;
 mod cli;
 mod commands;

@@ -62,6 +62,8 @@ pub struct AdmissionOptions<'a> {
 pub struct Admission {
     folder: TrustFolder,
     accepted: Option<Accepted>,
+    /// The rule by which it was judged, in words.
+    rule: String,
     model: Option<StoredModel>,
     now: UnixTime,
 }
@@ -70,8 +72,6 @@ pub struct Admission {
 struct Accepted {
     verdict: Verdict,
     claim: Claim,
-    /// The rule by which it was judged, in words.
-    rule: String,
 }
 
 /// The files of a model, each with what it must turn out to be.
@@ -193,8 +193,8 @@ impl<'a> Applicant<'a> {
             Target::Stored(stored) => Some(stored.model),
             Target::File(_) | Target::Folder(_) => None,
         };
-        let accepted = claim.map(|claim| Accepted { verdict, claim, rule });
-        Ok(Admission { folder: self.folder, accepted, model, now })
+        let accepted = claim.map(|claim| Accepted { verdict, claim });
+        Ok(Admission { folder: self.folder, accepted, rule, model, now })
     }
 
     /// What is signed by somebody whom the policy trusts for this model.
@@ -333,6 +333,11 @@ impl Admission {
         self.model.and_then(StoredModel::into_lease)
     }
 
+    /// Returns the rule by which the model was judged, in words.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
     /// Lets the model answer, now that its bytes were verified on this basis, and remembers that it was accepted, so
     /// that nothing older is.
     ///
@@ -341,13 +346,13 @@ impl Admission {
     /// When the rule asks for signatures, and a file that was read is neither signed nor recorded; when the disk refuses.
     pub fn confirm(&self, basis: &Basis) -> Result<(), AdmissionError> {
         let accepted = self.accepted.as_ref().filter(|accepted| accepted.verdict.level > Enforcement::Skip);
-        let Some(Accepted { verdict, claim, rule }) = accepted else { return Ok(()) };
+        let Some(Accepted { verdict, claim }) = accepted else { return Ok(()) };
         if verdict.level > Enforcement::Audit && *basis == Basis::FirstSeen {
             return Err(AdmissionError::Refused {
                 title: claim.name.clone(),
                 reason: Reason::NoSignature,
                 detail: "one of its files is neither signed nor recorded".to_owned(),
-                rule: rule.clone(),
+                rule: self.rule.clone(),
             });
         }
         Ok(self.folder.accept(verdict, claim, self.now)?)

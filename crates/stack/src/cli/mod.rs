@@ -13,8 +13,8 @@ use stack_engine::executor::DeviceKind;
 use stack_registry::name::BadName;
 
 use crate::commands::{
-    adopt, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen, list,
-    logits, ps, pull, push, rekey, render, rm, run, serve, show, sign, stop, tokenize, trust, verify,
+    adopt, audit, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen,
+    list, logits, ps, pull, push, rekey, render, rm, run, serve, show, sign, stop, tokenize, trust, verify,
     version,
 };
 use crate::error::{CommandError, Kind};
@@ -86,6 +86,8 @@ enum Command {
     Rekey(rekey::Arguments),
     /// Manage trusted signers
     Trust(trust::Arguments),
+    /// Show, verify and export what was done
+    Audit(audit::Arguments),
     /// Show the hardware and the settings in effect
     Doctor(doctor::Arguments),
     /// Show and check the configuration
@@ -220,6 +222,7 @@ impl Command {
             Self::Decrypt(arguments) => decrypt::run(&arguments),
             Self::Rekey(arguments) => rekey::run(&arguments),
             Self::Trust(arguments) => trust::run(&arguments),
+            Self::Audit(arguments) => audit::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Config(arguments) => config::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments, Cli::command()),

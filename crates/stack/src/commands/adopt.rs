@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_registry::adopt::{
     AdoptMode, AdoptOptions, AdoptOutcome, Adopted, Adoption, Found, FoundFile, hub_models, lm_studio_models,
     ollama_models, path_models,
@@ -14,6 +15,7 @@ use stack_registry::manifest::FilePath;
 use stack_registry::name::Name;
 use stack_registry::store::{Entry, Hashed, Rebind, StoreError};
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::models::weights_check;
 use crate::options::CommonArguments;
@@ -95,17 +97,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         report.models.extend(found.iter().map(Model::found));
     } else {
         let mut failures = Vec::new();
-        adopt_all(arguments, &found, &mut |outcome| match outcome {
-            Ok(model) => {
-                report.models.push(model);
-                Ok(())
-            }
-            // One bad file says nothing about the others.
-            Err(error) if matches!(error.kind(), Kind::Malformed | Kind::Missing | Kind::Refused) => {
-                failures.push(error);
-                Ok(())
-            }
-            Err(error) => Err(error),
+        let about = json!({"from": found.iter().map(|found| &*found.origin).collect::<Vec<_>>()});
+        arguments.common.audit()?.record(Act::new(ActKind::ADOPT, about), || {
+            adopt_all(arguments, &found, &mut |outcome| match outcome {
+                Ok(model) => {
+                    report.models.push(model);
+                    Ok(())
+                }
+                // One bad file says nothing about the others.
+                Err(error) if matches!(error.kind(), Kind::Malformed | Kind::Missing | Kind::Refused) => {
+                    failures.push(error);
+                    Ok(())
+                }
+                Err(error) => Err(error),
+            })?;
+            let models =
+                report.models.iter().map(|model| json!({"name": model.name, "manifest": model.digest}));
+            Ok(((), json!({"models": models.collect::<Vec<_>>(), "failed": failures.len()})))
         })?;
         if report.models.is_empty()
             && let Some(failure) = failures.pop()

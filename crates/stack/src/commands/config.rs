@@ -82,6 +82,11 @@ fn rows(config: &Config) -> Result<Vec<Row>, CommandError> {
         row("server.cors", or_none(config.server.cors.clone()), texts),
         row("server.host_names", or_none(config.server.host_names.clone()), texts),
         row("server.stored_responses", WebArguments::default().stored_responses(&config.server), Value::from),
+        row("audit.enabled", config.audit.enabled(), Value::from),
+        row("audit.required", config.audit.required(), Value::from),
+        row("audit.anchors", config.audit.places(), texts),
+        row("audit.anchor_command", config.audit.anchor_command(), texts),
+        row("audit.payload_days", config.audit.payload_days(), Value::from),
     ])
 }
 

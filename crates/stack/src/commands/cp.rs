@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::{Value, json};
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
 use stack_registry::store::{Entry, Rebind, Record, Store, StoreError};
@@ -9,6 +10,7 @@ use stack_trust::policy::Policy;
 use stack_trust::target::{StoredTarget, Target};
 use stack_trust::trust_file::{TargetCase, TrustFolder};
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::models::facts;
 use crate::options::CommonArguments;
@@ -45,9 +47,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     arguments.ask_the_policy(store.clone(), model)?;
     let record = Record { named_at: Some(machine::now().seconds()), ..named.record };
     let entry = Entry { name: destination.clone(), manifest: named.manifest, record };
-    bind(&store, &entry)?;
-    let mut data = Data::new();
     let manifest = entry.manifest.digest.to_string();
+    let about = json!({"name": destination.short(), "source": source.short(), "manifest": manifest});
+    arguments.common.audit()?.record(Act::new(ActKind::NAME, about), || {
+        bind(&store, &entry)?;
+        Ok(((), Value::Null))
+    })?;
+    let mut data = Data::new();
     if arguments.common.json {
         return data.json(&Report { name: destination.short(), manifest, source: source.short() });
     }

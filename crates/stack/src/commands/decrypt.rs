@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_seal::age::{Header, UnlockedFile};
 use stack_seal::bundle;
 use stack_seal::digest::Root;
@@ -17,6 +18,7 @@ use stack_trust::target::Target;
 use stack_trust::trust_file::TrustFolder;
 use stack_trust::verification::{ExpectedRoot, compare_known, signed_roots};
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::home::access::KeyArguments;
 use crate::models::choice::ModelArgument;
@@ -56,14 +58,21 @@ struct PlainFile {
 /// Decrypts a file, or the weights of a model.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.common.home()?;
-    let files = match arguments.target.target(&home)? {
-        Target::File(path) => vec![arguments.decrypt_file(&home, &path)?],
-        target @ Target::Stored(_) => arguments.decrypt_model(&home, &target)?,
-        Target::Folder(path) => {
-            let message = format!("{} is a folder; files are decrypted one at a time", path.display());
-            return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
-        }
-    };
+    let target = arguments.target.target(&home)?;
+    if let Target::Folder(path) = &target {
+        let message = format!("{} is a folder; files are decrypted one at a time", path.display());
+        return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
+    }
+    let about = json!({"what": target.title(), "to": arguments.output.display().to_string()});
+    let files = arguments.common.audit()?.record(Act::new(ActKind::DECRYPT, about), || {
+        let files = match &target {
+            Target::File(path) => vec![arguments.decrypt_file(&home, path)?],
+            Target::Stored(_) | Target::Folder(_) => arguments.decrypt_model(&home, &target)?,
+        };
+        let file = |file: &PlainFile| json!({"file": file.file.display().to_string(), "root": file.root});
+        let about = json!({"files": files.iter().map(file).collect::<Vec<_>>()});
+        Ok((files, about))
+    })?;
     let mut data = Data::new();
     if arguments.common.json {
         return data.json(&Report { files });

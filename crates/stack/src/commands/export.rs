@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_registry::attached::unchecked_claims;
 use stack_registry::manifest::{Manifest, Role};
 use stack_registry::name::Name;
@@ -15,6 +16,7 @@ use stack_seal::digest::Digest;
 use stack_seal::statement::Tier;
 use stack_trust::identity;
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::options::CommonArguments;
 use crate::process::machine;
@@ -62,19 +64,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let receiver_has = arguments.inventory.as_deref().map(inventory).transpose()?.unwrap_or_default();
     let export = Export::collect(&store, names, &receiver_has, &|_| {})?;
     let bytes = export.bytes()?;
-    let work = Interruptible::start("exporting", bytes, arguments.common.quiet)?;
-    let out = VolumeWriter::new(&arguments.output, arguments.split);
-    let written = match &recipients {
-        None => plain(&export, out, &work),
-        Some(recipients) => sealed(&export, recipients, out, &work)?,
-    };
-    let files = written.map_err(|error| {
-        let error = cannot_write(error, &arguments.output);
-        work.failed_with(error, "nothing of the package is left, and the same command starts anew")
+    let about = json!({
+        "names": names.iter().map(Name::short).collect::<Vec<_>>(),
+        "to": arguments.output.display().to_string(),
+        "sealed": recipients.is_some(),
+    });
+    let files = arguments.common.audit()?.record(Act::new(ActKind::EXPORT, about), || {
+        let work = Interruptible::start("exporting", bytes, arguments.common.quiet)?;
+        let out = VolumeWriter::new(&arguments.output, arguments.split);
+        let written = match &recipients {
+            None => plain(&export, out, &work),
+            Some(recipients) => sealed(&export, recipients, out, &work)?,
+        };
+        let files = written.map_err(|error| {
+            let error = cannot_write(error, &arguments.output);
+            work.failed_with(error, "nothing of the package is left, and the same command starts anew")
+        })?;
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let about = json!({"files": files, "bytes": bytes});
+        Ok((files, about))
     })?;
-    drop(work);
     let report = Report {
-        files: files.iter().map(|file| file.display().to_string()).collect(),
+        files,
         bytes,
         // The layout and the index are no blobs.
         blobs: export.list().members().len() - 2,

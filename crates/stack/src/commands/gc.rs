@@ -4,8 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use clap::Args;
 use serde::Serialize;
-use stack_registry::gc::{self, GcOptions};
+use serde_json::json;
+use stack_registry::gc::{self, GcOptions, Swept};
 
+use crate::audit::{Act, ActKind};
 use crate::error::CommandError;
 use crate::options::CommonArguments;
 use crate::process::machine;
@@ -42,25 +44,48 @@ struct Blob {
     reason: String,
 }
 
-/// Collects the garbage.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let now = UNIX_EPOCH + Duration::from_secs(machine::now().seconds());
-    let Arguments { dry_run, grace, parts_older, .. } = *arguments;
-    let swept = match arguments.common.existing_store()? {
-        Some(store) => gc::collect(&store, &GcOptions { now, grace, parts_older, dry_run })?,
-        None => Vec::new(),
-    };
-    let blobs: Vec<_> = swept
-        .iter()
-        .map(|item| Blob {
+impl Report {
+    fn of(swept: &[Swept], dry_run: bool) -> Self {
+        let blob = |item: &Swept| Blob {
             digest: item.digest.to_string(),
             bytes: item.bytes,
             freed: item.reason.frees(),
             reason: item.reason.to_string(),
-        })
-        .collect();
-    let freed_bytes = blobs.iter().filter(|blob| blob.freed).map(|blob| blob.bytes).sum();
-    let report = Report { blobs, freed_bytes, dry_run };
+        };
+        let blobs: Vec<Blob> = swept.iter().map(blob).collect();
+        let freed_bytes = blobs.iter().filter(|blob| blob.freed).map(|blob| blob.bytes).sum();
+        Self { blobs, freed_bytes, dry_run }
+    }
+}
+
+fn audited(
+    arguments: &Arguments,
+    collect: impl FnOnce() -> Result<Report, CommandError>,
+) -> Result<Report, CommandError> {
+    let about =
+        json!({"grace_s": arguments.grace.as_secs(), "parts_older_s": arguments.parts_older.as_secs()});
+    arguments.common.audit()?.record(Act::new(ActKind::COLLECT, about), || {
+        let report = collect()?;
+        let freed = report.blobs.iter().filter(|blob| blob.freed).count();
+        let about = json!({"blobs": freed, "freed_bytes": report.freed_bytes});
+        Ok((report, about))
+    })
+}
+
+/// Collects the garbage.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
+    let now = UNIX_EPOCH + Duration::from_secs(machine::now().seconds());
+    let Arguments { dry_run, grace, parts_older, .. } = *arguments;
+    let report = match arguments.common.existing_store()? {
+        None => Report::of(&[], dry_run),
+        Some(store) => {
+            let options = GcOptions { now, grace, parts_older, dry_run };
+            let collect = || -> Result<Report, CommandError> {
+                Ok(Report::of(&gc::collect(&store, &options)?, dry_run))
+            };
+            if dry_run { collect()? } else { audited(arguments, collect)? }
+        }
+    };
     let mut data = Data::new();
     if arguments.common.json {
         return data.json(&report);
@@ -75,5 +100,5 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             blob.reason
         )))?;
     }
-    data.line(&format!("{free} {}", units::bytes(freed_bytes)))
+    data.line(&format!("{free} {}", units::bytes(report.freed_bytes)))
 }

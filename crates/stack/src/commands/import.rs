@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_registry::name::Name;
 use stack_registry::package::{Import, ImportOptions, Imported, Outcome, PackageSource, Receipt, Volumes};
 use stack_registry::store::{Rebind, Store};
 use stack_seal::age::{Header, Identity, OpenError, UnlockedFile};
+use stack_seal::digest::Digest;
+use stack_seal::time::UnixTime;
 use stack_trust::keyring::SealedHeader;
 use stack_trust::private_file::{self, FileMode};
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::home::access::KeyArguments;
 use crate::options::CommonArguments;
@@ -71,17 +75,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             report.would_import(arguments, &Import::open(&*source)?)?;
             continue;
         }
-        let work = Interruptible::start("importing", source.length(), arguments.common.quiet)?;
-        let watched = work.watch(&*source);
-        let import = Import::open(&watched)?;
-        let store = arguments.common.store()?;
         let now = machine::now();
-        let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
-        let options = ImportOptions { name: name.clone(), rebind, now: now.seconds() };
-        let imported = import.run(&store, &options, &|done| work.show(done)).map_err(|error| {
-            work.failed_with(error.into(), "what was copied is kept, and the same command goes on from there")
+        let about = json!({"from": file.display().to_string(), "as": name.as_ref().map(Name::short)});
+        let imported = arguments.common.audit()?.record(Act::new(ActKind::IMPORT, about), || {
+            let imported = import(arguments, &*source, now)?;
+            let model = |(name, digest): &(Name, Digest)| json!({"name": name.short(), "manifest": digest.to_string()});
+            let about = json!({"models": imported.models.iter().map(model).collect::<Vec<_>>()});
+            Ok((imported, about))
         })?;
-        drop(work);
         if let Some(path) = &arguments.receipt {
             write_receipt(path, &Receipt::new(&imported, now.to_string()))?;
         }
@@ -97,6 +98,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let copied = if report.dry_run { "would copy" } else { "copied" };
     let (bytes, blobs) = (units::bytes(report.copied_bytes), report.copied.len());
     data.line(&format!("{copied} {bytes} in {blobs} blobs; {} already present", report.present.len()))
+}
+
+/// Imports a package.
+fn import(arguments: &Arguments, source: &dyn Source, now: UnixTime) -> Result<Imported, CommandError> {
+    let work = Interruptible::start("importing", source.length(), arguments.common.quiet)?;
+    let watched = work.watch(source);
+    let import = Import::open(&watched)?;
+    let store = arguments.common.store()?;
+    let rebind = if arguments.update { Rebind::Allowed } else { Rebind::Never };
+    let options = ImportOptions { name: arguments.name.clone(), rebind, now: now.seconds() };
+    import.run(&store, &options, &|done| work.show(done)).map_err(|error| {
+        work.failed_with(error.into(), "what was copied is kept, and the same command goes on from there")
+    })
 }
 
 /// Opens a package. What is sealed is opened chunk by chunk, as it is read.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, builder::PossibleValuesParser, builder::TypedValueParser};
 use serde::Serialize;
+use serde_json::{Value, json};
 use stack_seal::key::KeyKind;
 use stack_seal::keyfile::IdentityFile;
 use stack_trust::identity::IdentityPaths;
@@ -11,6 +12,7 @@ use stack_trust::passphrase::PassphraseSource;
 use stack_trust::private_file;
 use zeroize::Zeroizing;
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::options::CommonArguments;
 use crate::process::machine;
@@ -72,13 +74,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         let passphrase = arguments.passphrase.new_for(&arguments.identity)?;
         Zeroizing::new(identity.seal(&passphrase, &mut random))
     };
-    match &arguments.out {
-        Some(folder) => private_file::make_folder(folder)
-            .map_err(|error| CommandError::reading(folder.display(), error).reason("io"))?,
-        None => home.make(&folder)?,
-    }
     let public = identity.public();
-    paths.write(&text, &public)?;
+    let about = json!({
+        "made": arguments.identity,
+        "public_key": public.key.to_string(),
+        "recipient": public.recipient.to_string(),
+        "file": paths.key.display().to_string(),
+    });
+    arguments.common.audit()?.record(Act::new(ActKind::KEY, about), || {
+        match &arguments.out {
+            Some(folder) => private_file::make_folder(folder)
+                .map_err(|error| CommandError::reading(folder.display(), error).reason("io"))?,
+            None => home.make(&folder)?,
+        }
+        paths.write(&text, &public)?;
+        Ok(((), Value::Null))
+    })?;
     let mut data = Data::new();
     if arguments.common.json {
         return data.json(&Made {

@@ -1,6 +1,7 @@
 //! One file or folder per command.
 
 pub(crate) mod adopt;
+pub(crate) mod audit;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;

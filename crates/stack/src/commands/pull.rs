@@ -1,5 +1,6 @@
 //! `stack pull`: brings models in.
 
+mod audited;
 mod report;
 
 use clap::{Args, value_parser};
@@ -9,7 +10,7 @@ use stack_registry::manifest::{Descriptor, Manifest};
 use stack_registry::name::{HubSelector, Name, Reference};
 use stack_registry::oci::{Remote, Scope};
 use stack_registry::pull::{
-    Puller, TransferError, TransferErrorKind, Upstream, from_address, from_hub, from_registry,
+    Pulled, Puller, TransferError, TransferErrorKind, Upstream, from_address, from_hub, from_registry,
 };
 use stack_registry::scheduler::Limits;
 use stack_registry::store::{Entry, Rebind, Store, StoreError};
@@ -18,7 +19,9 @@ use stack_registry::url::Url;
 use stack_seal::digest::Digest;
 use stack_trust::home::Home;
 
+use self::audited::about;
 use self::report::{print, print_offer, report};
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind, did_you_mean};
 use crate::models::weights_check;
 use crate::options::transfer::TransferArguments;
@@ -92,9 +95,41 @@ fn pull(
         return known(arguments, home, name);
     }
     let remote = remote(reference, transport.interrupt())?;
+    let act = Act::new(ActKind::PULL, about(arguments, reference)).at_tier(transport.tier());
+    let fetched = arguments.transfer.common.audit()?.record(act, || {
+        let fetched = fetch(arguments, home, transport, reference, remote.as_ref())?;
+        let about = fetched.about();
+        Ok((fetched, about))
+    })?;
+    match fetched {
+        Fetched::Offer(upstream, name) => print_offer(arguments, &upstream, &name),
+        Fetched::LocalCopy(entry, error) => {
+            arguments.transfer.say(&format!("{error}; keeping the local copy"));
+            report(arguments, &entry, false)
+        }
+        Fetched::Pulled(pulled, upstream) => print(arguments, &pulled, &upstream),
+    }
+}
+
+/// What came of asking for a model.
+enum Fetched<'a> {
+    /// What would be downloaded.
+    Offer(Upstream<'a>, Name),
+    /// What was there already, and why nothing else was asked for.
+    LocalCopy(Entry, TransferError),
+    Pulled(Pulled, Upstream<'a>),
+}
+
+fn fetch<'a>(
+    arguments: &Arguments,
+    home: &Home,
+    transport: &Transport,
+    reference: &Reference,
+    remote: Option<&'a Remote>,
+) -> Result<Fetched<'a>, CommandError> {
     let seed = machine::seed()?;
     let patient = RetryFetch::new(transport, seed);
-    let offered = offer(arguments, reference, &patient, transport.interrupt(), remote.as_ref());
+    let offered = offer(arguments, reference, &patient, transport.interrupt(), remote);
     let upstream = match offered {
         Err(error)
             if matches!(error.kind, TransferErrorKind::Refused(_))
@@ -107,7 +142,7 @@ fn pull(
     };
     let name = arguments.name.clone().unwrap_or_else(|| upstream.name.clone());
     if arguments.dry_run {
-        return print_offer(arguments, &upstream, &name);
+        return Ok(Fetched::Offer(upstream, name));
     }
     home.make(&home.store()?)?;
     let store = Store::open(home.root()?)?;
@@ -131,7 +166,7 @@ fn pull(
     if upstream.files.iter().any(|file| file.digests.is_empty() && file.git_blob.is_none()) {
         arguments.transfer.say("this source provides no digest; the downloaded bytes are pinned");
     }
-    print(arguments, &pulled, &upstream)
+    Ok(Fetched::Pulled(pulled, upstream))
 }
 
 /// Refuses options that say nothing about the kind of source at hand.
@@ -233,17 +268,14 @@ fn local_copy(
     reference: &Reference,
     home: &Home,
     error: TransferError,
-) -> Result<(), CommandError> {
+) -> Result<Fetched<'static>, CommandError> {
     let store = Store::existing(home.root()?)?;
     let entries = store.as_ref().map(Store::entries).transpose()?;
     let is_copy =
         |entry: &Entry| store.as_ref().is_some_and(|store| is_copy(arguments, reference, store, entry));
     let mut fitting = entries.into_iter().flatten().filter(is_copy);
     match (fitting.next(), fitting.next()) {
-        (Some(entry), None) => {
-            arguments.transfer.say(&format!("{error}; keeping the local copy"));
-            report(arguments, &entry, false)
-        }
+        (Some(entry), None) => Ok(Fetched::LocalCopy(entry, error)),
         _ => Err(error.into()),
     }
 }

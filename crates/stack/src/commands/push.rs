@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_registry::fetch::RetryFetch;
 use stack_registry::name::{Name, Reference};
 use stack_registry::oci::Scope;
@@ -9,6 +10,7 @@ use stack_registry::pull::TransferErrorKind;
 use stack_registry::push::{Pusher, Weights};
 use stack_registry::store::{Store, StoreError};
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::options::transfer::TransferArguments;
 use crate::process::machine;
@@ -68,21 +70,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let weights = if arguments.sealed_only { Weights::Sealed } else { Weights::Any };
     let patient = RetryFetch::new(&transport, machine::seed()?);
     let pusher = Pusher { store: &store, fetch: &patient, remote: &remote, watch: &watch, weights };
-    let sent = pusher.push(&entry, version);
-    show.end();
-    let sent = sent.map_err(|error| match error.kind {
-        TransferErrorKind::Interrupted => interruptible::stopped(
-            "the registry keeps the files that were sent whole, and the same command sends the others",
-        ),
-        _ => error.into(),
-    })?;
     let to = format!("{remote}:{version}");
+    let manifest = entry.manifest.digest.to_string();
+    let about = json!({"name": arguments.name.short(), "to": to, "manifest": manifest});
+    let act = Act::new(ActKind::PUSH, about).at_tier(transport.tier());
+    let sent = arguments.transfer.common.audit()?.record(act, || {
+        let sent = pusher.push(&entry, version);
+        show.end();
+        let sent = sent.map_err(|error| match error.kind {
+            TransferErrorKind::Interrupted => interruptible::stopped(
+                "the registry keeps the files that were sent whole, and the same command sends the others",
+            ),
+            _ => error.into(),
+        })?;
+        let about = json!({"files": sent.files, "bytes": sent.bytes, "signatures": sent.referrers});
+        Ok((sent, about))
+    })?;
     let mut data = Data::new();
     if arguments.transfer.common.json {
         return data.json(&Report {
             name: arguments.name.short(),
             to,
-            manifest: entry.manifest.digest.to_string(),
+            manifest,
             files_sent: sent.files,
             bytes_sent: sent.bytes,
             referrers: sent.referrers,

@@ -2,9 +2,11 @@
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_registry::gc::{self, Removed};
 use stack_registry::name::Name;
 
+use crate::audit::{Act, ActKind};
 use crate::error::CommandError;
 use crate::options::CommonArguments;
 use crate::terminal::output::Data;
@@ -30,15 +32,34 @@ struct Report {
     dry_run: bool,
 }
 
+impl Report {
+    fn of(removed: &Removed, dry_run: bool) -> Self {
+        let Removed { names, freed } = removed;
+        Self {
+            removed: names.iter().map(Name::short).collect(),
+            freed_bytes: freed.iter().map(|blob| blob.bytes).sum(),
+            freed: freed.iter().map(|blob| blob.digest.to_string()).collect(),
+            dry_run,
+        }
+    }
+}
+
 /// Removes the models.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let store = arguments.common.store_with(&arguments.names[0])?;
-    let Removed { names, freed } = gc::remove(&store, &arguments.names, arguments.dry_run)?;
-    let report = Report {
-        removed: names.iter().map(Name::short).collect(),
-        freed_bytes: freed.iter().map(|blob| blob.bytes).sum(),
-        freed: freed.iter().map(|blob| blob.digest.to_string()).collect(),
-        dry_run: arguments.dry_run,
+    let remove = || -> Result<Report, CommandError> {
+        let removed = gc::remove(&store, &arguments.names, arguments.dry_run)?;
+        Ok(Report::of(&removed, arguments.dry_run))
+    };
+    let report = if arguments.dry_run {
+        remove()?
+    } else {
+        let asked: Vec<String> = arguments.names.iter().map(Name::short).collect();
+        arguments.common.audit()?.record(Act::new(ActKind::REMOVE, json!({"names": asked})), || {
+            let report = remove()?;
+            let about = json!({"names": report.removed, "freed_bytes": report.freed_bytes});
+            Ok((report, about))
+        })?
     };
     let mut data = Data::new();
     if arguments.common.json {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use std::{io, thread};
 
 use clap::{Args, ValueHint};
+use serde_json::{Value, json};
 use stack_server::{Limits, Models, Options, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime;
@@ -21,6 +22,7 @@ pub(crate) use self::listen::{ListenArguments, ServerArguments};
 use self::loading::{Loading, StoredModels};
 use self::residency::ResidencyArguments;
 pub(crate) use self::web::WebArguments;
+use crate::audit::{Act, ActKind};
 use crate::config::Config;
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
@@ -84,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.access.home()?;
     let config = Config::read(&home)?;
     let address = arguments.listen.address(&config.server)?;
-    let addresses = [address].into_iter().chain(arguments.listen.second(address)).collect();
+    let addresses: Vec<_> = [address].into_iter().chain(arguments.listen.second(address)).collect();
     let options = arguments.engine.options(arguments.work())?;
     let mut paths = arguments.given().map(|model| model.find(&home)).collect::<Result<Vec<_>, _>>()?;
     if paths.is_empty() {
@@ -113,13 +115,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         None => models,
         Some(limits) => models.with_library(Arc::new(StoredModels::new(&loading, named)), limits),
     };
-    runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| {
-            CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
-        })?
-        .block_on(listen(addresses, web, Arc::new(models), found, loading))
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
+    })?;
+    let about = json!({
+        "addresses": addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
+        "models": found.iter().map(|found| &found.ids).collect::<Vec<_>>(),
+    });
+    arguments.access.audit()?.record(Act::new(ActKind::SERVE, about), || {
+        runtime.block_on(listen(addresses, web, Arc::new(models), found, loading))?;
+        Ok(((), Value::Null))
+    })
 }
 
 async fn listen(

@@ -5,6 +5,7 @@
 //! line. Variables of the environment and options come on top, where a command asks for the effective value; each
 //! [`Setting`] remembers its [`Origin`].
 
+mod audit;
 mod error;
 mod file;
 mod privacy;
@@ -17,6 +18,7 @@ use std::{fs, io};
 use stack_server::{HostName, Origin as WebOrigin};
 use stack_trust::home::Home;
 
+pub(crate) use audit::AuditSection;
 pub(crate) use error::{ConfigError, Problem};
 pub(crate) use privacy::{Effective, PrivacyArguments};
 pub(crate) use setting::{Origin, Setting};
@@ -30,6 +32,7 @@ use crate::privacy::{HostPattern, Tier, parse_tier};
 pub(crate) struct Config {
     pub(crate) privacy: PrivacySection,
     pub(crate) server: ServerSection,
+    pub(crate) audit: AuditSection,
 }
 
 /// The section `[privacy]`.
@@ -97,7 +100,8 @@ impl Config {
         let mut file = File::parse(bytes).map_err(|problem| vec![problem])?;
         let privacy = PrivacySection::take(file.section("privacy"));
         let server = ServerSection::take(file.section("server"));
-        file.finish().map(|()| Self { privacy, server })
+        let audit = AuditSection::take(file.section("audit"));
+        file.finish().map(|()| Self { privacy, server, audit })
     }
 }
 
@@ -166,8 +170,14 @@ mod tests {
     #[test]
     fn every_problem_is_told_with_its_line_and_the_nearest_name() {
         assert_eq!(problems("[privac]\n"), ["line 1: unknown section privac; did you mean privacy?"]);
-        assert_eq!(problems("[other]"), ["line 1: unknown section other; sections are privacy, server"]);
-        assert_eq!(problems("tier = 1"), ["line 1: unknown section tier; sections are privacy, server"]);
+        assert_eq!(
+            problems("[other]"),
+            ["line 1: unknown section other; sections are privacy, server, audit"]
+        );
+        assert_eq!(
+            problems("tier = 1"),
+            ["line 1: unknown section tier; sections are privacy, server, audit"]
+        );
         assert_eq!(problems("server = 1"), ["line 1: server is a section: write [server]"]);
         assert_eq!(
             problems("[server]\nprot = 1\n[privacy]\ntier = 3\nhosts = [\"a\", 1]\nxyzzy = 1"),

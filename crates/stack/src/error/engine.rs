@@ -20,14 +20,9 @@ impl From<LoadError> for CommandError {
             let code =
                 if matches!(breach, Breach::Length { .. }) { "length-mismatch" } else { "digest-mismatch" };
             let message = error.to_string();
-            return Self {
-                kind: Kind::Differs,
-                reason: Some(code),
-                message,
-                cause: error.source,
-                hint: None,
-            }
-            .hint("download it again with `stack pull --update`, or from its original source");
+            let hint = "download it again with `stack pull --update`, or from its original source";
+            let differs = Self::new(Kind::Differs, message).reason(code).hint(hint);
+            return Self { cause: error.source, ..differs };
         }
         let (kind, hint) = match cause::<io::Error>(&error).map(kind_of) {
             Some(Kind::Machine) => {
@@ -39,7 +34,7 @@ impl From<LoadError> for CommandError {
             _ => load_hint(error.kind),
         };
         let message = error.to_string();
-        Self { kind, reason: None, message, cause: error.source, hint: Some(hint.to_owned()) }
+        Self { cause: error.source, ..Self::new(kind, message).hint(hint) }
     }
 }
 

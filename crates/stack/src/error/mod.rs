@@ -1,8 +1,9 @@
 //! What every command returns: an error that knows its exit code and what to do about it.
 //!
-//! The libraries' errors become one here, each type in one place: [`engine`], [`registry`], [`transfer`], [`trust`]
-//! and [`keys`] match every variant, so that a new one is given its exit code, reason and hint before it can happen.
+//! The libraries' errors become one here, each type in one place: [`audit`], [`engine`], [`registry`], [`transfer`],
+//! [`trust`] and [`keys`] match every variant, so that a new one is given its exit code, reason and hint before it can happen.
 
+pub(crate) mod audit;
 mod engine;
 mod keys;
 mod load_hint;
@@ -26,6 +27,8 @@ pub(crate) struct CommandError {
     message: String,
     cause: Option<Box<dyn Error + Send + Sync>>,
     hint: Option<String>,
+    /// What programs read beside the message.
+    details: Option<Value>,
 }
 
 /// The kinds of errors; scripts see them as exit codes.
@@ -111,7 +114,7 @@ pub(crate) fn did_you_mean(near: &[String]) -> String {
 impl CommandError {
     /// Makes an error from a sentence without capital and full stop.
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, reason: None, message: message.into(), cause: None, hint: None }
+        Self { kind, reason: None, message: message.into(), cause: None, hint: None, details: None }
     }
 
     /// Adds the code that tells scripts more than the kind does: `error[bad-signature]: …`.
@@ -129,6 +132,12 @@ impl CommandError {
     /// Adds what to do about it.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds what programs read beside the message.
+    pub(crate) fn details(mut self, details: Value) -> Self {
+        self.details = Some(details);
         self
     }
 
@@ -179,17 +188,27 @@ impl CommandError {
         }
     }
 
+    /// Returns the error and its causes on one line, for a warning.
+    pub(crate) fn in_a_line(&self) -> String {
+        let causes = self.causes().map(|cause| format!(": {cause}"));
+        one_line(&[self.message.clone()].into_iter().chain(causes).collect::<String>())
+    }
+
     /// Returns the error as programs read it: one JSON object.
     pub(crate) fn to_json(&self) -> Value {
         let causes: Vec<String> = self.causes().map(ToString::to_string).collect();
-        json!({"error": {
+        let mut error = json!({
             "code": self.reason,
             "kind": self.kind.name(),
             "exit_code": self.kind.exit_code(),
             "message": self.message,
             "causes": causes,
             "hint": self.hint,
-        }})
+        });
+        if let Some(details) = &self.details {
+            error["details"] = details.clone();
+        }
+        json!({ "error": error })
     }
 
     fn causes(&self) -> impl Iterator<Item = &dyn Error> {

@@ -5,6 +5,7 @@ use stack_trust::home::Home;
 use stack_trust::keyring::{Keyring, Opener};
 
 use super::HomeArguments;
+use crate::audit::AuditLog;
 use crate::error::CommandError;
 use crate::terminal::passphrase::PassphraseArguments;
 
@@ -40,6 +41,11 @@ impl AccessArguments {
     /// Finds the home folder.
     pub(crate) fn home(&self) -> Result<Home, CommandError> {
         self.home.home()
+    }
+
+    /// Returns the audit log there.
+    pub(crate) fn audit(&self) -> Result<&AuditLog, CommandError> {
+        self.home.audit()
     }
 }
 

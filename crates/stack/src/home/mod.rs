@@ -3,10 +3,12 @@
 pub(crate) mod access;
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use clap::{Args, ValueHint};
 use stack_trust::home::Home;
 
+use crate::audit::AuditLog;
 use crate::error::CommandError;
 use crate::process::machine::environment_path;
 
@@ -16,6 +18,9 @@ pub(crate) struct HomeArguments {
     /// Folder for models, keys and trust [default: `$STACK_HOME`]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     home: Option<PathBuf>,
+    /// The audit log there, once somebody needed it: one for the whole command.
+    #[arg(skip)]
+    log: Arc<OnceLock<AuditLog>>,
 }
 
 impl HomeArguments {
@@ -27,6 +32,19 @@ impl HomeArguments {
         let root =
             std::path::absolute(&root).map_err(|error| CommandError::reading(root.display(), error))?;
         Ok(Home::at(root))
+    }
+
+    /// Returns the audit log there.
+    ///
+    /// # Errors
+    ///
+    /// When the configuration is wrong.
+    pub(crate) fn audit(&self) -> Result<&AuditLog, CommandError> {
+        if let Some(log) = self.log.get() {
+            return Ok(log);
+        }
+        let log = AuditLog::open(&self.home()?)?;
+        Ok(self.log.get_or_init(|| log))
     }
 }
 
@@ -68,7 +86,8 @@ mod tests {
 
     #[test]
     fn a_home_is_absolute() {
-        let relative = HomeArguments { home: Some("here".into()) }.home().unwrap();
+        let relative =
+            HomeArguments { home: Some("here".into()), ..HomeArguments::default() }.home().unwrap();
         assert!(relative.root().unwrap().is_absolute());
     }
 }

@@ -1,5 +1,6 @@
 //! Models as a command line means them: which one, where it is, and what it takes to ask it.
 
+mod audited;
 pub(crate) mod choice;
 pub(crate) mod default_model;
 pub(crate) mod facts;

@@ -12,12 +12,14 @@ use stack_engine::weights::{Files, LoadError, WeightSource};
 use stack_registry::choice::ModelPath;
 use stack_registry::store::{Lease, StoreError};
 use stack_seal::verified::Basis;
-use stack_trust::admission::{Admission, AdmissionOptions, Applicant, ModelFiles, files_to_look_at};
+use stack_trust::admission::{
+    Admission, AdmissionError, AdmissionOptions, Applicant, ModelFiles, files_to_look_at,
+};
 use stack_trust::home::Home;
 use stack_trust::target::{HasherOptions, StoredTarget, Target};
 use stack_trust::trust_file::TrustFolder;
 
-use super::{default_model, facts};
+use super::{audited, default_model, facts};
 use crate::config::{Config, PrivacyArguments};
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
@@ -43,6 +45,7 @@ pub(crate) enum Inspected<'a> {
 
 /// A model whose header has been read.
 pub(crate) struct OpenModel {
+    access: AccessArguments,
     /// Its name.
     pub(crate) id: String,
     /// Metadata and tensors.
@@ -79,12 +82,16 @@ impl FoundModel {
     pub(crate) fn open(self, access: &AccessArguments) -> Result<OpenModel, CommandError> {
         let Self { id, target } = self;
         let Some(target) = target else {
-            return Ok(OpenModel { id, source: load::open(default_model::files())?, admission: None });
+            let source = load::open(default_model::files())?;
+            return Ok(OpenModel { access: access.clone(), id, source, admission: None });
         };
         apply(target, access, |applicant| {
             let source = load::open(engine_files(applicant.files()?)?)?;
-            let admission = Some(applicant.admit(&facts::of(&*source))?);
-            Ok(OpenModel { id, source, admission })
+            let admission = applicant.admit(&facts::of(&*source)).map_err(|error| match error {
+                AdmissionError::Refused { .. } => audited::refused(access, &id, error.into()),
+                _ => error.into(),
+            })?;
+            Ok(OpenModel { access: access.clone(), id, source, admission: Some(admission) })
         })
     }
 
@@ -140,7 +147,8 @@ impl Inspected<'_> {
                 engine_files(files_to_look_at(path, &access.keys.opener(&home), threads::usable())?)?
             }
         };
-        Ok(OpenModel { id: self.id(), source: load::open(files)?, admission: None })
+        let source = load::open(files)?;
+        Ok(OpenModel { access: access.clone(), id: self.id(), source, admission: None })
     }
 }
 
@@ -185,11 +193,11 @@ impl OpenModel {
             memory_bytes: options.memory_bytes.or_else(machine::available_bytes),
             ..options.clone()
         };
-        let loaded = load::load_source(self.source, &options, &show)?;
-        if let Some(admission) = &self.admission {
-            admission.confirm(loaded.basis())?;
-        }
-        Ok((loaded, self.admission.and_then(Admission::into_lease)))
+        self.access.audit()?.record(audited::load(&self.id), || {
+            let loaded = load::load_source(self.source, &options, &show)?;
+            let about = audited::confirmed(self.admission.as_ref(), loaded.basis(), loaded.files())?;
+            Ok(((loaded, self.admission.and_then(Admission::into_lease)), about))
+        })
     }
 
     /// Loads the decoder alone.
@@ -200,11 +208,11 @@ impl OpenModel {
     ) -> Result<LoadedExecutor, CommandError> {
         let bar = Bar::new("loading", &self.id, false);
         let show = |done, total| bar.show(done, total);
-        let loaded = load::load_executor(self.source, placement, context, &show)?;
-        if let Some(admission) = &self.admission {
-            admission.confirm(loaded.basis())?;
-        }
-        Ok(loaded)
+        self.access.audit()?.record(audited::load(&self.id), || {
+            let loaded = load::load_executor(self.source, placement, context, &show)?;
+            let about = audited::confirmed(self.admission.as_ref(), loaded.basis(), loaded.files())?;
+            Ok((loaded, about))
+        })
     }
 }
 

@@ -13,6 +13,7 @@ use stack_registry::name::Name;
 use stack_registry::store::{Store, StoreError};
 use stack_trust::home::Home;
 
+use crate::audit::AuditLog;
 use crate::error::{CommandError, Kind};
 use crate::home::HomeArguments;
 use crate::process::machine;
@@ -38,6 +39,11 @@ impl CommonArguments {
     /// Finds the home folder.
     pub(crate) fn home(&self) -> Result<Home, CommandError> {
         self.home.home()
+    }
+
+    /// Returns the audit log there.
+    pub(crate) fn audit(&self) -> Result<&AuditLog, CommandError> {
+        self.home.audit()
     }
 
     /// Opens the store, and makes it if there is none yet.

@@ -68,6 +68,11 @@ impl EgressGate {
         Self { tier, offline, listed, proxy }
     }
 
+    /// Returns the highest tier that it lets through.
+    pub(crate) fn tier(&self) -> Tier {
+        self.tier
+    }
+
     /// Decides about one request.
     pub(crate) fn permit(&self, url: &Url, hop: &Hop) -> Result<EgressPermit, Denied> {
         let origin = url.origin();

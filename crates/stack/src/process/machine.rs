@@ -32,15 +32,27 @@ pub(crate) fn now() -> UnixTime {
     UnixTime::from_seconds(now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
+/// What the clock says, in milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the binary reads the clock, here and nowhere else")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// The system's source of random bytes.
 pub(crate) fn random() -> Result<impl FnMut(&mut [u8]), CommandError> {
+    random_source()
+}
+
+/// The same, for several threads.
+pub(crate) fn random_source() -> Result<Box<stack_audit::Random>, CommandError> {
     let mut probe = [0; 32];
     getrandom::fill(&mut probe).map_err(|error| {
         CommandError::new(Kind::Machine, "the system provides no random numbers").reason("io").caused(error)
     })?;
-    Ok(|bytes: &mut [u8]| {
+    Ok(Box::new(|bytes| {
         getrandom::fill(bytes).expect("a source that gave random bytes goes on giving them");
-    })
+    }))
 }
 
 /// A number that scatters waits, so that clients that failed together do not come back together.

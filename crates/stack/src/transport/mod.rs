@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use client::Client;
 use stack_registry::fetch::{Cancel, Fetch, FetchError, FetchErrorKind, Request, Response};
 
-use crate::privacy::EgressGate;
+use crate::privacy::{EgressGate, Tier};
 
 /// Sends what the gate lets through.
 pub(crate) struct Transport {
@@ -31,6 +31,11 @@ impl Transport {
     /// Makes a transport; nothing is opened yet.
     pub(crate) fn new(gate: EgressGate) -> Self {
         Self { gate: Arc::new(gate), interrupt: Cancel::default(), client: Mutex::new(None) }
+    }
+
+    /// Returns how far it reaches.
+    pub(crate) fn tier(&self) -> Tier {
+        self.gate.tier()
     }
 
     /// Returns what Ctrl-C ends, once the first request was sent. Until then, Ctrl-C ends the program.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde_json::json;
 use stack_seal::age::Sealing;
 use stack_trust::home::Home;
 use stack_trust::private_file::FileMode;
@@ -37,22 +38,26 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, path: &Path) -> Result<()
     let out = arguments.output.clone().unwrap_or_else(|| sealed::path_of(path));
     let new = sealed::new_file(&out, FileMode::Public)?;
     let (recipients, readers) = arguments.recipients(home)?;
-    let work = Interruptible::start("sealing", length, arguments.common.quiet)?;
-    let target = new.file().try_clone();
-    let target = target.map_err(|source| SealedError::Write { path: out.clone(), source })?;
-    let hashed = Sealing::new(&recipients, &mut machine::random()?)
-        .write_file(&plain, target, threads::usable(), &|bytes| work.advance(bytes))
-        .map_err(|source| {
-            let (plain, sealed) = (path.to_owned(), out.clone());
-            work.failed(SealedError::Seal { plain, sealed, source }.into())
-        })?;
-    // Before the file has its place: what runs must be known.
-    let keys = readers.keys();
-    SealRecord::of(&hashed, &keys).keep(home, &out.display().to_string(), new.file())?;
-    sealed::finish(new, &out)?;
+    let act = readers.act(&path.display().to_string());
+    let hashed = arguments.common.audit()?.record(act, || {
+        let work = Interruptible::start("sealing", length, arguments.common.quiet)?;
+        let target = new.file().try_clone();
+        let target = target.map_err(|source| SealedError::Write { path: out.clone(), source })?;
+        let hashed = Sealing::new(&recipients, &mut machine::random()?)
+            .write_file(&plain, target, threads::usable(), &|bytes| work.advance(bytes))
+            .map_err(|source| {
+                let (plain, sealed) = (path.to_owned(), out.clone());
+                work.failed(SealedError::Seal { plain, sealed, source }.into())
+            })?;
+        // Before the file has its place: what runs must be known.
+        let keys = readers.keys();
+        SealRecord::of(&hashed, &keys).keep(home, &out.display().to_string(), new.file())?;
+        sealed::finish(new, &out)?;
+        let about = json!({"file": out.display().to_string(), "root": hashed.root.to_string()});
+        Ok((hashed, about))
+    })?;
     let report =
         Report { file: &out, root: hashed.root.to_string(), size_bytes: hashed.length, readers: &readers };
-    drop(work);
     let mut data = Data::new();
     if arguments.common.json {
         return data.json(&report);

@@ -7,11 +7,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_seal::age::{Recipients, X25519Recipient};
 use stack_trust::home::Home;
 use stack_trust::passphrase::PassphraseSource;
 use stack_trust::target::Target;
 
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::models::choice::ModelArgument;
 use crate::options::{CommonArguments, recipients};
@@ -77,6 +79,13 @@ impl Readers {
     /// The keys again.
     fn keys(&self) -> Vec<X25519Recipient> {
         self.recipients.iter().filter_map(|text| text.parse().ok()).collect()
+    }
+
+    /// The act of sealing something for them.
+    fn act(&self, what: &str) -> Act {
+        let Self { recipients, passphrase } = self;
+        let how = if *passphrase { "passphrase" } else { "recipients" };
+        Act::new(ActKind::ENCRYPT, json!({"what": what, "for": recipients, "opened_by": how}))
     }
 
     /// Says it to people.

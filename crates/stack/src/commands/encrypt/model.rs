@@ -1,6 +1,7 @@
 //! The weights of a name become sealed layers.
 
 use serde::Serialize;
+use serde_json::json;
 use stack_registry::manifest::Role;
 use stack_registry::sealing::{LayersBuilder, SealingOptions};
 use stack_registry::store::Record;
@@ -47,31 +48,34 @@ pub(super) fn seal(arguments: &Arguments, home: &Home, stored: StoredTarget) -> 
         return Err(CommandError::new(Kind::Usage, message).hint("`stack rekey` changes who can open it"));
     }
     let (recipients, readers) = arguments.recipients(home)?;
-    let work = Interruptible::start("sealing", bytes, arguments.common.quiet)?;
-    let mut random = machine::random()?;
-    let mut means = SealingOptions {
-        workers: threads::usable(),
-        random: &mut random,
-        progress: &|bytes| work.advance(bytes),
-    };
-    let mut layers = LayersBuilder::new(&store, &model)?;
-    let mut files = Vec::new();
-    for layer in &model.manifest.layers {
-        if layer.role() != Role::Weights {
-            layers.keep(layer);
-            continue;
+    let (entry, files, freed) = arguments.common.audit()?.record(readers.act(&name), || {
+        let work = Interruptible::start("sealing", bytes, arguments.common.quiet)?;
+        let mut random = machine::random()?;
+        let mut means = SealingOptions {
+            workers: threads::usable(),
+            random: &mut random,
+            progress: &|bytes| work.advance(bytes),
+        };
+        let mut layers = LayersBuilder::new(&store, &model)?;
+        let mut files = Vec::new();
+        for layer in &model.manifest.layers {
+            if layer.role() != Role::Weights {
+                layers.keep(layer);
+                continue;
+            }
+            let hashed =
+                layers.seal(layer, &recipients, &mut means).map_err(|error| work.failed(error.into()))?;
+            let path = layer.file_path().map(|path| path.as_str().to_owned());
+            files.push(SealedFile { path, root: hashed.root.to_string(), size_bytes: hashed.length });
         }
-        let hashed =
-            layers.seal(layer, &recipients, &mut means).map_err(|error| work.failed(error.into()))?;
-        let path = layer.file_path().map(|path| path.as_str().to_owned());
-        files.push(SealedFile { path, root: hashed.root.to_string(), size_bytes: hashed.length });
-    }
-    let entry = layers.finish(Record { sealed_here: true, ..model.entry.record.clone() })?;
-    let old = model.entry.manifest.clone();
-    // Nothing is freed while it is in use, by this process neither.
-    drop(model);
-    let freed = Reclaimed::of(&store, &old, &store.manifest(&entry.manifest.digest)?)?;
-    drop(work);
+        let entry = layers.finish(Record { sealed_here: true, ..model.entry.record.clone() })?;
+        let old = model.entry.manifest.clone();
+        // Nothing is freed while it is in use, by this process neither.
+        drop(model);
+        let freed = Reclaimed::of(&store, &old, &store.manifest(&entry.manifest.digest)?)?;
+        let about = json!({"manifest": entry.manifest.digest.to_string(), "before": old.digest.to_string()});
+        Ok(((entry, files, freed), about))
+    })?;
     let manifest = entry.manifest.digest.to_string();
     let mut data = Data::new();
     if arguments.common.json {

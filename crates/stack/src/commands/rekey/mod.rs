@@ -9,11 +9,13 @@ mod signature;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 use stack_seal::age::{Recipients, X25519Recipient};
 use stack_trust::home::Home;
 use stack_trust::rekey::{RekeyPlan, RekeyRequest};
 use stack_trust::target::Target;
 
+use crate::audit::{Act, ActKind};
 use crate::commands::reclaimed::Reclaimed;
 use crate::error::{CommandError, Kind};
 use crate::home::access::KeyArguments;
@@ -72,14 +74,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             .hint("use --add, --remove, --recipient, --rotate or --sign"));
     }
     let home = arguments.common.home()?;
-    let report = match arguments.target.target(&home)? {
-        Target::File(path) => file::rekey(arguments, &home, &path)?,
-        Target::Stored(stored) => model::rekey(arguments, &home, *stored)?,
-        Target::Folder(path) => {
-            let message = format!("{} is a folder; files are sealed one at a time", path.display());
-            return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
-        }
-    };
+    let target = arguments.target.target(&home)?;
+    let about = json!({
+        "what": target.title(),
+        "add": arguments.add,
+        "remove": arguments.remove,
+        "exactly": arguments.recipient,
+        "rotate": arguments.rotate,
+        "sign": arguments.sign,
+    });
+    let report = arguments.common.audit()?.record(Act::new(ActKind::REKEY, about), || {
+        let report = match target {
+            Target::File(path) => file::rekey(arguments, &home, &path)?,
+            Target::Stored(stored) => model::rekey(arguments, &home, *stored)?,
+            Target::Folder(path) => {
+                let message = format!("{} is a folder; files are sealed one at a time", path.display());
+                return Err(CommandError::new(Kind::Usage, message).hint("give one of its files"));
+            }
+        };
+        let about =
+            json!({"manifest": report.manifest, "for": report.recipients, "signature": report.signature});
+        Ok((report, about))
+    })?;
     let mut data = Data::new();
     if arguments.common.json {
         return data.json(&report);

@@ -15,6 +15,7 @@ use stack_trust::private_file::{self, FileMode};
 use stack_trust::target::{HasherOptions, Target};
 use stack_trust::{identity, signatures};
 
+use crate::audit::{Act, ActKind};
 use crate::error::CommandError;
 use crate::models::choice::ModelArgument;
 use crate::options::CommonArguments;
@@ -92,8 +93,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     for line in statement::describe(&statement) {
         arguments.common.stderr(line);
     }
-    let bundle = Bundle::sign(payload, identity.signing());
-    let place = write(arguments, &target, &bundle, &key)?;
+    let about = json!({
+        "model": statement.model(),
+        "name": statement.claim().map(|claim| claim.name.clone()),
+        "root": statement.root().to_string(),
+        "public_key": key.to_string(),
+        "tier": statement.claim().map(|claim| claim.tier.name()),
+        "cosigned": arguments.cosign.is_some(),
+    });
+    let place = arguments.common.audit()?.record(Act::new(ActKind::SIGN, about), || {
+        let bundle = Bundle::sign(payload, identity.signing());
+        let place = write(arguments, &target, &bundle, &key)?;
+        let about = json!({"signature": place});
+        Ok((place, about))
+    })?;
     let mut data = Data::new();
     if arguments.common.json {
         return data.json(&json!({

@@ -2,11 +2,13 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, value_parser};
+use serde_json::{Value, json};
 use stack_trust::identity;
 use stack_trust::policy::{Enforcement, Pattern};
 use stack_trust::trust_file::{RuleRequest, TrustFolder};
 
 use super::list;
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::options::CommonArguments;
 
@@ -58,7 +60,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             arguments.common.stderr(line);
         }
     }
-    let policy = folder.write(&document)?;
+    let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+    let about = json!({
+        "added": arguments.name,
+        "public_keys": keys,
+        "for": arguments.pattern.as_ref().map(Pattern::as_str),
+        "level": arguments.level.map(Level::name),
+        "threshold": arguments.threshold,
+    });
+    let log = arguments.common.audit()?;
+    let policy =
+        log.record(Act::new(ActKind::TRUST, about), || Ok((folder.write(&document)?, Value::Null)))?;
     if let Some(file) = folder.file() {
         arguments.common.stderr(format!("wrote {}", file.display()));
     }

@@ -1,6 +1,7 @@
 //! `stack trust remove`.
 
 use clap::Args;
+use serde_json::{Value, json};
 use stack_seal::bundle::Bundle;
 use stack_seal::digest::Digest;
 use stack_seal::key::PublicKey;
@@ -10,6 +11,7 @@ use stack_trust::policy::Policy;
 use stack_trust::trust_file::{Document, TrustFolder};
 
 use super::list;
+use crate::audit::{Act, ActKind};
 use crate::error::{CommandError, Kind};
 use crate::options::CommonArguments;
 use crate::process::machine;
@@ -46,9 +48,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             document.revoke(what, arguments.reason.as_deref());
         }
     }
-    if let Some(name) = &arguments.identity {
-        let signer = identity::open(&home, Some(name), &arguments.passphrase)?;
-        for revoked in gone {
+    let signer = arguments.identity.as_deref();
+    let signer = signer.map(|name| identity::open(&home, Some(name), &arguments.passphrase)).transpose()?;
+    let about = json!({
+        "removed": arguments.what,
+        "revoked": arguments.revoke,
+        "reason": arguments.reason,
+        "signed_by": arguments.identity,
+    });
+    let policy = arguments.common.audit()?.record(Act::new(ActKind::TRUST, about), || {
+        for (revoked, signer) in gone.into_iter().zip(signer.iter().cycle()) {
             let revocation = Revocation {
                 revoked,
                 since: None,
@@ -60,8 +69,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             let path = folder.keep_revocation(&bundle)?;
             arguments.common.stderr(format!("revocation: {} (share it)", path.display()));
         }
-    }
-    let policy = folder.write(&document)?;
+        Ok((folder.write(&document)?, Value::Null))
+    })?;
     if let Some(file) = folder.file() {
         arguments.common.stderr(format!("wrote {}", file.display()));
     }
