@@ -230,8 +230,8 @@ fn metadata() -> Json {
 /// How many crates the binary `stack` is built from on 64-bit Linux on x86, ours and those of build scripts and macros
 /// included. A change that adds one says why it is worth it, and raises this number.
 ///
-/// The last change: llguidance with its five, which bind answers to schemas and grammars, and a crate of ours.
-const CRATES_MAX: usize = 331;
+/// The last change: rusqlite with its five, which keep the audit log through losses of power, and a crate of ours.
+const CRATES_MAX: usize = 338;
 
 mod tests {
     use super::*;

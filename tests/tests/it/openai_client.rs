@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write};
 use std::process::{Command, Output};
 
-use crate::server::{Server, binary};
+use crate::server::{Server, binary, home};
 use crate::tree::workspace_root;
 
 #[test]
@@ -25,6 +25,7 @@ fn official_python_client_is_served() {
         .current_dir(workspace_root().join("tests/python"))
         .env("STACK_BASE_URL", server.url())
         .env("STACK_BINARY", binary())
+        .env("STACK_HOME", home())
         .env("STACK_PID", server.pid().to_string())
         .output()
         .expect("Python runs");

@@ -1,10 +1,12 @@
 //! A running `stack serve`.
 
 use std::env;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +15,17 @@ use std::time::{Duration, Instant};
 pub(crate) struct Server {
     child: Child,
     address: String,
+}
+
+/// A home without models and audit log: that of whoever runs the tests is none of their business.
+pub(crate) fn home() -> PathBuf {
+    static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
+        let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("home");
+        fs::create_dir_all(&home).expect("the folder of the tests can be written");
+        fs::write(home.join("stack.toml"), "[audit]\nenabled = false\n").expect("so can a file there");
+        home
+    });
+    HOME.clone()
 }
 
 /// What a server sent back.
@@ -27,6 +40,7 @@ impl Server {
         let mut child = Command::new(binary())
             .args(["serve", "--port", "0"])
             .args(arguments)
+            .env("STACK_HOME", home())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -33,6 +33,14 @@ fn the_guide_to_sealing_works_as_written() {
     assert_eq!(fs::read(machine.path("opened.gguf")).unwrap(), MODEL);
 }
 
+#[test]
+fn the_guide_to_auditing_works_as_written() {
+    let machine = Machine::new();
+    let ran = machine.follow("guides/audit.md");
+    let verified = ran.iter().filter(|(_, ran)| ran.stdout.starts_with("verified: ")).count();
+    assert_eq!(verified, 3);
+}
+
 /// A machine with a model and nothing else.
 struct Machine {
     folder: TempDir,

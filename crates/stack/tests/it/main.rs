@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that cannot go on fails the test")]
 
 mod answers;
+mod audit;
 mod bit_flips;
 mod config;
 mod contracts;

@@ -1,7 +1,10 @@
 //! The built binary, run with arguments.
 
+use std::fs;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -25,10 +28,17 @@ pub(crate) fn stack_with_stdin(arguments: &[&str], stdin: &[u8]) -> Ran {
     Ran::from(child.wait_with_output().unwrap())
 }
 
-/// Prepares a command whose output is kept.
+/// Prepares a command whose output is kept. Unless it is given a home, its home is one without models and audit log, which
+/// all tests share.
 pub(crate) fn command(arguments: &[&str]) -> Command {
+    static HOME: LazyLock<PathBuf> = LazyLock::new(|| {
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("home");
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("stack.toml"), "[audit]\nenabled = false\n").unwrap();
+        home
+    });
     let mut command = Command::new(env!("CARGO_BIN_EXE_stack"));
-    command.args(arguments).env_remove("STACK_LOG").stdin(Stdio::null());
+    command.args(arguments).env_remove("STACK_LOG").env("STACK_HOME", &*HOME).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
