@@ -101,7 +101,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 /// Imports a package.
-fn import(arguments: &Arguments, source: &dyn Source, now: UnixTime) -> Result<Imported, CommandError> {
+fn import(
+    arguments: &Arguments,
+    source: &dyn PackageSource,
+    now: UnixTime,
+) -> Result<Imported, CommandError> {
     let work = Interruptible::start("importing", source.length(), arguments.common.quiet)?;
     let watched = work.watch(source);
     let import = Import::open(&watched)?;

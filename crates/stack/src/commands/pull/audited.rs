@@ -1,7 +1,7 @@
 //! What the audit log says about a pull.
 
 use serde_json::{Value, json};
-use stack_registry::name::{HubChoice, Name, Reference};
+use stack_registry::name::{HubSelector, Name, Reference};
 use stack_registry::pull::Pulled;
 use stack_registry::url::Url;
 
@@ -51,8 +51,8 @@ fn address(reference: &Reference) -> String {
         Reference::Hub { owner, repository, revision, choice } => {
             let revision = revision.as_ref().map(|revision| format!("@{revision}")).unwrap_or_default();
             let choice = match choice {
-                Some(HubChoice::Quantization(name)) => format!(":{name}"),
-                Some(HubChoice::File(path)) => format!("/{path}"),
+                Some(HubSelector::Quantization(name)) => format!(":{name}"),
+                Some(HubSelector::File(path)) => format!("/{path}"),
                 None => String::new(),
             };
             format!("hf://{owner}/{repository}{revision}{choice}")

@@ -65,7 +65,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         "added": arguments.name,
         "public_keys": keys,
         "for": arguments.pattern.as_ref().map(Pattern::as_str),
-        "level": arguments.level.map(Level::name),
+        "level": arguments.level.map(Enforcement::name),
         "threshold": arguments.threshold,
     });
     let log = arguments.common.audit()?;
