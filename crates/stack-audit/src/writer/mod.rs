@@ -311,8 +311,8 @@ impl Writer {
             };
             let entry = batch.append(&append.prepared, phase, self.now())?;
             if let Step::Intent(ticket) = append.step {
-                let _claim = claims.as_ref().map(|claims| claims.take(entry.index)).transpose()?;
-                opened.insert(ticket, OpenIntent { seq: entry.seq, _claim });
+                let claim = claims.as_ref().map(|claims| claims.take(entry.index)).transpose()?;
+                opened.insert(ticket, OpenIntent { seq: entry.seq, _claim: claim });
             }
             ends_session |= entry.kind == Kind::SESSION_END;
             let hash = batch.head(stream)?.hash;

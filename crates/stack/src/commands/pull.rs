@@ -117,7 +117,7 @@ enum Fetched<'a> {
     Offer(Upstream<'a>, Name),
     /// What was there already, and why nothing else was asked for.
     LocalCopy(Entry, TransferError),
-    Pulled(Pulled, Upstream<'a>),
+    Pulled(Box<Pulled>, Upstream<'a>),
 }
 
 fn fetch<'a>(
@@ -166,7 +166,7 @@ fn fetch<'a>(
     if upstream.files.iter().any(|file| file.digests.is_empty() && file.git_blob.is_none()) {
         arguments.transfer.say("this source provides no digest; the downloaded bytes are pinned");
     }
-    Ok(Fetched::Pulled(pulled, upstream))
+    Ok(Fetched::Pulled(Box::new(pulled), upstream))
 }
 
 /// Refuses options that say nothing about the kind of source at hand.

@@ -28,7 +28,7 @@ pub(crate) struct CommandError {
     cause: Option<Box<dyn Error + Send + Sync>>,
     hint: Option<String>,
     /// What programs read beside the message.
-    details: Option<Value>,
+    details: Option<Box<Value>>,
 }
 
 /// The kinds of errors; scripts see them as exit codes.
@@ -137,7 +137,7 @@ impl CommandError {
 
     /// Adds what programs read beside the message.
     pub(crate) fn details(mut self, details: Value) -> Self {
-        self.details = Some(details);
+        self.details = Some(Box::new(details));
         self
     }
 
@@ -206,7 +206,7 @@ impl CommandError {
             "hint": self.hint,
         });
         if let Some(details) = &self.details {
-            error["details"] = details.clone();
+            error["details"] = Value::clone(details);
         }
         json!({ "error": error })
     }

@@ -30,10 +30,12 @@ impl Fetched<'_> {
             }
             Self::LocalCopy(entry, error) => {
                 let manifest = entry.manifest.digest.to_string();
-                return json!({"name": entry.name.short(), "manifest": manifest, "refused": error.reason.code()});
+                return json!({"name": entry.name.short(), "manifest": manifest, "refused": error.kind.code()});
             }
-            Self::Pulled(Pulled::Named(entry), _) => (entry, true),
-            Self::Pulled(Pulled::Unchanged(entry) | Pulled::Kept(entry), _) => (entry, false),
+            Self::Pulled(pulled, _) => match &**pulled {
+                Pulled::Named(entry) => (entry, true),
+                Pulled::Unchanged(entry) | Pulled::Kept(entry) => (entry, false),
+            },
         };
         json!({
             "name": entry.name.short(),
