@@ -98,7 +98,7 @@ mod tests {
             let types = [(name.to_owned(), "a.rs".to_owned())];
             unexplained(&types, &explained).into_keys().collect::<Vec<_>>()
         };
-        for known in ["ChatTurn", "ChatsTurns", "SafeTensor", "Sha256"] {
+        for known in ["ChatTurn", "ChatsTurns", "SafeTensors", "Sha256"] {
             assert_eq!(missing(known), [""; 0], "{known}");
         }
         assert_eq!(missing("ChatModel"), ["model"]);

@@ -15,11 +15,12 @@ pub fn near_names<'a>(word: &str, names: impl IntoIterator<Item = &'a Name>) -> 
     if near.is_empty() {
         let shorts: Vec<String> = names.iter().map(|name| name.short()).collect();
         let whole = nearest(&word, shorts.iter().map(String::as_str)).map(str::to_owned);
-        let by_model = || {
-            let model = nearest(asked, names.iter().map(|name| model_of(name)))?;
-            names.iter().find(|name| model_of(name) == model).map(|name| name.short())
-        };
-        near.extend(whole.or_else(by_model));
+        let model = nearest(asked, names.iter().map(|name| model_of(name)));
+        let by_model = names.iter().filter(|name| Some(model_of(name)) == model).map(|name| name.short());
+        match whole {
+            Some(whole) => near.push(whole),
+            None => near.extend(by_model),
+        }
     }
     near.truncate(NEAR_MAX);
     near

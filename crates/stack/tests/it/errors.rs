@@ -51,7 +51,7 @@ fn an_instruction_set_that_is_not_there_is_a_usage_error() {
 
 #[test]
 fn a_prefetch_policy_that_does_not_exist_is_a_usage_error() {
-    for arguments in [&["doctor"][..], &["run", "Hello"], &["bench", "default"]] {
+    for arguments in [&["doctor"][..], &["run", "-p", "Hello"], &["bench", "default"]] {
         let output = command(arguments).env("STACK_PREFETCH", "both").output().unwrap();
         Ran::from(output).fails(2, &["STACK_PREFETCH=both", "software and hardware", "hint: "]);
     }
