@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use stack_seal::key::PublicKey;
 
 use super::{Folder, StoreError, doing};
@@ -37,8 +38,19 @@ pub(crate) fn connect(folder: &Folder) -> Result<Connection, StoreError> {
         return Err(StoreError::Missing { path });
     }
     let connection = open(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let since = Instant::now();
+    // A log that is just being made is a file first, and becomes a log in one step.
+    while objects(&connection)? == 0 && since.elapsed() < MAKING_MAX {
+        thread::sleep(Duration::from_millis(5));
+    }
     check(&connection, &path)?;
     Ok(connection)
+}
+
+/// Counts the tables, indices and triggers.
+fn objects(connection: &Connection) -> Result<i64, StoreError> {
+    let count = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    count.map_err(doing("reading the schema"))
 }
 
 /// Opens the database of a log for writing, and makes it where there is none.
@@ -58,7 +70,7 @@ pub(super) fn connect_or_create(
     if !is_new && length < PAGE_MIN {
         return Err(StoreError::NotALog { path, found: format!("a file of {length} bytes") });
     }
-    let connection = open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let mut connection = open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     let attempt = "preparing the database";
     if is_new {
         connection
@@ -71,16 +83,17 @@ pub(super) fn connect_or_create(
         let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
         connection.set_db_config(keep, true).map_err(doing(attempt))?;
     }
-    let objects = connection.query_one("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
-    if objects.map_err(doing(attempt))? == 0 {
-        // A crash leaves all of the schema or none of it.
+    if objects(&connection)? == 0 {
+        // A crash leaves all of the schema and the name or nothing, and readers see as much.
+        let whole = TransactionBehavior::Immediate;
+        let made = connection.transaction_with_behavior(whole).map_err(doing(attempt))?;
         let marks = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
-        let schema = format!("BEGIN IMMEDIATE; {marks} {}; COMMIT;", SCHEMA.join("; "));
-        connection.execute_batch(&schema).map_err(doing(attempt))?;
+        made.execute_batch(&format!("{marks} {}", SCHEMA.join("; "))).map_err(doing(attempt))?;
+        let insert = "INSERT INTO log(id, log, public_key) VALUES (1, ?1, ?2)";
+        made.execute(insert, (&log.0[..], key.to_string())).map_err(doing(attempt))?;
+        made.commit().map_err(doing(attempt))?;
     }
     check(&connection, &path)?;
-    let insert = "INSERT OR IGNORE INTO log(id, log, public_key) VALUES (1, ?1, ?2)";
-    connection.execute(insert, (&log.0[..], key.to_string())).map_err(doing(attempt))?;
     Ok(connection)
 }
 
@@ -146,6 +159,8 @@ fn check(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 const APPLICATION: i64 = 0x5354_4b41;
 const VERSION: i64 = 1;
 const PAGE_MIN: u64 = 512;
+/// How long a reader waits for a log that is being made.
+const MAKING_MAX: Duration = Duration::from_secs(1);
 /// Before it, a WAL that is emptied while others write can lose pages.
 const OLDEST_SQLITE: i32 = 3_051_003;
 

@@ -16,8 +16,13 @@ fn confirmed(level: &str, basis: &Basis) -> Result<Option<u64>, AdmissionError> 
     let dir = tempfile::tempdir().unwrap();
     let (home, path) = (Home::at(dir.path().join("home")), dir.path().join("m.gguf"));
     fs::write(&path, b"GGUF").unwrap();
-    let file =
-        SignedFile { name: "m.gguf".to_owned(), sha256: [1; 32], blake3: None, size: None, leaves: None };
+    let file = SignedFile {
+        name: "m.gguf".to_owned(),
+        sha256: [1; 32],
+        blake3: Some(Root::of(b"GGUF")),
+        size: Some(4),
+        leaves: None,
+    };
     let statement = Statement::new("m".to_owned(), vec![file], Vec::new(), Some(claim())).unwrap();
     let bundle = Bundle::sign(statement.to_payload(), &signing_key(1));
     fs::write(dir.path().join("m.gguf.sig"), bundle.to_json()).unwrap();

@@ -188,7 +188,11 @@ mod tests {
         assert_eq!(call.request.thinking, Thinking::Effort(Effort::High));
         assert_eq!(call.request.tools.len(), 1);
         let Prompt::Messages(messages) = call.request.prompt else { panic!("messages") };
-        assert_eq!((&messages[0].role, messages[0].parts.len()), (&Role::System, 2));
+        assert_eq!(
+            (&messages[0].role, messages[0].parts.len()),
+            (&Role::System, 3),
+            "two texts and a cache mark"
+        );
         let ignored = "context_management, messages[].content[].cache_control, metadata";
         assert_eq!(call.ignored.header_value().as_deref(), Some(ignored));
     }
