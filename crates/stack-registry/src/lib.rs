@@ -2,7 +2,7 @@
 //!
 //! A [`Store`](store::Store) is an OCI image layout on disk: blobs by digest, and an index of names. Models come into
 //! it as downloads, as packages from another machine, or by adoption where they lie; each way ends in
-//! [`Part::publish`](store::Part::publish), which reads back what the file holds before it gets the name of its digest.
+//! [`PartialBlob::publish`](store::PartialBlob::publish), which reads back what the file holds before it gets the name of its digest.
 //!
 //! What this crate does not do: it opens no socket, reads no clock and no environment, and trusts no name. No text from
 //! outside becomes a path; files are named by parsed digests beneath handles of the store's folders.

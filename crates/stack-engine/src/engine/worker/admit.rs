@@ -56,7 +56,7 @@ impl Worker {
         if self.runs_alone(group) || self.limits.prefix_tokens == 0 {
             return;
         }
-        match self.beginning(&group.sequences[0].tokens, group.number) {
+        match self.beginning(group) {
             Beginning::Computed => {}
             Beginning::Copied(prefix) => {
                 let first = &mut group.sequences[0];
@@ -68,7 +68,8 @@ impl Worker {
         }
     }
 
-    fn beginning(&mut self, prompt: &[u32], number: u64) -> Beginning {
+    fn beginning(&mut self, new: &SequenceGroup) -> Beginning {
+        let prompt = new.sequences[0].tokens.as_slice();
         let cached = self.prefix_cache.longest(prompt);
         let usable = prompt.len().saturating_sub(1);
         let grain = if self.executor.cuts_anywhere() { 1 } else { CHECKPOINT };
@@ -77,11 +78,17 @@ impl Worker {
             let common = tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
             common.min(usable) / grain * grain
         };
-        // Only who came before can lead, so that nobody waits in a circle.
+        // Only who came before can lead, so that nobody waits in a circle, and nobody whom others go before.
+        let may_lead = |group: &&SequenceGroup| {
+            group.number < new.number
+                && group.in_prompt()
+                && (group.priority == Priority::Interactive || new.priority == Priority::Batch)
+                && !self.runs_alone(group)
+        };
         let leader = self
             .running
             .iter()
-            .filter(|group| group.number < number && group.in_prompt() && !self.runs_alone(group))
+            .filter(may_lead)
             .map(|group| (shared_with(group), group))
             .filter(|&(tokens, _)| tokens >= cached + WORTH_WAITING)
             .max_by_key(|&(tokens, group)| (tokens, std::cmp::Reverse(group.number)));

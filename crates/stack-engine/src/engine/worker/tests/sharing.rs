@@ -105,6 +105,17 @@ fn what_can_wait_begins_last() {
 }
 
 #[test]
+fn nobody_waits_for_a_leader_that_can_wait() {
+    let mut bench = Bench::new(Setting::default());
+    let prompts = alike(60, 2);
+    let _patient = bench.hand_in(&Ask { priority: Priority::Batch, ..Ask::new(&prompts[0], None) });
+    bench.worker.admit();
+    let _urgent = bench.ask(&prompts[1], None);
+    bench.worker.admit();
+    assert_eq!(bench.worker.running[1].leader, None);
+}
+
+#[test]
 fn a_request_ends_at_its_deadline_waiting_or_running() {
     let mut bench = Bench::new(Setting::default());
     let requests: Vec<_> = (0..2_u32).map(|token| bench.ask(&[token; 20], None)).collect();
