@@ -93,7 +93,7 @@ const CLASSES: usize = 8;
 /// The part that the latest step has in a mean.
 const WEIGHT: f64 = 0.2;
 /// A step beside answers: a person does not see such gaps between tokens.
-const STEP_S: f64 = 0.040;
+const STEP_S: f64 = 0.035;
 /// A step in which nobody waits for a token, though somebody new may.
 const STEP_ALONE_S: f64 = 0.080;
 const TOKENS_MIN: usize = 16;
@@ -124,7 +124,7 @@ mod tests {
     fn a_step_beside_answers_takes_as_long_as_readers_bear() {
         // 4 ms for an answer's row, 0.25 ms for a token of a prompt.
         let pace = steps(&[(0, 1, 4.0), (100, 1, 29.0)]);
-        assert_eq!(pace.prompt_tokens(1, 512), 144);
+        assert_eq!(pace.prompt_tokens(1, 512), 124);
         assert_eq!(pace.prompt_tokens(0, 512), 320);
         assert_eq!(pace.prompt_tokens(0, 200), 200, "the caller's limit holds");
     }
