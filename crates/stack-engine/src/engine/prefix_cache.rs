@@ -35,7 +35,7 @@ impl PrefixCache {
         if let Some(unneeded) = self.tree.insert(tokens, sequence) {
             executor.close(unneeded);
         }
-        while let Some(excess @ 1..) = self.tree.tokens().checked_sub(self.tokens_max) {
+        while let Some(excess @ 1..) = self.tree.memory_tokens().checked_sub(self.tokens_max) {
             self.evict(executor, excess);
         }
     }

@@ -82,8 +82,14 @@ impl<H: Copy> PrefixTree<H> {
     }
 
     /// Tokens of all beginnings, what they share counted once.
+    #[cfg(test)]
     pub(super) fn tokens(&self) -> usize {
         self.tokens
+    }
+
+    /// How many tokens the memory for it would hold, at most: each node ends in a page that it may not share.
+    pub(super) fn memory_tokens(&self) -> usize {
+        self.tokens + (self.nodes.len() - self.free.len() - 1) * PAGE_TOKENS
     }
 
     /// Finds the holder that shares the longest beginning with `tokens`, at most `max` of them.

@@ -82,6 +82,19 @@ fn a_state_that_cannot_be_cut_is_reused_whole() {
 }
 
 #[test]
+fn short_prompts_count_with_the_pages_that_they_take() {
+    let mut bench = Bench::new(Setting::default());
+    for first in 0..VOCABULARY {
+        let events = bench.ask(&[first; 9], None);
+        bench.finish();
+        read(events);
+    }
+    let held = bench.worker.executor.held_tokens();
+    assert!((30..=2 * CONTEXT / 2).contains(&held), "{held} tokens, each sequence in a page of its own");
+    bench.empty();
+}
+
+#[test]
 fn nothing_is_kept_where_nothing_may_be() {
     let limits = WorkerLimits { prefix_tokens: 0, ..Setting::default().limits };
     let mut bench = Bench::new(Setting { limits, ..Setting::default() });
