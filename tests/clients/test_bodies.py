@@ -319,7 +319,7 @@ def test_errors(http, path, stream):
             assert isinstance(error["error"]["code"], str) and isinstance(error["error"]["type"], str)
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/messages/nothing", "/v1/responses/nothing", "/api/nothing"])
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/messages/nothing", "/v1/responses/r/nothing", "/api/nothing"])
 def test_missing_routes(http, path):
     reply = http.post(path, json={})
     assert reply.status_code == 404

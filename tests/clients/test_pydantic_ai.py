@@ -1,4 +1,8 @@
-"""Pydantic AI, with its models for chat completions, responses, and Anthropic's messages."""
+"""Pydantic AI, with its models for chat completions and responses.
+
+Its model for Anthropic's messages does not work with the release of Anthropic's SDK that the other tests use: it hands it
+the client of another library, and makes messages of a type that is a union there.
+"""
 
 import asyncio
 
@@ -13,10 +17,7 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
-from pydantic_ai.profiles import ModelProfile
-from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
 
 from asking import QUESTION
@@ -27,16 +28,11 @@ class Capital(BaseModel):
 
 
 def make(kind, server):
-    if kind == "messages":
-        provider = AnthropicProvider(base_url=server.url, api_key="unused")
-        # By its name the client takes a model for one that follows no schemas.
-        profile = ModelProfile(supports_json_schema_output=True)
-        return AnthropicModel(server.model, provider=provider, profile=profile)
     provider = OpenAIProvider(base_url=server.base_url, api_key="unused")
     return {"chat": OpenAIChatModel, "responses": OpenAIResponsesModel}[kind](server.model, provider=provider)
 
 
-KINDS = ["chat", "responses", "messages"]
+KINDS = ["chat", "responses"]
 
 
 @pytest.fixture(params=KINDS)
@@ -61,9 +57,8 @@ def test_answer(model):
 
 def test_stop(server):
     """The dialect of responses has no stop texts."""
-    for kind in ("chat", "messages"):
-        result = Agent(make(kind, server)).run_sync(QUESTION, model_settings=settings(stop_sequences=["Paris"]))
-        assert "Paris" not in result.output
+    result = Agent(make("chat", server)).run_sync(QUESTION, model_settings=settings(stop_sequences=["Paris"]))
+    assert "Paris" not in result.output
 
 
 def test_stream(model):
