@@ -204,8 +204,17 @@ def test_schemas(server):
 
 def is_unsatisfiable(schema) -> bool:
     """Whether no value at all follows a schema, as far as can be seen."""
-    inlined = json.dumps(schema).replace('{"$ref": "#/$defs/other"}', json.dumps(OTHER))
     try:
-        return canonicalish(json.loads(inlined)) == FALSEY
+        return canonicalish(inlined(schema)) == FALSEY
     except Exception:
         return False
+
+
+def inlined(schema):
+    """Puts what it refers to in the place of each reference, beside which other keywords may stand."""
+    if isinstance(schema, list):
+        return [inlined(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    rest = {name: inlined(value) for name, value in schema.items() if name not in ("$ref", "$defs")}
+    return {"allOf": [OTHER, rest]} if schema.get("$ref") == "#/$defs/other" else rest
