@@ -1,4 +1,21 @@
 //! Addresses of the network, read strictly: what two parsers could read differently is refused.
+//!
+//! Whoever decides where a request may go and whoever then connects must mean the same host, so both read addresses here
+//! and nowhere else. It is a crate of its own because the two are: models come and go by `stack-registry`, and
+//! `stack-gateway` decides and connects. This crate resolves no names and opens nothing.
+//!
+//! ```
+//! use stack_url::Url;
+//!
+//! let url = Url::parse("https://Example.org:443/v1?x=1")?;
+//! assert_eq!((url.origin().authority().as_str(), url.target()), ("example.org", "/v1?x=1"));
+//! assert!(Url::parse("http://0x7f.1/").is_err(), "some resolvers take this for 127.0.0.1");
+//! # Ok::<(), stack_url::UrlError>(())
+//! ```
+//!
+//! Invariants:
+//! - A host is a DNS name, a canonical IPv4 address or an IPv6 address in brackets, in lower case.
+//! - There is no user information in an address.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
