@@ -20,8 +20,7 @@ use crate::fetch::{Authorization, Fetch, FetchError, Headers, Method, Request, f
 use crate::url::{Url, encode};
 
 pub use choose::{FileSelector, Glob, SelectedFiles, SelectorError, choose, label};
-pub(crate) use sums::SUMS_BYTES_MAX;
-pub use sums::{listed_sum, may_list};
+pub(crate) use sums::{SUMS_BYTES_MAX, listed_sum, may_list};
 pub use tree::{ContentDigest, ListingError, RepositoryFile, parse_tree};
 
 /// A hub, and who asks it.

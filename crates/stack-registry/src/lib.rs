@@ -49,4 +49,5 @@ pub mod push;
 mod random;
 pub mod scheduler;
 pub mod throttle;
-pub mod url;
+
+pub use stack_url as url;

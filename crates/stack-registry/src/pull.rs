@@ -19,7 +19,7 @@ mod upstream;
 use std::thread;
 use std::time::Duration;
 
-use stack_seal::digest::{Algorithm, Digest, LeafList};
+use stack_seal::digest::{Digest, LeafList};
 
 use crate::download::{Download, DownloadError};
 use crate::fetch::{Cancel, Fetch};
@@ -28,8 +28,8 @@ use crate::name::Name;
 use crate::progress::{Progress, Watch};
 use crate::scheduler::Limits;
 use crate::store::{
-    BeginOutcome, Blob, Entry, ExpectedBlob, Hashed, Lease, PartialBlob, Ranges, Rebind, Record, Store,
-    StoreError, hash_file,
+    BeginOutcome, Blob, Entry, Hashed, Lease, PartialBlob, Ranges, Rebind, Record, Store, StoreError,
+    hash_file,
 };
 use crate::throttle::SharedThrottle;
 
@@ -123,7 +123,7 @@ impl Puller<'_> {
         for file in &upstream.files {
             needed = needed.saturating_add(self.store.lacks(&file.key, file.size)?);
         }
-        let free = self.store.free_bytes();
+        let free = self.store.folders.free_bytes();
         match free {
             Some(free) if needed > free => Err(StoreError::NoRoom { needed, free }.into()),
             _ if needed == 0 => Ok(()),
@@ -316,9 +316,8 @@ impl Puller<'_> {
         download
             .run(&part, &moved)
             .map_err(|error: DownloadError| TransferError::downloading(path, error))?;
-        let expect = ExpectedBlob { digests: &file.digests, length: Some(total) };
         let checked = |have| (self.watch)(Progress::Checking { file: path, total, have });
-        part.publish(&expect, &checked).map_err(|error| match error {
+        part.publish(&file.expected(), &checked).map_err(|error| match error {
             StoreError::Differs { expected, found, .. } => TransferError::new(
                 TransferErrorKind::DigestMismatch,
                 format!("{path} does not match its digest: it has {found}, not {expected}"),
@@ -349,16 +348,7 @@ impl Puller<'_> {
         if hashed.sha256 != file.key {
             return Ok(None);
         }
-        for expected in &file.digests {
-            let found = match expected.algorithm {
-                Algorithm::Sha256 => hashed.sha256,
-                Algorithm::Blake3 => hashed.blake3,
-            };
-            if found != *expected {
-                let message = format!("{path} does not match its digest: it has {found}, not {expected}");
-                return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
-            }
-        }
+        file.expected().check(path, &hashed)?;
         (self.watch)(Progress::Finished { file: path, total });
         Ok(Some(described(file, &hashed)))
     }

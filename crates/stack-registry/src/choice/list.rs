@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Spelling;
 use crate::manifest::Descriptor;
-use crate::name::{Name, Reference, near_names};
+use crate::name::{NEAR_MAX, Name, Reference, near_names};
 use crate::store::{Entry, Store, StoreError};
 
 /// The models of the store, and a look at the disk.
@@ -120,6 +120,3 @@ impl ListedModel {
         }
     }
 }
-
-/// More names would be a list, which `stack list` prints.
-const NEAR_MAX: usize = 3;

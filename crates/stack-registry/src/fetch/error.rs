@@ -21,8 +21,10 @@ pub struct FetchError {
 pub enum FetchErrorKind {
     /// The privacy tier keeps it on this machine.
     Refused(Refusal),
-    /// No connection: the name is unknown, nobody listens, or TLS failed.
+    /// No connection: the name is unknown, or nobody listens.
     Unreachable,
+    /// Nobody that this machine trusts says that the server is who it claims to be.
+    Certificate,
     /// The connection broke.
     Broken,
     /// Nothing came for too long.
@@ -95,7 +97,7 @@ impl FetchErrorKind {
     pub fn fault(self) -> FaultDomain {
         match self {
             Self::Refused(_) | Self::Interrupted | Self::Machine => FaultDomain::Ours,
-            Self::Nonsense => FaultDomain::Theirs,
+            Self::Nonsense | Self::Certificate => FaultDomain::Theirs,
             Self::Unreachable | Self::Broken | Self::Stalled => FaultDomain::Network,
         }
     }

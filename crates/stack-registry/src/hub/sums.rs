@@ -10,28 +10,31 @@ use crate::manifest::FilePath;
 
 /// Whether a file may list the digest of another: it is named after that one, or lists whatever lies in its folder and
 /// below.
-pub fn may_list(sums: &RepositoryFile, file: &FilePath) -> bool {
-    let path = sums.path.as_str();
-    let is_named_after = || path.strip_prefix(file.as_str()).is_some_and(|rest| ALONE.contains(&rest));
+pub(crate) fn may_list(sums: &RepositoryFile, file: &FilePath) -> bool {
     let name = sums.path.file_name();
     let lists_all = || {
         LISTS.iter().any(|list| name.eq_ignore_ascii_case(list))
-            && within(folder(path), file.as_str()).is_some()
+            && file.as_str().starts_with(folder(sums.path.as_str()))
     };
-    sums.size <= SUMS_BYTES_MAX && (is_named_after() || lists_all())
+    sums.size <= SUMS_BYTES_MAX && (is_named_after(&sums.path, file) || lists_all())
 }
 
 /// Finds the digest of a file in the text of a file that may list it, in the form of `sha256sum` or of BSD.
-pub fn listed_sum(text: &str, sums: &FilePath, file: &FilePath) -> Option<Digest> {
-    let name = within(folder(sums.as_str()), file.as_str())?;
+pub(crate) fn listed_sum(text: &str, sums: &FilePath, file: &FilePath) -> Option<Digest> {
+    let name = file.as_str().strip_prefix(folder(sums.as_str()))?;
     let lists_it = |listed: &str| listed.strip_prefix("./").unwrap_or(listed) == name;
     let found = text.lines().find_map(|line| {
         let (digits, listed) = gnu(line).or_else(|| bsd(line))?;
         lists_it(listed).then(|| digest(digits)).flatten()
     });
-    let is_its_own = sums.as_str().strip_prefix(file.as_str()).is_some_and(|rest| ALONE.contains(&rest));
     // A file for one other often holds the digest and no name, or a name from where it was made.
-    found.or_else(|| digest(text.split_whitespace().next().filter(|_| is_its_own)?))
+    let alone = || digest(text.split_whitespace().next().filter(|_| is_named_after(sums, file))?);
+    found.or_else(alone)
+}
+
+/// Whether a sums file is for this file alone.
+fn is_named_after(sums: &FilePath, file: &FilePath) -> bool {
+    sums.as_str().strip_prefix(file.as_str()).is_some_and(|rest| ALONE.contains(&rest))
 }
 
 /// Reads `DIGITS  NAME`; a star before the name says that it was read as it is.
@@ -53,10 +56,6 @@ fn digest(digits: &str) -> Option<Digest> {
 /// The folder of a path, with its slash; empty for the topmost.
 fn folder(path: &str) -> &str {
     path.rfind('/').map_or("", |slash| &path[..=slash])
-}
-
-fn within<'a>(folder: &str, path: &'a str) -> Option<&'a str> {
-    path.strip_prefix(folder)
 }
 
 /// A longer one lists more than a model.

@@ -9,7 +9,8 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-pub use nearest::{near_names, nearest};
+pub use nearest::nearest;
+pub(crate) use nearest::{NEAR_MAX, near_names};
 pub use reference::{HubSelector, Reference};
 
 /// The name of a model in the store: `[host/][owner/]model[:tag]`, in lower case, as OCI spells names.

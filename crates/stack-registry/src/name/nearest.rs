@@ -4,22 +4,19 @@ use super::Name;
 
 /// Finds the names that somebody may have meant: those of models that begin with the word, else the one that is nearest.
 /// Case, host, owner and tag need not be right.
-pub fn near_names<'a>(word: &str, names: impl IntoIterator<Item = &'a Name>) -> Vec<String> {
+pub(crate) fn near_names<'a>(word: &str, names: impl IntoIterator<Item = &'a Name>) -> Vec<String> {
     let names: Vec<&Name> = names.into_iter().collect();
     let word = word.to_lowercase();
     let asked = word.rsplit('/').next().unwrap_or_default();
     let asked = asked.split(':').next().unwrap_or_default();
-    let says_more =
-        |name: &&&Name| !asked.is_empty() && asked.len() >= WORD_MIN && model_of(name).starts_with(asked);
+    let says_more = |name: &&&Name| asked.len() >= WORD_MIN && model_of(name).starts_with(asked);
     let mut near: Vec<String> = names.iter().filter(says_more).map(|name| name.short()).collect();
     if near.is_empty() {
         let shorts: Vec<String> = names.iter().map(|name| name.short()).collect();
-        let whole = nearest(&word, shorts.iter().map(String::as_str)).map(str::to_owned);
-        let model = nearest(asked, names.iter().map(|name| model_of(name)));
-        let by_model = names.iter().filter(|name| Some(model_of(name)) == model).map(|name| name.short());
-        match whole {
-            Some(whole) => near.push(whole),
-            None => near.extend(by_model),
+        if let Some(whole) = nearest(&word, shorts.iter().map(String::as_str)) {
+            near.push(whole.to_owned());
+        } else if let Some(model) = nearest(asked, names.iter().map(|name| model_of(name))) {
+            near.extend(names.iter().filter(|name| model_of(name) == model).map(|name| name.short()));
         }
     }
     near.truncate(NEAR_MAX);
@@ -82,8 +79,8 @@ fn letters(text: &str) -> Vec<char> {
     text.chars().take(LETTERS_MAX).flat_map(char::to_lowercase).collect()
 }
 
-/// More names would be a list.
-const NEAR_MAX: usize = 3;
+/// More names would be a list, which `stack list` prints.
+pub(crate) const NEAR_MAX: usize = 3;
 /// A shorter word is the beginning of too much.
 const WORD_MIN: usize = 3;
 const LETTERS_PER_SLIP: usize = 3;

@@ -52,6 +52,8 @@ pub enum TransferErrorKind {
     WeightsTier,
     /// Nobody answers.
     Unreachable,
+    /// Nobody that this machine trusts says that the server is who it claims to be.
+    Certificate,
     /// The connection stalled or broke, again and again.
     Stalled,
     /// The other side fails.
@@ -135,6 +137,7 @@ impl TransferErrorKind {
             Self::Store(error) => error.code(),
             Self::WeightsTier => "weights-tier",
             Self::Unreachable => "unreachable",
+            Self::Certificate => "bad-certificate",
             Self::Stalled => "stalled",
             Self::Upstream5xx => "upstream-5xx",
             Self::UpstreamRefuses => "upstream-refuses",
@@ -148,6 +151,7 @@ fn of_kind(kind: FetchErrorKind) -> TransferErrorKind {
     match kind {
         FetchErrorKind::Refused(refusal) => TransferErrorKind::Refused(refusal),
         FetchErrorKind::Unreachable => TransferErrorKind::Unreachable,
+        FetchErrorKind::Certificate => TransferErrorKind::Certificate,
         FetchErrorKind::Broken | FetchErrorKind::Stalled => TransferErrorKind::Stalled,
         FetchErrorKind::Nonsense => TransferErrorKind::BadAnswer,
         FetchErrorKind::Interrupted => TransferErrorKind::Interrupted,

@@ -1,12 +1,12 @@
 //! Small files, for which a hub has a git blob id and seldom a digest.
 
-use stack_seal::digest::{Digest, GitBlobHasher, Root};
+use stack_seal::digest::GitBlobHasher;
 
-use super::{Puller, TransferError, TransferErrorKind, UpstreamFile};
+use super::{Puller, TransferError, TransferErrorKind, UpstreamFile, described};
 use crate::fetch::{RetryFetch, follow, read_body};
-use crate::manifest::{Descriptor, key};
+use crate::manifest::Descriptor;
 use crate::progress::Progress;
-use crate::store::Lease;
+use crate::store::{Hashed, Lease};
 
 impl Puller<'_> {
     /// Fetches a small file whole.
@@ -22,25 +22,16 @@ impl Puller<'_> {
             return Err(TransferError::new(TransferErrorKind::of_status(response.status), message));
         }
         let bytes = read_body(&url, response, file.size)?;
-        if bytes.len() as u64 != file.size {
-            let message =
-                format!("{path} has {} bytes, not the {} that were promised", bytes.len(), file.size);
-            return Err(TransferError::new(TransferErrorKind::LengthMismatch, message));
-        }
+        let hashed = Hashed::of(&bytes);
+        file.expected().check(path, &hashed)?;
         let mut hasher = GitBlobHasher::new(file.size);
         hasher.update(&bytes);
         if file.git_blob.as_ref().is_some_and(|expected| *expected != hasher.finish()) {
             let message = format!("{path} is not what the hub lists");
             return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
         }
-        let layer = Descriptor::of(&file.media_type, &bytes).with(key::FILE_PATH, path);
-        if let Some(promised) = file.sha256().filter(|promised| **promised != layer.digest) {
-            let message =
-                format!("{path} does not match its digest: it has {}, not {promised}", layer.digest);
-            return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
-        }
         self.store.put(lease, &bytes)?;
         (self.watch)(Progress::Finished { file: path, total: file.size });
-        Ok(layer.with(key::BLAKE3, Digest::from(Root::of(&bytes)).to_string()))
+        Ok(described(file, &hashed))
     }
 }

@@ -9,6 +9,7 @@ use stack_seal::digest::{Digest, Sha256Hasher};
 use crate::download::Location;
 use crate::manifest::{ConfigFacts, Descriptor, FilePath};
 use crate::name::Name;
+use crate::store::ExpectedBlob;
 
 pub use hub::from_hub;
 pub use oci::from_registry;
@@ -54,6 +55,11 @@ impl UpstreamFile<'_> {
     /// The SHA-256 digest, if it is promised.
     pub fn sha256(&self) -> Option<&Digest> {
         self.digests.iter().find(|digest| digest.algorithm == stack_seal::digest::Algorithm::Sha256)
+    }
+
+    /// What its bytes have to be.
+    pub(super) fn expected(&self) -> ExpectedBlob<'_> {
+        ExpectedBlob { digests: &self.digests, length: Some(self.size) }
     }
 
     /// Adds a digest that somebody vouches for.

@@ -60,6 +60,7 @@ impl fmt::Display for Failure {
             Self::Fetch(kind) => f.write_str(match kind {
                 FetchErrorKind::Refused(_) => "the request may not leave this machine",
                 FetchErrorKind::Unreachable => "no connection could be made",
+                FetchErrorKind::Certificate => "the certificate is not trusted",
                 FetchErrorKind::Broken => "the connection broke",
                 FetchErrorKind::Stalled => "nothing came for too long",
                 FetchErrorKind::Nonsense => "the reply made no sense",

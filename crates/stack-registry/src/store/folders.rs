@@ -98,7 +98,7 @@ impl Folders {
     }
 
     /// How many bytes the disk has left for us, if it says so.
-    pub(super) fn free_bytes(&self) -> Option<u64> {
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
         let disk = fstatvfs(self.handle(Folder::Root)).ok()?;
         disk.f_bavail.checked_mul(disk.f_frsize)
     }

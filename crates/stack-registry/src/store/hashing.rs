@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::{io, thread};
 
-use stack_seal::digest::{Blake3Hasher, Digest, Sha256Hasher};
+use stack_seal::digest::{Blake3Hasher, Digest, Root, Sha256Hasher};
 
 /// What a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,15 @@ pub struct Hashed {
     pub blake3: Digest,
     /// Bytes.
     pub length: u64,
+}
+
+impl Hashed {
+    /// Computes both digests of bytes in memory.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut sha256 = Sha256Hasher::new();
+        sha256.update(bytes);
+        Self { sha256: sha256.finish(), blake3: Root::of(bytes).into(), length: bytes.len() as u64 }
+    }
 }
 
 /// Reads a file from its beginning to its end and computes both digests, each on a thread of its own.

@@ -47,7 +47,7 @@ use crate::manifest::{BadDocument, DOCUMENT_BYTES_MAX, Index, Manifest};
 #[derive(Clone)]
 pub struct Store {
     disk: Arc<dyn Disk>,
-    folders: Arc<Folders>,
+    pub(crate) folders: Arc<Folders>,
 }
 
 /// A blob that is there.
@@ -105,11 +105,6 @@ impl Store {
     /// The path of the store.
     pub fn path(&self) -> &Path {
         self.folders.path()
-    }
-
-    /// How many bytes the disk has left for us, if it says so.
-    pub(crate) fn free_bytes(&self) -> Option<u64> {
-        self.folders.free_bytes()
     }
 
     /// Whether a blob is there: in the store, or where it was adopted. Nothing of it is read. A note of where it was

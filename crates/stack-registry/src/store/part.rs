@@ -107,11 +107,7 @@ impl Store {
 
     /// Says how much room a blob of this length still takes on the disk: nothing where it is there, and of one that was
     /// begun only the rest.
-    ///
-    /// # Errors
-    ///
-    /// When the disk cannot be read.
-    pub fn lacks(&self, key: &Digest, length: u64) -> Result<u64, StoreError> {
+    pub(crate) fn lacks(&self, key: &Digest, length: u64) -> Result<u64, StoreError> {
         if self.has(key)? {
             return Ok(0);
         }

@@ -68,12 +68,14 @@ pub fn from_hub(
             bundles.push(read(bundle, statement::BYTES_MAX as u64)?);
         }
     }
+    let mut promisers = vec![None; files.len()];
     for sums in &listing.files {
-        let mut listed = files.iter_mut().filter(|file| may_list(sums, &file.path)).peekable();
+        let listed = files.iter_mut().zip(&mut promisers);
+        let mut listed = listed.filter(|(file, _)| may_list(sums, &file.path)).peekable();
         if listed.peek().is_some() {
             let text = read(sums, SUMS_BYTES_MAX)?;
             let text = String::from_utf8_lossy(&text);
-            listed.try_for_each(|file| promise_sum(file, &text, &sums.path))?;
+            listed.try_for_each(|(file, by)| promise_sum(file, by, &text, &sums.path))?;
         }
     }
     let label = chosen.label.clone();
@@ -89,14 +91,58 @@ pub fn from_hub(
     })
 }
 
-/// Adds what a sums file says of a file to what the hub promises; the two must agree.
-fn promise_sum(file: &mut UpstreamFile<'_>, text: &str, sums: &FilePath) -> Result<(), TransferError> {
+/// Adds what a sums file says of a file to what was promised before, by the hub or by the sums file `by`; all must agree.
+fn promise_sum<'a>(
+    file: &mut UpstreamFile<'_>,
+    by: &mut Option<&'a FilePath>,
+    text: &str,
+    sums: &'a FilePath,
+) -> Result<(), TransferError> {
     let Some(digest) = listed_sum(text, sums, &file.path) else { return Ok(()) };
-    if let Some(promised) = file.sha256().filter(|promised| **promised != digest) {
-        let message =
-            format!("{sums} says that {} has {digest}, and the hub that it has {promised}", file.path);
-        return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
+    match file.sha256() {
+        None => *by = Some(sums),
+        Some(promised) if *promised == digest => {}
+        Some(promised) => {
+            let by = by.map_or("the hub", FilePath::as_str);
+            let message =
+                format!("{sums} says that {} has {digest}, and {by} that it has {promised}", file.path);
+            return Err(TransferError::new(TransferErrorKind::DigestMismatch, message));
+        }
     }
     file.promise(digest);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::url::Url;
+
+    /// Who promised what is told as it is, so that whoever looks for the mistake looks at the right file.
+    #[test]
+    fn whoever_contradicts_is_named_with_whom() {
+        let path = |text| FilePath::parse(text).unwrap();
+        let url = Url::parse("https://a.test/m.gguf").unwrap();
+        let mut file = UpstreamFile {
+            path: path("m.gguf"),
+            media_type: String::new(),
+            size: 1,
+            digests: Vec::new(),
+            git_blob: None,
+            key: key_of("m"),
+            location: Box::new(Request::new(Method::Get, url)),
+        };
+        let (one, other) = ("11".repeat(32), "22".repeat(32));
+        let (list, alone) = (path("SHA256SUMS"), path("m.gguf.sha256"));
+        let mut by = None;
+        promise_sum(&mut file, &mut by, &format!("{one}  m.gguf\n"), &list).unwrap();
+        promise_sum(&mut file, &mut by, &one, &alone).unwrap();
+        let error = promise_sum(&mut file, &mut by, &other, &alone).unwrap_err();
+        let expected = format!(
+            "m.gguf.sha256 says that m.gguf has sha256:{other}, and SHA256SUMS that it has sha256:{one}"
+        );
+        assert_eq!(error.message, expected);
+        let error = promise_sum(&mut file, &mut None, &other, &alone).unwrap_err();
+        assert!(error.message.contains("and the hub that it has"), "{}", error.message);
+    }
 }
