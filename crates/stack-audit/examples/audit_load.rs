@@ -3,7 +3,7 @@
 //!     audit_load FOLDER WRITERS [ACTS]
 //!
 //! Each line of the output is the index and the hash of an entry. Tests kill it and look whether all of them are there;
-//! with ACTS, each writer ends after so many.
+//! with ACTS, each writer ends after so many, and at last the payloads of all notes are erased.
 
 use std::error::Error;
 use std::fs::File;
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use stack_audit::{Actor, Audit, AuditError, AuditOptions, Draft, Kind, Receipt, StreamId};
+use stack_audit::{Actor, Audit, AuditError, AuditOptions, Draft, Kind, Receipt, Selection, StreamId};
 use stack_seal::hex;
 use stack_seal::key::{KeyKind, SigningKey};
 
@@ -37,6 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect();
         writers.into_iter().try_for_each(|writer| writer.join().expect("a writer does not panic"))
     })?;
+    let notes = Selection { kind: Some(Kind::SESSION_MESSAGE), ..Selection::default() };
+    audit.erase(&notes, "the end", Actor::new("writer")?)?;
     audit.close()?;
     Ok(())
 }
@@ -51,11 +53,10 @@ fn write(audit: &Audit, number: u8, acts: u64) -> Result<(), AuditError> {
         open.receipt().iter().for_each(tell);
         tell(&open.done(json!({"result": "x".repeat(act as usize % 1500)}))?);
         if act % 16 == 0 {
-            tell(
-                &audit.note(
-                    Draft::new(stream, Kind::SESSION_MESSAGE, actor.clone()).with(json!({"act": act})),
-                )?,
-            );
+            // Now and then one that is a file.
+            let words = if number == 0 { LARGE } else { 1 };
+            let note = json!({"act": act, "text": "word ".repeat(words)});
+            tell(&audit.note(Draft::new(stream, Kind::SESSION_MESSAGE, actor.clone()).with(note))?);
         }
     }
     Ok(())
@@ -78,3 +79,6 @@ fn random(bytes: &mut [u8]) {
     let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(bytes));
     read.expect("the system has random bytes");
 }
+
+/// Words of a payload that is too large for a row.
+const LARGE: usize = 60_000;

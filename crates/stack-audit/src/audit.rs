@@ -230,8 +230,9 @@ impl Audit {
     ///
     /// # Errors
     ///
-    /// When that was not written.
+    /// When the stream has no entry, or that was not written.
     pub fn hold(&self, stream: StreamId, reason: &str, actor: Actor) -> Result<Receipt, AuditError> {
+        self.require(stream)?;
         let payload = json!({"stream": stream.to_string(), "reason": reason});
         self.note(Draft::new(StreamId::LOG, Kind::HELD, actor).with(payload))
     }
@@ -240,8 +241,9 @@ impl Audit {
     ///
     /// # Errors
     ///
-    /// When that was not written.
+    /// When the stream has no entry, or that was not written.
     pub fn release(&self, stream: StreamId, reason: &str, actor: Actor) -> Result<Receipt, AuditError> {
+        self.require(stream)?;
         let payload = json!({"stream": stream.to_string(), "reason": reason});
         self.note(Draft::new(StreamId::LOG, Kind::RELEASED, actor).with(payload))
     }
@@ -284,9 +286,7 @@ impl Audit {
         options: ExportOptions,
         actor: Actor,
     ) -> Result<String, AuditError> {
-        if !self.reader()?.has(stream)? {
-            return Err(AuditError::UnknownStream(stream));
-        }
+        self.require(stream)?;
         let payload = json!({"stream": stream.to_string(), "format": options.format.name()});
         self.note(Draft::new(StreamId::LOG, Kind::EXPORTED, actor).with(payload))?;
         let checkpoint = self.checkpoint()?;
@@ -322,6 +322,11 @@ impl Audit {
     pub(crate) fn order(&self, order: Order) -> Result<(), AuditError> {
         let orders = self.0.orders.as_ref().ok_or(AuditError::Closed)?;
         orders.send(order).map_err(|_| AuditError::Closed)
+    }
+
+    /// A mistyped stream would otherwise be held, and the one that was meant erased.
+    fn require(&self, stream: StreamId) -> Result<(), AuditError> {
+        if self.reader()?.has(stream)? { Ok(()) } else { Err(AuditError::UnknownStream(stream)) }
     }
 
     /// Queues an order and waits for what came of it.

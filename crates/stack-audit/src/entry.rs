@@ -151,6 +151,11 @@ impl Commitment {
     pub fn new(format: Format, salt: &[u8; 32], bytes: &[u8]) -> Self {
         Self { format, length: bytes.len() as u64, hash: sha256(&[b"stack/payload/v1", salt, bytes]) }
     }
+
+    /// Returns whether this is the payload that was committed to. A salt of another length is not its salt.
+    pub(crate) fn is_met_by(&self, salt: &[u8], bytes: &[u8]) -> bool {
+        salt.try_into().is_ok_and(|salt| Self::new(self.format, salt, bytes) == *self)
+    }
 }
 
 /// How the bytes of a payload are to be read.

@@ -92,6 +92,7 @@ pub use prepare::Random;
 pub use ranges::Ranges;
 pub use retain::{Holds, Selection};
 pub use scrub::{BadSecret, Scrubber};
+pub use stack_seal::statement::Tier;
 pub use store::StoreError;
 pub use verify::{Fault, FaultClass, Report};
 pub use writer::{CheckpointInterval, Recovery};

@@ -21,6 +21,17 @@ impl Ownership {
         matches!(self, Self::Brief { .. })
     }
 
+    /// Bytes of the WAL at which it is emptied although entries wait. So much of its file also stays when it begins anew: a
+    /// commit that overwrites is durable with its data, and one that makes the file longer with a change of its length, too.
+    pub(crate) fn wal_max(self) -> u64 {
+        match self {
+            // 4000 pages.
+            Self::Lasting => 4000 * 8192,
+            // Whoever opens a log reads its WAL, and processes that own it briefly open it often.
+            Self::Brief { .. } => 1 << 20,
+        }
+    }
+
     pub(crate) fn patience(self) -> Duration {
         match self {
             // A child of an earlier owner has the lock, too, until it becomes another program.

@@ -10,14 +10,15 @@ use crate::entry::Entry;
 use crate::identity::StreamId;
 use crate::note::notes_in;
 use crate::store::StoreError;
-use crate::verify::{Evidence, Fault, FaultClass, Report, Source, Verifier};
+use crate::verify::{Evidence, Fault, FaultClass, Report, Source, Verifier, notes_of};
 
-/// What a log is compared with.
+/// What a log, or an export of one, is compared with.
 #[derive(Clone, Debug, Default)]
 pub struct VerifyOptions {
     /// A stream that has to be there.
     pub session: Option<StreamId>,
-    /// Keys that sign for the log; without any, the key that it names itself.
+    /// Keys that sign for the log; without any, the key that it names itself. That proves that the log is consistent, not
+    /// who made it.
     pub keys: Vec<PublicKey>,
     /// Texts of checkpoints from outside, each with the name of the place.
     pub checkpoints: Vec<(String, String)>,
@@ -69,15 +70,12 @@ impl Log {
         };
         evidence
             .extend(notes_in(&beside).map(|note| Evidence { source: Source::Beside, note: note.to_owned() }));
-        for (name, text) in &options.checkpoints {
-            let mut notes = notes_in(text).peekable();
-            if notes.peek().is_none() {
-                let expected = format!("a signed checkpoint in {name}");
-                return Err(Fault::new(FaultClass::BadSignature, expected, "none"));
-            }
-            let source = Source::Anchor(name.clone());
-            evidence.extend(notes.map(|note| Evidence { source: source.clone(), note: note.to_owned() }));
-        }
+        evidence.extend(
+            notes_of(&options.checkpoints)?.into_iter().map(|(name, note)| Evidence {
+                source: Source::Anchor(name.to_owned()),
+                note: note.to_owned(),
+            }),
+        );
         Ok(evidence)
     }
 

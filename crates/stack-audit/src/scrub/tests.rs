@@ -237,3 +237,79 @@ fn scrubber_for_properties() -> &'static Scrubber {
     static SCRUBBER: std::sync::OnceLock<Scrubber> = std::sync::OnceLock::new();
     SCRUBBER.get_or_init(scrubber)
 }
+
+#[test]
+fn no_canary_passes_in_traffic() {
+    look_for_canaries(8 << 20);
+}
+
+#[test]
+#[ignore = "takes a minute; run it after changes to the rules"]
+fn no_canary_passes_in_a_gigabyte_of_traffic() {
+    look_for_canaries(1 << 30);
+}
+
+/// Scrubs generated traffic in pieces, each with secrets at drawn places: one of every shape in turn, one that was loaded,
+/// in all its spellings, and one in a field that says so.
+fn look_for_canaries(bytes: usize) {
+    let loaded = "correct horse/battery+staple";
+    let scrubber = scrubber().with_secrets(&[("db".to_owned(), loaded.to_owned())]).unwrap();
+    let spellings = [
+        loaded.to_owned(),
+        STANDARD.encode(format!("me:{loaded}")),
+        URL_SAFE_NO_PAD.encode(loaded),
+        "correct%20horse%2Fbattery%2Bstaple".to_owned(),
+    ];
+    let places =
+        [("", ""), ("key=", " "), ("\"k\":\"", "\","), ("\\n", "\\n"), ("u=%22", "%22&v=1"), ("(", ")")];
+    let mut draw = drawn(1);
+    let (mut scrubbed_bytes, mut rows) = (0, SHAPES.iter().cycle());
+    while scrubbed_bytes < bytes {
+        let (name, shape) = rows.next().unwrap();
+        let shaped = sample(shape, &mut draw, 0);
+        let spelled = &spellings[draw(spellings.len())];
+        let (before, after) = places[draw(places.len())];
+        let mut lines = traffic(&mut draw);
+        for canary in [&shaped, spelled] {
+            let at = draw(lines.len());
+            lines[at].extend([" ", before, canary, after]);
+        }
+        let text = lines.join("\n");
+        scrubbed_bytes += text.len();
+        let field = format!("field-{}", draw(usize::MAX));
+        let message = json!({"messages": [{"role": "user", "content": text}], "password": field});
+        let (Payload::Json(message), count) = scrubber.payload(Payload::Json(message)) else {
+            panic!("it is JSON")
+        };
+        let scrubbed = message["messages"][0]["content"].as_str().unwrap();
+        assert!(!scrubbed.contains(&shaped), "{name}: {before}{shaped}{after}");
+        assert!(!scrubbed.contains(spelled), "{before}{spelled}{after}");
+        assert!(count >= 3 && message["password"] != field, "{name}: {count} found");
+    }
+}
+
+/// Half a thousand lines of what models are asked and answer: prose, code, JSON, addresses, digests, data.
+fn traffic(draw: &mut impl FnMut(usize) -> usize) -> Vec<String> {
+    const WORDS: [&str; 16] = [
+        "the", "token", "of", "a", "model", "answers", "in", "password", "time", "and", "secret", "key",
+        "is", "private", "bearer", "words",
+    ];
+    let mut line = || {
+        let length = 4 + draw(12);
+        let words: Vec<&str> = (0..length).map(|_| WORDS[draw(WORDS.len())]).collect();
+        let (number, words) = (draw(1 << 30), words.join(" "));
+        match number % 6 {
+            0 => {
+                format!("fn f{number}() {{ let {}: Vec<u64> = read(); }} // {words}", words.replace(' ', "_"))
+            }
+            1 => format!("{{\"id\": {number}, \"role\": \"user\", \"content\": \"{words}\"}}"),
+            2 => {
+                format!("GET https://example.com/{}?id={number}&page=2 200 {words}", words.replace(' ', "/"))
+            }
+            3 => format!("sha256:{number:064x} {words}"),
+            4 => STANDARD.encode(format!("{words} {number}")),
+            _ => words,
+        }
+    };
+    (0..500).map(|_| line()).collect()
+}

@@ -77,7 +77,8 @@ pub(super) fn connect_or_create(
             .execute_batch("PRAGMA page_size = 8192; PRAGMA journal_mode = WAL;")
             .map_err(doing(attempt))?;
     }
-    connection.execute_batch(SETTINGS).map_err(doing(attempt))?;
+    let size_limit = format!("PRAGMA journal_size_limit = {};", ownership.wal_max());
+    connection.execute_batch(&format!("{SETTINGS} {size_limit}")).map_err(doing(attempt))?;
     if ownership.is_brief() {
         // Whoever comes next would only have to make the WAL again, and pays for it with flushes.
         let keep = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -164,9 +165,9 @@ const MAKING_MAX: Duration = Duration::from_secs(1);
 /// Before it, a WAL that is emptied while others write can lose pages.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// The WAL is emptied by the writer itself, when nobody waits; its file is cut the next time that it begins anew.
+/// The WAL is emptied by the writer itself, when nobody waits.
 const SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA secure_delete = ON; \
-                        PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 1048576; \
+                        PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; \
                         PRAGMA cache_size = -16384;";
 
 const SCHEMA: [&str; 13] = [

@@ -29,7 +29,7 @@ impl PayloadFiles {
     /// Writes a payload, so that it is there for good when this returns.
     pub(super) fn write(&self, commitment: &Hash, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path(commitment);
-        let written = DirBuilder::new().recursive(true).mode(0o700).create(&self.0).and_then(|()| {
+        let written = self.make().and_then(|()| {
             // A commitment is salted: a file of this name can only be left over from an entry that was never committed.
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path)?;
@@ -42,6 +42,14 @@ impl PayloadFiles {
             let _partly_written = fs::remove_file(&path);
             StoreError::Io { path, source }
         })
+    }
+
+    /// Makes the folder where there is none. A loss of power must not take it, and every payload in it: its name is flushed
+    /// each time, because whoever made it may have been killed before that, and a name that is there already costs nothing.
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
+        let log = self.0.parent().expect("it is a folder of the log's");
+        File::open(log)?.sync_all()
     }
 
     /// Reads a payload; `None` where it is gone.

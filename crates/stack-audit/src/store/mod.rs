@@ -14,6 +14,7 @@ use std::time::Duration;
 
 pub(crate) use append::{Moment, Prepared, PreparedPayload};
 pub(crate) use claims::{Claim, Claims};
+use connect::Identity;
 pub(crate) use connect::{connect, read_identity};
 pub use error::StoreError;
 pub(crate) use error::{doing, is_full};
@@ -86,7 +87,8 @@ pub(crate) struct Store {
     tree: Frontier,
     /// Ends of streams that were written to lately.
     heads: HashMap<StreamId, Head>,
-    /// How often the log has been opened, this time included.
+    /// What entries carry that are written from here on: one more than the last entry had when the log was opened, or
+    /// when it was taken again after somebody else had written.
     pub(crate) epoch: u32,
     lock: Option<Lock>,
 }
@@ -109,10 +111,11 @@ impl Store {
         let lock = Lock::take(&folder.lock(), ownership.patience())?;
         lock::refuse_network_file_system(folder.path())?;
         let connection = connect::connect_or_create(&folder, key, log_if_new, ownership)?;
-        let log = read_identity(&connection)?.log;
+        let identity = read_identity(&connection)?;
+        require(key, &identity)?;
         let mut store = Self {
             folder,
-            log,
+            log: identity.log,
             connection,
             tree: Frontier::new(),
             heads: HashMap::new(),
@@ -120,25 +123,22 @@ impl Store {
             lock: Some(lock),
         };
         store.tree = store.checked_frontier(key).unwrap_or_default();
-        store.catch_up(key)?;
+        store.read_tree()?;
         store.begin_epoch()?;
         Ok(store)
     }
 
-    /// Takes the lock again, and returns whether somebody else has written meanwhile.
-    pub(crate) fn take(&mut self, key: &PublicKey, patience: Duration) -> Result<bool, StoreError> {
+    /// Takes the lock again. Where somebody else has written meanwhile, it returns the size of the last checkpoint.
+    pub(crate) fn take(&mut self, key: &PublicKey, patience: Duration) -> Result<Option<u64>, StoreError> {
         if self.lock.is_some() {
-            return Ok(false);
+            return Ok(None);
         }
         let lock = Lock::take(&self.folder.lock(), patience)?;
-        let known = self.tree.size();
-        self.catch_up(key)?;
-        let has_grown = self.tree.size() > known;
-        if has_grown {
-            self.begin_epoch()?;
-        }
+        let known = self.tree.clone();
+        // What was read before an error would look the next time as if nobody had written.
+        let checkpointed = self.catch_up(key).inspect_err(|_| self.tree = known)?;
         self.lock = Some(lock);
-        Ok(has_grown)
+        Ok(checkpointed)
     }
 
     /// Lets others write.
@@ -146,19 +146,20 @@ impl Store {
         self.lock = None;
     }
 
-    /// Reads what is new.
-    fn catch_up(&mut self, key: &PublicKey) -> Result<(), StoreError> {
+    /// Reads what is new, and begins an epoch if there is anything.
+    fn catch_up(&mut self, key: &PublicKey) -> Result<Option<u64>, StoreError> {
         let identity = read_identity(&self.connection)?;
         if identity.log != self.log {
             return Err(StoreError::Damaged { what: "it has become another log".to_owned() });
         }
-        if identity.current_key() != key {
-            return Err(StoreError::WrongKey {
-                expected: identity.current_key().clone(),
-                found: key.clone(),
-            });
+        require(key, &identity)?;
+        let known = self.tree.size();
+        self.read_tree()?;
+        if self.tree.size() == known {
+            return Ok(None);
         }
-        self.read_tree()
+        self.begin_epoch()?;
+        self.last_checkpoint().map(Some)
     }
 
     fn begin_epoch(&mut self) -> Result<(), StoreError> {
@@ -289,4 +290,13 @@ impl Store {
             && checkpoint.root == frontier.root())
         .then_some(frontier)
     }
+}
+
+/// Refuses a key that is not the one that signs now.
+fn require(key: &PublicKey, identity: &Identity) -> Result<(), StoreError> {
+    let expected = identity.current_key();
+    if expected == key {
+        return Ok(());
+    }
+    Err(StoreError::WrongKey { expected: expected.clone(), found: key.clone() })
 }

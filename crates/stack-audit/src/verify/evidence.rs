@@ -5,7 +5,7 @@ use stack_seal::key::PublicKey;
 
 use super::{Fault, FaultClass};
 use crate::identity::LogId;
-use crate::note::{BadNote, Checkpoint, Note};
+use crate::note::{Checkpoint, Note, notes_in};
 use crate::tree::Frontier;
 
 /// A signed checkpoint, and where it was found.
@@ -26,6 +26,21 @@ pub enum Source {
     Beside,
     /// In this place outside of it.
     Anchor(String),
+}
+
+/// Cuts texts from outside into notes, each with the name of its place. A place that has none confirms nothing, and
+/// whoever names it expects otherwise.
+pub(crate) fn notes_of(places: &[(String, String)]) -> Result<Vec<(&str, &str)>, Fault> {
+    let mut found = Vec::new();
+    for (name, text) in places {
+        let mut notes = notes_in(text).map(|note| (name.as_str(), note)).peekable();
+        if notes.peek().is_none() {
+            let expected = format!("a signed checkpoint in {name}");
+            return Err(Fault::new(FaultClass::BadSignature, expected, "none"));
+        }
+        found.extend(notes);
+    }
+    Ok(found)
 }
 
 /// All checkpoints in the order of their sizes, and the keys that may sign them.
@@ -114,9 +129,8 @@ impl Witnesses {
 
 fn read(log: LogId, source: &Source, note: &str) -> Result<Note, Fault> {
     let at = |fault: Fault| if let Source::Table(size) = source { fault.at(*size) } else { fault };
-    let note = Note::parse(note).map_err(|error| {
-        at(Fault::new(FaultClass::BadSignature, "a signed checkpoint", error.to_string()))
-    })?;
+    let note = Note::parse(note)
+        .map_err(|error| at(Fault::new(error.into(), "a signed checkpoint", error.to_string())))?;
     let claimed = note.claimed();
     if claimed.log != log {
         let (expected, found) = (format!("log {}", claimed.log), format!("log {log}"));
@@ -133,12 +147,8 @@ fn read(log: LogId, source: &Source, note: &str) -> Result<Note, Fault> {
 
 fn open(note: &Note, keys: &[PublicKey]) -> Result<Checkpoint, Fault> {
     note.open(keys).map_err(|error| {
-        let class = match error {
-            BadNote::UnknownKey => FaultClass::UnknownKey,
-            BadNote::Signature | BadNote::Form => FaultClass::BadSignature,
-        };
         let names: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        Fault::new(class, format!("a signature of {}", names.join(" or ")), error.to_string())
+        Fault::new(error.into(), format!("a signature of {}", names.join(" or ")), error.to_string())
             .at(note.claimed().size)
     })
 }

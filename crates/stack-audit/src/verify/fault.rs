@@ -6,6 +6,7 @@ use std::fmt;
 use crate::entry::Entry;
 use crate::identity::StreamId;
 use crate::kind::Kind;
+use crate::note::BadNote;
 
 /// The first thing that is wrong with a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,15 @@ pub enum FaultClass {
     NotAnchored,
     /// Not a log, a newer version, or a damaged database.
     Unreadable,
+}
+
+impl From<BadNote> for FaultClass {
+    fn from(error: BadNote) -> Self {
+        match error {
+            BadNote::UnknownKey => Self::UnknownKey,
+            BadNote::Signature | BadNote::Form => Self::BadSignature,
+        }
+    }
 }
 
 impl FaultClass {

@@ -27,8 +27,13 @@ struct Head {
 }
 
 impl Heads {
-    pub(crate) fn streams(&self) -> u64 {
-        self.streams.len() as u64
+    pub(crate) fn streams(&self) -> impl ExactSizeIterator<Item = StreamId> {
+        self.streams.keys().copied()
+    }
+
+    /// Returns the seq of the last entry of a stream.
+    pub(crate) fn last(&self, stream: StreamId) -> Option<u64> {
+        self.streams.get(&stream).map(|head| head.seq)
     }
 
     pub(crate) fn open_intents(&self) -> u64 {

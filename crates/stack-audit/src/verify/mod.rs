@@ -7,13 +7,14 @@ mod evidence;
 mod fault;
 mod heads;
 
+pub(crate) use evidence::notes_of;
 pub use evidence::{Evidence, Source};
 pub use fault::{Fault, FaultClass};
 pub(crate) use heads::Heads;
 use stack_seal::hex;
 use stack_seal::key::PublicKey;
 
-use crate::entry::{Commitment, Entry, Phase, hash};
+use crate::entry::{Entry, Phase, hash};
 use crate::hash::Hash;
 use crate::identity::LogId;
 use crate::kind::Kind;
@@ -159,7 +160,7 @@ impl Verifier {
         Ok(Report {
             root: self.tree.root(),
             entries: self.tree.size(),
-            streams: self.heads.streams(),
+            streams: self.heads.streams().len() as u64,
             open_intents: self.heads.open_intents(),
             ambiguous: self.heads.ambiguous(),
             erased_payloads: self.missing.count(),
@@ -182,8 +183,7 @@ impl Verifier {
                 return Err((FaultClass::PayloadMissing, expected, "none".to_owned()));
             }
             (Some(commitment), Some(stored)) => {
-                let meets = |salt| Commitment::new(commitment.format, salt, stored.bytes) == commitment;
-                if !stored.salt.try_into().is_ok_and(meets) {
+                if !commitment.is_met_by(stored.salt, stored.bytes) {
                     let expected = hex::encode(&commitment.hash);
                     let found = format!("{} bytes with another hash", stored.bytes.len());
                     return Err((FaultClass::PayloadChanged, expected, found));

@@ -209,9 +209,8 @@ impl Writer {
         if self.ownership.is_brief() && !self.health.is_poisoned() {
             let unavailable = |error| AuditError::Unavailable(Arc::new(error));
             let patience = self.ownership.patience();
-            if self.store.take(&self.key.public(), patience).map_err(unavailable)? {
+            if let Some(signed) = self.store.take(&self.key.public(), patience).map_err(unavailable)? {
                 self.opened = Instant::now();
-                let signed = self.store.last_checkpoint().map_err(unavailable)?;
                 self.upkeep.follow(signed, self.store.tree().size());
             }
             self.health.recover(&self.store.folder.reserve());
@@ -323,7 +322,7 @@ impl Writer {
         }
         // A process that may end now signs what it did with it, instead of in a commit of its own.
         let is_over = appends.iter().any(|append| !matches!(append.step, Step::Intent(_)));
-        let note = (self.ownership.is_brief() && is_over).then(|| self.signed(batch.tree()));
+        let note = (self.ownership.is_brief() && is_over).then(|| self.signed(batch.tree(), &[&self.key]));
         if let Some(note) = &note {
             batch.checkpoint(batch.tree(), note)?;
         }

@@ -49,6 +49,11 @@ impl Upkeep {
         }
     }
 
+    /// Returns for how long entries have waited for a checkpoint.
+    fn waited(&self) -> Duration {
+        self.changed.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     pub(super) fn changed(&mut self, ends_session: bool) {
         self.changed.get_or_insert_with(Instant::now);
         self.session_ended |= ends_session;
@@ -60,8 +65,7 @@ impl Writer {
     /// Does what is due after a while in which nobody has asked for anything.
     pub(super) fn idle(&mut self) {
         // The log may be another's now: it is taken for what cannot wait, and for nothing else.
-        let waited = self.upkeep.changed.map_or(Duration::ZERO, |since| since.elapsed());
-        let is_due = self.unsaved.is_some() || waited >= self.interval.after;
+        let is_due = self.unsaved.is_some() || self.upkeep.waited() >= self.interval.after;
         if !self.ownership.is_brief() || is_due && self.take().is_ok() {
             self.look_after(true);
         }
@@ -73,11 +77,11 @@ impl Writer {
             return;
         }
         let size = self.store.tree().size();
-        let waited = self.upkeep.changed.map_or(Duration::ZERO, |since| since.elapsed());
         let behind = size.saturating_sub(self.upkeep.signed);
-        if behind > 0
-            && (behind >= self.interval.entries || waited >= self.interval.after || self.upkeep.session_ended)
-        {
+        let is_due = behind >= self.interval.entries
+            || self.upkeep.waited() >= self.interval.after
+            || self.upkeep.session_ended;
+        if behind > 0 && is_due {
             self.sign();
         }
         let wal_bytes = fs::metadata(self.store.folder.wal()).map_or(0, |found| found.len());
@@ -89,8 +93,7 @@ impl Writer {
             let _remembered = self.judge(error);
             return;
         }
-        let wal_max = if self.ownership.is_brief() { WAL_MAX_BRIEF } else { WAL_MAX };
-        if self.upkeep.wal_filled && (idle || wal_bytes > wal_max) {
+        if self.upkeep.wal_filled && (idle || wal_bytes > self.ownership.wal_max()) {
             // Readers may hold it back; then the next time will do. Entries are durable in the WAL as they are.
             match self.store.empty_wal(false) {
                 Ok(()) => self.upkeep.wal_filled = false,
@@ -106,15 +109,15 @@ impl Writer {
     /// Signs what is durable, and hands it to the anchors. It gets into the table with the next commit.
     fn sign(&mut self) -> String {
         let tree = self.store.tree().clone();
-        let note = self.signed(&tree);
+        let note = self.signed(&tree, &[&self.key]);
         self.publish(&note);
         self.unsaved = Some((tree, note.clone()));
         note
     }
 
-    /// Returns the signed checkpoint of a tree.
-    pub(super) fn signed(&self, tree: &Frontier) -> String {
-        Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() }.sign(&[&self.key])
+    /// Returns the checkpoint of a tree, signed with these keys.
+    pub(super) fn signed(&self, tree: &Frontier, keys: &[&SigningKey]) -> String {
+        Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() }.sign(keys)
     }
 
     /// Hands the checkpoint of all that is durable to the anchors.
@@ -154,10 +157,8 @@ impl Writer {
         if let Some((tree, note)) = &self.unsaved {
             batch.checkpoint(tree, note)?;
         }
-        let tree = batch.tree().clone();
-        let checkpoint = Checkpoint { log: self.store.log, size: tree.size(), root: tree.root() };
-        let note = checkpoint.sign(&[&self.key, new]);
-        batch.checkpoint(&tree, &note)?;
+        let note = self.signed(batch.tree(), &[&self.key, new]);
+        batch.checkpoint(batch.tree(), &note)?;
         let committed = batch.commit()?;
         self.store.advance(committed);
         Ok(note)
@@ -230,7 +231,3 @@ impl Writer {
 
 /// The writer's own intents are closed before it does anything else, so one ticket, which callers never get, serves all.
 const ERASING: Ticket = Ticket(0);
-/// 4000 pages.
-const WAL_MAX: u64 = 4000 * 8192;
-/// Whoever opens a log reads its WAL, and processes that own it briefly open it often.
-const WAL_MAX_BRIEF: u64 = 1 << 20;

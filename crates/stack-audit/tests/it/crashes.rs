@@ -46,7 +46,7 @@ fn what_was_open_is_abandoned_or_ambiguous() {
 }
 
 /// The example that writes until it is killed, if it was built.
-fn load_generator() -> Option<PathBuf> {
+pub(crate) fn load_generator() -> Option<PathBuf> {
     let tests = std::env::current_exe().expect("the test has a path");
     let path = tests.parent()?.parent()?.join("examples/audit_load");
     if !path.exists() {
@@ -107,7 +107,7 @@ fn kill_many_times(kills: u64) {
 }
 
 /// Returns the stored hashes of all entries.
-fn leaves(folder: &Path) -> Vec<String> {
+pub(crate) fn leaves(folder: &Path) -> Vec<String> {
     let connection = rusqlite::Connection::open(folder.join("audit.db")).unwrap();
     let mut select = connection.prepare("SELECT hash FROM entry ORDER BY idx").unwrap();
     let leaves = select.query_map([], |row| row.get::<_, Vec<u8>>(0)).unwrap();

@@ -87,6 +87,10 @@ fn a_hold_blocks_until_it_is_released() {
     assert_eq!(audit.erase(&only, "", actor()).unwrap(), 1);
     let unknown = Selection { stream: Some(session(9)), ..Selection::default() };
     assert!(matches!(audit.erase(&unknown, "", actor()), Err(AuditError::UnknownStream(_))));
+    // A hold on a stream that was mistyped would keep nothing.
+    for refused in [audit.hold(session(9), "case 8", actor()), audit.release(session(9), "", actor())] {
+        assert!(matches!(refused, Err(AuditError::UnknownStream(_))), "{refused:?}");
+    }
 }
 
 #[test]

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use stack_audit::note::Checkpoint;
+use stack_audit::note::{Checkpoint, Note};
 use stack_audit::{
-    AuditError, ExportFormat, ExportOptions, Fault, FaultClass, Kind, LogId, Payload, Selection, StreamId,
-    export,
+    AuditError, ExportFormat, ExportOptions, FaultClass, Kind, LogId, Payload, Selection, StreamId,
+    VerifyOptions, export,
 };
 
 use crate::support::{actor, draft, key, open, session};
@@ -64,7 +64,7 @@ fn the_second_verifier_agrees() {
     let Some(verifier) = second_verifier() else { return };
     for (withhold, payloads) in [(false, 4), (true, 0)] {
         let export = exported(withhold);
-        let checked = export::check(&export, &[key(1).public()], &[]).unwrap();
+        let checked = export::check(&export, &given(&[1], &[])).unwrap();
         assert_eq!((checked.entries, checked.payloads, checked.open_intents), (6, payloads, 1));
         let output = check(&verifier, &export, &key(1).public().to_string());
         let said = String::from_utf8_lossy(&output.stdout);
@@ -107,7 +107,7 @@ fn both_verifiers_find_changes() {
         let mut changed = export.clone();
         change(&mut changed);
         assert_ne!(changed, export, "{what}");
-        let fault = export::check(&format!("{changed:#}\n"), &[key(1).public()], &[]).unwrap_err();
+        let fault = export::check(&format!("{changed:#}\n"), &given(&[1], &[])).unwrap_err();
         assert_eq!(fault.class.exit_code(), 5, "{what}: {fault}");
         let Some(verifier) = &verifier else { continue };
         let output = check(verifier, &changed.to_string(), &key(1).public().to_string());
@@ -118,18 +118,62 @@ fn both_verifiers_find_changes() {
 #[test]
 fn an_export_is_compared_with_anchors_and_has_one_spelling() {
     let document = exported(false);
-    let note = serde_json::from_str::<Value>(&document).unwrap()["checkpoint"].as_str().unwrap().to_owned();
-    let anchor = |text: &str| [("usb".to_owned(), text.to_owned())];
-    assert_eq!(export::check(&document, &[], &anchor(&note)).unwrap().anchored, 1);
-    let log = note.lines().next().unwrap().strip_prefix("stack-audit/").unwrap();
-    let (log, size) = (stack_seal::hex::decode(log).unwrap(), note.lines().nth(1).unwrap().parse().unwrap());
-    let other = Checkpoint { log: LogId(log), size, root: [9; 32] }.sign(&[&key(1)]);
-    let class = |result: Result<export::CheckedExport, Fault>| result.unwrap_err().class;
-    assert_eq!(class(export::check(&document, &[], &anchor(&other))), FaultClass::SplitView);
-    assert_eq!(class(export::check(&document, &[key(2).public()], &[])), FaultClass::UnknownKey);
+    let (note, log) = checkpoint_of(&document);
+    assert_eq!(export::check(&document, &given(&[], &[&note])).unwrap().anchored, 1);
+    let sign = |log, size, by| Checkpoint { log, size, root: [9; 32] }.sign(&[&key(by)]);
+    let size = note.lines().nth(1).unwrap().parse().unwrap();
+    let class = |options| export::check(&document, &options).unwrap_err().class;
+    assert_eq!(class(given(&[], &[&sign(log, size, 1)])), FaultClass::SplitView);
+    assert_eq!(class(given(&[], &[&sign(log, size, 2)])), FaultClass::UnknownKey);
+    assert_eq!(class(given(&[2], &[])), FaultClass::UnknownKey);
+    // What a place outside has of other logs, and of this one at other times, says nothing here.
+    let (foreign, earlier) = (sign(LogId([3; 16]), size, 2), sign(log, 1, 2));
+    assert_eq!(export::check(&document, &given(&[], &[&foreign, &note, &earlier])).unwrap().anchored, 1);
+    // One that has nothing at all is not the place that was meant.
+    for empty in ["", "\n\n", "no checkpoint\n"] {
+        assert_eq!(class(given(&[], &[empty])), FaultClass::BadSignature, "{empty:?}");
+    }
+    let required = |anchors: &[&str]| VerifyOptions { require_anchor: true, ..given(&[], anchors) };
+    assert!(export::check(&document, &required(&[&note])).is_ok());
+    assert_eq!(class(required(&[&earlier])), FaultClass::NotAnchored);
+    let session = |number| VerifyOptions { session: Some(session(number)), ..given(&[], &[]) };
+    assert!(export::check(&document, &session(1)).is_ok());
+    assert_eq!(class(session(2)), FaultClass::UnknownSession);
     let twice = document.replacen("\"log\"", "\"log\": \"00\",\n  \"log\"", 1);
     for unreadable in [&twice, &document.replace('\n', ""), "{}", "", "[1]"] {
-        assert_eq!(class(export::check(unreadable, &[], &[])), FaultClass::Unreadable, "{unreadable}");
+        let fault = export::check(unreadable, &given(&[], &[])).unwrap_err();
+        assert_eq!(fault.class, FaultClass::Unreadable, "{unreadable}");
+    }
+}
+
+/// An anchor outlives keys: it has what the old one signed, too.
+#[test]
+fn an_export_agrees_with_an_anchor_that_is_older_than_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = open(folder.path());
+    audit.note(draft(session(1), Kind::SESSION_START, json!({}))).unwrap();
+    let before = audit.checkpoint().unwrap();
+    let change = audit.change_key(key(2), actor()).unwrap();
+    let document = audit.export(session(1), ExportOptions::default(), actor()).unwrap();
+    let (after, _) = checkpoint_of(&document);
+    let checked = export::check(&document, &given(&[2], &[&before, &change, &after])).unwrap();
+    assert_eq!((checked.key, checked.anchored), (key(2).public(), 1));
+}
+
+/// The checkpoint of a document, and its log.
+fn checkpoint_of(document: &str) -> (String, LogId) {
+    let note = serde_json::from_str::<Value>(document).unwrap()["checkpoint"].as_str().unwrap().to_owned();
+    let log = Note::parse(&note).unwrap().claimed().log;
+    (note, log)
+}
+
+/// What an export is compared with: these keys, and one place with these notes.
+fn given(keys: &[u8], notes: &[&str]) -> VerifyOptions {
+    let place = || ("usb".to_owned(), notes.join("\n"));
+    VerifyOptions {
+        keys: keys.iter().map(|byte| key(*byte).public()).collect(),
+        checkpoints: if notes.is_empty() { Vec::new() } else { vec![place()] },
+        ..VerifyOptions::default()
     }
 }
 
@@ -137,16 +181,16 @@ fn an_export_is_compared_with_anchors_and_has_one_spelling() {
 #[test]
 fn every_changed_byte_of_an_export_is_found() {
     let document = exported(false);
-    let keys = [key(1).public()];
+    let options = given(&[1], &[]);
     for at in (0..document.len()).step_by(11) {
         for other in [b'0', b'f', b'"', b'}', 0xff] {
             let mut changed = document.clone().into_bytes();
             changed[at] = if changed[at] == other { b'1' } else { other };
             let changed = String::from_utf8_lossy(&changed);
-            assert!(export::check(&changed, &keys, &[]).is_err(), "{at}");
+            assert!(export::check(&changed, &options).is_err(), "{at}");
         }
         if let Some(cut) = document.get(..at) {
-            assert!(export::check(cut, &keys, &[]).is_err(), "{at}");
+            assert!(export::check(cut, &options).is_err(), "{at}");
         }
     }
 }

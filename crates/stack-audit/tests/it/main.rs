@@ -9,5 +9,6 @@ mod erasure;
 mod export;
 mod forgery;
 mod log;
+mod power;
 mod sharing;
 mod support;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use stack_audit::{
-    Audit, AuditError, AuditOptions, Kind, Log, Outcome, Ownership, Phase, StoreError, VerifyOptions, export,
+    Audit, AuditError, AuditOptions, Kind, Log, Outcome, Ownership, Phase, Receipt, StoreError,
+    VerifyOptions, export,
 };
 use tempfile::TempDir;
 
@@ -124,6 +125,33 @@ fn whoever_keeps_a_log_keeps_others_out_and_the_patient_wait() {
     impatient.note(draft(session(1), Kind::VERIFY, json!({}))).unwrap();
 }
 
+/// What was read before an error was not taken over: the next attempt finds again that others have written.
+#[test]
+fn a_log_that_could_not_be_taken_is_taken_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, other) = (open_briefly(&folder), open_briefly(&folder));
+    let note = |audit: &Audit| audit.note(draft(session(1), Kind::VERIFY, json!({})));
+    let before = note(&one).unwrap();
+    let between = note(&other).unwrap();
+    let flip = |connection: &rusqlite::Connection| {
+        let last = "SELECT body FROM entry ORDER BY idx DESC LIMIT 1";
+        let mut body: Vec<u8> = connection.query_one(last, [], |row| row.get(0)).unwrap();
+        body[100] ^= 1;
+        connection
+            .execute("UPDATE entry SET body = ?1 WHERE idx = ?2", (body, between.index as i64))
+            .unwrap();
+    };
+    tamper(folder.path(), flip);
+    assert!(matches!(note(&one), Err(AuditError::Unavailable(_))));
+    tamper(folder.path(), flip);
+    let after = note(&one).unwrap();
+    let log = Log::open(folder.path()).unwrap();
+    let entry = |receipt: &Receipt| log.entries(session(1), receipt.seq, 1).unwrap().remove(0).entry;
+    assert_eq!(entry(&after).epoch, entry(&between).epoch + 1);
+    assert!(entry(&before).epoch < entry(&between).epoch);
+    verify(folder.path()).unwrap();
+}
+
 #[test]
 fn a_key_that_was_changed_by_another_signs_no_more() {
     let folder = tempfile::tempdir().unwrap();
@@ -148,7 +176,8 @@ fn erasing_and_exporting_work_beside_others() {
     let document =
         other.export(session(1), export::ExportOptions::default(), crate::support::actor()).unwrap();
     assert!(!document.contains("personal"));
-    let checked = export::check(&document, &[key(1).public()], &[]).unwrap();
+    let known = VerifyOptions { keys: vec![key(1).public()], ..VerifyOptions::default() };
+    let checked = export::check(&document, &known).unwrap();
     assert_eq!((checked.entries, checked.payloads), (2, 0));
     let report = Log::open(folder.path()).unwrap().verify(&VerifyOptions::default()).unwrap();
     assert_eq!(report.erased_payloads, 2);
