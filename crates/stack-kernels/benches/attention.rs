@@ -154,6 +154,7 @@ impl<'a> Attention<'a> {
             slopes: None,
             sinks: None,
             first_seen: None,
+            ahead: 0,
         };
         let spans =
             [AttendSpan { sequence: &self.cache.sequence, position: self.position, rows: 0..self.rows }];

@@ -127,11 +127,11 @@ impl Forward {
 }
 
 fn set<'a>(weights: &'a Matrix, input: &'a Activations, output: &'a mut [f32]) -> Product<'a> {
-    Product { weights, input, output, epilogue: Epilogue::Set }
+    Product { weights, input, output, bias: None, epilogue: Epilogue::Set }
 }
 
 fn add<'a>(weights: &'a Matrix, input: &'a Activations, output: &'a mut [f32]) -> Product<'a> {
-    Product { weights, input, output, epilogue: Epilogue::Add }
+    Product { weights, input, output, bias: None, epilogue: Epilogue::Add }
 }
 
 fn layer_bytes(format: Format) -> usize {

@@ -79,6 +79,7 @@ fn assert_rounded(cpu: &Cpu, format: Format, x: &[f32], rounded: &Activations) {
         weights: &weights,
         input: rounded,
         output: &mut output,
+        bias: None,
         epilogue: Epilogue::Set,
     }]);
     weights::assert_products(&output, &[(&weights, x)]);

@@ -100,7 +100,13 @@ impl Multiplication {
         let weights = &self.matrices[self.next];
         self.next = (self.next + 1) % self.matrices.len();
         let output = black_box(&mut self.output);
-        self.cpu.multiply(&mut [Product { weights, input: &self.input, output, epilogue: Epilogue::Set }]);
+        self.cpu.multiply(&mut [Product {
+            weights,
+            input: &self.input,
+            output,
+            bias: None,
+            epilogue: Epilogue::Set,
+        }]);
     }
 }
 

@@ -18,7 +18,7 @@
 //! let mut input = Activations::new();
 //! cpu.quantize(weights.format().input(), &[127.0; 32], 32, &mut input);
 //! let mut output = [0.0; 2];
-//! cpu.multiply(&mut [Product { weights: &weights, input: &input, output: &mut output, epilogue: Epilogue::Set }]);
+//! cpu.multiply(&mut [Product { weights: &weights, input: &input, output: &mut output, bias: None, epilogue: Epilogue::Set }]);
 //! assert_eq!(output, [2032.0, 4064.0]);
 //! # Ok::<(), stack_kernels::ShapeError>(())
 //! ```

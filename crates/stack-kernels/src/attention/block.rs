@@ -110,9 +110,8 @@ impl<'a> Attend<'a> {
         let Self { params, unit, .. } = *self;
         softmax.reset();
         buffers.vectors.denominators.as_flattened_mut().fill(0.0);
-        let position = self.spans[unit.span].position;
-        let first = unit.rows.clone().map(|row| params.seen(position + row).start).min().unwrap_or(0);
-        let seen = first.max(index * CHUNK)..(position + unit.rows.end).min((index + 1) * CHUNK);
+        let all = params.seen_by(&self.spans[unit.span], &unit.rows);
+        let seen = all.start.max(index * CHUNK)..all.end.min((index + 1) * CHUNK);
         let mut start = seen.start / TILE * TILE;
         let mut tokens = self.tokens::<E>(start);
         while start < seen.end {
@@ -132,7 +131,7 @@ impl<'a> Attend<'a> {
     fn tokens<E: Element>(&self, start: usize) -> (Tokens<'a, E>, Tokens<'a, E>) {
         let span = &self.spans[self.unit.span];
         let slices = span.sequence.layout().layer(self.layer);
-        let end = (span.position + self.unit.rows.end).min(self.unit.chunks.end * CHUNK);
+        let end = self.params.end_seen(span, self.unit.rows.end).min(self.unit.chunks.end * CHUNK);
         let (mut keys, mut values) = (Tokens::none(), Tokens::none());
         for page in 0..end.saturating_sub(start).min(TILE).div_ceil(PAGE_TOKENS) {
             let lines = span.sequence.page(start / PAGE_TOKENS + page).lines();
@@ -244,8 +243,9 @@ impl<'a> Attend<'a> {
         let group = params.group();
         let softcap = params.softcap.map(Softcap::new);
         for row in unit.rows.clone() {
-            let position = self.spans[unit.span].position + row;
-            let seen = params.seen(position);
+            let span = &self.spans[unit.span];
+            let position = span.position + row;
+            let seen = params.seen(span, row);
             let end = seen.end.saturating_sub(start).min(TILE);
             let seen = seen.start.saturating_sub(start).min(end)..end;
             let view = View { start, seen };

@@ -25,6 +25,9 @@ pub struct AttentionParams<'a> {
     pub sinks: Option<&'a [f32]>,
     /// Returns the first position that a token at a position sees; without it, a token sees all before it.
     pub first_seen: Option<&'a (dyn Fn(usize) -> usize + Sync)>,
+    /// Later tokens of its own span that a token sees: none in a decoder, all of them (any large number) in an encoder, half
+    /// of a window that lies around the token. No row sees beyond its span, since nothing there is stored yet.
+    pub ahead: usize,
 }
 
 /// Some consecutive tokens of one sequence that attend. Their own keys and values are already stored.
@@ -44,9 +47,22 @@ impl AttentionParams<'_> {
         self.heads / self.kv_heads
     }
 
-    /// The positions that a token sees.
-    pub(super) fn seen(&self, position: usize) -> Range<usize> {
-        self.first_seen.map_or(0, |first_seen| first_seen(position).min(position))..position + 1
+    /// The positions that a row of a span sees.
+    pub(super) fn seen(&self, span: &AttendSpan<'_>, row: usize) -> Range<usize> {
+        let position = span.position + row;
+        let first = self.first_seen.map_or(0, |first_seen| first_seen(position).min(position));
+        first..self.end_seen(span, row + 1)
+    }
+
+    /// The positions that some row of a range sees.
+    pub(super) fn seen_by(&self, span: &AttendSpan<'_>, rows: &Range<usize>) -> Range<usize> {
+        let first = rows.clone().map(|row| self.seen(span, row).start).min();
+        first.unwrap_or(0)..self.end_seen(span, rows.end)
+    }
+
+    /// The end of what the rows of a span before `row` see: the last of them sees furthest.
+    pub(super) fn end_seen(&self, span: &AttendSpan<'_>, row: usize) -> usize {
+        (span.position + row).saturating_add(self.ahead).min(span.position + span.rows.len())
     }
 
     pub(super) fn check(&self, layer: usize, spans: &[AttendSpan<'_>], q: usize, out: usize) {

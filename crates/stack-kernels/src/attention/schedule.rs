@@ -41,12 +41,8 @@ impl Schedule {
             // Later rows see more: the longest units first, so that none is left over at the end.
             for block in (0..span.rows.len().div_ceil(rows_max)).rev() {
                 let rows = block * rows_max..(block * rows_max + rows_max).min(span.rows.len());
-                let first = rows
-                    .clone()
-                    .map(|row| params.seen(span.position + row).start)
-                    .min()
-                    .expect("a block has a row");
-                let chunks = first / CHUNK..(span.position + rows.end).div_ceil(CHUNK);
+                let seen = params.seen_by(span, &rows);
+                let chunks = seen.start / CHUNK..seen.end.div_ceil(CHUNK);
                 for kv_head in 0..params.kv_heads {
                     let unit = Unit {
                         span: index,

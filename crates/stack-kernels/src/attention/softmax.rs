@@ -22,7 +22,7 @@ pub(super) struct View {
 #[derive(Clone, Copy)]
 pub(super) struct ScoreModifiers {
     pub(super) softcap: Option<Softcap>,
-    /// Multiplies the distance, negated.
+    /// Multiplies the distance, which counts in both directions, negated.
     pub(super) slope: Option<f32>,
     /// The position of the query.
     pub(super) position: usize,
@@ -70,11 +70,12 @@ pub(super) fn update<L: Lanes>(
             scores = cap.apply(lanes, scores);
         }
         if let Some(slope) = modifiers.slope {
-            let distances = lanes.add(
+            let offsets = lanes.add(
                 lanes.load(&COUNT),
                 lanes.splat((*start + page * LANES) as f32 - modifiers.position as f32),
             );
-            scores = lanes.fma(lanes.splat(slope), distances, scores);
+            let negated = lanes.min(offsets, lanes.sub(lanes.splat(0.0), offsets));
+            scores = lanes.fma(lanes.splat(slope), negated, scores);
         }
         let (first, end) = (page * LANES, page * LANES + LANES);
         if seen.start > first || seen.end < end {

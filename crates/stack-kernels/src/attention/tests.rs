@@ -22,6 +22,8 @@ struct Case {
     slopes: Option<Vec<f32>>,
     sinks: Option<Vec<f32>>,
     window: Window,
+    /// Later tokens that a token sees; then a sequence is computed in one step.
+    ahead: usize,
     seed: u32,
 }
 
@@ -53,6 +55,7 @@ impl Case {
             slopes: None,
             sinks: None,
             window: Window::None,
+            ahead: 0,
             seed: 1,
         }
     }
@@ -106,7 +109,8 @@ impl Case {
             for head in 0..self.heads() {
                 let kv_head = head / self.group;
                 let query = &q[(token * self.heads() + head) * key_length..][..key_length];
-                let seen = self.window.first_seen(token)..token + 1;
+                let end = (token + 1).saturating_add(self.ahead).min(self.tokens);
+                let seen = self.window.first_seen(token)..end;
                 let scores: Vec<f64> = seen
                     .clone()
                     .map(|position| {
@@ -117,7 +121,7 @@ impl Case {
                             .softcap
                             .map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh());
                         let slope = self.slopes.as_ref().map_or(0.0, |slopes| f64::from(slopes[head]));
-                        score - slope * (token - position) as f64
+                        score - slope * token.abs_diff(position) as f64
                     })
                     .collect();
                 let sink = self.sinks.as_ref().map(|sinks| f64::from(sinks[head]));
@@ -153,6 +157,7 @@ impl Case {
             slopes: self.slopes.as_deref(),
             sinks: self.sinks.as_deref(),
             first_seen: Some(&first_seen),
+            ahead: self.ahead,
         };
         let mut sequence = KvSequence::new(&layout);
         let mut neighbour = KvSequence::new(&layout);
@@ -245,6 +250,7 @@ fn cases() -> impl Strategy<Value = Case> {
                     slopes: biased.then(|| (1..=heads).map(|head| 0.5f32.powi(head as i32)).collect()),
                     sinks: sunk.then(|| (0..heads).map(|head| head as f32 - 2.0).collect()),
                     window,
+                    ahead: 0,
                     seed,
                 }
             },
@@ -299,6 +305,24 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 1 } else { 16 }))]
+
+    /// Encoders: all of a sequence, or a window around each token.
+    #[test]
+    fn tokens_that_see_ahead_equal_the_definition(
+        case in cases(),
+        ahead in prop_oneof![Just(usize::MAX), 1usize..150],
+        threads in 1usize..4,
+    ) {
+        let case = Case { ahead, ..case };
+        let alone = case.compute(&Cpu::new(Level::detect(), 1), &[case.tokens], false);
+        assert_close(&alone, &case.expected(), "ahead");
+        let crowded = case.compute(&Cpu::new(Level::detect(), threads), &[case.tokens], true);
+        assert_same(&crowded, &alone, "crowded");
+    }
+}
+
 #[test]
 fn a_token_at_a_time_equals_all_at_once_across_chunks() {
     for (kv_heads, group) in [(1, 1), (2, 3), (1, 16)] {
@@ -340,6 +364,7 @@ fn large_scores_do_not_overflow() {
         slopes: None,
         sinks: None,
         first_seen: None,
+        ahead: 0,
     };
     let q = case.queries();
     let mut out = vec![0.0; 90 * 8];
@@ -363,6 +388,7 @@ fn attending_to_what_is_not_stored_is_refused() {
         slopes: None,
         sinks: None,
         first_seen: None,
+        ahead: 0,
     };
     let spans = [AttendSpan { sequence: &sequence, position: 0, rows: 0..1 }];
     Cpu::new(Level::detect(), 1).attend(&params, 0, &spans, &[0.0; 8], &mut [0.0; 8]);

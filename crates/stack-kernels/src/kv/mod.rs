@@ -7,6 +7,7 @@
 //! as `[token][dimension]`, so that sixteen dimensions of an output do. With each token's key and value of a head lies its
 //! *scale*: attention computes with whole numbers, of which 1 stands for that much.
 
+mod bytes;
 mod element;
 mod layout;
 mod page;

@@ -53,6 +53,12 @@ impl KvSequence {
         self.pages.truncate(self.len.div_ceil(PAGE_TOKENS));
     }
 
+    /// Appends a whole page behind whole pages.
+    pub(super) fn push(&mut self, page: Arc<Page>) {
+        self.pages.push(page);
+        self.len += PAGE_TOKENS;
+    }
+
     pub(crate) fn page(&self, index: usize) -> &Page {
         &self.pages[index]
     }

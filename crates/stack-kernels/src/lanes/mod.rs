@@ -11,10 +11,12 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod erf;
 mod exp;
 mod run;
 mod scalar;
 
+pub(crate) use erf::erf;
 pub(crate) use exp::{exp, sigmoid_inverse};
 pub(crate) use run::run;
 

@@ -38,6 +38,8 @@ impl<'a> Epilogue<'a> {
 /// It is compiled for each level because whole lines that are written at once leave more requests to memory under way
 /// than quarters of lines do.
 pub(crate) struct StoreSums<'a> {
+    /// Added to the sums of each column.
+    pub(crate) bias: Option<&'a [f32]>,
     pub(crate) epilogue: Epilogue<'a>,
     pub(crate) sums: &'a [[f32; LANES]],
     /// Those of the gate, if there is one.
@@ -77,8 +79,9 @@ impl Kernel for StoreSums<'_> {
             let output = unsafe { self.output.part(start + columns.start..start + columns.end) };
             let (whole, rest) = output.as_chunks_mut::<LANES>();
             let mut place = index * row_stride;
+            let mut column = columns.start;
             for output in whole {
-                let result = self.result(lanes, place, output);
+                let result = self.result(lanes, place, column, output);
                 if self.is_streamed {
                     // SAFETY: `sfence` follows before this kernel returns, and it does not come back to the line.
                     unsafe { lanes.store_streaming(result, output) };
@@ -86,9 +89,10 @@ impl Kernel for StoreSums<'_> {
                     lanes.store(result, output);
                 }
                 place += group_stride;
+                column += LANES;
             }
             if !rest.is_empty() {
-                store_part(lanes, self.result(lanes, place, rest), rest);
+                store_part(lanes, self.result(lanes, place, column, rest), rest);
             }
         }
         if self.is_streamed {
@@ -98,10 +102,13 @@ impl Kernel for StoreSums<'_> {
 }
 
 impl StoreSums<'_> {
-    /// The numbers that replace `before`.
+    /// The numbers that replace `before`, which begins with this column.
     #[inline(always)]
-    fn result<L: Lanes>(&self, lanes: L, place: usize, before: &[f32]) -> L::F32 {
-        let sums = lanes.load(&self.sums[place]);
+    fn result<L: Lanes>(&self, lanes: L, place: usize, column: usize, before: &[f32]) -> L::F32 {
+        let mut sums = lanes.load(&self.sums[place]);
+        if let Some(bias) = self.bias {
+            sums = lanes.add(sums, load_part(lanes, &bias[column..column + before.len()], 0.0));
+        }
         match self.epilogue {
             Epilogue::Set => sums,
             Epilogue::Add => lanes.add(load_part(lanes, before, 0.0), sums),

@@ -41,6 +41,8 @@ pub struct Product<'a> {
     pub input: &'a Activations,
     /// The results: as many rows as the input has, as many columns as the weights have rows.
     pub output: &'a mut [f32],
+    /// One number for each row of the weights, which is added to the sums of that row.
+    pub bias: Option<&'a [f32]>,
     /// The last step between sums and results.
     pub epilogue: Epilogue<'a>,
 }
@@ -77,20 +79,23 @@ struct Job<'a> {
     weights: &'a Matrix,
     input: &'a Activations,
     output: Disjoint<'a, f32>,
+    bias: Option<&'a [f32]>,
     epilogue: Epilogue<'a>,
     prefetch: PrefetchPolicy,
 }
 
 impl<'a> Job<'a> {
     fn new(product: &'a mut Product<'_>, prefetch: PrefetchPolicy) -> Self {
-        let Product { weights, input, output, epilogue } = product;
+        let Product { weights, input, output, bias, epilogue } = product;
         for weights in std::iter::once(*weights).chain(epilogue.gate()) {
             let format = weights.format();
             assert_eq!(weights.cols(), input.cols(), "columns of weights and activations");
             assert_eq!(format.input(), input.input(), "the form of activations for {format}");
             assert_eq!(output.len(), input.rows() * weights.rows(), "the length of the output");
         }
-        Self { weights, input, output: Disjoint::new(output), epilogue: *epilogue, prefetch }
+        let biases = bias.map_or(weights.rows(), <[f32]>::len);
+        assert_eq!(biases, weights.rows(), "one bias for each row of the weights");
+        Self { weights, input, output: Disjoint::new(output), bias: *bias, epilogue: *epilogue, prefetch }
     }
 
     /// Whether results are stored past the caches; those that are added to what is there were read just before.
@@ -142,6 +147,7 @@ impl<'a> Job<'a> {
                     sum(weights, gates);
                 }
                 let kernel = StoreSums {
+                    bias: self.bias,
                     epilogue: self.epilogue,
                     sums,
                     gates,

@@ -42,7 +42,7 @@ impl PrefetchProbe {
     /// Multiplies the weights with one row of activations, under the policy of `cpu`.
     pub fn multiply(&mut self, cpu: &Cpu) {
         let Self { weights, input, output } = self;
-        cpu.multiply(&mut [Product { weights, input, output, epilogue: Epilogue::Set }]);
+        cpu.multiply(&mut [Product { weights, input, output, bias: None, epilogue: Epilogue::Set }]);
     }
 }
 

@@ -16,7 +16,7 @@ fn stored(cpu: &Cpu, weights: &Matrix, x: &[f32], epilogue: Epilogue<'_>) -> Vec
     let mut input = Activations::new();
     cpu.quantize(weights.format().input(), x, weights.cols(), &mut input);
     let mut output = vec![f32::NAN; input.rows() * weights.rows()];
-    cpu.multiply(&mut [Product { weights, input: &input, output: &mut output, epilogue }]);
+    cpu.multiply(&mut [Product { weights, input: &input, output: &mut output, bias: None, epilogue }]);
     output
 }
 
@@ -207,12 +207,58 @@ fn several_products_share_a_region_and_may_add() {
     let mut products: Vec<_> = matrices
         .iter()
         .zip(&mut outputs)
-        .map(|(weights, output)| Product { weights, input: &input, output, epilogue: Epilogue::Add })
+        .map(|(weights, output)| Product {
+            weights,
+            input: &input,
+            output,
+            bias: None,
+            epilogue: Epilogue::Add,
+        })
         .collect();
     cpu.multiply(&mut products);
     for (weights, output) in matrices.iter().zip(&outputs) {
         let added: Vec<f32> = multiply(&cpu, weights, &x).iter().map(|sum| 1.0 + sum).collect();
         assert_same(output, &added, "added");
+    }
+}
+
+#[test]
+fn a_bias_is_added_before_the_last_step() {
+    for level in Level::available() {
+        let cpu = Cpu::new(level, 2);
+        for (format, rows) in [(Format::Q4K, 70), (Format::Q8_0, 64), (Format::F32, 37), (Format::Bf16, 5)] {
+            let weights =
+                Matrix::pack(&cpu, format, rows, 256, &inputs::native(format, rows, 256, 59)).unwrap();
+            let bias = Numbers::new(61).floats(rows);
+            for count in [1, 5, 150] {
+                let x = Numbers::new(67).floats(count * 256);
+                let mut expected = multiply(&cpu, &weights, &x);
+                for row in expected.chunks_exact_mut(rows) {
+                    row.iter_mut().zip(&bias).for_each(|(y, bias)| *y += bias);
+                }
+                let mut input = Activations::new();
+                cpu.quantize(format.input(), &x, 256, &mut input);
+                let mut activated = expected.clone();
+                cpu.activate(&mut activated, Nonlinearity::GeluErf);
+                let added: Vec<f32> = expected.iter().map(|y| 1.0 + y).collect();
+                for (epilogue, expected) in [
+                    (Epilogue::Set, &expected),
+                    (Epilogue::Add, &added),
+                    (Epilogue::Activate(Nonlinearity::GeluErf), &activated),
+                ] {
+                    let mut output = vec![1.0; expected.len()];
+                    let bias = Some(bias.as_slice());
+                    cpu.multiply(&mut [Product {
+                        weights: &weights,
+                        input: &input,
+                        output: &mut output,
+                        bias,
+                        epilogue,
+                    }]);
+                    assert_same(&output, expected, &format!("{level} {format} {count} rows {epilogue:?}"));
+                }
+            }
+        }
     }
 }
 
@@ -273,6 +319,7 @@ fn gathered_rows_are_the_rows() {
             weights: &weights,
             input: &some,
             output: &mut output,
+            bias: None,
             epilogue: Epilogue::Set,
         }]);
         let expected: Vec<f32> =
