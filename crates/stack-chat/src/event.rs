@@ -217,3 +217,10 @@ pub struct Timings {
     /// Decode time, first token to last.
     pub decode: Duration,
 }
+
+impl Timings {
+    /// Returns the time from the request to the last token.
+    pub fn total(self) -> Duration {
+        self.queue + self.prefill + self.decode
+    }
+}

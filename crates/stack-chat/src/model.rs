@@ -1,6 +1,6 @@
 //! Who answers.
 
-use crate::{ChatRequest, EventStream, Failure, Sampling};
+use crate::{ChatRequest, Class, EventStream, Failure, Sampling};
 
 /// Anything that answers a conversation.
 pub trait ChatModel: Send + Sync {
@@ -21,6 +21,12 @@ pub trait ChatModel: Send + Sync {
     ///
     /// The kinds of [`Failure`] say what callers can do about it.
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure>;
+
+    /// Estimates how many tokens a prompt has, where it would have to leave this process to be counted. `None` means that
+    /// asking costs nothing: the first event of an answer tells.
+    fn estimate(&self, _request: &ChatRequest) -> Option<Result<u32, Failure>> {
+        None
+    }
 }
 
 /// What callers may know about a model.
@@ -50,6 +56,10 @@ pub struct ModelCard {
     pub basis: Option<Basis>,
     /// The digest of its weights, such as `blake3:…`, once they were verified.
     pub digest: Option<String>,
+    /// The provider that it runs at; `None` = it runs here.
+    pub provider: Option<String>,
+    /// Where its answers come from.
+    pub class: Class,
     /// How most of its weights are stored, such as `Q4_K`, where they are tensors of a file.
     pub quantization: Option<String>,
 }
@@ -89,6 +99,8 @@ pub enum Ability {
     Chats,
     /// Returns embedding vectors.
     Embeds,
+    /// Ranks documents.
+    Ranks,
     /// Is shown tools, and calls them.
     Calls,
     /// Thinks before it answers.

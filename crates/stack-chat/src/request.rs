@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Json, Logprobs, Message, Output, Sampling, Thinking, Tool, ToolChoice};
+use crate::{Json, Logprobs, Message, Money, Output, Sampling, Tenant, Thinking, Tier, Tool, ToolChoice};
 
 /// What the model continues.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +76,8 @@ pub enum Unused {
     Reasoning,
     /// A variable, by its name.
     Variable(String),
+    /// An option that the interface of a provider does not have, by its usual name.
+    Option(String),
 }
 
 /// One request for one or more answers to the same prompt.
@@ -113,6 +115,13 @@ pub struct ChatRequest {
     pub priority: Priority,
     /// How long the caller waits for the whole answer, from its arrival on.
     pub deadline: Option<Duration>,
+    /// Whose request it is: what was computed for one tenant is never reused for another, who could tell by the time
+    /// that an answer takes what others have asked.
+    pub tenant: Tenant,
+    /// How far it may reach, where it says so itself; that lowers what the operator allows, and never raises it.
+    pub tier: Option<Tier>,
+    /// What the answer may cost; it is free where it is computed here.
+    pub cost_max: Option<Money>,
 }
 
 /// What becomes of a prompt that does not fit into the context.
@@ -157,6 +166,9 @@ impl ChatRequest {
             context_policy: ContextPolicy::default(),
             priority: Priority::default(),
             deadline: None,
+            tenant: Tenant::default(),
+            tier: None,
+            cost_max: None,
         }
     }
 
