@@ -90,11 +90,7 @@ impl Fields {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) if text.len() <= bytes_max => Ok(Some(text)),
-            Some(Value::String(_)) => {
-                let path = self.path(name);
-                let message = format!("`{path}` is longer than {bytes_max} bytes");
-                Err(Failure::invalid(path, message))
-            }
+            Some(Value::String(_)) => Err(too_long(self.path(name), bytes_max)),
             Some(other) => Err(mismatch(self.path(name), "a string", &other)),
         }
     }
@@ -155,6 +151,12 @@ impl Fields {
 /// Makes the error for a value that is not what the field at `path` takes.
 pub(crate) fn mismatch(path: String, expected: &str, got: &Value) -> Failure {
     let message = format!("`{path}` must be {expected}, not {}", kind(got));
+    Failure::invalid(path, message)
+}
+
+/// Makes the error for a text at `path` that is longer than `bytes_max` bytes.
+pub(crate) fn too_long(path: String, bytes_max: usize) -> Failure {
+    let message = format!("`{path}` is longer than {bytes_max} bytes");
     Failure::invalid(path, message)
 }
 

@@ -13,7 +13,7 @@ pub struct Ignored {
     template_kwargs: BTreeSet<String>,
     words: Words,
     /// The field that says what form the answer has, where that is not the usual one.
-    form: Option<&'static str>,
+    form: Option<String>,
 }
 
 /// What a dialect calls the parts of a request that a model may have no use for.
@@ -80,6 +80,7 @@ impl Ignored {
                 self.note_variable(name, self.words.effort);
             }
             Unused::Variable(name) => self.note_variable(name, name),
+            Unused::Option(name) => self.note(name),
         }
     }
 
@@ -108,7 +109,7 @@ impl Ignored {
     }
 
     /// Remembers by which field the request said what form the answer has.
-    pub(crate) fn form_is(&mut self, field: &'static str) {
+    pub(crate) fn form_is(&mut self, field: String) {
         self.form = Some(field);
     }
 
@@ -116,8 +117,8 @@ impl Ignored {
     #[must_use]
     pub fn in_words_of_request(&self, failure: Failure) -> Failure {
         let is_form = matches!(failure.field.as_deref(), Some("response_format" | "grammar"));
-        match self.form {
-            Some(form) if is_form => Failure { field: Some(form.to_owned()), ..failure },
+        match &self.form {
+            Some(form) if is_form => Failure { field: Some(form.clone()), ..failure },
             _ => failure,
         }
     }

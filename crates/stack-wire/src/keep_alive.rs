@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use stack_chat::Failure;
 
-use crate::fields::Fields;
+use crate::fields::{Fields, mismatch};
 
 /// How long a model stays after its last answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +23,14 @@ impl KeepAlive {
     ///
     /// When it is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no duration such as \"5m\", \"1h30m\", 300 or -1");
+        let wrong = || format!("it must be {DURATION}");
         if let Ok(seconds) = text.parse::<f64>() {
             return Self::seconds(seconds).ok_or_else(wrong);
         }
-        if text.is_empty() {
+        let (is_negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+        if rest.is_empty() {
             return Err(wrong());
         }
-        let (is_negative, mut rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let mut total = 0.0;
         while !rest.is_empty() {
             let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(wrong)?;
@@ -55,14 +55,16 @@ impl KeepAlive {
 
 /// Takes `keep_alive`.
 pub(crate) fn keep_alive(fields: &mut Fields) -> Result<Option<KeepAlive>, Failure> {
-    let text = match fields.take("keep_alive") {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::String(text)) => text,
-        Some(other) => other.to_string(),
+    let Some(value) = fields.take("keep_alive") else { return Ok(None) };
+    let keep_alive = match &value {
+        Value::String(text) => KeepAlive::parse(text).ok(),
+        other => other.as_f64().and_then(KeepAlive::seconds),
     };
-    let wrong = |problem| Failure::invalid("keep_alive", format!("`keep_alive`: {problem}"));
-    KeepAlive::parse(&text).map(Some).map_err(wrong)
+    keep_alive.map(Some).ok_or_else(|| mismatch("keep_alive".into(), DURATION, &value))
 }
+
+/// What is expected, in the words of messages.
+const DURATION: &str = "a duration such as \"5m\", \"1h30m\", 300 or -1";
 
 /// The units of Go's durations; of two that begin alike the longer one first.
 const UNITS: [(&str, f64); 7] =
@@ -99,7 +101,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_an_example() {
-        for text in ["soon", "", "5x", "m", "1h-30m", "NaN", "inf", "1..5m", "1e300", "999999999h"] {
+        for text in ["soon", "", "-", "5x", "m", "1h-30m", "NaN", "inf", "1..5m", "1e300", "999999999h"] {
             let problem = KeepAlive::parse(text).unwrap_err();
             assert!(problem.contains("\"5m\""), "{problem}");
         }
@@ -111,8 +113,12 @@ mod tests {
         assert_eq!(parse("{}"), Ok(None));
         assert_eq!(parse(r#"{"keep_alive": -1}"#), Ok(Some(KeepAlive::Forever)));
         assert_eq!(parse(r#"{"keep_alive": "10m"}"#), Ok(Some(KeepAlive::For(Duration::from_mins(10)))));
-        for json in [r#"{"keep_alive": []}"#, r#"{"keep_alive": true}"#, r#"{"keep_alive": "later"}"#] {
-            assert_eq!(parse(json).unwrap_err().field.as_deref(), Some("keep_alive"));
+        let long = format!(r#"{{"keep_alive": {}}}"#, serde_json::json!("m".repeat(1 << 16)));
+        for json in [r#"{"keep_alive": []}"#, r#"{"keep_alive": true}"#, r#"{"keep_alive": "later"}"#, &long]
+        {
+            let refused = parse(json).unwrap_err();
+            assert_eq!(refused.field.as_deref(), Some("keep_alive"));
+            assert!(refused.message.len() < 200, "{}", refused.message.len());
         }
     }
 }

@@ -43,6 +43,7 @@ mod opaque;
 pub mod openai;
 mod problem;
 pub mod provider;
+pub mod rerank;
 pub mod responses;
 mod schema;
 pub mod sse;

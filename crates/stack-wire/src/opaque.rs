@@ -1,5 +1,6 @@
 //! What callers bring along that says nothing to a model that runs here: what a provider alone can read, and marks for its
-//! cache. It is kept, because it is lost otherwise to whom it means something, and it never is a reason to refuse.
+//! cache. It is kept, because it is lost otherwise to whom it means something. A mark that is no object is refused, as its
+//! provider would.
 
 use serde_json::Value;
 use stack_chat::{CacheMark, Failure, Opaque, Origin, Part};

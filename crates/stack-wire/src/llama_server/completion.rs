@@ -1,8 +1,9 @@
 //! `/completion`: the request.
 
+use serde_json::Value;
 use stack_chat::{ChatRequest, EmbedInput, Failure, Logprobs, Prompt};
 
-use crate::fields::Fields;
+use crate::fields::{Fields, mismatch, too_long};
 use crate::openai::{self, GENERATION};
 use crate::{Call, Ignored};
 
@@ -13,6 +14,8 @@ pub struct Completion {
     pub requests: Vec<ChatRequest>,
     /// Whether the answer lists its tokens.
     pub return_tokens: bool,
+    /// The fields that the answer has, if not all of them.
+    pub fields: Vec<String>,
 }
 
 /// Parses the body of a completion. Without `n_predict`, an answer may fill the context.
@@ -34,6 +37,7 @@ pub fn parse_completion(body: &[u8]) -> Result<Call<Completion>, Failure> {
 pub(super) fn options(mut fields: Fields, prompts: Vec<Prompt>) -> Result<Call<Completion>, Failure> {
     let mut ignored = Ignored::default();
     let return_tokens = fields.flag("return_tokens")?.unwrap_or(false);
+    let shown = response_fields(&mut fields)?;
     let top = fields.integer("n_probs", 0..=20_u8)?.filter(|&top| top > 0);
     openai::refuse(&mut fields, GENERATION)?;
     let mut request = ChatRequest::new(Prompt::Tokens(Vec::new()));
@@ -46,10 +50,25 @@ pub(super) fn options(mut fields: Fields, prompts: Vec<Prompt>) -> Result<Call<C
     openai::note(&mut fields, &mut ignored);
     fields.ignore_rest("", &mut ignored);
     let requests = prompts.into_iter().map(|prompt| ChatRequest { prompt, ..request.clone() }).collect();
-    Ok(Call { model, request: Completion { requests, return_tokens }, delivery, ignored, keep_alive: None })
+    let request = Completion { requests, return_tokens, fields: shown };
+    Ok(Call { model, request, delivery, ignored, keep_alive: None })
+}
+
+/// Takes the names of the fields that the answer is to have; `a/b` is the field `b` of the object `a`.
+fn response_fields(fields: &mut Fields) -> Result<Vec<String>, Failure> {
+    let path = fields.path("response_fields");
+    let names = fields.list("response_fields", FIELDS_MAX)?.unwrap_or_default();
+    let name = |(index, name)| match name {
+        Value::String(name) if name.len() <= FIELD_BYTES_MAX => Ok(name),
+        Value::String(_) => Err(too_long(format!("{path}[{index}]"), FIELD_BYTES_MAX)),
+        other => Err(mismatch(format!("{path}[{index}]"), "the name of a field", &other)),
+    };
+    names.into_iter().enumerate().map(name).collect()
 }
 
 const PROMPTS_MAX: usize = 64;
+const FIELDS_MAX: usize = 64;
+const FIELD_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -60,12 +79,13 @@ mod tests {
 
     #[test]
     fn the_words_of_llama_server_arrive() {
-        let body = r#"{"prompt": ["a", [1, 2]], "n_predict": 4, "n_probs": 3, "return_tokens": true, "stream": true,
+        let body = r#"{"prompt": ["a", [1, 2]], "n_predict": 4, "n_probs": 3, "return_tokens": true, "stream": true, "response_fields": ["content", "timings/prompt_n"],
             "grammar": "root ::= \"a\"", "stop": ["x"], "seed": 7, "cache_prompt": true, "id_slot": 2}"#;
         let Call { request, delivery, ignored, .. } = parse_completion(body.as_bytes()).unwrap();
         assert_eq!(delivery, Delivery::Stream { include_usage: false });
         assert_eq!(ignored.header_value().as_deref(), Some("id_slot"));
         assert!(request.return_tokens);
+        assert_eq!(request.fields, ["content", "timings/prompt_n"]);
         let prompts: Vec<_> = request.requests.iter().map(|request| &request.prompt).collect();
         assert_eq!(prompts, [&Prompt::Text("a".into()), &Prompt::Tokens(vec![1, 2])]);
         let first = &request.requests[0];
@@ -85,6 +105,15 @@ mod tests {
     fn what_is_not_honoured_is_refused_by_name() {
         let error = parse_completion(br#"{"prompt": "a", "mirostat": 2}"#).unwrap_err();
         assert_eq!((error.kind, error.field.as_deref()), (FailureKind::Unsupported, Some("mirostat")));
-        assert_eq!(parse_completion(b"{}").unwrap_err().field.as_deref(), Some("prompt"));
+        let long = "x".repeat(FIELD_BYTES_MAX + 1);
+        for (fields, field) in [
+            (String::new(), "prompt"),
+            (r#""prompt": "a", "response_fields": "content""#.to_owned(), "response_fields"),
+            (r#""prompt": "a", "response_fields": ["content", 1]"#.to_owned(), "response_fields[1]"),
+            (format!(r#""prompt": "a", "response_fields": ["{long}"]"#), "response_fields[0]"),
+        ] {
+            let error = parse_completion(format!("{{{fields}}}").as_bytes()).unwrap_err();
+            assert_eq!(error.field.as_deref(), Some(field));
+        }
     }
 }

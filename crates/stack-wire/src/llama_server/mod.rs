@@ -17,7 +17,7 @@ pub use embedding::{embedding_list, parse_embedding};
 pub use error::error_object;
 pub use infill::parse_infill;
 pub use props::{Properties, properties_object};
-pub use residency::{NamedModel, parse_model, success_object};
+pub use residency::{parse_model, success_object};
 pub use slots::{Slot, slot_list};
 pub use tokens::{
     Content, Pieces, Tokenize, content_object, parse_detokenize, parse_tokenize, pieces_object,

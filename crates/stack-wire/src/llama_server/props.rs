@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use stack_chat::{ModelCard, Sampling};
 
+use crate::provider::decimal;
+
 /// What is said about a model and the server that runs it.
 #[derive(Clone, Copy, Debug)]
 pub struct Properties<'a> {
@@ -46,18 +48,16 @@ pub fn properties_object(properties: &Properties<'_>) -> String {
 
 /// Writes down what is known of the parameters.
 fn parameters(sampling: &Sampling) -> Value {
-    // By way of its text, so that 0.8 does not become 0.800000011920929.
-    let number = |value: f32| Value::from(value.to_string().parse::<f64>().unwrap_or_default());
     let all = [
-        ("temperature", sampling.temperature.map(number)),
+        ("temperature", sampling.temperature.map(decimal)),
         ("top_k", sampling.top_k.map(Value::from)),
-        ("top_p", sampling.top_p.map(number)),
-        ("min_p", sampling.min_p.map(number)),
-        ("typical_p", sampling.typical_p.map(number)),
-        ("repeat_penalty", sampling.repeat_penalty.map(number)),
+        ("top_p", sampling.top_p.map(decimal)),
+        ("min_p", sampling.min_p.map(decimal)),
+        ("typical_p", sampling.typical_p.map(decimal)),
+        ("repeat_penalty", sampling.repeat_penalty.map(decimal)),
         ("repeat_last_n", sampling.repeat_last_n.map(Value::from)),
-        ("presence_penalty", sampling.presence_penalty.map(number)),
-        ("frequency_penalty", sampling.frequency_penalty.map(number)),
+        ("presence_penalty", sampling.presence_penalty.map(decimal)),
+        ("frequency_penalty", sampling.frequency_penalty.map(decimal)),
     ];
     let known = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
     Value::Object(known.collect())

@@ -18,6 +18,10 @@ pub struct Reply {
     pub logprobs: Option<Logprobs>,
     /// Whether the tokens are listed.
     pub return_tokens: bool,
+    /// How many tokens an answer may have, if that was said.
+    pub max_tokens: Option<u32>,
+    /// The fields that it has, if not all of them.
+    pub fields: Vec<String>,
 }
 
 /// Writes an answer as one object, or several in a list, or piece by piece as it grows.
@@ -52,10 +56,12 @@ impl Writer {
             "stop": true,
             "model": self.reply.model,
             "tokens_predicted": choice.tokens.len(),
-            "generation_settings": {"seed": answer.seed},
+            "generation_settings": {"seed": answer.seed, "n_predict": self.reply.max_tokens.map_or(-1, i64::from)},
             "prompt": self.reply.prompts.get(index).or(self.reply.prompts.first()).cloned().flatten(),
             "has_new_line": text.contains('\n'),
-            "truncated": false,
+            // The context was full before the answer was as long as it might have been.
+            "truncated": choice.finish == Some(FinishReason::Length)
+                && self.reply.max_tokens.is_none_or(|most| choice.tokens.len() < most as usize),
             "stop_type": stop_type,
             "stopping_word": choice.stop.as_deref().unwrap_or_default(),
         });
@@ -67,8 +73,14 @@ impl Writer {
         if let Some(wanted) = self.reply.logprobs.filter(|_| !streamed) {
             object["completion_probabilities"] = probabilities(&choice.tokens, wanted);
         }
-        object
+        if self.reply.fields.is_empty() { object } else { only(&object, &self.reply.fields) }
     }
+}
+
+/// Leaves of an object the named fields, each under the whole of its name.
+fn only(object: &Value, names: &[String]) -> Value {
+    let field = |name: &String| Some((name.clone(), object.pointer(&format!("/{name}"))?.clone()));
+    Value::Object(names.iter().filter_map(field).collect())
 }
 
 impl AnswerWriter for Writer {
@@ -156,7 +168,8 @@ mod tests {
 
     fn reply(return_tokens: bool) -> Reply {
         let logprobs = return_tokens.then_some(Logprobs { top: 1 });
-        Reply { model: "m".into(), prompts: vec![Some("p".into())], logprobs, return_tokens }
+        let prompts = vec![Some("p".into())];
+        Reply { model: "m".into(), prompts, logprobs, return_tokens, max_tokens: Some(4), fields: Vec::new() }
     }
 
     fn whole(reply: Reply, stop: Option<&str>) -> Value {
@@ -173,9 +186,39 @@ mod tests {
         assert_eq!((&object["tokens_evaluated"], &object["tokens_predicted"]), (&json!(3), &json!(1)));
         assert_eq!(object["generation_settings"]["seed"], 7);
         assert_eq!((&object["has_new_line"], &object["tokens"]), (&json!(true), &json!([])));
+        assert_eq!(
+            (&object["generation_settings"]["n_predict"], &object["truncated"]),
+            (&json!(4), &json!(false))
+        );
         let object = whole(reply(true), None);
         assert_eq!((&object["stop_type"], &object["tokens"]), (&json!("eos"), &json!([9])));
         assert_eq!(object["completion_probabilities"][0]["logprob"], json!(-0.5));
+    }
+
+    #[test]
+    fn an_answer_has_the_fields_that_were_asked_for() {
+        let fields =
+            ["content", "generation_settings/n_predict", "prompt", "nothing/here"].map(str::to_owned);
+        let object = whole(Reply { fields: fields.into(), ..reply(false) }, None);
+        assert_eq!(object, json!({"content": "a\n", "generation_settings/n_predict": 4, "prompt": "p"}));
+    }
+
+    #[test]
+    fn an_answer_that_ends_with_the_context_is_truncated() {
+        for (max_tokens, is_truncated) in [(None, true), (Some(2), true), (Some(1), false)] {
+            let mut answer = Answer::new(1);
+            for event in events(None) {
+                answer.push(match event {
+                    ChatEvent::Finished { choice, stop, .. } => {
+                        ChatEvent::Finished { choice, reason: FinishReason::Length, stop }
+                    }
+                    other => other,
+                });
+            }
+            let writer = Writer::new(Reply { max_tokens, ..reply(false) }, 1);
+            let object: Value = serde_json::from_str(&writer.whole(&answer)).unwrap();
+            assert_eq!((&object["truncated"], &object["stop_type"]), (&json!(is_truncated), &json!("limit")));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How an answer came about.
 
 use serde_json::{Value, json};
-use stack_chat::{Basis, FinishReason, ModelCard, Timings, Usage};
+use stack_chat::{Basis, Class, FinishReason, ModelCard, Timings, Usage};
 
 use super::PROVIDER;
 use crate::Ignored;
@@ -20,16 +20,27 @@ pub struct Lineage {
     pub requested: Option<String>,
     /// The model that answers.
     pub model: String,
+    /// The provider that it runs at; `None` = it runs here.
+    pub provider: Option<String>,
+    /// Where its answer comes from.
+    pub class: Class,
     /// Why its weights are taken to be the right ones.
     pub basis: Option<Basis>,
     /// The digest of its weights.
     pub digest: Option<String>,
+    /// How tightly the system holds the process, where somebody demanded that.
+    pub lockdown: Option<&'static str>,
 }
 
 impl Lineage {
     /// The identifier of the answer.
     pub(super) fn response_id(&self) -> String {
         format!("chat-{}", self.unique)
+    }
+
+    /// Who answers.
+    pub(super) fn provider(&self) -> &str {
+        self.provider.as_deref().unwrap_or(PROVIDER)
     }
 
     /// When the answer began, for people.
@@ -53,11 +64,12 @@ impl Lineage {
             "source_system": "stack",
             "source_version": env!("CARGO_PKG_VERSION"),
             "requested_model": self.requested,
-            "provider": PROVIDER,
-            "class": "in_process",
+            "provider": self.provider(),
+            "class": self.class.name(),
             "model": self.model,
             "basis": self.basis.map(Basis::name),
             "digest": self.digest,
+            "lockdown": self.lockdown,
             "finish_reason": finish.map(FinishReason::name),
             "usage": usage_value(usage),
             "ms": {

@@ -6,6 +6,7 @@ mod lineage;
 mod model;
 mod request;
 mod tool;
+mod whoami;
 mod writer;
 
 pub use embedding::{embedding_object, parse_embed};
@@ -13,6 +14,7 @@ pub use error::error_object;
 pub use lineage::Lineage;
 pub use model::model_list;
 pub use request::parse_chat;
+pub use whoami::{Whoami, whoami_object};
 pub use writer::Writer;
 
 /// The name under which whatever runs in this process answers.

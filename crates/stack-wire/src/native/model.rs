@@ -23,12 +23,13 @@ fn model(id: &str, availability: Availability<'_>) -> Value {
         Availability::Failed => ("failed", None),
         Availability::Stored => ("unloaded", None),
     };
+    let class = card.map(|card| card.class).unwrap_or_default();
     let can = |ability| card.map(|card| card.abilities.contains(&ability));
     json!({
         "id": id,
-        "provider": PROVIDER,
-        "class": "in_process",
-        "tier": "sovereign",
+        "provider": card.and_then(|card| card.provider.as_deref()).unwrap_or(PROVIDER),
+        "class": class.name(),
+        "tier": class.tier().name(),
         "context_window": card.map(|card| card.context),
         "chat": can(Ability::Chats),
         "embed": can(Ability::Embeds),

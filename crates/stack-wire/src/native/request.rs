@@ -1,7 +1,7 @@
 //! `POST /api/v1/chat` and `POST /api/v1/chat/stream`: the request.
 
 use serde_json::Value;
-use stack_chat::{ChatRequest, Failure, FailureKind, Prompt, Thinking};
+use stack_chat::{ChatRequest, Failure, Money, Prompt, Thinking, Tier};
 
 use super::PROVIDER;
 use super::tool::tools;
@@ -25,8 +25,18 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
     tools(&mut fields, &mut request, &mut ignored)?;
     request.output = openai::output(&mut fields, &mut ignored)?;
     request.thinking = thinking(&mut fields, &mut ignored)?;
-    here(&mut fields)?;
+    request.tier = tier(&mut fields)?;
+    request.cost_max = fields.number("cost_max", 0.0..=1e6)?.map(money);
+    let provider = provider(&mut fields)?;
     let model = openai::model(&mut fields)?.filter(|model| model != LOCAL);
+    let model = match (provider, model) {
+        (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
+        (Some(_), None) => {
+            let message = "`model` is required where `provider` says who answers";
+            return Err(Failure::invalid("model", message));
+        }
+        (None, model) => model,
+    };
     fields.ignore_rest("", &mut ignored);
     Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None })
 }
@@ -54,36 +64,37 @@ fn thinking(fields: &mut Fields, ignored: &mut Ignored) -> Result<Thinking, Fail
     Ok(if is_on { Thinking::Budget(budget) } else { Thinking::Off })
 }
 
-/// Takes what limits where a request may be answered. All answers come from this process, which is free of charge and
-/// within every tier; a provider that is not here cannot answer.
-fn here(fields: &mut Fields) -> Result<(), Failure> {
-    if let Some(tier) = fields.text("privacy", 32)?
-        && !TIERS.contains(&tier.as_str())
-    {
-        let message = "`privacy` must be \"sovereign\", \"private\" or \"standard\"";
-        return Err(Failure::invalid("privacy", message));
-    }
-    fields.flag("sovereign")?;
-    fields.number("cost_max", 0.0..=1e6)?;
+/// Takes how far the request may reach: the strictest of what is said.
+fn tier(fields: &mut Fields) -> Result<Option<Tier>, Failure> {
+    let named = match fields.text("privacy", 32)? {
+        None => None,
+        Some(name) => Some(Tier::from_name(&name).ok_or_else(|| {
+            let message = "`privacy` must be \"sovereign\", \"private\" or \"standard\"";
+            Failure::invalid("privacy", message)
+        })?),
+    };
+    let is_sovereign = fields.flag("sovereign")?.unwrap_or(false);
+    Ok(is_sovereign.then_some(Tier::Sovereign).into_iter().chain(named).min())
+}
+
+/// Takes who is to answer, if that is not a model of this process. Whether another one may stand in changes nothing,
+/// because none does.
+fn provider(fields: &mut Fields) -> Result<Option<String>, Failure> {
     if let Some(fallback) = fields.text("fallback", 32)?
         && !["allowed", "off"].contains(&fallback.as_str())
     {
         return Err(Failure::invalid("fallback", "`fallback` must be \"allowed\" or \"off\""));
     }
-    match fields.text("provider", 64)? {
-        Some(provider) if provider != PROVIDER => {
-            let message =
-                format!("there is no provider {provider:?} here; {PROVIDER:?} answers in this process");
-            let failure = Failure::new(FailureKind::ModelUnknown, message);
-            Err(Failure { field: Some("provider".into()), ..failure })
-        }
-        _ => Ok(()),
-    }
+    Ok(fields.text("provider", 64)?.filter(|provider| provider != PROVIDER))
+}
+
+/// Brings an amount into the unit of money.
+fn money(dollars: f32) -> Money {
+    Money((f64::from(dollars) * 1e10).round() as i64)
 }
 
 /// The name of whatever model answers here.
 pub(super) const LOCAL: &str = "local";
-const TIERS: [&str; 3] = ["sovereign", "private", "standard"];
 /// The tokens that a model may think with where thinking is asked for without a number.
 const BUDGET: u32 = 10_000;
 
@@ -109,7 +120,26 @@ mod tests {
         assert_eq!((call.model.as_deref(), call.request.max_tokens), (Some("m"), Some(5)));
         assert_eq!((call.request.tool_choice, call.request.output), (ToolChoice::Required, Output::Json));
         assert_eq!(call.ignored.header_value().as_deref(), Some("user"));
+        assert_eq!((call.request.tier, call.request.cost_max), (Some(Tier::Sovereign), Some(Money(0))));
         assert_eq!(parse(r#", "model": "local""#).unwrap().model, None);
+    }
+
+    #[test]
+    fn a_provider_is_a_part_of_the_models_name() {
+        let call = parse(r#", "model": "m-1", "provider": "acme", "cost_max": 0.25"#).unwrap();
+        assert_eq!(call.model.as_deref(), Some("acme/m-1"));
+        assert_eq!(call.request.cost_max, Some(Money(2_500_000_000)));
+    }
+
+    #[test]
+    fn of_two_tiers_the_stricter_one_counts() {
+        for (json, tier) in [
+            (r#", "privacy": "private""#, Some(Tier::Private)),
+            (r#", "privacy": "standard", "sovereign": true"#, Some(Tier::Sovereign)),
+            (r#", "sovereign": false"#, None),
+        ] {
+            assert_eq!(parse(json).unwrap().request.tier, tier, "{json}");
+        }
     }
 
     #[test]
@@ -134,7 +164,7 @@ mod tests {
             (r#", "sovereign": "yes""#, "sovereign"),
             (r#", "cost_max": -1"#, "cost_max"),
             (r#", "fallback": "maybe""#, "fallback"),
-            (r#", "provider": "openai""#, "provider"),
+            (r#", "provider": "openai""#, "model"),
             (r#", "thinking": true"#, "thinking"),
             (r#", "thinking": {"budget_tokens": 0}"#, "thinking.budget_tokens"),
         ] {

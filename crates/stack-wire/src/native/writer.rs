@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Timings, Usage};
 
-use super::PROVIDER;
 use super::error::error_value;
 use super::lineage::{Lineage, usage_value};
 use crate::answer::Choice;
@@ -37,7 +36,7 @@ impl AnswerWriter for Writer {
             "role": "assistant",
             "content": choice.text().unwrap_or_default(),
             "model": lineage.model,
-            "provider": PROVIDER,
+            "provider": lineage.provider(),
             "finish_reason": choice.finish.map(FinishReason::name),
             "usage": usage_value(usage),
             "lineage": lineage.value(choice.finish, usage, timings, &ignored),
@@ -53,7 +52,7 @@ impl AnswerWriter for Writer {
                 unused.iter().for_each(|unused| self.ignored.note_unused(unused));
                 let object = json!({
                     "id": self.lineage.response_id(),
-                    "provider": PROVIDER,
+                    "provider": self.lineage.provider(),
                     "model": self.lineage.model,
                     "prompt_tokens": prompt_tokens,
                 });
@@ -152,8 +151,11 @@ mod tests {
             created_s: 0,
             requested: Some("local".into()),
             model: "m".into(),
+            provider: None,
+            class: stack_chat::Class::InProcess,
             basis: None,
             digest: None,
+            lockdown: None,
         };
         let mut ignored = Ignored::default();
         ignored.note("user");

@@ -3,19 +3,22 @@
 use serde_json::{Map, Value, json};
 use stack_chat::{Ability, Failure, ModelCard};
 
-use crate::Availability;
 use crate::fields::Fields;
 use crate::timestamp::rfc3339;
+use crate::{Availability, Call, Delivery, Ignored};
 
 /// Parses the body of `POST /api/show`, which names a model, if it names any.
 ///
 /// # Errors
 ///
 /// Of kind `InvalidRequest`, and naming the field at fault unless the body as a whole is wrong.
-pub fn parse_show(body: &[u8]) -> Result<Option<String>, Failure> {
+pub fn parse_show(body: &[u8]) -> Result<Call<()>, Failure> {
     let mut fields = Fields::parse(body)?;
     let older = fields.text("name", 512)?;
-    Ok(fields.text("model", 512)?.or(older).filter(|name| !name.is_empty()))
+    let model = fields.text("model", 512)?.or(older).filter(|name| !name.is_empty());
+    let mut ignored = Ignored::default();
+    fields.ignore_rest("", &mut ignored);
+    Ok(Call { model, request: (), delivery: Delivery::Whole, ignored, keep_alive: None })
 }
 
 /// Renders the models that can be asked, now or when they are loaded.
@@ -87,6 +90,7 @@ pub fn show_object(availability: Availability<'_>, template: Option<&str>) -> St
             Ability::Completes => "completion",
             Ability::Chats => "chat",
             Ability::Embeds => "embedding",
+            Ability::Ranks => "rerank",
             Ability::Calls => "tools",
             Ability::Thinks => "thinking",
         })
@@ -201,8 +205,8 @@ mod tests {
         assert_eq!(show["template"], "{{ t }}");
         assert_eq!(show["capabilities"], json!(["completion"]));
         assert_eq!(show["model_info"]["general.parameter_count"], 134_515_008);
-        assert_eq!(parse_show(br#"{"name": "a"}"#).unwrap().as_deref(), Some("a"));
-        assert_eq!(parse_show(br#"{"model": "b", "name": "a"}"#).unwrap().as_deref(), Some("b"));
+        assert_eq!(parse_show(br#"{"name": "a"}"#).unwrap().model.as_deref(), Some("a"));
+        assert_eq!(parse_show(br#"{"model": "b", "name": "a"}"#).unwrap().model.as_deref(), Some("b"));
         assert_eq!(parse_show(br#"{"model": 1}"#).unwrap_err().field.as_deref(), Some("model"));
     }
 

@@ -188,7 +188,7 @@ fn close(line: &mut Value, reason: Option<FinishReason>, usage: Usage, timings: 
     let totals = json!({
         "done": true,
         "done_reason": word,
-        "total_duration": ns(timings.queue + timings.prefill + timings.decode),
+        "total_duration": ns(timings.total()),
         "load_duration": 0,
         "prompt_eval_count": usage.prompt(),
         "prompt_eval_duration": ns(timings.prefill),

@@ -5,49 +5,48 @@ use stack_chat::{Failure, Grammar, GrammarSyntax, Output, Schema};
 
 use super::output::{Forms, GRAMMAR_BYTES_MAX};
 use crate::Ignored;
-use crate::fields::{Fields, bounded, mismatch};
+use crate::fields::{Fields, mismatch, too_long};
 use crate::schema::schema;
-
-/// The names under which one place of a request asks for forms.
-struct Names {
-    json: &'static str,
-    regex: &'static str,
-    choice: &'static str,
-    grammar: &'static str,
-    json_object: &'static str,
-}
 
 /// Takes all of vLLM's fields.
 pub(super) fn output(fields: &mut Fields, forms: &mut Forms, ignored: &mut Ignored) -> Result<(), Failure> {
-    take(fields, forms, &GUIDED, "guided_")?;
+    take(fields, forms, "guided_")?;
     let Some(mut outputs) = fields.object("structured_outputs")? else { return Ok(()) };
-    take(&mut outputs, forms, &STRUCTURED, "")?;
+    take(&mut outputs, forms, "")?;
     if outputs.take("structural_tag").is_some() {
-        let message = "`structured_outputs.structural_tag` is not supported here; use `tools`, or a grammar";
-        return Err(Failure::unsupported("structured_outputs.structural_tag", message));
+        let path = outputs.path("structural_tag");
+        let message = format!("`{path}` is not supported here; use `tools`, or a grammar");
+        return Err(Failure::unsupported(path, message));
     }
     outputs.ignore_rest("structured_outputs", ignored);
     Ok(())
 }
 
 /// Takes the fields whose names begin with `prefix`.
-fn take(fields: &mut Fields, forms: &mut Forms, names: &Names, prefix: &str) -> Result<(), Failure> {
+fn take(fields: &mut Fields, forms: &mut Forms, prefix: &str) -> Result<(), Failure> {
     let field = |word: &str| format!("{prefix}{word}");
-    if let Some(value) = fields.take(&field("json")) {
-        forms.add(names.json, json(names.json, value)?)?;
+    let name = field("json");
+    if let Some(value) = fields.take(&name) {
+        let path = fields.path(&name);
+        forms.add(&path, json(&path, value)?)?;
     }
-    if let Some(text) = fields.text(&field("regex"), GRAMMAR_BYTES_MAX)? {
-        forms.add(names.regex, grammar(GrammarSyntax::Regex, text))?;
+    let name = field("regex");
+    if let Some(text) = fields.text(&name, GRAMMAR_BYTES_MAX)? {
+        forms.add(&fields.path(&name), grammar(GrammarSyntax::Regex, text))?;
     }
-    if let Some(choices) = fields.list(&field("choice"), CHOICES_MAX)? {
-        forms.add(names.choice, choice(names.choice, choices)?)?;
+    let name = field("choice");
+    if let Some(choices) = fields.list(&name, CHOICES_MAX)? {
+        let path = fields.path(&name);
+        forms.add(&path, choice(&path, choices)?)?;
     }
-    if let Some(text) = fields.text(&field("grammar"), GRAMMAR_BYTES_MAX)? {
+    let name = field("grammar");
+    if let Some(text) = fields.text(&name, GRAMMAR_BYTES_MAX)? {
         let syntax = if is_lark(&text) { GrammarSyntax::Lark } else { GrammarSyntax::Gbnf };
-        forms.add(names.grammar, grammar(syntax, text))?;
+        forms.add(&fields.path(&name), grammar(syntax, text))?;
     }
-    if fields.flag(&field("json_object"))?.unwrap_or(false) {
-        forms.add(names.json_object, Output::Json)?;
+    let name = field("json_object");
+    if fields.flag(&name)?.unwrap_or(false) {
+        forms.add(&fields.path(&name), Output::Json)?;
     }
     Ok(())
 }
@@ -55,8 +54,10 @@ fn take(fields: &mut Fields, forms: &mut Forms, names: &Names, prefix: &str) -> 
 /// A schema, or the text of one, which vLLM's clients send as well.
 fn json(path: &str, value: Value) -> Result<Output, Failure> {
     let value = match value {
+        Value::String(text) if text.len() > GRAMMAR_BYTES_MAX => {
+            return Err(too_long(path.to_owned(), GRAMMAR_BYTES_MAX));
+        }
         Value::String(text) => {
-            bounded(path, text.len(), GRAMMAR_BYTES_MAX)?;
             crate::limits::check(text.as_bytes())?;
             serde_json::from_str(&text).unwrap_or(Value::String(text))
         }
@@ -80,7 +81,7 @@ fn choice(path: &str, choices: Vec<Value>) -> Result<Output, Failure> {
     };
     let choices = choices.into_iter().map(literal).collect::<Result<Vec<_>, _>>()?;
     if bytes > GRAMMAR_BYTES_MAX {
-        return Err(Failure::invalid(path, format!("`{path}` is longer than {GRAMMAR_BYTES_MAX} bytes")));
+        return Err(too_long(path.to_owned(), GRAMMAR_BYTES_MAX));
     }
     Ok(grammar(GrammarSyntax::Regex, choices.join("|")))
 }
@@ -110,20 +111,6 @@ fn is_lark(text: &str) -> bool {
     })
 }
 
-const GUIDED: Names = Names {
-    json: "guided_json",
-    regex: "guided_regex",
-    choice: "guided_choice",
-    grammar: "guided_grammar",
-    json_object: "guided_json_object",
-};
-const STRUCTURED: Names = Names {
-    json: "structured_outputs.json",
-    regex: "structured_outputs.regex",
-    choice: "structured_outputs.choice",
-    grammar: "structured_outputs.grammar",
-    json_object: "structured_outputs.json_object",
-};
 const CHOICES_MAX: usize = 1024;
 
 #[cfg(test)]
@@ -166,10 +153,16 @@ mod tests {
 
     #[test]
     fn the_field_at_fault_is_named() {
+        let text = "x".repeat(GRAMMAR_BYTES_MAX + 1);
+        let long = |field: &str| format!(r#"{{"{field}": "{text}"}}"#);
+        let long_choice = format!(r#"{{"guided_choice": ["{text}"]}}"#);
         for (json, want) in [
             (r#"{"guided_json": 1}"#, "guided_json"),
             (r#"{"guided_json": "{"}"#, "guided_json"),
             (r#"{"guided_json": {"enum": []}}"#, "guided_json.enum"),
+            (&*long("guided_json"), "guided_json"),
+            (&*long("guided_regex"), "guided_regex"),
+            (&long_choice, "guided_choice"),
             (r#"{"guided_choice": []}"#, "guided_choice"),
             (r#"{"guided_choice": "a"}"#, "guided_choice"),
             (r#"{"guided_choice": ["a", ""]}"#, "guided_choice"),
@@ -179,7 +172,9 @@ mod tests {
             (r#"{"structured_outputs": {"json_object": 1}}"#, "structured_outputs.json_object"),
             (r#"{"structured_outputs": {"structural_tag": "x"}}"#, "structured_outputs.structural_tag"),
         ] {
-            assert_eq!(parse(json).unwrap_err().field.as_deref(), Some(want), "{json}");
+            let refused = parse(json).unwrap_err();
+            assert_eq!(refused.field.as_deref(), Some(want), "{want}");
+            assert_eq!(refused.message.contains("is longer than"), json.len() > GRAMMAR_BYTES_MAX, "{want}");
         }
     }
 

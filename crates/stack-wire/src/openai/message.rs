@@ -164,22 +164,19 @@ fn tool_calls(fields: &mut Fields, ignored: &mut Ignored) -> Result<Vec<Part>, F
     let calls = fields.list("tool_calls", TOOL_CALLS_MAX)?.unwrap_or_default();
     let mut parts = Vec::with_capacity(calls.len());
     for (index, call) in calls.into_iter().enumerate() {
-        let mut call = Fields::open(format!("{path}[{index}]"), call)?;
-        let signature = thought_signature(&mut call)?;
+        let call = Fields::open(format!("{path}[{index}]"), call)?;
+        let signature = thought_signature(&call);
         parts.push(Part::ToolCall(tool_call(call, ignored)?));
-        if let Some(signature) = signature {
-            ignored.note("messages[].tool_calls[].extra_content");
-            parts.push(opaque(Family::Gemini, THOUGHT_SIGNATURE, signature));
-        }
+        parts.extend(signature.map(|text| opaque(Family::Gemini, THOUGHT_SIGNATURE, text)));
     }
     Ok(parts)
 }
 
-/// Takes the signature that clients of Gemini carry in this dialect.
-fn thought_signature(call: &mut Fields) -> Result<Option<String>, Failure> {
-    let Some(mut extra) = call.object("extra_content")? else { return Ok(None) };
-    let Some(mut google) = extra.object("google")? else { return Ok(None) };
-    google.text("thought_signature", usize::MAX)
+/// Looks for the signature that clients of Gemini carry in this dialect. The field stays among those that nobody takes, and is
+/// listed with them, whatever else it may hold.
+fn thought_signature(call: &Fields) -> Option<String> {
+    let google = call.rest().get("extra_content")?.get("google")?;
+    google.get("thought_signature")?.as_str().map(str::to_owned)
 }
 
 fn tool_call(mut call: Fields, ignored: &mut Ignored) -> Result<ToolCall, Failure> {
@@ -256,6 +253,23 @@ mod tests {
         assert_eq!(assistant.parts[2], opaque(Family::Gemini, THOUGHT_SIGNATURE, "c2ln".into()));
         let listed = "messages[].content[].cache_control, messages[].tool_calls[].extra_content";
         assert_eq!(ignored.header_value().as_deref(), Some(listed));
+    }
+
+    #[test]
+    fn what_else_a_call_brings_along_is_listed_and_never_refused() {
+        for extra in
+            [r#""x""#, r#"{"google": 1}"#, r#"{"google": {"thought_signature": 1}}"#, r#"{"other": {}}"#]
+        {
+            let mut ignored = Ignored::default();
+            let body = format!(
+                r#"{{"messages": [{{"role": "assistant", "tool_calls": [{{"id": "c",
+                    "function": {{"name": "f"}}, "extra_content": {extra}}}]}}]}}"#
+            );
+            let got = messages(&mut Fields::parse(body.as_bytes()).unwrap(), &mut ignored).unwrap();
+            assert_eq!(got[0].parts.len(), 1, "{extra}");
+            let listed = "messages[].tool_calls[].extra_content";
+            assert_eq!(ignored.header_value().as_deref(), Some(listed), "{extra}");
+        }
     }
 
     #[test]

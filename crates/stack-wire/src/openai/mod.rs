@@ -38,4 +38,4 @@ pub use reply::{Reply, Shape};
 pub(crate) use sampling::sampling;
 pub use stream::Writer;
 pub(crate) use tool::{is_name, tools};
-pub(crate) use unsupported::{EMBEDDING, GENERATION, note, refuse};
+pub(crate) use unsupported::{EMBEDDING, GENERATION, RERANK, note, refuse};

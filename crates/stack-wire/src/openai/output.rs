@@ -26,7 +26,7 @@ pub(crate) fn output(fields: &mut Fields, ignored: &mut Ignored) -> Result<Outpu
         }
     }
     guided::output(fields, &mut forms, ignored)?;
-    let (name, output) = forms.only.unwrap_or(("response_format", Output::Text));
+    let Some((name, output)) = forms.only else { return Ok(Output::Text) };
     if name != "response_format" {
         ignored.form_is(name);
     }
@@ -36,16 +36,16 @@ pub(crate) fn output(fields: &mut Fields, ignored: &mut Ignored) -> Result<Outpu
 /// The forms that a request asks for.
 #[derive(Default)]
 pub(super) struct Forms {
-    only: Option<(&'static str, Output)>,
+    only: Option<(String, Output)>,
 }
 
 impl Forms {
     /// Adds what the field `name` asks for, which must be all that the request asks for.
-    pub(super) fn add(&mut self, name: &'static str, output: Output) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, name: &str, output: Output) -> Result<(), Failure> {
         match &self.only {
             _ if output == Output::Text => Ok(()),
             None => {
-                self.only = Some((name, output));
+                self.only = Some((name.to_owned(), output));
                 Ok(())
             }
             Some((first, _)) => {

@@ -109,11 +109,23 @@ pub(super) const CHAT: &[Rule] = &[
     rule("modalities", &["[\"text\"]"]),
     rule("reasoning_budget", &["-1"]),
     rule("reasoning_budget_tokens", &["-1"]),
-    rule("reasoning_format", &["\"none\""]),
+    rule("reasoning_format", &["\"auto\"", "\"deepseek\""]),
     rule("thinking_budget_tokens", &["-1"]),
     rule("thinking_token_budget", &["-1"]),
     rule("verbosity", &["\"medium\""]),
     rule("web_search_options", &[]),
+];
+
+/// Fields of requests to rank documents. Documents are neither cut nor split, and scores are the model's own.
+pub(crate) const RERANK: &[Rule] = &[
+    rule("max_chunks_per_doc", &[]),
+    rule("max_tokens_per_doc", &[]),
+    rule("overlap_tokens", &[]),
+    rule("rank_fields", &["[]", "[\"text\"]"]),
+    rule("raw_scores", &["true"]),
+    rule("truncate", &["false"]),
+    rule("truncate_prompt_tokens", &[]),
+    rule("truncation", &["false"]),
 ];
 
 /// Fields of completions alone.
@@ -136,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_rule_refuses_what_is_not_neutral_and_accepts_what_is() {
-        for rules in [GENERATION, CHAT, COMPLETION, EMBEDDING] {
+        for rules in [GENERATION, CHAT, COMPLETION, EMBEDDING, RERANK] {
             for Rule { name, neutral } in rules {
                 let refused = |value: &str| {
                     let body = format!("{{\"{name}\": {value}}}");

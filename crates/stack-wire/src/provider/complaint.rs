@@ -115,6 +115,8 @@ impl Complaint {
         let words = self.words.join(", ");
         let status = status.map_or_else(String::new, |status| format!("{status} "));
         let mut failure = Failure::new(kind, message);
+        // What is wrong with a request may quote it, and a log must not hold prompts.
+        let said = if is_for_callers { "" } else { said.as_str() };
         failure.cause = Some(format!("{status}[{words}] {said}"));
         failure.field = self.param.filter(|_| kind == FailureKind::InvalidRequest);
         failure.overflow = self.overflow.filter(|_| kind == FailureKind::ContextExceeded);

@@ -197,7 +197,7 @@ pub(super) fn is_forced(choice: &ToolChoice) -> bool {
 }
 
 /// Writes a number as short as it was given: 0.7 and not 0.699999988079071.
-pub(super) fn decimal(number: f32) -> Value {
+pub(crate) fn decimal(number: f32) -> Value {
     number.to_string().parse::<f64>().map_or(Value::Null, Value::from)
 }
 

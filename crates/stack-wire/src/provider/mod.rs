@@ -40,10 +40,12 @@ mod sse;
 mod wait;
 
 pub(crate) use anthropic::{REDACTED, SIGNATURE};
+pub(crate) use draft::decimal;
 pub use error_reply::ErrorReply;
 pub use facts::ReplyFacts;
 pub use family::{Family, KeyHeader};
 pub(crate) use gemini::SIGNATURE as THOUGHT_SIGNATURE;
+pub use ollama::ModelCheck;
 pub(crate) use openai_responses::REASONING;
 pub use reader::ReplyReader;
 pub use request::{Change, ProviderRequest};

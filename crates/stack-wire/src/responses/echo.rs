@@ -3,7 +3,9 @@
 use serde_json::{Map, Value, json};
 use stack_chat::Sampling;
 
-/// The fields of a request that its response repeats, as the caller wrote them.
+use crate::provider::decimal;
+
+/// What a response repeats of its request: each field as the caller wrote it, completed with what the caller left out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Echo(Map<String, Value>);
 
@@ -41,8 +43,7 @@ impl Echo {
             ("frequency_penalty", sampling.frequency_penalty, 0.0),
         ] {
             if let Some(value) = self.0.get_mut(name).filter(|value| value.is_null()) {
-                // By way of its text, so that 0.8 does not become 0.800000011920929.
-                *value = known.unwrap_or(otherwise).to_string().parse::<f64>().unwrap_or_default().into();
+                *value = decimal(known.unwrap_or(otherwise));
             }
         }
         self
@@ -83,7 +84,7 @@ fn fill(object: Option<&mut Value>, fields: &[(&str, &str)]) {
     }
 }
 
-/// What is repeated, and what it is where the request says nothing.
+/// What is repeated, and what it is where the request says nothing. What objects among these hold then, `fill` writes.
 const DEFAULTS: &[(&str, &str)] = &[
     ("background", "false"),
     ("frequency_penalty", "null"),
@@ -95,10 +96,10 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("presence_penalty", "null"),
     ("previous_response_id", "null"),
     ("prompt_cache_key", "null"),
-    ("reasoning", r#"{"effort":null,"summary":null}"#),
+    ("reasoning", "{}"),
     ("safety_identifier", "null"),
     ("temperature", "null"),
-    ("text", r#"{"format":{"type":"text"}}"#),
+    ("text", "{}"),
     ("tool_choice", "\"auto\""),
     ("tools", "[]"),
     ("top_p", "null"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use stack_chat::{Failure, Foreign, Json, Media, MediaSource, Message, Part, Role, ToolCall, ToolResult};
 
-use super::recall::PREVIOUS;
+use super::recall::{PREVIOUS, Recall};
 use super::stored::{Find, StoredInput};
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
@@ -14,9 +14,7 @@ use crate::{Ignored, media};
 
 /// A conversation while it is read.
 pub(super) struct Conversation<'a> {
-    pub(super) find: Option<&'a Find<'a>>,
-    /// How many bytes of it come from stored responses.
-    pub(super) recalled_bytes: usize,
+    pub(super) stored: Option<Recall<'a>>,
     messages: Vec<Message>,
     /// What the model thought, said and called since anybody else spoke; it becomes one message.
     assistant: Vec<Part>,
@@ -24,29 +22,29 @@ pub(super) struct Conversation<'a> {
     ignored: &'a mut Ignored,
 }
 
-/// Takes `instructions`, `previous_response_id` and `input`, which must say something. Also returns the items, as they are
-/// stored.
+/// Takes `instructions`, `previous_response_id` and `input`, which must say something. Also returns the items, where they are
+/// to be stored.
 pub(super) fn messages(
     fields: &mut Fields,
     find: Option<&Find<'_>>,
+    is_stored: bool,
     ignored: &mut Ignored,
-) -> Result<(Vec<Message>, StoredInput), Failure> {
+) -> Result<(Vec<Message>, Option<StoredInput>), Failure> {
     let mut conversation = Conversation {
-        find,
-        recalled_bytes: 0,
+        stored: find.map(Recall::new),
         messages: Vec::new(),
         assistant: Vec::new(),
         calls: Calls::default(),
         ignored,
     };
-    let mut stored = StoredInput::default();
     if let Some(instructions) = fields.text("instructions", usize::MAX)? {
         conversation.messages.push(Message::new(Role::System, instructions));
     }
-    if let Some(previous) = fields.text(PREVIOUS, NAME_BYTES_MAX)? {
-        stored.earlier = conversation.earlier(&previous)?;
-    }
-    stored.new = match fields.require("input")? {
+    let earlier = match fields.text(PREVIOUS, NAME_BYTES_MAX)? {
+        Some(previous) => conversation.earlier(&previous)?,
+        None => Vec::new(),
+    };
+    let items = match fields.require("input")? {
         Value::String(text) => vec![json!({"role": "user", "content": text})],
         Value::Array(items) if items.is_empty() => {
             return Err(Failure::invalid("input", "`input` must hold at least one item"));
@@ -54,12 +52,18 @@ pub(super) fn messages(
         Value::Array(items) => items,
         other => return Err(mismatch("input".into(), "a string or an array of items", &other)),
     };
-    bounded("input", stored.earlier.len() + stored.new.len(), ITEMS_MAX)?;
-    for (index, item) in stored.new.iter_mut().enumerate() {
+    bounded("input", earlier.len() + items.len(), ITEMS_MAX)?;
+    let mut stored = is_stored.then(|| StoredInput::after(earlier));
+    for (index, item) in items.into_iter().enumerate() {
         let path = format!("input[{index}]");
-        conversation.resolve(&path, item)?;
-        let said = if find.is_some() { item.clone() } else { std::mem::take(item) };
-        conversation.item(path, said)?;
+        if let Some(recalled) = conversation.resolve(&path, &item)? {
+            conversation.item(path, recalled.value())?;
+            stored.iter_mut().for_each(|stored| stored.recalled(&recalled));
+        } else {
+            let kept = stored.is_some().then(|| item.clone());
+            conversation.item(path, item)?;
+            stored.iter_mut().zip(kept).for_each(|(stored, item)| stored.add(item));
+        }
     }
     conversation.flush();
     Ok((conversation.messages, stored))
@@ -68,13 +72,13 @@ pub(super) fn messages(
 impl Conversation<'_> {
     /// Reads one item.
     pub(super) fn item(&mut self, at: String, item: Value) -> Result<(), Failure> {
-        let whole = Json(item.to_string());
+        let whole = returns_whole(&item).then(|| Json(item.to_string()));
         let mut item = Fields::open(at, item)?;
         let path = item.path("type");
         let kind = item.text("type", NAME_BYTES_MAX)?;
         match kind.as_deref() {
             None | Some("message") => self.message(&mut item)?,
-            Some("reasoning") => self.reasoning(&mut item, &whole)?,
+            Some("reasoning") => self.reasoning(&mut item, whole)?,
             Some("function_call") => {
                 let arguments = arguments(&mut item)?;
                 self.call(&mut item, arguments)?;
@@ -84,11 +88,11 @@ impl Conversation<'_> {
                 self.call(&mut item, Json(json!({"input": input}).to_string()))?;
             }
             Some("function_call_output" | "custom_tool_call_output") => self.result(&mut item)?,
-            Some(kind) if FOREIGN.contains(&kind) => {
-                self.assistant.push(Part::Foreign(Foreign { kind: kind.to_owned(), json: whole }));
-                return Ok(());
-            }
             Some(kind) => {
+                if let Some(json) = whole {
+                    self.assistant.push(Part::Foreign(Foreign { kind: kind.to_owned(), json }));
+                    return Ok(());
+                }
                 let shown: String = kind.chars().take(32).collect();
                 let message = format!("`{path}` is {shown:?}, which is no item of a conversation");
                 return Err(Failure::invalid(path, message));
@@ -121,8 +125,8 @@ impl Conversation<'_> {
     }
 
     /// Takes what the model thought: its own words where they are there, else what sums them up. What is encrypted stays
-    /// with the item that it belongs to.
-    fn reasoning(&mut self, item: &mut Fields, whole: &Json) -> Result<(), Failure> {
+    /// with the item that it belongs to, which is given as a `whole` then.
+    fn reasoning(&mut self, item: &mut Fields, whole: Option<Json>) -> Result<(), Failure> {
         let mut texts = Vec::new();
         for name in ["content", "summary"] {
             let path = item.path(name);
@@ -135,9 +139,10 @@ impl Conversation<'_> {
             }
         }
         self.assistant.extend((!texts.is_empty()).then(|| Part::Thinking(texts.join("\n"))));
-        if item.text("encrypted_content", usize::MAX)?.is_some_and(|text| !text.is_empty()) {
+        let encrypted = item.text(ENCRYPTED, usize::MAX)?.filter(|text| !text.is_empty());
+        if let (Some(_), Some(Json(whole))) = (encrypted, whole) {
             self.ignored.note("input[].encrypted_content");
-            self.assistant.push(opaque(Family::OpenaiResponses, REASONING, whole.0.clone()));
+            self.assistant.push(opaque(Family::OpenaiResponses, REASONING, whole));
         }
         Ok(())
     }
@@ -178,6 +183,15 @@ impl Conversation<'_> {
             let parts = std::mem::take(&mut self.assistant);
             self.messages.push(Message { role: Role::Assistant, name: None, parts });
         }
+    }
+}
+
+/// Tells whether an item goes back to its provider as it came.
+fn returns_whole(item: &Value) -> bool {
+    match item["type"].as_str() {
+        Some("reasoning") => item[ENCRYPTED].is_string(),
+        Some(kind) => FOREIGN.contains(&kind),
+        None => false,
     }
 }
 
@@ -232,6 +246,7 @@ fn media_at(
     media::from_url(&path, part.require_text(url, usize::MAX)?, detail)
 }
 
+const ENCRYPTED: &str = "encrypted_content";
 const ROLES: &[&str] = &["user", "assistant", "system", "developer"];
 /// Items that OpenAI's own tools leave in a conversation.
 const FOREIGN: &[&str] = &[
@@ -262,7 +277,7 @@ mod tests {
     use super::*;
 
     fn parse_noting(json: &str, ignored: &mut Ignored) -> Result<Vec<Message>, Failure> {
-        messages(&mut Fields::parse(json.as_bytes())?, None, ignored).map(|(messages, _)| messages)
+        messages(&mut Fields::parse(json.as_bytes())?, None, false, ignored).map(|(messages, _)| messages)
     }
 
     fn parse(json: &str) -> Result<Vec<Message>, Failure> {

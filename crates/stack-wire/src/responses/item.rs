@@ -128,8 +128,8 @@ pub(super) fn finish(response: &mut Value, reason: Option<FinishReason>, usage: 
     response["incomplete_details"] = incomplete.map(|reason| json!({"reason": reason})).into();
     response["usage"] = usage_object(usage);
     if incomplete.is_none() {
-        let took = timings.queue + timings.prefill + timings.decode;
-        let completed = response["created_at"].as_u64().map(|created_s| created_s + took.as_secs());
+        let took_s = timings.total().as_secs();
+        let completed = response["created_at"].as_u64().map(|created_s| created_s + took_s);
         response["completed_at"] = completed.into();
     }
 }

@@ -36,7 +36,7 @@ pub struct ResponseRequest {
 /// Of kind `InvalidRequest` or `Unsupported`, and naming the field at fault unless the body as a whole is wrong.
 pub fn parse_response(body: &[u8], find: Option<&Find<'_>>) -> Result<Call<ResponseRequest>, Failure> {
     let mut fields = Fields::parse(body)?;
-    let mut call = conversation(&mut fields, find)?;
+    let mut call = conversation(&mut fields, find, find.is_some())?;
     let request = &mut call.request.request;
     request.max_tokens = fields.integer("max_output_tokens", 1..=i32::MAX)?.map(i32::cast_unsigned);
     request.sampling.temperature = fields.number("temperature", 0.0..=2.0)?;
@@ -60,19 +60,23 @@ pub fn parse_response(body: &[u8], find: Option<&Find<'_>>) -> Result<Call<Respo
 /// As [`parse_response`].
 pub fn parse_count(body: &[u8], find: Option<&Find<'_>>) -> Result<Call<ChatRequest>, Failure> {
     let mut fields = Fields::parse(body)?;
-    let mut call = conversation(&mut fields, find)?;
+    let mut call = conversation(&mut fields, find, false)?;
     fields.ignore_rest("", &mut call.ignored);
     Ok(call.map(|asked| asked.request))
 }
 
 /// Takes what both routes have in common.
-fn conversation(fields: &mut Fields, find: Option<&Find<'_>>) -> Result<Call<ResponseRequest>, Failure> {
+fn conversation(
+    fields: &mut Fields,
+    find: Option<&Find<'_>>,
+    can_store: bool,
+) -> Result<Call<ResponseRequest>, Failure> {
     let mut ignored = Ignored::in_words(WORDS);
-    let is_stored = is_stored(fields, find.is_some(), &mut ignored)?;
+    let is_stored = is_stored(fields, can_store, &mut ignored)?;
     let echo = Echo::of(fields.rest(), is_stored);
     let background = fields.flag("background")?.unwrap_or(false);
     refuse(fields, &mut ignored)?;
-    let (messages, stored) = messages(fields, find, &mut ignored)?;
+    let (messages, stored) = messages(fields, find, is_stored, &mut ignored)?;
     let mut request = ChatRequest::new(Prompt::Messages(messages));
     let custom = tools(fields, &mut request, &mut ignored)?;
     request.output = output(fields, &mut ignored)?;
@@ -82,7 +86,7 @@ fn conversation(fields: &mut Fields, find: Option<&Find<'_>>) -> Result<Call<Res
     let model = fields.text("model", 512)?.filter(|name| !name.is_empty());
     Ok(Call {
         model,
-        request: ResponseRequest { request, echo, options, stored: is_stored.then_some(stored), background },
+        request: ResponseRequest { request, echo, options, stored, background },
         delivery: Delivery::Whole,
         ignored,
         keep_alive: None,

@@ -1,5 +1,6 @@
 //! Responses that are kept, so that a conversation goes on without being sent again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -19,13 +20,23 @@ pub struct StoredResponse {
     continued: usize,
 }
 
-/// The items that a response answers, before it has a name.
+/// The items that a response answers, before it has a name. They are written out already, because naming them must not take
+/// long.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StoredInput {
     /// What earlier responses hold.
-    pub(super) earlier: Vec<StoredItem>,
+    earlier: Vec<StoredItem>,
     /// What the request adds.
-    pub(super) new: Vec<Value>,
+    new: Vec<NewItem>,
+}
+
+/// An item that a request adds to a conversation.
+#[derive(Clone, Debug, PartialEq)]
+enum NewItem {
+    /// It stands for a stored one, or has a name of its own.
+    Named(StoredItem),
+    /// It gets a name that begins with `prefix`.
+    Unnamed { prefix: &'static str, fields: String },
 }
 
 /// An item of a conversation, shared by all responses that go on from it.
@@ -35,21 +46,25 @@ pub struct StoredItem(Arc<Entry>);
 #[derive(Debug, PartialEq)]
 struct Entry {
     id: String,
-    json: String,
+    /// The JSON of all fields but `id`, of which there is at least one.
+    fields: String,
 }
 
 impl StoredResponse {
-    /// Keeps the body of a response, which a writer of this dialect made, and what it answers.
-    pub fn new(input: Vec<StoredItem>, body: String) -> Self {
-        let response: Value = serde_json::from_str(&body).unwrap_or_default();
-        let items = response["output"].as_array().map(Vec::as_slice).unwrap_or_default();
+    /// Keeps a response as it is rendered, and what it answers.
+    pub(super) fn new(input: Vec<StoredItem>, mut response: Value) -> Self {
+        let body = response.to_string();
+        let items = match response.get_mut("output").map(Value::take) {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        };
         // A call that the limit cut has no arguments that a model could be shown.
         let is_whole = |item: &&Value| item["status"] != "incomplete" || item["type"] == "message";
         let continued = items.iter().take_while(is_whole).count();
         Self {
-            id: text(&response, "id"),
+            id: response["id"].as_str().unwrap_or_default().to_owned(),
             is_background: response["background"] == true,
-            output: items.iter().map(StoredItem::new).collect(),
+            output: items.into_iter().map(StoredItem::new).collect(),
             continued,
             input,
             body,
@@ -82,7 +97,7 @@ impl StoredResponse {
     pub fn cancelled(&self) -> Self {
         let mut response: Value = serde_json::from_str(&self.body).unwrap_or_default();
         response["status"] = "cancelled".into();
-        Self::new(self.input.clone(), response.to_string())
+        Self::new(self.input.clone(), response)
     }
 
     /// Renders a part of the items that it answers.
@@ -95,19 +110,26 @@ impl StoredResponse {
         let skipped = after.and_then(|after| items.iter().position(|item| item.0.id == after));
         let mut rest = items.into_iter().skip(skipped.map_or(0, |place| place + 1));
         let shown: Vec<_> = rest.by_ref().take(options.limit).collect();
-        json!({
+        let data: Vec<_> = shown.iter().map(|item| item.json()).collect();
+        let page = json!({
             "object": "list",
-            "data": shown.iter().map(|item| item.value()).collect::<Vec<_>>(),
             "first_id": shown.first().map(|item| &item.0.id),
             "last_id": shown.last().map(|item| &item.0.id),
             "has_more": rest.next().is_some(),
-        })
-        .to_string()
+        });
+        // The items are JSON already, and may be long.
+        with_field("data", &format!("[{}]", data.join(",")), &page.to_string())
     }
 
     /// Iterates over the items that a conversation goes on with.
     pub(super) fn conversation(&self) -> impl Iterator<Item = &StoredItem> {
         self.input.iter().chain(&self.output[..self.continued])
+    }
+
+    /// Returns all its items by their names. What it answers with goes before what a caller calls the same.
+    pub(super) fn by_id(&self) -> HashMap<String, StoredItem> {
+        let items = self.input.iter().chain(&self.output);
+        items.map(|item| (item.0.id.clone(), item.clone())).collect()
     }
 }
 
@@ -123,43 +145,82 @@ pub struct ListOptions {
 }
 
 impl StoredInput {
+    /// Begins with the items of earlier responses.
+    pub(super) fn after(earlier: Vec<StoredItem>) -> Self {
+        Self { earlier, new: Vec::new() }
+    }
+
+    /// Adds an item that was found valid.
+    pub(super) fn add(&mut self, item: Value) {
+        let mut item = whole(item);
+        let (prefix, id) = (prefix(&item), take_id(&mut item));
+        let fields = item.to_string();
+        self.new.push(match id {
+            Some(id) => NewItem::Named(StoredItem::of(id, fields)),
+            None => NewItem::Unnamed { prefix, fields },
+        });
+    }
+
+    /// Adds an item of an earlier response.
+    pub(super) fn recalled(&mut self, item: &StoredItem) {
+        self.new.push(NewItem::Named(item.clone()));
+    }
+
     /// Gives the items that have no name one that tells the response, whose own name holds `unique`.
     pub fn named(self, unique: &str) -> Vec<StoredItem> {
         let Self { mut earlier, new } = self;
-        earlier.reserve(new.len());
-        for (number, item) in new.into_iter().enumerate() {
-            let mut item = whole(item);
-            if !item["id"].is_string() {
-                item["id"] = format!("{}_{unique}_in{number}", prefix(&item)).into();
+        earlier.extend(new.into_iter().enumerate().map(|(number, item)| match item {
+            NewItem::Named(item) => item,
+            NewItem::Unnamed { prefix, fields } => {
+                StoredItem::of(format!("{prefix}_{unique}_in{number}"), fields)
             }
-            earlier.push(StoredItem::new(&item));
-        }
+        }));
         earlier
     }
 }
 
 impl StoredItem {
-    fn new(item: &Value) -> Self {
-        Self(Arc::new(Entry { id: text(item, "id"), json: item.to_string() }))
+    fn new(mut item: Value) -> Self {
+        let id = take_id(&mut item).unwrap_or_default();
+        Self::of(id, item.to_string())
+    }
+
+    fn of(id: String, fields: String) -> Self {
+        Self(Arc::new(Entry { id, fields }))
+    }
+
+    /// Writes it down.
+    fn json(&self) -> String {
+        with_field("id", &Value::from(self.0.id.as_str()).to_string(), &self.0.fields)
     }
 
     /// Returns what it says.
     pub(super) fn value(&self) -> Value {
-        serde_json::from_str(&self.0.json).unwrap_or_default()
+        serde_json::from_str(&self.json()).unwrap_or_default()
     }
 
     /// Returns about how many bytes it takes.
     pub(super) fn bytes(&self) -> usize {
-        self.0.id.len() + self.0.json.len() + size_of::<Entry>()
+        self.0.id.len() + self.0.fields.len() + size_of::<Entry>()
     }
 }
 
-/// Finds an item by its identifier, which names the response that it belongs to.
-pub(super) fn item(find: &Find<'_>, id: &str) -> Option<StoredItem> {
-    let unique = id.split('_').nth(1)?;
-    let response = find(&format!("resp_{unique}"))?;
-    let mut items = response.output.iter().chain(&response.input);
-    items.find(|item| item.0.id == id).cloned()
+/// Takes the name out of an item. One that is no text is none.
+fn take_id(item: &mut Value) -> Option<String> {
+    match item.as_object_mut()?.remove("id") {
+        Some(Value::String(id)) => Some(id),
+        _ => None,
+    }
+}
+
+/// Tells which response an item belongs to: its identifier says it.
+pub(super) fn response_of(id: &str) -> Option<String> {
+    Some(format!("resp_{}", id.split('_').nth(1)?))
+}
+
+/// Puts one more field in front of those of an object, which has at least one.
+fn with_field(name: &str, value: &str, object: &str) -> String {
+    format!("{{\"{name}\":{value},{}", object.strip_prefix('{').unwrap_or(object))
 }
 
 /// Renders that a response was deleted.
@@ -199,10 +260,6 @@ fn prefix(item: &Value) -> &'static str {
     }
 }
 
-fn text(value: &Value, name: &str) -> String {
-    value[name].as_str().unwrap_or_default().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use stack_chat::{Failure, Prompt};
@@ -212,9 +269,10 @@ mod tests {
     use crate::responses::{ResponseRequest, parse_response};
 
     fn stored(new: &Value, output: &Value) -> StoredResponse {
-        let input = StoredInput { earlier: Vec::new(), new: new.as_array().unwrap().clone() };
-        let body = json!({"id": "resp_1", "background": true, "status": "in_progress", "output": output});
-        StoredResponse::new(input.named("1"), body.to_string())
+        let mut input = StoredInput::default();
+        new.as_array().unwrap().iter().for_each(|item| input.add(item.clone()));
+        let response = json!({"id": "resp_1", "background": true, "status": "in_progress", "output": output});
+        StoredResponse::new(input.named("1"), response)
     }
 
     fn from(after: Option<&str>, limit: usize, descending: bool) -> ListOptions {
@@ -227,7 +285,7 @@ mod tests {
             &json!([
                 {"role": "user", "content": "Hi"},
                 {"type": "message", "id": "msg_9", "role": "assistant", "content": "Ho"},
-                {"type": "function_call_output", "call_id": "c", "output": "1", "status": null},
+                {"type": "function_call_output", "id": null, "call_id": "c", "output": "1", "status": null},
             ]),
             &json!([]),
         );
@@ -250,19 +308,6 @@ mod tests {
             let listed: Vec<_> = got["data"].as_array().unwrap().iter().map(|item| &item["id"]).collect();
             assert_eq!(listed, ids);
             assert_eq!(got["has_more"], has_more);
-        }
-    }
-
-    #[test]
-    fn an_item_is_found_by_its_own_name_alone() {
-        let item_of = |id: &str| json!([{"type": "message", "id": id, "role": "assistant", "content": []}]);
-        let response = Arc::new(stored(&item_of("msg_1_in0"), &item_of("msg_1_0")));
-        let find = |id: &str| (id == "resp_1").then(|| Arc::clone(&response));
-        for id in ["msg_1_0", "msg_1_in0"] {
-            assert_eq!(item(&find, id).unwrap().value()["id"], id);
-        }
-        for id in ["", "msg", "msg_1", "msg_1_1", "msg_2_0", "resp_1"] {
-            assert!(item(&find, id).is_none(), "{id}");
         }
     }
 

@@ -44,6 +44,19 @@ impl Reply {
         self.echo.response(&format!("resp_{}", self.unique), self.created_s, &self.model, status)
     }
 
+    /// Renders a complete answer.
+    pub(super) fn complete(&self, answer: &Answer) -> Value {
+        let mut response = self.response("completed");
+        let choice = answer.choices.first();
+        let parts = choice.map(|choice| choice.parts.as_slice()).unwrap_or_default();
+        let reason = choice.and_then(|choice| choice.finish);
+        let numbered =
+            parts.iter().enumerate().map(|(part, (kind, text))| (part as u32, kind, text.as_str()));
+        response["output"] = self.items(numbered, reason);
+        finish(&mut response, reason, answer.usage, answer.timings);
+        response
+    }
+
     fn item_id(&self, part: u32, kind: &PartKind) -> String {
         format!("{}_{}_{part}", prefix(kind, &self.options.custom), self.unique)
     }
@@ -79,6 +92,11 @@ impl Writer {
     /// Prepares an answer, which has one choice in this dialect.
     pub fn new(reply: Reply) -> Self {
         Self { reply, parts: BTreeMap::new(), ending: None, sequence: 0, reason: None }
+    }
+
+    /// Returns what the answer says about itself.
+    pub fn reply(&self) -> &Reply {
+        &self.reply
     }
 
     fn begin(&mut self, part: u32, kind: &PartKind, out: &mut String) {
@@ -194,15 +212,7 @@ impl Writer {
 
 impl AnswerWriter for Writer {
     fn whole(&self, answer: &Answer) -> String {
-        let mut response = self.reply.response("completed");
-        let choice = answer.choices.first();
-        let parts = choice.map(|choice| choice.parts.as_slice()).unwrap_or_default();
-        let reason = choice.and_then(|choice| choice.finish);
-        let numbered =
-            parts.iter().enumerate().map(|(part, (kind, text))| (part as u32, kind, text.as_str()));
-        response["output"] = self.reply.items(numbered, reason);
-        finish(&mut response, reason, answer.usage, answer.timings);
-        response.to_string()
+        self.reply.complete(answer).to_string()
     }
 
     fn event(&mut self, event: &ChatEvent, out: &mut String) {
