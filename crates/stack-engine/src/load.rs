@@ -18,23 +18,24 @@
 //! # }
 //! ```
 
+use std::io::Read;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use stack_chat::{
     Basis, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure, ModelCard,
-    Prompts, RenderedPrompt, Sampling, TokenizeOptions,
+    Prompts, RankFuture, RankRequest, RenderedPrompt, Reranker, Sampling, TokenizeOptions,
 };
 use stack_seal::digest::Root;
 use stack_seal::verified::{self, Verified, VerifiedFile};
 
-use crate::encoder::{self, BertDirectory, Encoder};
-use crate::engine::{self, Engine};
-use crate::executor::{Executor, Placement, Progress, usable_threads};
+use crate::encoder::{self, Encoder, EncoderDirectory};
+use crate::engine::{self, Engine, PrefixFile, PrefixFileError, PrefixOutcome};
+use crate::executor::{DeviceKind, Executor, Placement, Progress, usable_threads};
 use crate::options::EngineOptions;
 use crate::spec::DecoderSpec;
 use crate::tokenizer::Tokenizer;
-use crate::weights::{self, Files, LoadError, WeightSource};
+use crate::weights::{self, Files, LoadError, LoadErrorKind, WeightSource};
 
 /// A model that answers. It was verified, and it and whatever it hands out hold the proof.
 #[derive(Clone)]
@@ -72,14 +73,18 @@ impl Proof {
 /// A decoder to be asked for logits. It was verified, and holds the proof.
 pub struct LoadedExecutor(Verified<Box<dyn Executor>>);
 
+/// A smaller decoder that guesses what another one says next. It was verified, and holds the proof; what it guesses is said
+/// only where the other one says it, too.
+pub struct LoadedDraft(LoadedExecutor);
+
 /// Opens a model without loading its weights: all that [`weights::open`] opens, and directories with an encoder.
 ///
 /// # Errors
 ///
 /// When there is no model, or not one that this program knows.
 pub fn open(files: Files) -> Result<Box<dyn WeightSource>, LoadError> {
-    if BertDirectory::recognises(&files) {
-        return Ok(Box::new(BertDirectory::open(files)?));
+    if EncoderDirectory::recognises(&files) {
+        return Ok(Box::new(EncoderDirectory::open(files)?));
     }
     weights::open(files)
 }
@@ -90,16 +95,17 @@ pub fn open(files: Files) -> Result<Box<dyn WeightSource>, LoadError> {
 ///
 /// Names the file, key or tensor that is at fault, or the first file that is not what it should be.
 pub fn load(files: Files, options: &EngineOptions, progress: Progress<'_>) -> Result<Loaded, LoadError> {
-    load_source(open(files)?, options, progress)
+    load_source(open(files)?, None, options, progress)
 }
 
-/// Loads a model that is open already.
+/// Loads a model that is open already, for which `draft` guesses ahead.
 ///
 /// # Errors
 ///
 /// Names the file, key or tensor that is at fault, or the first file that is not what it should be.
 pub fn load_source(
     source: Box<dyn WeightSource>,
+    draft: Option<LoadedDraft>,
     options: &EngineOptions,
     progress: Progress<'_>,
 ) -> Result<Loaded, LoadError> {
@@ -110,11 +116,36 @@ pub fn load_source(
         let encoder = idle.try_map(|idle| idle.start(proof))?;
         Ok(Loaded(Model::Encoder(Arc::new(Proven(encoder)))))
     } else {
-        let idle = verify(source, |source| engine::Idle::load(source, options, progress))?;
+        let idle = verify(source, |source| engine::Idle::load(source, draft, options, progress))?;
         let proof = Proof::of(&idle);
         let engine = idle.try_map(|idle| idle.start(proof))?;
         Ok(Loaded(Model::Decoder(Arc::new(Proven(engine)))))
     }
+}
+
+/// Loads a decoder that is to guess for another one, which `target` is. Its vocabulary is compared before its weights are
+/// read.
+///
+/// # Errors
+///
+/// When it cannot guess for that one, and as [`load_source`].
+pub fn load_draft(
+    source: Box<dyn WeightSource>,
+    target: &dyn WeightSource,
+    options: &EngineOptions,
+    progress: Progress<'_>,
+) -> Result<LoadedDraft, LoadError> {
+    let unfit = |problem: String| Err(LoadError::new("draft model", problem).of_kind(LoadErrorKind::Draft));
+    if options.placement.device != DeviceKind::Cpu {
+        return unfit(format!("on {} nothing is guessed ahead, only on cpu", options.placement.device));
+    }
+    let specs = [DecoderSpec::read(&*source)?, DecoderSpec::read(target)?];
+    if let Some(DecoderSpec { architecture, .. }) = specs.iter().find(|spec| !spec.cuts_anywhere()) {
+        return unfit(format!("guesses cannot be taken back from the state of {architecture}"));
+    }
+    engine::check_vocabularies(&*source, target)?;
+    let context = specs[0].context_trained.min(options.context.unwrap_or(usize::MAX));
+    load_executor(source, &options.placement, context, progress).map(LoadedDraft)
 }
 
 /// Loads a decoder alone, to be asked for logits. A sequence may hold `context` tokens.
@@ -192,6 +223,14 @@ impl Loaded {
         }
     }
 
+    /// Ranks documents, if it can.
+    pub fn reranker(&self) -> Option<Arc<dyn Reranker>> {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.value().ranks().then(|| Arc::clone(engine) as _),
+            Model::Encoder(encoder) => encoder.0.value().ranks().then(|| Arc::clone(encoder) as _),
+        }
+    }
+
     /// Turns prompts into its tokens.
     pub fn prompts(&self) -> Arc<dyn Prompts> {
         match &self.0 {
@@ -208,12 +247,51 @@ impl Loaded {
         }
     }
 
+    /// Hands out what it keeps of prompts, no more than so many bytes, in a form that the same `build` of the program takes
+    /// back for the same model. `None` if there is nothing, or nothing that can be kept in a file.
+    pub fn saved_prefixes(&self, build: &str, bytes_max: u64) -> Option<PrefixFile> {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.value().saved_prefixes(build, bytes_max),
+            Model::Encoder(_) => None,
+        }
+    }
+
+    /// Takes back what was handed out before. What is read is held against the digests beside it; that nobody else has
+    /// written it is for the caller to see to.
+    pub fn restore_prefixes(&self, build: &str, from: impl Read) -> PrefixOutcome {
+        match &self.0 {
+            Model::Decoder(engine) => engine.0.value().restore_prefixes(build, from),
+            Model::Encoder(_) => PrefixOutcome { tokens: 0, problem: Some(PrefixFileError::OtherOrigin) },
+        }
+    }
+
     /// What the user should know before talking to it.
     pub fn warnings(&self) -> &[String] {
         match &self.0 {
             Model::Decoder(engine) => engine.0.value().warnings(),
             Model::Encoder(_) => &[],
         }
+    }
+}
+
+impl LoadedDraft {
+    /// The weakest reason for which one of its files was taken to be the right one.
+    pub fn basis(&self) -> &verified::Basis {
+        self.0.basis()
+    }
+
+    /// The files that it was made of.
+    pub fn files(&self) -> &[VerifiedFile] {
+        self.0.files()
+    }
+
+    pub(crate) fn executor(&self) -> &dyn Executor {
+        &*self.0
+    }
+
+    /// What computes, with the proof.
+    pub(crate) fn into_executor(self) -> Box<dyn DerefMut<Target = dyn Executor> + Send> {
+        Box::new(self.0)
     }
 }
 
@@ -276,6 +354,12 @@ impl<T: Prompts> Prompts for Proven<T> {
 
     fn bounds(&self) -> (Option<u32>, Option<u32>) {
         self.0.value().bounds()
+    }
+}
+
+impl<T: Reranker> Reranker for Proven<T> {
+    fn rank(&self, request: RankRequest) -> RankFuture {
+        self.0.value().rank(request)
     }
 }
 

@@ -18,12 +18,14 @@ pub struct EngineOptions {
     /// Bytes of memory that weights and caches may take together, measured before anything is loaded; `None` where the
     /// system does not say.
     pub memory_bytes: Option<u64>,
+    /// Bytes that caches may take; `None` = four fifths of what the weights leave of the memory.
+    pub cache_bytes: Option<u64>,
     /// A chat template that replaces the model's own.
     pub template: Option<String>,
     /// Requests that may wait or run at once; more are refused.
     pub queue_max: usize,
     /// Bytes that computed beginnings of prompts may take while nobody uses them; `None` = a quarter of what caches may
-    /// take.
+    /// take, or 1 GiB where that is unknown.
     pub prefix_cache_bytes: Option<u64>,
     /// How tokens are guessed ahead.
     pub speculation: Speculation,
@@ -86,6 +88,7 @@ impl Default for EngineOptions {
             placement: Placement::default(),
             context: None,
             memory_bytes: None,
+            cache_bytes: None,
             template: None,
             queue_max: 512,
             prefix_cache_bytes: None,

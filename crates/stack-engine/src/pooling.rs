@@ -1,5 +1,7 @@
 //! Hidden states of a text as one vector.
 
+use std::ops::Range;
+
 use crate::executor::Rows;
 
 /// How a text's vectors become one. The numbers are those of `pooling_type`.
@@ -13,17 +15,18 @@ pub(crate) enum Pooling {
     Last,
 }
 
-/// Makes one vector of the rows, of which there is at least one.
-pub(crate) fn pool(rows: &Rows, pooling: Pooling) -> Vec<f32> {
+/// Makes one vector of some rows, of which there is at least one.
+pub(crate) fn pool(rows: &Rows, range: Range<usize>, pooling: Pooling) -> Vec<f32> {
     match pooling {
-        Pooling::First => rows.row(0).to_vec(),
-        Pooling::Last => rows.row(rows.len() - 1).to_vec(),
+        Pooling::First => rows.row(range.start).to_vec(),
+        Pooling::Last => rows.row(range.end - 1).to_vec(),
         Pooling::Mean => {
-            let mut sum = vec![0.0; rows.row(0).len()];
-            for row in rows.iter() {
-                sum.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+            let mut sum = vec![0.0; rows.row(range.start).len()];
+            let count = range.len() as f32;
+            for row in range {
+                sum.iter_mut().zip(rows.row(row)).for_each(|(sum, x)| *sum += x);
             }
-            sum.iter_mut().for_each(|x| *x /= rows.len() as f32);
+            sum.iter_mut().for_each(|x| *x /= count);
             sum
         }
     }

@@ -17,6 +17,16 @@ pub(super) struct Sentence {
     pub(super) tokens_max: Option<usize>,
     /// Whether texts are lowercased before they are tokenized.
     pub(super) lowercase: bool,
+    /// Matrices behind the pooling.
+    pub(super) dense: Vec<Dense>,
+}
+
+/// A matrix behind the pooling, as 32-bit floats.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Dense {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) bytes: Vec<u8>,
 }
 
 impl Sentence {
@@ -26,15 +36,22 @@ impl Sentence {
     ///
     /// When a file is malformed, or asks for a module or a pooling that this program does not know.
     pub(super) fn read(files: &Files) -> Result<Self, LoadError> {
-        let pooling = match pooling_folder(files)? {
+        let Folders { pooling: folder, dense: folders } = folders(files)?;
+        let pooling = match folder {
             None => None,
             Some(folder) => pooling(files, &format!("{folder}/config.json"))?,
         };
+        let dense = folders.iter().map(|folder| dense(files, folder)).collect::<Result<_, _>>()?;
         let limits: SentenceBertConfig = optional_json(files, LIMITS)?.unwrap_or_default();
         if limits.max_seq_length == Some(0) {
             return Err(wrong(files, LIMITS, "max_seq_length is zero"));
         }
-        Ok(Self { pooling, tokens_max: limits.max_seq_length, lowercase: limits.do_lower_case == Some(true) })
+        Ok(Self {
+            pooling,
+            tokens_max: limits.max_seq_length,
+            lowercase: limits.do_lower_case == Some(true),
+            dense,
+        })
     }
 }
 
@@ -54,37 +71,78 @@ struct Module {
     class: String,
 }
 
-/// Finds the folder of the pooling module among the modules that a model is made of.
-fn pooling_folder(files: &Files) -> Result<Option<String>, LoadError> {
-    let Some(modules) = optional_json::<Vec<Module>>(files, MODULES)? else { return Ok(None) };
-    let mut folder = None;
+/// The folders of the modules that a model is made of.
+#[derive(Default)]
+struct Folders {
+    pooling: Option<String>,
+    dense: Vec<String>,
+}
+
+/// Finds the folders of modules.
+fn folders(files: &Files) -> Result<Folders, LoadError> {
+    let mut folders = Folders::default();
+    let Some(modules) = optional_json::<Vec<Module>>(files, MODULES)? else { return Ok(folders) };
     for Module { path, class } in modules {
-        match class.rsplit('.').next() {
-            Some("Transformer") if path.is_empty() => {}
-            Some("Transformer") => {
+        let class_name = class.rsplit('.').next().unwrap_or_default();
+        match class_name {
+            "Transformer" if path.is_empty() => {}
+            "Transformer" => {
                 let problem = format!("says that the transformer is in {path:?}; only {:?} is read", "");
                 return Err(wrong(files, MODULES, problem));
             }
             // A path that leads elsewhere would let a model read any file.
-            Some("Pooling") if Path::new(&path).file_name().is_some_and(|name| name == path.as_str()) => {
-                folder = Some(path);
+            "Pooling" | "Dense" if Path::new(&path).file_name().is_none_or(|name| name != path.as_str()) => {
+                let problem = format!("names the folder {path:?}, which is not beside it");
+                return Err(wrong(files, MODULES, problem));
             }
-            Some("Pooling") => {
-                return Err(wrong(
-                    files,
-                    MODULES,
-                    format!("names the folder {path:?}, which is not beside it"),
-                ));
-            }
+            "Pooling" => folders.pooling = Some(path),
+            "Dense" if folders.dense.len() < 2 => folders.dense.push(path),
             // Vectors are always brought to length 1.
-            Some("Normalize") => {}
+            "Normalize" => {}
             _ => {
-                let problem = format!("has a module {class}; known are Transformer, Pooling and Normalize");
+                let problem = format!(
+                    "has a module {class}; known are Transformer, Pooling, two times Dense, and Normalize"
+                );
                 return Err(wrong(files, MODULES, problem));
             }
         }
     }
-    Ok(folder)
+    Ok(folders)
+}
+
+#[derive(Deserialize)]
+struct DenseConfig {
+    #[serde(default)]
+    bias: bool,
+    #[serde(default)]
+    activation_function: Option<String>,
+}
+
+/// Reads a matrix behind the pooling.
+fn dense(files: &Files, folder: &str) -> Result<Dense, LoadError> {
+    let (name, weights) = (format!("{folder}/config.json"), format!("{folder}/model.safetensors"));
+    let Some(config) = optional_json::<DenseConfig>(files, &name)? else {
+        return Err(wrong(files, &name, "is missing"));
+    };
+    let function = config.activation_function.unwrap_or_else(|| "Tanh".to_owned());
+    if config.bias || function.rsplit('.').next() != Some("Identity") {
+        let problem =
+            format!("has a bias or the activation {function}; known is a matrix alone, with Identity");
+        return Err(wrong(files, &name, problem));
+    }
+    let bytes = files.read(&weights)?;
+    let unreadable = |error| LoadError::caused(files.subject(&weights), "cannot be read", error);
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).map_err(unreadable)?;
+    let matrix = tensors.tensor("linear.weight").map_err(unreadable)?;
+    match (matrix.dtype(), matrix.shape()) {
+        (safetensors::Dtype::F32, &[rows, columns]) => {
+            Ok(Dense { rows, columns, bytes: matrix.data().to_vec() })
+        }
+        (ty, shape) => {
+            let problem = format!("linear.weight is {ty:?} of shape {shape:?}; expected an F32 matrix");
+            Err(wrong(files, &weights, problem))
+        }
+    }
 }
 
 /// Reads which one of the poolings is switched on.
@@ -97,6 +155,13 @@ fn pooling(files: &Files, name: &str) -> Result<Option<Pooling>, LoadError> {
         {
             chosen.push(mode);
         }
+    }
+    // Newer files name it.
+    match settings.get("pooling_mode").and_then(Json::as_str) {
+        Some("mean") => chosen.push("mean_tokens"),
+        Some("cls") => chosen.push("cls_token"),
+        Some(other) => chosen.push(other),
+        None => {}
     }
     match chosen.as_slice() {
         // The square root of the length is a factor, which is gone when vectors are brought to length 1.
@@ -158,17 +223,25 @@ mod tests {
     fn the_files_are_read() {
         let pooling = r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
         let found = read(MODULES, pooling, r#"{"max_seq_length": 256, "do_lower_case": true}"#).unwrap();
-        assert_eq!(found, Sentence { pooling: Some(Pooling::First), tokens_max: Some(256), lowercase: true });
+        let expected = Sentence {
+            pooling: Some(Pooling::First),
+            tokens_max: Some(256),
+            lowercase: true,
+            dense: Vec::new(),
+        };
+        assert_eq!(found, expected);
     }
 
     #[test]
     fn what_is_unknown_or_malformed_is_named() {
         let mean = r#"{"pooling_mode_mean_tokens": true}"#;
-        let dense = MODULES.replace("Normalize", "Dense");
+        let dense = MODULES.replace("models.Normalize", "models.Dense");
+        let router = MODULES.replace("models.Normalize", "models.Router");
         let elsewhere = MODULES.replace("1_Pooling\"", "../1_Pooling\"");
         let both = r#"{"pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true}"#;
         for (modules, pooling, limits, subject, problem) in [
-            (dense.as_str(), mean, "{}", "modules.json", "models.Dense"),
+            (dense.as_str(), mean, "{}", "2_Normalize/config.json", "is missing"),
+            (router.as_str(), mean, "{}", "modules.json", "models.Router"),
             (elsewhere.as_str(), mean, "{}", "modules.json", "not beside it"),
             ("{}", mean, "{}", "modules.json", "cannot be parsed"),
             (MODULES, both, "{}", "1_Pooling/config.json", "max_tokens"),

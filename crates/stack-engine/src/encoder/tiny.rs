@@ -1,4 +1,6 @@
-//! A tiny BERT of fixed pseudo-random weights, as a directory and as a GGUF file, for tests.
+//! Tiny encoders of fixed pseudo-random weights, as directories and as GGUF files, for tests.
+
+mod families;
 
 use std::fs;
 use std::future::Future;
@@ -18,8 +20,20 @@ pub(super) const WORDS: [&str; 9] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", 
 
 /// A model that tests can spoil before they write it.
 pub(super) struct Tiny {
+    /// The architecture, as GGUF names it.
+    family: &'static str,
     pub(super) config: Json,
+    /// What GGUF says beside that, and does not call as `config.json` does.
+    keys: Vec<(&'static str, Key)>,
     pub(super) tensors: Vec<Tensor>,
+}
+
+/// A value of GGUF.
+#[derive(Clone, Copy)]
+pub(super) enum Key {
+    Count(u32),
+    Real(f32),
+    Name(&'static str),
 }
 
 pub(super) struct Tensor {
@@ -43,7 +57,7 @@ impl Tiny {
             "layer_norm_eps": 1e-12,
             "hidden_act": "gelu",
         });
-        let mut tiny = Self { config, tensors: Vec::new() };
+        let mut tiny = Self { family: "bert", config, keys: Vec::new(), tensors: Vec::new() };
         tiny.add("embeddings.word_embeddings.weight", "token_embd.weight", &[WORDS.len(), WIDTH]);
         tiny.add("embeddings.position_embeddings.weight", "position_embd.weight", &[POSITIONS, WIDTH]);
         tiny.add("embeddings.token_type_embeddings.weight", "token_types.weight", &[2, WIDTH]);
@@ -63,6 +77,42 @@ impl Tiny {
             }
         }
         tiny
+    }
+
+    /// The same with a head that ranks.
+    pub(super) fn ranking() -> Self {
+        let mut tiny = Self::new();
+        tiny.config["architectures"] = json!(["BertForSequenceClassification"]);
+        tiny.add_pair("pooler.dense", "cls", &[WIDTH, WIDTH]);
+        tiny.add_pair("classifier", "cls.output", &[1, WIDTH]);
+        tiny
+    }
+
+    /// One model of each other family.
+    pub(super) fn families() -> Vec<Self> {
+        vec![Self::nomic(), Self::jina_v2(), Self::jina_v3(), Self::modern(), Self::gemma()]
+    }
+
+    fn of(family: &'static str, config: Json, keys: &[(&'static str, Key)]) -> Self {
+        let mut tiny = Self { family, config, keys: keys.to_vec(), tensors: Vec::new() };
+        // What GGUF files are written from, whatever the directory calls it.
+        for (name, value) in [
+            ("vocab_size", WORDS.len()),
+            ("hidden_size", WIDTH),
+            ("num_attention_heads", HEADS),
+            ("intermediate_size", INNER),
+            ("max_position_embeddings", POSITIONS),
+        ] {
+            if tiny.config[name].is_null() && family != "nomic-bert" {
+                tiny.config[name] = json!(value);
+            }
+        }
+        tiny
+    }
+
+    /// Its name.
+    pub(super) fn family(&self) -> &'static str {
+        self.family
     }
 
     fn add_pair(&mut self, from: &str, to: &str, shape: &[usize]) {
@@ -102,29 +152,55 @@ impl Tiny {
     }
 
     pub(super) fn gguf(&self) -> GgufBuilder {
-        let number = |name: &str| self.config[name].as_u64().unwrap() as u32;
+        let number = |name: &str| match (self.family, name) {
+            ("nomic-bert", "num_hidden_layers") => LAYERS as u32,
+            ("nomic-bert", "hidden_size") => WIDTH as u32,
+            ("nomic-bert", "intermediate_size") => INNER as u32,
+            ("nomic-bert", "num_attention_heads") => HEADS as u32,
+            ("nomic-bert" | "jina-bert-v3", "max_position_embeddings") => POSITIONS as u32,
+            _ => self.config[name].as_u64().unwrap() as u32,
+        };
         let texts = WORDS.map(|word| match word.strip_prefix("##") {
             Some(rest) => rest.to_owned(),
             None if word.starts_with('[') => word.to_owned(),
             None => format!("▁{word}"),
         });
-        let file = GgufBuilder::new("bert")
-            .u32("bert.embedding_length", number("hidden_size"))
-            .u32("bert.block_count", number("num_hidden_layers"))
-            .u32("bert.feed_forward_length", number("intermediate_size"))
-            .u32("bert.attention.head_count", number("num_attention_heads"))
-            .u32("bert.context_length", number("max_position_embeddings"))
-            .f32("bert.attention.layer_norm_epsilon", 1e-12)
+        let mut file = GgufBuilder::new(self.family);
+        let shape = [
+            ("embedding_length", number("hidden_size")),
+            ("block_count", number("num_hidden_layers")),
+            ("feed_forward_length", number("intermediate_size")),
+            ("attention.head_count", number("num_attention_heads")),
+            ("context_length", number("max_position_embeddings")),
+        ];
+        let shape = shape.map(|(name, value)| (name, Key::Count(value)));
+        let epsilon = ("attention.layer_norm_epsilon", Key::Real(1e-12));
+        for (name, value) in shape.into_iter().chain([epsilon]).chain(self.keys.iter().copied()) {
+            let key = format!("{}.{name}", self.family);
+            file = match value {
+                Key::Count(number) => file.u32(&key, number),
+                Key::Real(number) => file.f32(&key, number),
+                Key::Name(name) => file.text(&key, name),
+            };
+        }
+        let file = file
             .text("tokenizer.ggml.model", "bert")
             .strings("tokenizer.ggml.tokens", &texts)
             .i32s("tokenizer.ggml.token_type", &[3, 2, 3, 3, 1, 1, 1, 1, 1])
+            .u32("tokenizer.ggml.token_type_count", if self.family == "jina-bert-v3" { 1 } else { 2 })
             .u32("tokenizer.ggml.padding_token_id", 0)
             .u32("tokenizer.ggml.unknown_token_id", 1)
             .u32("tokenizer.ggml.bos_token_id", 2)
             .u32("tokenizer.ggml.seperator_token_id", 3);
-        self.tensors
-            .iter()
-            .fold(file, |file, tensor| file.f32_tensor(&tensor.names[1], &tensor.shape, &tensor.values))
+        // Gemma's norms are stored less one, and not so in GGUF.
+        let more = |tensor: &Tensor| {
+            let is_norm = tensor.names[1].ends_with("norm.weight");
+            if self.family == "gemma-embedding" && is_norm { 1.0 } else { 0.0 }
+        };
+        self.tensors.iter().fold(file, |file, tensor| {
+            let values: Vec<f32> = tensor.values.iter().map(|value| value + more(tensor)).collect();
+            file.f32_tensor(&tensor.names[1], &tensor.shape, &values)
+        })
     }
 }
 

@@ -1,111 +1,102 @@
-//! The thread that computes, one input at a time.
+//! The thread that computes: some inputs of all requests at a time.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 
-use stack_chat::{EmbedInput, EmbedRequest, Embeddings, Failure, ModelCard, Overflow};
-use tokio::sync::oneshot;
+use super::batch::fill;
+use super::head::Head;
+use super::network::{Input, Network};
+use super::reader::Reader;
+use super::request::{Job, Request, failed};
+use crate::pooling::{Pooling, pool};
+use crate::turns::Turns;
 
-use super::network::Network;
-use super::spec::EncoderSpec;
-use crate::pooling::{normalize, pool};
-use crate::tokenizer::{Control, Specials, Tokenizer};
-
-/// A request, and where its vectors go.
-pub(super) struct Job {
-    pub(super) request: EmbedRequest,
-    pub(super) reply: oneshot::Sender<Result<Embeddings, Failure>>,
-}
-
-/// Everything that turns inputs into vectors.
+/// Everything that turns inputs into vectors and scores.
 pub(super) struct Worker {
-    pub(super) spec: EncoderSpec,
-    pub(super) card: Arc<ModelCard>,
-    pub(super) tokenizer: Option<Tokenizer>,
-    pub(super) network: Network,
+    pub(super) reader: Reader,
+    pub(super) network: Box<dyn Network>,
+    pub(super) head: Head,
+    /// How vectors to compare are made, and what the head reads.
+    pub(super) poolings: (Pooling, Pooling),
+    pub(super) turns: Turns,
     /// Set when the encoder is dropped: what waits is not begun any more.
     pub(super) stopped: Arc<AtomicBool>,
 }
 
 impl Worker {
     /// Answers jobs until no more can come.
-    pub(super) fn run(&self, jobs: &Receiver<Job>) {
-        for Job { request, reply } in jobs {
-            let unwanted = || reply.is_closed() || self.stopped.load(Ordering::Relaxed);
-            // A caller who has gone, or whose encoder has, needs no answer.
-            if let Some(answer) = self.answer(&request, unwanted).transpose() {
-                let _gone = reply.send(answer);
+    pub(super) fn run(&mut self, jobs: &Receiver<Job>) {
+        let mut requests = VecDeque::new();
+        loop {
+            if requests.is_empty() {
+                let Ok(job) = jobs.recv() else { return };
+                requests.push_back(Request::new(job));
             }
+            requests.extend(jobs.try_iter().map(Request::new));
+            if self.stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            requests.retain(|request| !request.is_unwanted());
+            self.read(&mut requests);
+            self.step(&mut requests);
+            // Whoever was first in this step is last in the next one.
+            requests.rotate_left(usize::from(!requests.is_empty()));
         }
     }
 
-    /// Embeds all inputs, or returns `None` as soon as they are unwanted.
-    fn answer(
-        &self,
-        request: &EmbedRequest,
-        unwanted: impl Fn() -> bool,
-    ) -> Result<Option<Embeddings>, Failure> {
-        let mut inputs = Vec::with_capacity(request.inputs.len());
-        for input in &request.inputs {
-            if unwanted() {
-                return Ok(None);
-            }
-            inputs.push(self.tokens(input)?);
-        }
-        let mut vectors = Vec::with_capacity(inputs.len());
-        for tokens in &inputs {
-            if unwanted() {
-                return Ok(None);
-            }
-            vectors.push(self.vector(tokens)?);
-        }
-        let tokens = inputs.iter().map(Vec::len).sum::<usize>();
-        Ok(Some(Embeddings { vectors, tokens: u32::try_from(tokens).unwrap_or(u32::MAX) }))
+    /// Reads some inputs of each request.
+    fn read(&self, requests: &mut VecDeque<Request>) {
+        each(requests, |request| request.read(&self.reader, READ_AT_ONCE));
     }
 
-    fn tokens(&self, input: &EmbedInput) -> Result<Vec<u32>, Failure> {
-        let tokens = match input {
-            EmbedInput::Tokens(tokens) => tokens.clone(),
-            EmbedInput::Text(text) => {
-                let tokenizer = self.tokenizer.as_ref().ok_or_else(|| {
-                    Failure::unsupported("input", "this model has no vocabulary; give inputs as token ids")
-                })?;
-                let encode = |text: &str| tokenizer.encode(text, Control::Literal, Specials::Add);
-                if self.spec.lowercase { encode(&text.to_lowercase()) } else { encode(text) }
+    /// Computes a step, in a turn of its own: models that share the machine go on between two of them.
+    fn step(&mut self, requests: &mut VecDeque<Request>) {
+        let taken = fill(requests.iter().map(Request::waiting), STEP_TOKENS);
+        let inputs: Vec<&Input> =
+            requests.iter().zip(&taken).flat_map(|(request, &count)| request.next(count)).collect();
+        if inputs.is_empty() {
+            // A request without inputs is done as it is.
+            return each(requests, |_| Ok(()));
+        }
+        let rows = self.turns.take(|| self.network.forward(&inputs));
+        let (mut taken, mut start) = (taken.into_iter(), 0);
+        let (head, (compared, ranked)) = (&mut self.head, self.poolings);
+        each(requests, |request| {
+            let pooling = if request.is_embedding() { compared } else { ranked };
+            let ranges = request.next(taken.next().unwrap_or(0)).iter().map(|input| {
+                start += input.tokens.len();
+                start - input.tokens.len()..start
+            });
+            // All of them first: a request that fails leaves the rows of the next ones where they are.
+            let ranges: Vec<_> = ranges.collect();
+            for range in ranges {
+                let rows = rows.as_ref().map_err(|error| failed(&error.to_string()))?;
+                request.take(head, pool(rows, range, pooling))?;
             }
-        };
-        if tokens.is_empty() {
-            return Err(Failure::invalid("input", "an input has no tokens"));
-        }
-        if tokens.len() > self.spec.context {
-            let (prompt_tokens, context) =
-                (u32::try_from(tokens.len()).unwrap_or(u32::MAX), self.card.context);
-            let message =
-                format!("an input has {prompt_tokens} tokens, but this model takes at most {context}");
-            let overflow = Overflow { prompt_tokens, context };
-            return Err(Failure { field: Some("input".to_owned()), ..Failure::overflow(overflow, message) });
-        }
-        let vocabulary = self.card.vocabulary;
-        match tokens.iter().find(|&&token| token >= vocabulary) {
-            None => Ok(tokens),
-            Some(token) => {
-                let problem = format!("token {token} is not in the vocabulary of {vocabulary}");
-                Err(Failure::invalid("input", problem))
-            }
-        }
+            Ok(())
+        });
     }
+}
 
-    fn vector(&self, tokens: &[u32]) -> Result<Vec<f32>, Failure> {
-        let failed =
-            |problem: String| Failure::internal(format!("the input could not be embedded: {problem}"));
-        let rows = self.network.forward(tokens).map_err(|error| failed(error.to_string()))?;
-        let mut vector = pool(&rows, self.spec.pooling);
-        normalize(&mut vector);
-        if vector.iter().all(|x| x.is_finite()) {
-            Ok(vector)
-        } else {
-            Err(failed("the model's numbers are not finite".to_owned()))
+/// Does something with each request, and answers those that are done or have failed.
+fn each(
+    requests: &mut VecDeque<Request>,
+    mut act: impl FnMut(&mut Request) -> Result<(), stack_chat::Failure>,
+) {
+    for _ in 0..requests.len() {
+        let Some(mut request) = requests.pop_front() else { return };
+        match act(&mut request) {
+            Ok(()) if request.is_done() => request.answer(Ok(())),
+            Ok(()) => requests.push_back(request),
+            failure => request.answer(failure),
         }
     }
 }
+
+/// Tokens of a step: enough that weights are read from afar once for many, few enough that others need not wait long.
+const STEP_TOKENS: usize = 512;
+
+/// Inputs of a request that are tokenized between two steps.
+const READ_AT_ONCE: usize = 64;

@@ -35,8 +35,6 @@ pub(super) struct Reply {
     pub(super) parser: ReplyParser,
     /// The most calls that an answer may have.
     pub(super) calls_max: usize,
-    /// Whether a grammar lets it hold nothing but calls.
-    pub(super) only_calls: bool,
 }
 
 /// From where on a grammar binds.
@@ -152,13 +150,12 @@ impl Answer {
         let mut text = self.text.as_mut().map(|text| text.detokenizer.flush()).unwrap_or_default();
         text.push_str(&end.map(|token| self.marker(token)).unwrap_or_default());
         let heard = self.hear(&text, &mut events);
-        let is_cut_call = end.is_none() && self.is_in_bound_call();
-        let rest = self.reply.as_mut().map(|reply| reply.parser.finish()).unwrap_or_default();
-        for event in rest {
-            // What a grammar made the beginning of a call, and no room was left to go on with, is nobody's text.
-            if !(is_cut_call && matches!(event, ReplyEvent::Text(_) | ReplyEvent::CallBroken(_))) {
-                self.part(event, &mut events);
-            }
+        let rest = self.reply.as_mut().map(|reply| match end {
+            None => reply.parser.cut(),
+            Some(_) => reply.parser.finish(),
+        });
+        for event in rest.unwrap_or_default() {
+            self.part(event, &mut events);
         }
         let held = self.stop.finish();
         self.parts.add(Fragment::Text(held), &mut events);
@@ -192,15 +189,6 @@ impl Answer {
 
     fn is_reasoning(&self) -> bool {
         self.reply.as_ref().is_some_and(|reply| reply.parser.is_reasoning())
-    }
-
-    /// Whether a grammar binds what comes next to a call.
-    fn is_in_bound_call(&self) -> bool {
-        if self.reply.as_ref().is_some_and(|reply| reply.only_calls) {
-            return true;
-        }
-        let is_bound = matches!(self.binding, Binding::Bound(_) | Binding::InCalls { now: Some(_), .. });
-        is_bound && self.reply.as_ref().is_some_and(|reply| reply.parser.open_call().is_some())
     }
 
     /// Takes text in; returns how the answer ends in it.

@@ -23,12 +23,11 @@ pub(super) fn rules(model: &Model, request: &ChatRequest, end: &str) -> Result<R
     let reply = match (&request.prompt, &model.prompts) {
         (Prompt::Messages(_), Ok(prompts)) => {
             let format = prompts.reply_format(!tools.is_empty());
-            let reads = !tools.is_empty() || format.reasoning.is_some() || format.harmony;
+            let reads = !tools.is_empty() || format.reasoning.is_some() || format.messages.is_some();
             reads.then(|| Reply {
                 parser: ReplyParser::new(format.clone(), tools, end),
                 format,
                 calls_max: if request.parallel_tool_calls == Some(false) { 1 } else { usize::MAX },
-                only_calls: must_call_tools(request),
             })
         }
         // Nothing stands between the caller and the model.

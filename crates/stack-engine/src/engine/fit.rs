@@ -11,16 +11,16 @@ pub(super) fn budget(context: usize, max_tokens: Option<u32>) -> usize {
     context - answer.min(context / 4)
 }
 
-/// Finds the longest conversation that fits: the one with the fewest turns left out. `fits` says whether a request does.
-/// `None` if even the last turn alone does not.
+/// Finds the longest conversation that fits, the one with the fewest turns left out, and returns what `fitting` makes of
+/// it: that is `None` for a request that does not fit. `None` if even the last turn alone does not.
 ///
 /// # Errors
 ///
-/// As `fits`.
-pub(super) fn conversation(
+/// As `fitting`.
+pub(super) fn conversation<T>(
     request: &ChatRequest,
-    mut fits: impl FnMut(&ChatRequest) -> Result<bool, Failure>,
-) -> Result<Option<ChatRequest>, Failure> {
+    mut fitting: impl FnMut(&ChatRequest) -> Result<Option<T>, Failure>,
+) -> Result<Option<T>, Failure> {
     let Prompt::Messages(messages) = &request.prompt else { return Ok(None) };
     let turns = turns(messages);
     let without = |left_out: usize| {
@@ -34,15 +34,15 @@ pub(super) fn conversation(
     };
     // Fewer turns never take more tokens, so that halving finds the border.
     let (mut low, mut high) = (1, turns);
+    let mut longest = None;
     while low < high {
         let middle = low.midpoint(high);
-        if fits(&without(middle))? { high = middle } else { low = middle + 1 }
+        match fitting(&without(middle))? {
+            Some(found) => (longest, high) = (Some(found), middle),
+            None => low = middle + 1,
+        }
     }
-    if low >= turns {
-        return Ok(None);
-    }
-    let shortened = without(low);
-    Ok(fits(&shortened)?.then_some(shortened))
+    Ok(longest)
 }
 
 /// Leaves out tokens so that `max` remain; the first one stays, which is often BOS.
@@ -112,8 +112,8 @@ mod tests {
             Prompt::Messages(messages) => messages.iter().filter_map(Message::text).collect::<Vec<String>>(),
             _ => unreachable!("a conversation stays one"),
         };
-        let fits = |request: &ChatRequest| Ok(messages(request).len() <= max);
-        conversation(&request(roles, policy), fits).unwrap().map(|request| messages(&request))
+        let fitting = |request: &ChatRequest| Ok(Some(messages(request)).filter(|left| left.len() <= max));
+        conversation(&request(roles, policy), fitting).unwrap()
     }
 
     #[test]

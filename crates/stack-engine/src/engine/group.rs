@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use stack_chat::Priority;
+use stack_chat::{Priority, Tenant};
 
 use super::channel::Events;
 use super::sequence::{GenerationOptions, Sequence};
@@ -23,6 +23,8 @@ pub(super) struct SequenceGroup {
     /// How many of these are reasoning.
     pub(super) reasoning_tokens: u32,
     pub(super) priority: Priority,
+    /// Whose it is: what it computes is for no other.
+    pub(super) tenant: Tenant,
     /// When the caller no longer waits.
     pub(super) deadline: Option<Instant>,
     /// The request that is about to compute what both begin with.
@@ -55,10 +57,13 @@ impl SequenceGroup {
         self.events.room(self.sequences.len())
     }
 
-    /// Tokens of the prompt that it will compute itself.
+    /// Tokens that it will compute itself before it says the next ones. Those of a sequence that was put aside are not
+    /// among them: it finds its own room when it is taken up.
     pub(super) fn uncomputed(&self) -> usize {
         let shared = self.leader.map_or(0, |leader| leader.tokens);
-        self.sequences.first().map_or(0, |first| first.remaining().saturating_sub(shared))
+        let active = if self.in_prompt() { 1 } else { self.sequences.len() };
+        let sequences = self.sequences.iter().take(active).filter(|sequence| !sequence.preempted);
+        sequences.map(Sequence::remaining).sum::<usize>().saturating_sub(shared)
     }
 
     /// The sequences that the executor holds.

@@ -1,6 +1,7 @@
 //! How much fits.
 
 use crate::executor::{DeviceKind, Placement};
+use crate::options::EngineOptions;
 use crate::spec::DecoderSpec;
 use crate::weights::WeightSource;
 
@@ -14,9 +15,9 @@ pub fn cache_bytes_per_token(spec: &DecoderSpec, placement: &Placement) -> u64 {
     placement.cache_bytes_per_token(spec)
 }
 
-/// Tokens that the caches of all sequences may hold together.
-pub(super) fn cache_tokens(bytes_per_token: u64, available: Option<u64>) -> usize {
+/// Bytes that the caches of all sequences may take together beside the weights, where that is known.
+pub(super) fn cache_bytes(options: &EngineOptions, weight_bytes: u64) -> Option<u64> {
     // A fifth stays free for activations and for the rest of the machine.
-    let tokens = available.map_or(u64::MAX, |bytes| bytes / 5 * 4 / bytes_per_token);
-    usize::try_from(tokens).unwrap_or(usize::MAX)
+    let left = |memory: u64| memory.saturating_sub(weight_bytes) / 5 * 4;
+    options.cache_bytes.or_else(|| options.memory_bytes.map(left))
 }

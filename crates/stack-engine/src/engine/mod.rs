@@ -8,8 +8,6 @@
 mod answer;
 mod binding;
 mod channel;
-mod draft;
-mod embed;
 mod fit;
 mod group;
 mod infill;
@@ -18,12 +16,17 @@ mod memory;
 mod model;
 mod pace;
 mod parts;
+mod pooled;
 mod prefix_cache;
+mod prefix_file;
 mod prefix_tree;
 mod prepare;
 mod prompts;
+mod ranker;
+mod saved_prefixes;
 mod scheduler;
 mod sequence;
+mod speculation;
 mod templates;
 mod without_effect;
 mod worker;
@@ -37,16 +40,17 @@ use std::time::{Duration, Instant};
 
 use stack_chat::{
     Ability, ChatModel, ChatRequest, EmbedFuture, EmbedRequest, Embedder, EventStream, Failure, FailureKind,
-    ModelCard, Prompts, RenderedPrompt, Sampling, TokenizeOptions,
+    ModelCard, Prompts, RankFuture, RankRequest, RenderedPrompt, Reranker, Sampling, TokenizeOptions,
 };
 use tokio::sync::oneshot;
 
 use self::channel::Permit;
-use self::job::{EmbedJob, Job};
+use self::job::{EmbedJob, Job, RankJob};
 use self::model::Model;
+use self::ranker::Ranker;
 use self::worker::{Worker, WorkerLimits};
 use crate::executor::{Executor, Progress};
-use crate::load::Proof;
+use crate::load::{LoadedDraft, Proof};
 use crate::options::EngineOptions;
 use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
@@ -56,8 +60,11 @@ use crate::vocabulary;
 use crate::weights::{self, LoadError, WeightSource};
 
 pub use memory::{cache_bytes_per_token, weight_bytes};
+pub use prefix_file::PrefixFileError;
 pub use prompts::{PromptRenderer, prompt_text, prompt_tokens};
+pub use saved_prefixes::{PrefixFile, PrefixOutcome};
 pub use scheduler::STEP_TOKENS;
+pub(crate) use speculation::check_vocabularies;
 pub use templates::{ChatTemplates, FoundTemplates, NoTemplate, own_template};
 
 /// A decoder that answers requests, several at once.
@@ -76,18 +83,20 @@ pub(crate) struct Engine {
 pub(crate) struct Idle {
     model: Model,
     executor: Box<dyn Executor>,
+    draft: Option<LoadedDraft>,
     limits: WorkerLimits,
     queue_max: usize,
 }
 
 impl Idle {
-    /// Loads a decoder. `progress` is called with bytes loaded and bytes in all.
+    /// Loads a decoder, for which `draft` guesses ahead. `progress` is called with bytes loaded and bytes in all.
     ///
     /// # Errors
     ///
     /// Names the file, key or tensor that is at fault.
     pub(crate) fn load(
         source: &dyn WeightSource,
+        draft: Option<LoadedDraft>,
         options: &EngineOptions,
         progress: Progress<'_>,
     ) -> Result<Self, LoadError> {
@@ -96,16 +105,24 @@ impl Idle {
         let FoundTemplates { usable, warnings } = options.templates_for(source, || tokenizer.clone())?;
         let prompts = usable.map(|templates| PromptRenderer::new(templates, tokenizer.as_ref()));
         let pooling = pooling(source, &spec.architecture);
+        let ranker = Ranker::read(source, &spec.architecture)?;
         let sampling = SamplingDefaults::from_metadata(source.metadata())
             .map_err(|error| LoadError::new(format!("metadata key {}", error.key), error.problem))?;
 
-        let left = options.memory_bytes.map(|bytes| bytes.saturating_sub(source.size_bytes()));
-        let token_bytes = memory::cache_bytes_per_token(&spec, &options.placement).max(1);
-        let cache_tokens = memory::cache_tokens(token_bytes, left);
-        let context = options.context.unwrap_or(spec.context_trained).min(cache_tokens).max(1);
-        let executor = options.placement.load(source, spec, context, progress)?;
+        let mut weights = weight_bytes(source, options.placement.device);
+        let mut token_bytes = cache_bytes_per_token(&spec, &options.placement);
+        if let Some(draft) = &draft {
+            weights = weights.saturating_add(draft.executor().weight_bytes());
+            token_bytes = token_bytes
+                .saturating_add(cache_bytes_per_token(draft.executor().spec(), &options.placement));
+        }
+        let cache_bytes = memory::cache_bytes(options, weights);
+        let limits = WorkerLimits::new(options, cache_bytes, token_bytes);
+        let context = limits.context(options.context.unwrap_or(spec.context_trained));
+        let mut executor = options.placement.load(source, spec, context, progress)?;
+        let pages = executor.pages().map(|pages| pages.form());
         let context = executor.context();
-        let card = card(source, executor.as_ref(), prompts.as_ref().ok());
+        let card = card(source, executor.as_ref(), prompts.as_ref().ok(), ranker.is_some());
         let clock = options.clock;
         Ok(Self {
             model: Model {
@@ -115,12 +132,15 @@ impl Idle {
                 prompts,
                 sampling,
                 pooling,
+                ranker,
+                pages,
                 clock,
                 warnings,
                 grammars: OnceLock::new(),
             },
             executor,
-            limits: WorkerLimits::new(options, cache_tokens.max(context), token_bytes),
+            draft,
+            limits: limits.with_context(context),
             queue_max: options.queue_max,
         })
     }
@@ -131,13 +151,14 @@ impl Idle {
     ///
     /// When the system gives no more threads.
     pub(crate) fn start(self, proof: Proof) -> Result<Engine, LoadError> {
-        let Self { mut model, executor, limits, queue_max } = self;
+        let Self { mut model, executor, draft, limits, queue_max } = self;
         proof.enter(&mut model.card);
         let model = Arc::new(model);
         let (job_sender, jobs) = mpsc::sync_channel(queue_max);
         let (prepared_sender, prepared) = mpsc::sync_channel(queue_max);
         let preparing = Arc::clone(&model);
-        let worker = Worker::new(Arc::clone(&model), executor, prepared, limits);
+        let draft = draft.map(LoadedDraft::into_executor);
+        let worker = Worker::new(Arc::clone(&model), executor, draft, prepared, limits);
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             std::thread::Builder::new()
                 .name(name.to_owned())
@@ -163,6 +184,11 @@ impl Engine {
     /// The tokenizer, if the model has a vocabulary.
     pub(crate) fn tokenizer(&self) -> Option<&Tokenizer> {
         self.model.tokenizer.as_ref()
+    }
+
+    /// Whether it ranks documents.
+    pub(crate) fn ranks(&self) -> bool {
+        self.model.ranker.is_some()
     }
 
     /// What the user should know about the model's chat template.
@@ -230,6 +256,8 @@ impl Embedder for Engine {
     fn embed(&self, request: EmbedRequest) -> EmbedFuture {
         let submitted = if request.dimensions.is_some() {
             Err(Failure::unsupported("dimensions", "this model does not declare shorter vectors"))
+        } else if self.ranks() {
+            Err(Failure::unsupported("model", "this model ranks documents and has no embedding vectors"))
         } else {
             let (reply, answer) = oneshot::channel();
             self.submit(Job::Embed(EmbedJob { request, reply })).map(|()| answer)
@@ -238,6 +266,18 @@ impl Embedder for Engine {
             submitted?
                 .await
                 .unwrap_or_else(|_| Err(Failure::new(FailureKind::Draining, "the engine has stopped")))
+        })
+    }
+}
+
+impl Reranker for Engine {
+    fn rank(&self, request: RankRequest) -> RankFuture {
+        let (reply, answer) = oneshot::channel();
+        let submitted = self.submit(Job::Rank(RankJob { request, reply }));
+        Box::pin(async move {
+            submitted?;
+            let stopped = || Failure::new(FailureKind::Draining, "the engine has stopped");
+            answer.await.unwrap_or_else(|_| Err(stopped()))
         })
     }
 }
@@ -269,11 +309,16 @@ fn pooling(source: &dyn WeightSource, architecture: &str) -> Pooling {
     }
 }
 
-fn card(source: &dyn WeightSource, executor: &dyn Executor, prompts: Option<&PromptRenderer>) -> ModelCard {
+fn card(
+    source: &dyn WeightSource,
+    executor: &dyn Executor,
+    prompts: Option<&PromptRenderer>,
+    ranks: bool,
+) -> ModelCard {
     let spec = executor.spec();
     let files = source.files();
     let elements = |shape: &[usize]| shape.iter().map(|&dimension| dimension as u64).product::<u64>();
-    let mut abilities = vec![Ability::Completes, Ability::Embeds];
+    let mut abilities = vec![Ability::Completes, if ranks { Ability::Ranks } else { Ability::Embeds }];
     if let Some(prompts) = prompts {
         abilities.push(Ability::Chats);
         abilities.extend(prompts.shows_tools().then_some(Ability::Calls));
@@ -293,9 +338,8 @@ fn card(source: &dyn WeightSource, executor: &dyn Executor, prompts: Option<&Pro
         embedding: u32::try_from(spec.embedding).unwrap_or(u32::MAX),
         architecture: spec.architecture.clone(),
         abilities,
-        basis: None,
-        digest: None,
         quantization: weights::main_type(source.tensors()).map(|ty| ty.name().to_owned()),
+        ..ModelCard::default()
     }
 }
 

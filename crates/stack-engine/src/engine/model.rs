@@ -6,7 +6,9 @@ use jiff::Zoned;
 use stack_chat::{Failure, Message, ModelCard, TemplateOptions, Tool};
 
 use super::prompts::PromptRenderer;
+use super::ranker::Ranker;
 use super::templates::NoTemplate;
+use crate::executor::PageForm;
 use crate::grammar::{GrammarCompiler, GrammarError};
 use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
@@ -22,6 +24,10 @@ pub(super) struct Model {
     pub(super) prompts: Result<PromptRenderer, NoTemplate>,
     pub(super) sampling: SamplingDefaults,
     pub(super) pooling: Pooling,
+    /// What ranks documents, if the model does.
+    pub(super) ranker: Option<Ranker>,
+    /// The form of the executor's memory, if it can be kept in a file.
+    pub(super) pages: Option<PageForm>,
     /// The time that templates show.
     pub(super) clock: fn() -> Zoned,
     /// What the user should know.

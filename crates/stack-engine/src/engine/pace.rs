@@ -24,7 +24,21 @@ pub(super) struct StepSize {
     pub(super) rows: usize,
 }
 
+/// Guesses that an answer should make, and what a step with them promises.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Wager {
+    pub(super) guesses: usize,
+    /// Of all answers in the step together.
+    pub(super) tokens_per_second: f64,
+}
+
 impl Pace {
+    /// Where a step takes as long for many rows as for one.
+    #[cfg(test)]
+    pub(super) fn where_rows_are_free() -> Self {
+        Self { decode: [Some(1e-3); CLASSES], prompt_token: None }
+    }
+
     /// Learns from a step.
     pub(super) fn learn(&mut self, step: StepSize, took: Duration) {
         let seconds = took.as_secs_f64();
@@ -43,31 +57,34 @@ impl Pace {
     /// The tokens of prompts that the next step may compute beside so many rows of answers.
     pub(super) fn prompt_tokens(&self, rows: usize, max: usize) -> usize {
         let Some(per_token) = self.prompt_token else { return TOKENS_UNKNOWN.min(max) };
-        let (others, least) = match rows {
-            0 => (0.0, TOKENS_ALONE_MIN),
-            rows => (self.seconds(rows).unwrap_or(0.0), TOKENS_MIN),
+        let (seconds, least) = if rows == 0 {
+            (STEP_ALONE_S, TOKENS_ALONE_MIN)
+        } else {
+            let others = self.seconds(rows).unwrap_or(0.0);
+            // Where decoding alone is slow, its readers wait at most twice as long.
+            (STEP_S.max(2.0 * others) - others, TOKENS_MIN)
         };
-        // Where decoding alone is slow, its readers wait at most twice as long.
-        let target = if rows == 0 { STEP_ALONE_S } else { STEP_S.max(2.0 * others) };
-        let tokens = (target - others) / per_token.max(f64::MIN_POSITIVE);
+        let tokens = seconds / per_token.max(f64::MIN_POSITIVE);
         (tokens as usize).clamp(least.min(max), max)
     }
 
     /// How many tokens an answer should guess ahead in a step of so many rows, where each guess holds with this
-    /// probability: what yields the most tokens per second, at most `max`.
-    pub(super) fn guesses(&self, rows: usize, holds: f64, max: usize) -> usize {
-        let Some(now) = self.seconds(rows) else { return 0 };
-        let speed = |guesses: usize| {
+    /// probability and takes so many seconds to make: what yields the most tokens per second, at most `max`. `None` as
+    /// long as nothing is known of such steps.
+    pub(super) fn guesses(&self, rows: usize, holds: f64, seconds: f64, max: usize) -> Option<Wager> {
+        let now = self.seconds(rows)?;
+        let wager = |guesses: usize| {
             // 1 + p + p² + … : the row's own token, and as many guesses as hold in a row.
             let own = (1.0 - holds.powi(guesses as i32 + 1)) / (1.0 - holds);
-            (rows as f64 - 1.0 + own) / self.seconds(rows + guesses).unwrap_or(now)
+            let takes = self.seconds(rows + guesses).unwrap_or(now) + guesses as f64 * seconds;
+            Wager { guesses, tokens_per_second: (rows as f64 - 1.0 + own) / takes }
         };
-        (0..=max).rev().max_by(|&a, &b| speed(a).total_cmp(&speed(b))).unwrap_or(0)
+        (0..=max).rev().map(wager).max_by(|a, b| a.tokens_per_second.total_cmp(&b.tokens_per_second))
     }
 
     /// Seconds of a step with so many rows: as measured, or as the nearest smaller one that was measured and a guess for
     /// the difference.
-    fn seconds(&self, rows: usize) -> Option<f64> {
+    pub(super) fn seconds(&self, rows: usize) -> Option<f64> {
         let at = class(rows);
         let (below, seconds) = (0..=at).rev().find_map(|class| Some((class, self.decode[class]?)))?;
         let more = rows.saturating_sub(1 << below);
@@ -145,15 +162,24 @@ mod tests {
     #[test]
     fn guesses_are_many_where_they_hold_and_cost_little() {
         let pace = steps(&[(0, 1, 4.0), (0, 2, 4.2), (0, 4, 4.6), (0, 8, 5.5)]);
-        assert_eq!(pace.guesses(1, 0.95, 7), 7);
-        assert_eq!(pace.guesses(1, 0.01, 7), 0);
-        assert!((1..7).contains(&pace.guesses(1, 0.5, 7)));
-        assert_eq!(Pace::default().guesses(1, 0.9, 7), 0, "nothing is known");
+        let guesses = |holds| pace.guesses(1, holds, 0.0, 7).unwrap().guesses;
+        assert_eq!((guesses(0.95), guesses(0.01)), (7, 0));
+        assert!((1..7).contains(&guesses(0.5)));
+        assert_eq!(Pace::default().guesses(1, 0.9, 0.0, 7), None, "nothing is known");
+    }
+
+    #[test]
+    fn guesses_are_few_where_making_them_takes_long() {
+        let pace = steps(&[(0, 1, 4.0), (0, 2, 4.2), (0, 4, 4.6), (0, 8, 5.5)]);
+        let wager = |holds, seconds| pace.guesses(1, holds, seconds, 7).unwrap();
+        assert_eq!(wager(0.9, 4e-3).guesses, 0, "as long as the model itself");
+        assert!((1..7).contains(&wager(0.8, 0.5e-3).guesses));
+        assert!(wager(0.8, 0.5e-3).tokens_per_second < wager(0.8, 0.0).tokens_per_second);
     }
 
     #[test]
     fn guesses_are_none_where_rows_are_what_costs() {
         let pace = steps(&[(0, 16, 40.0), (0, 32, 80.0)]);
-        assert_eq!(pace.guesses(16, 0.5, 8), 0);
+        assert_eq!(pace.guesses(16, 0.5, 0.0, 8).unwrap().guesses, 0);
     }
 }

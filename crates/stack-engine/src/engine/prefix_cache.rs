@@ -1,11 +1,15 @@
 //! Beginnings of prompts that are computed and kept, because the next request may start with the same tokens.
 
-use super::prefix_tree::{Cuts, GivenUp, PrefixTree, Shared};
+use stack_chat::Tenant;
+
+use super::prefix_tree::{Beginning, Cuts, GivenUp, PrefixTree, Shared};
 use crate::executor::{Executor, SequenceId};
 
 /// Sequences that nobody computes any more, each for the beginning that it holds.
 pub(super) struct PrefixCache {
     tree: PrefixTree<SequenceId>,
+    /// Whether sequences that begin alike hold that in the same memory.
+    shares_pages: bool,
     /// Tokens that it may hold.
     tokens_max: usize,
 }
@@ -20,22 +24,28 @@ pub(super) struct CachedPrefix {
 impl PrefixCache {
     pub(super) fn new(executor: &dyn Executor, tokens_max: usize) -> Self {
         let cuts = if executor.cuts_anywhere() { Cuts::Anywhere } else { Cuts::Nowhere };
-        Self { tree: PrefixTree::new(cuts), tokens_max }
+        Self { tree: PrefixTree::new(cuts), shares_pages: executor.shares_pages(), tokens_max }
     }
 
-    /// Keeps a sequence that holds these tokens; the least recently used go where that is too much.
-    pub(super) fn insert(&mut self, executor: &mut dyn Executor, sequence: SequenceId, tokens: &[u32]) {
+    /// Keeps a sequence of a tenant that holds these tokens; the least recently used go where that is too much.
+    pub(super) fn insert(
+        &mut self,
+        executor: &mut dyn Executor,
+        tenant: &Tenant,
+        sequence: SequenceId,
+        tokens: &[u32],
+    ) {
         if self.tokens_max == 0 {
             return executor.close(sequence);
         }
-        if let Some(Shared { holder, tokens: shared }) = self.tree.longest(tokens, tokens.len()) {
+        if let Some(Shared { holder, tokens: shared }) = self.tree.akin(tenant, tokens) {
             // Two that were computed at the same time.
             executor.share(sequence, holder, shared);
         }
-        if let Some(unneeded) = self.tree.insert(tokens, sequence) {
+        if let Some(unneeded) = self.tree.insert(tenant, tokens, sequence) {
             executor.close(unneeded);
         }
-        while let Some(excess @ 1..) = self.tree.memory_tokens().checked_sub(self.tokens_max) {
+        while let Some(excess @ 1..) = self.memory_tokens().checked_sub(self.tokens_max) {
             self.evict(executor, excess);
         }
     }
@@ -53,20 +63,43 @@ impl PrefixCache {
         true
     }
 
-    /// How many tokens at the start of a prompt are held.
-    pub(super) fn longest(&mut self, prompt: &[u32]) -> usize {
-        self.find(prompt).map_or(0, |shared| shared.tokens)
+    /// How many tokens the memory of what it keeps would hold. Some of it may be that of sequences that run.
+    pub(super) fn memory_tokens(&self) -> usize {
+        if self.shares_pages { self.tree.paged_tokens() } else { self.tree.copied_tokens() }
     }
 
-    /// Opens a copy of the sequence that shares the longest beginning with a prompt, cut to what is shared.
-    pub(super) fn open(&mut self, executor: &mut dyn Executor, prompt: &[u32]) -> Option<CachedPrefix> {
-        let Shared { holder, tokens } = self.find(prompt)?;
+    /// Lists what it keeps, the least recently used first.
+    pub(super) fn beginnings(&self) -> Vec<Beginning<SequenceId>> {
+        self.tree.beginnings()
+    }
+
+    /// Opens a copy of these tokens of a tenant, if all of them are held.
+    pub(super) fn copy(
+        &self,
+        executor: &mut dyn Executor,
+        tenant: &Tenant,
+        tokens: &[u32],
+    ) -> Option<SequenceId> {
+        let Shared { holder, tokens: shared } = self.tree.akin(tenant, tokens)?;
+        let copy = if shared == tokens.len() { fork(executor, holder, shared)? } else { return None };
+        Some(copy.sequence)
+    }
+
+    /// Opens a copy of the sequence that shares the longest beginning with a tenant's prompt, cut to what is shared.
+    pub(super) fn open(
+        &mut self,
+        executor: &mut dyn Executor,
+        tenant: &Tenant,
+        prompt: &[u32],
+    ) -> Option<CachedPrefix> {
+        let Shared { holder, tokens } = self.find(tenant, prompt)?;
         fork(executor, holder, tokens)
     }
 
-    /// At least the last token of a prompt is left to compute: its logits are needed.
-    fn find(&mut self, prompt: &[u32]) -> Option<Shared<SequenceId>> {
-        let found = self.tree.longest(prompt, prompt.len().saturating_sub(1))?;
+    /// Finds the sequence that shares the longest beginning with a tenant's prompt. At least the last token of the prompt is
+    /// left to compute: its logits are needed.
+    pub(super) fn find(&mut self, tenant: &Tenant, prompt: &[u32]) -> Option<Shared<SequenceId>> {
+        let found = self.tree.longest(tenant, prompt, prompt.len().saturating_sub(1))?;
         (found.tokens >= REUSE_MIN).then_some(found)
     }
 }
@@ -80,3 +113,64 @@ pub(super) fn fork(executor: &mut dyn Executor, sequence: SequenceId, tokens: us
 
 /// Shorter beginnings (a BOS token, the opening of a template) are not worth a copy.
 pub(super) const REUSE_MIN: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::executor::{Chunk, Output, Wanted, tiny};
+
+    /// Keeps what a new sequence of these tokens holds, of which the longest beginning comes from the cache if `forks`.
+    fn keep(cache: &mut PrefixCache, executor: &mut dyn Executor, tokens: &[u32], forks: bool) {
+        let tenant = Tenant::default();
+        let prefix = if forks { cache.open(executor, &tenant, tokens) } else { None };
+        let begin = prefix.map_or(0, |prefix| prefix.tokens);
+        let sequence = prefix.map_or_else(|| executor.open(), |prefix| prefix.sequence);
+        let chunk = Chunk { sequence, tokens: &tokens[begin..], wanted: Wanted::None };
+        executor.forward(&[chunk], Output::Logits).unwrap();
+        cache.insert(executor, &tenant, sequence, tokens);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_it_says_it_holds_is_what_the_executor_holds(
+            cuts_anywhere in any::<bool>(),
+            acts in prop::collection::vec(
+                ((0..2_u32, 1..6_usize, 1..40_usize), any::<bool>(), prop::option::of(1..60_usize)),
+                1..16,
+            ),
+        ) {
+            let mut executor = if cuts_anywhere { tiny::llama(0, 64) } else { tiny::convolution(0, 64) };
+            let executor = executor.as_mut();
+            let mut cache = PrefixCache::new(executor, 300);
+            for ((first, period, length), forks, evicted) in acts {
+                // Few beginnings that part at few places, most of them within a page.
+                let token = |place: usize| first + u32::from(place >= 18 && place.is_multiple_of(period));
+                let tokens: Vec<u32> = (0..length).map(token).collect();
+                keep(&mut cache, executor, &tokens, forks);
+                prop_assert_eq!(executor.held_tokens(), cache.memory_tokens());
+                prop_assert!(cache.memory_tokens() <= 300);
+                if let Some(evicted) = evicted {
+                    cache.evict(executor, evicted);
+                    prop_assert_eq!(executor.held_tokens(), cache.memory_tokens());
+                }
+            }
+            while cache.evict(executor, usize::MAX) {}
+            prop_assert_eq!(executor.held_tokens(), 0);
+        }
+    }
+
+    #[test]
+    fn short_prompts_count_with_the_pages_that_they_take() {
+        let mut executor = tiny::llama(0, 64);
+        let executor = executor.as_mut();
+        let mut cache = PrefixCache::new(executor, 128);
+        for first in 0..tiny::VOCABULARY as u32 {
+            keep(&mut cache, executor, &[first; 9], false);
+        }
+        assert_eq!(executor.held_tokens(), 128, "eight of them, each in a page of its own");
+    }
+}

@@ -1,11 +1,13 @@
-//! Which beginnings of prompts somebody keeps: a radix tree over tokens.
+//! Which beginnings of prompts somebody keeps: for each tenant a radix tree over tokens.
 //!
 //! A pure structure: it says which holder shares the longest beginning with a prompt, and which is given up first, and
 //! leaves it to the caller to open and close what the holders stand for. After the radix attention of Zheng et al. 2024,
-//! <https://arxiv.org/abs/2312.07104>.
+//! <https://arxiv.org/abs/2312.07104>. Tenants share the memory and nothing else: a beginning that another one's prompt found
+//! would tell, by the time that is saved, what it says.
 
 use std::collections::BTreeMap;
 
+use stack_chat::Tenant;
 use stack_kernels::PAGE_TOKENS;
 
 /// Where a holder can be cut to a shorter beginning.
@@ -17,20 +19,22 @@ pub(super) enum Cuts {
     Nowhere,
 }
 
-/// Beginnings, each a path from the root. With [`Cuts::Anywhere`] the leaves alone have holders, since each stands for all
+/// Beginnings, each a path from the root of its tenant. With [`Cuts::Anywhere`] the leaves alone have holders, since each stands for all
 /// nodes above it.
 pub(super) struct PrefixTree<H> {
     cuts: Cuts,
+    /// The tenants that have beginnings, and where their paths start.
+    roots: BTreeMap<Tenant, usize>,
     nodes: Vec<Option<Node<H>>>,
     /// Places of nodes that are gone.
     free: Vec<usize>,
-    tokens: usize,
     uses: u64,
 }
 
 struct Node<H> {
-    parent: usize,
-    /// The tokens between the parent and this node; empty for the root alone.
+    /// The node above; `None` for roots alone.
+    parent: Option<usize>,
+    /// The tokens between the parent and this node; empty for roots alone.
     edge: Vec<u32>,
     /// By the first token of their edge.
     children: BTreeMap<u32, usize>,
@@ -47,6 +51,14 @@ pub(super) struct Shared<H> {
     pub(super) holder: H,
     /// How many tokens they share.
     pub(super) tokens: usize,
+}
+
+/// What a holder stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Beginning<H> {
+    pub(super) tenant: Tenant,
+    pub(super) tokens: Vec<u32>,
+    pub(super) holder: H,
 }
 
 /// What became of a holder that was given up.
@@ -70,65 +82,85 @@ struct Way {
 
 impl<H: Copy> PrefixTree<H> {
     pub(super) fn new(cuts: Cuts) -> Self {
-        let root = Node {
-            parent: ROOT,
-            edge: Vec::new(),
-            children: BTreeMap::new(),
-            depth: 0,
-            holder: None,
-            used: 0,
+        Self { cuts, roots: BTreeMap::new(), nodes: Vec::new(), free: Vec::new(), uses: 0 }
+    }
+
+    /// How many tokens the memory of all holders would hold where those that begin alike share each whole page of it. A
+    /// page that ends in a node is held once, and each holder has its last one, which is not whole, for itself.
+    pub(super) fn paged_tokens(&self) -> usize {
+        let pages = |node: &Node<H>| {
+            let whole = node.depth / PAGE_TOKENS - (node.depth - node.edge.len()) / PAGE_TOKENS;
+            whole + usize::from(node.holder.is_some() && !node.depth.is_multiple_of(PAGE_TOKENS))
         };
-        Self { cuts, nodes: vec![Some(root)], free: Vec::new(), tokens: 0, uses: 0 }
+        self.nodes.iter().flatten().map(pages).sum::<usize>() * PAGE_TOKENS
     }
 
-    /// Tokens of all beginnings, what they share counted once.
-    #[cfg(test)]
-    pub(super) fn tokens(&self) -> usize {
-        self.tokens
+    /// How many tokens all holders hold where each has memory of its own.
+    pub(super) fn copied_tokens(&self) -> usize {
+        let holders = self.nodes.iter().flatten().filter(|node| node.holder.is_some());
+        holders.map(|node| node.depth).sum()
     }
 
-    /// How many tokens the memory for it would hold, at most: each node ends in a page that it may not share.
-    pub(super) fn memory_tokens(&self) -> usize {
-        self.tokens + (self.nodes.len() - self.free.len() - 1) * PAGE_TOKENS
+    /// Lists the holders and what they stand for, the least recently used first.
+    pub(super) fn beginnings(&self) -> Vec<Beginning<H>> {
+        let mut beginnings = Vec::new();
+        for node in self.nodes.iter().flatten() {
+            let Some(holder) = node.holder else { continue };
+            let (root, tokens) = self.path(node);
+            let tenant =
+                self.roots.iter().find(|&(_, &known)| known == root).map(|(tenant, _)| tenant.clone());
+            let tenant = tenant.expect("every root is a tenant's");
+            beginnings.push((node.used, Beginning { tenant, tokens, holder }));
+        }
+        beginnings.sort_by_key(|&(used, _)| used);
+        beginnings.into_iter().map(|(_, beginning)| beginning).collect()
     }
 
-    /// Finds the holder that shares the longest beginning with `tokens`, at most `max` of them.
-    pub(super) fn longest(&mut self, tokens: &[u32], max: usize) -> Option<Shared<H>> {
-        let way = self.follow(&tokens[..tokens.len().min(max)]);
+    /// The root above a node, and the tokens on the way.
+    fn path<'a>(&'a self, mut node: &'a Node<H>) -> (usize, Vec<u32>) {
+        let (mut root, mut edges) = (0, Vec::new());
+        while let Some(parent) = node.parent {
+            edges.push(node.edge.as_slice());
+            (root, node) = (parent, self.node(parent));
+        }
+        (root, edges.into_iter().rev().flatten().copied().collect())
+    }
+
+    /// Finds a holder of a tenant that begins with as many of these tokens as any does, whether or not it can be cut there.
+    pub(super) fn akin(&self, tenant: &Tenant, tokens: &[u32]) -> Option<Shared<H>> {
+        let root = *self.roots.get(tenant)?;
+        self.below(&self.follow(root, tokens))
+    }
+
+    /// Finds the holder of a tenant that shares the longest beginning with `tokens`, at most `max` of them.
+    pub(super) fn longest(&mut self, tenant: &Tenant, tokens: &[u32], max: usize) -> Option<Shared<H>> {
+        let root = *self.roots.get(tenant)?;
+        let way = self.follow(root, &tokens[..tokens.len().min(max)]);
         self.touch(way.node);
         match self.cuts {
-            Cuts::Anywhere if way.matched == 0 => None,
-            Cuts::Anywhere => {
-                let mut node = self.node(way.node);
-                while let Some(&child) = node.children.values().next() {
-                    node = self.node(child);
-                }
-                node.holder.map(|holder| Shared { holder, tokens: way.matched })
-            }
+            Cuts::Anywhere => self.below(&way),
             Cuts::Nowhere => {
                 let is_whole = way.of_edge == self.node(way.node).edge.len();
-                let mut at = if is_whole { way.node } else { self.node(way.node).parent };
+                let mut at = if is_whole { way.node } else { self.node(way.node).parent? };
                 loop {
                     let node = self.node(at);
                     if let Some(holder) = node.holder {
                         return Some(Shared { holder, tokens: node.depth });
                     }
-                    if at == ROOT {
-                        return None;
-                    }
-                    at = node.parent;
+                    at = node.parent?;
                 }
             }
         }
     }
 
-    /// Adds a holder of `tokens`. Returns one that the tree does not need: the new one where another holds as much, or
+    /// Adds a holder of a tenant's `tokens`. Returns one that the tree does not need: the new one where another holds as much, or
     /// one that the new one stands for, too.
-    pub(super) fn insert(&mut self, tokens: &[u32], holder: H) -> Option<H> {
+    pub(super) fn insert(&mut self, tenant: &Tenant, tokens: &[u32], holder: H) -> Option<H> {
         if tokens.is_empty() {
             return Some(holder);
         }
-        let way = self.follow(tokens);
+        let root = self.root_of(tenant);
+        let way = self.follow(root, tokens);
         let rest = &tokens[way.matched..];
         let is_whole = way.of_edge == self.node(way.node).edge.len();
         if rest.is_empty() && (self.cuts == Cuts::Anywhere || is_whole) {
@@ -145,8 +177,7 @@ impl<H: Copy> PrefixTree<H> {
             self.touch(at);
             return None;
         }
-        self.tokens += rest.len();
-        if self.cuts == Cuts::Anywhere && at != ROOT && self.node(at).children.is_empty() {
+        if self.cuts == Cuts::Anywhere && at != root && self.node(at).children.is_empty() {
             // The leaf grows, and its holder is the beginning of the new one.
             let node = self.node_mut(at);
             node.edge.extend_from_slice(rest);
@@ -157,7 +188,7 @@ impl<H: Copy> PrefixTree<H> {
         }
         let depth = self.node(at).depth + rest.len();
         let leaf = self.add(Node {
-            parent: at,
+            parent: Some(at),
             edge: rest.to_vec(),
             children: BTreeMap::new(),
             depth,
@@ -181,20 +212,18 @@ impl<H: Copy> PrefixTree<H> {
         let node = self.node_mut(at);
         let kept = node.depth.saturating_sub(enough) / PAGE_TOKENS * PAGE_TOKENS;
         if cuts == Cuts::Anywhere && kept > node.depth - node.edge.len() {
-            let gone = node.depth - kept;
-            node.edge.truncate(node.edge.len() - gone);
+            node.edge.truncate(node.edge.len() - (node.depth - kept));
             node.depth = kept;
             let holder = node.holder?;
-            self.tokens -= gone;
             return Some(GivenUp::Tail(Shared { holder, tokens: kept }));
         }
         let holder = node.holder.take()?;
         if !self.node(at).children.is_empty() {
             return Some(GivenUp::Whole(holder));
         }
-        let parent = self.remove(at);
+        let Some(parent) = self.remove(at) else { return Some(GivenUp::Whole(holder)) };
         let above = self.node_mut(parent);
-        if parent == ROOT || !above.children.is_empty() || above.holder.is_some() {
+        if !above.children.is_empty() || above.holder.is_some() {
             return Some(GivenUp::Whole(holder));
         }
         match cuts {
@@ -203,17 +232,31 @@ impl<H: Copy> PrefixTree<H> {
                 Some(GivenUp::Tail(Shared { holder, tokens: above.depth }))
             }
             Cuts::Nowhere => {
-                let mut at = parent;
-                while at != ROOT && self.node(at).children.is_empty() && self.node(at).holder.is_none() {
-                    at = self.remove(at);
+                let mut above = Some(parent);
+                while let Some(at) = above
+                    && self.node(at).children.is_empty()
+                    && self.node(at).holder.is_none()
+                {
+                    above = self.remove(at);
                 }
                 Some(GivenUp::Whole(holder))
             }
         }
     }
 
-    fn follow(&self, tokens: &[u32]) -> Way {
-        let mut way = Way { node: ROOT, of_edge: 0, matched: 0 };
+    /// Where the paths of a tenant start, which may be new.
+    fn root_of(&mut self, tenant: &Tenant) -> usize {
+        if let Some(&root) = self.roots.get(tenant) {
+            return root;
+        }
+        let (edge, children) = (Vec::new(), BTreeMap::new());
+        let root = self.add(Node { parent: None, edge, children, depth: 0, holder: None, used: 0 });
+        self.roots.insert(tenant.clone(), root);
+        root
+    }
+
+    fn follow(&self, root: usize, tokens: &[u32]) -> Way {
+        let mut way = Way { node: root, of_edge: 0, matched: 0 };
         while let Some(next) = tokens.get(way.matched) {
             let Some(&child) = self.node(way.node).children.get(next) else { break };
             let edge = &self.node(child).edge;
@@ -226,36 +269,58 @@ impl<H: Copy> PrefixTree<H> {
         way
     }
 
+    /// A holder that begins with all that was matched: each leaf below the end of the way has one.
+    fn below(&self, way: &Way) -> Option<Shared<H>> {
+        if way.matched == 0 {
+            return None;
+        }
+        let mut node = self.node(way.node);
+        while let Some(&child) = node.children.values().next() {
+            node = self.node(child);
+        }
+        node.holder.map(|holder| Shared { holder, tokens: way.matched })
+    }
+
     /// Puts a node after the first `length` tokens of another's edge and returns it.
     fn split(&mut self, lower: usize, length: usize) -> usize {
         let node = self.node_mut(lower);
         let rest = node.edge.split_off(length);
         let first = std::mem::replace(&mut node.edge, rest);
-        let (parent, used, depth) = (node.parent, node.used, node.depth - node.edge.len());
+        let (used, depth) = (node.used, node.depth - node.edge.len());
+        let parent = node.parent.expect("the edge of a root is empty");
         let (name, next) = (first[0], node.edge[0]);
         let children = BTreeMap::from([(next, lower)]);
-        let upper = self.add(Node { parent, edge: first, children, depth, holder: None, used });
-        self.node_mut(lower).parent = upper;
+        let upper = self.add(Node { parent: Some(parent), edge: first, children, depth, holder: None, used });
+        self.node_mut(lower).parent = Some(upper);
         self.node_mut(parent).children.insert(name, upper);
         upper
     }
 
-    /// Removes a leaf and returns its parent.
-    fn remove(&mut self, leaf: usize) -> usize {
+    /// Removes a leaf and returns its parent, unless that is a root. A tenant that has nothing left is forgotten.
+    fn remove(&mut self, leaf: usize) -> Option<usize> {
         let node = self.nodes[leaf].take().expect("a node is removed once");
         self.free.push(leaf);
-        self.tokens -= node.edge.len();
-        self.node_mut(node.parent).children.remove(&node.edge[0]);
-        node.parent
+        let parent = node.parent.expect("a root is no leaf");
+        let above = self.node_mut(parent);
+        above.children.remove(&node.edge[0]);
+        if above.parent.is_some() {
+            return Some(parent);
+        }
+        if above.children.is_empty() {
+            self.nodes[parent] = None;
+            self.free.push(parent);
+            self.roots.retain(|_, root| *root != parent);
+        }
+        None
     }
 
-    fn touch(&mut self, mut at: usize) {
+    fn touch(&mut self, at: usize) {
         self.uses += 1;
-        let used = self.uses;
-        while at != ROOT {
+        let (used, mut way) = (self.uses, Some(at));
+        while let Some(at) = way {
             let node = self.node_mut(at);
             node.used = used;
-            at = node.parent;
+            way = node.parent;
         }
     }
 
@@ -276,8 +341,6 @@ impl<H: Copy> PrefixTree<H> {
         self.nodes[at].as_mut().expect("links lead to nodes that are there")
     }
 }
-
-const ROOT: usize = 0;
 
 #[cfg(test)]
 mod tests;

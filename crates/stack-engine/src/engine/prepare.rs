@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use stack_chat::{
-    ChatEvent, ChatRequest, ContextPolicy, EmbedInput, Failure, Overflow, Prompt, RenderedPrompt, Unused,
+    ChatEvent, ChatRequest, ContextPolicy, EmbedInput, Failure, Overflow, Prompt, RankRequest,
+    RenderedPrompt, Unused,
 };
 
 use super::answer::Answer;
@@ -14,8 +15,9 @@ use super::binding::{Rules, must_call_tools, rules};
 use super::fit;
 use super::group::SequenceGroup;
 use super::infill;
-use super::job::{EmbedJob, Job, PreparedJob};
+use super::job::{EmbedJob, Job, PreparedJob, RankJob};
 use super::model::Model;
+use super::pooled::{Goal, PooledRequest};
 use super::prompts::{prompt_text, prompt_tokens};
 use super::sequence::{GenerationOptions, Sequence};
 use super::without_effect::without_effect;
@@ -44,6 +46,7 @@ pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, prepared: &SyncSende
                         reasoning_tokens: 0,
                         number: 0,
                         priority: request.priority,
+                        tenant: request.tenant.clone(),
                         deadline: request.deadline.and_then(|deadline| arrived.checked_add(deadline)),
                         leader: None,
                         reproducible: request.sampling.seed.is_some(),
@@ -59,8 +62,20 @@ pub(super) fn run(model: &Arc<Model>, jobs: &Receiver<Job>, prepared: &SyncSende
                     let _gone = reply.send(Err(error));
                     None
                 }
-                Ok(inputs) => Some(PreparedJob::Embed { inputs, reply }),
+                Ok(inputs) => {
+                    let goal = Goal::Embed { pooling: model.pooling, reply };
+                    Some(PreparedJob::Pooled(PooledRequest::new(inputs, goal)))
+                }
             },
+            Job::Rank(RankJob { request, reply }) => match rank_inputs(model, &request) {
+                Err(error) => {
+                    let _gone = reply.send(Err(error));
+                    None
+                }
+                Ok(inputs) => Some(PreparedJob::Pooled(PooledRequest::new(inputs, Goal::Rank { reply }))),
+            },
+            Job::Save(job) => Some(PreparedJob::Save(job)),
+            Job::Restore(job) => Some(PreparedJob::Restore(job)),
         };
         if let Some(ready) = ready
             && prepared.send(ready).is_err()
@@ -135,11 +150,10 @@ fn fitting_prompt(model: &Model, request: &ChatRequest) -> Result<PreparedPrompt
             Ok(PreparedPrompt { tokens: fit::tokens(&whole.tokens, max, request.context_policy), ..whole })
         }
         Prompt::Messages(_) => {
-            let fits = |request: &ChatRequest| Ok(prompt(model, request)?.tokens.len() <= max);
-            match fit::conversation(request, fits)? {
-                Some(shortened) => prompt(model, &shortened),
-                None => Ok(whole),
-            }
+            let fitting = |request: &ChatRequest| {
+                Ok(Some(prompt(model, request)?).filter(|prompt| prompt.tokens.len() <= max))
+            };
+            Ok(fit::conversation(request, fitting)?.unwrap_or(whole))
         }
     }
 }
@@ -212,6 +226,16 @@ fn embed_inputs(model: &Model, inputs: &[EmbedInput]) -> Result<Vec<Vec<u32>>, F
             Ok(tokens)
         })
         .collect()
+}
+
+fn rank_inputs(model: &Model, request: &RankRequest) -> Result<Vec<Vec<u32>>, Failure> {
+    let ranker = model
+        .ranker
+        .as_ref()
+        .ok_or_else(|| Failure::unsupported("model", "this model has no head that ranks documents"))?;
+    ranker.prompts(vocabulary(model)?, request, |field, tokens| {
+        check_length(model, tokens).map_err(|failure| Failure { field: Some(field.to_owned()), ..failure })
+    })
 }
 
 /// Checks what the field `field` of the request became.

@@ -18,6 +18,13 @@ pub(super) struct WaitingTokens {
     pub(super) priority: Priority,
 }
 
+impl WaitingTokens {
+    /// Whether it runs and waits for one token alone: the next one of an answer.
+    pub(super) fn decodes(&self) -> bool {
+        !self.paused && self.tokens == 1
+    }
+}
+
 /// What a step may compute at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StepBudget {
@@ -42,7 +49,7 @@ pub(super) struct ScheduledChunk {
 pub(super) fn schedule(waiting: &[WaitingTokens], budget: StepBudget, turn: usize) -> Vec<ScheduledChunk> {
     let runs = |sequence: &usize| !waiting[*sequence].paused && waiting[*sequence].tokens > 0;
     let (decodes, prompts): (Vec<usize>, Vec<usize>) =
-        (0..waiting.len()).filter(runs).partition(|&sequence| waiting[sequence].tokens == 1);
+        (0..waiting.len()).filter(runs).partition(|&sequence| waiting[sequence].decodes());
     let mut chunks: Vec<ScheduledChunk> = decodes
         .into_iter()
         .take(budget.rows)
@@ -193,7 +200,7 @@ mod tests {
                 prop_assert!(seen.insert(chunk.sequence), "a sequence is in a step once");
                 prop_assert!(!paused && (1..=tokens).contains(&chunk.tokens) && chunk.guessed <= guessed);
             }
-            let decodes = list.iter().filter(|one| !one.paused && one.tokens == 1).count();
+            let decodes = list.iter().filter(|one| one.decodes()).count();
             let decoded = chunks.iter().filter(|chunk| list[chunk.sequence].tokens == 1).count();
             prop_assert_eq!(decoded, decodes.min(rows), "no answer waits for a prompt");
             let is_there = list.iter().any(|one| !one.paused && one.tokens > 0);

@@ -3,7 +3,7 @@
 use stack_chat::{Failure, Logprobs, TokenLogprob};
 
 use super::answer::{Answer, Heard};
-use super::draft::Drafter;
+use super::speculation::{DraftSequence, Ngram, Origin};
 use crate::executor::SequenceId;
 use crate::sample::Sampler;
 
@@ -20,7 +20,10 @@ pub(super) struct Sequence {
     pub(super) preempted: bool,
     /// Guesses of what follows, for the next step.
     pub(super) guessed: Vec<u32>,
-    pub(super) drafter: Drafter,
+    /// Where they came from.
+    pub(super) origin: Origin,
+    pub(super) ngram: Ngram,
+    pub(super) draft: DraftSequence,
     pub(super) generated: u32,
     /// Whether its last token has been chosen.
     pub(super) finished: bool,
@@ -52,7 +55,9 @@ impl Sequence {
             computed: 0,
             preempted: false,
             guessed: Vec::new(),
-            drafter: Drafter::default(),
+            origin: Origin::default(),
+            ngram: Ngram::default(),
+            draft: DraftSequence::default(),
             generated: 0,
             finished: false,
             sampler,
@@ -74,6 +79,13 @@ impl Sequence {
     /// How many of the tokens that it generated are reasoning.
     pub(super) fn reasoning_tokens(&self) -> u32 {
         self.answer.reasoning_tokens()
+    }
+
+    /// Guesses the token after those that are guessed already, by the logits of another model.
+    pub(super) fn guess_from(&mut self, logits: &[f32]) -> Option<u32> {
+        let guess = self.sampler.guess(logits, self.guessed.len() as u64)?;
+        self.guessed.push(guess);
+        Some(guess)
     }
 
     /// Chooses the next token from the logits that follow all tokens so far.

@@ -4,20 +4,20 @@ use super::{Chunk, ExecutorError, SequenceId, Wanted};
 
 /// Where the tokens of one chunk lie in the batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// The sequence.
-    pub(super) sequence: SequenceId,
+    pub(crate) sequence: SequenceId,
     /// The first row in the batch.
-    pub(super) start: usize,
+    pub(crate) start: usize,
     /// Rows in the batch.
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// The position of the first token in its sequence.
-    pub(super) position: usize,
+    pub(crate) position: usize,
 }
 
 impl Span {
     /// The positions of its tokens.
-    pub(super) fn positions(&self) -> std::ops::Range<usize> {
+    pub(crate) fn positions(&self) -> std::ops::Range<usize> {
         self.position..self.position + self.len
     }
 }

@@ -33,6 +33,15 @@ impl CacheType {
     }
 }
 
+impl From<KvType> for CacheType {
+    fn from(kind: KvType) -> Self {
+        match kind {
+            KvType::F16 => Self::F16,
+            KvType::Q8 => Self::Q8_0,
+        }
+    }
+}
+
 impl fmt::Display for CacheType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -4,14 +4,16 @@
 //! tokens of some sequences) and returns one row per position that the caller asked for. It knows nothing of text,
 //! sampling or requests.
 
-mod batch;
+pub(crate) mod batch;
 mod cache_type;
 pub(crate) mod candle;
-mod cpu;
+pub(crate) mod cpu;
 pub(crate) mod load;
 mod placement;
 mod routing;
 mod slots;
+#[cfg(test)]
+pub(crate) mod tiny;
 
 use std::fmt;
 
@@ -126,7 +128,12 @@ pub trait Executor: Send {
     /// Whether a sequence can be cut after any token. Otherwise [`Self::truncate`] keeps all of it or nothing.
     fn cuts_anywhere(&self) -> bool;
 
-    /// Lets a sequence hold its first `length` tokens in the memory of another one that holds the same there.
+    /// Whether sequences hold the pages of tokens that they have in common once, after a fork or [`Self::share`].
+    /// Otherwise each has memory of its own.
+    fn shares_pages(&self) -> bool;
+
+    /// Lets a sequence hold its first `length` tokens in the memory of another one that holds the same there, if that can
+    /// be shared.
     fn share(&mut self, sequence: SequenceId, other: SequenceId, length: usize);
 
     /// How many tokens the memory of all open sequences would hold; what sequences share counts once.
@@ -146,6 +153,11 @@ pub trait Executor: Send {
     /// batches of its own, from the first token on.
     fn rows_are_independent(&self) -> bool;
 
+    /// The memory of its sequences, where that can be written and read.
+    fn pages(&mut self) -> Option<&mut dyn Pages> {
+        None
+    }
+
     /// Bytes of the weights in memory.
     fn weight_bytes(&self) -> u64;
 
@@ -153,6 +165,27 @@ pub trait Executor: Send {
     fn weight_bytes_per_token(&self) -> Option<u64> {
         None
     }
+}
+
+/// Memory of sequences that can be written and read, page by page, because it is numbers in a row.
+pub trait Pages {
+    /// The form of a page.
+    fn form(&self) -> PageForm;
+
+    /// Appends a page of a sequence to `out`.
+    fn write(&self, sequence: SequenceId, page: usize, out: &mut Vec<u8>);
+
+    /// Appends a page to a sequence of whole pages: one that was written in the same form, of the same tokens.
+    fn read(&mut self, sequence: SequenceId, page: &[u8]);
+}
+
+/// The form of a page of keys and values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageForm {
+    /// How they are held.
+    pub cache: CacheType,
+    /// The bytes of a page.
+    pub bytes: usize,
 }
 
 /// Why a batch was not computed.

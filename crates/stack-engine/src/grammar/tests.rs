@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 use stack_chat::{Grammar, GrammarSyntax, Json as JsonText, Tool};
 
 use super::*;
-use crate::reply::{CallRule, ReplyEvent, ReplyParser, opened_grammar, reply_grammar};
+use crate::reply::{CallRule, MessageFormat, ReplyEvent, ReplyParser, opened_grammar, reply_grammar};
 use crate::tokenizer::Tokenizer;
 use crate::weights::{GgufFile, WeightSource};
 
@@ -184,7 +184,11 @@ fn a_bound_call_is_always_one_that_the_parser_reads() {
         let answer = Some(r#"{"type": "object", "properties": {"a": {"const": 1}}, "required": ["a"]}"#);
         let either = compiler.lark(&reply_grammar(&format, &all, CallRule { answer, ..rule }, &text));
         let either = either.unwrap_or_else(|error| panic!("{name}: {error}"));
-        let opener = if format.harmony { "<|channel|>final<|message|>" } else { "" };
+        let opener = match format.messages {
+            Some(MessageFormat::Harmony) => "<|channel|>final<|message|>",
+            Some(MessageFormat::Recipients) => "all\n",
+            None => "",
+        };
         assert!(either.clone().accept_text(&format!("{opener}{{\"a\": 1}}")), "{name}: an answer");
         assert!(!either.clone().accept_text(&format!("{opener}{{\"a\": 2}}")), "{name}: a wrong answer");
     }

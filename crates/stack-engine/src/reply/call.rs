@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde_json::Value as Json;
 use stack_chat::Tool;
 
+use super::event::ReplyEvent;
 use super::format::{CallShape, Tags};
 use super::literal::LiteralCall;
 use super::object_call::{NamedCall, ObjectCall};
-use super::parser::ReplyEvent;
 use super::tagged_call::TaggedCall;
 
 /// How far a call came.
@@ -98,6 +98,11 @@ impl ToolTypes {
     /// Whether there are no tools.
     pub(super) fn is_empty(&self) -> bool {
         self.tools.is_empty()
+    }
+
+    /// Iterates over the names of the tools.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tools.keys().map(String::as_str)
     }
 
     /// Whether there is a tool of this name.

@@ -50,6 +50,19 @@ const FAMILIES: &[Family] = &[
         rewrites: |said| said.reasoning.is_empty(),
     },
     Family {
+        name: "functionary 3.2",
+        template: include_str!("testdata/functionary-v3.2.jinja"),
+        write: |said| {
+            let call = |(name, _, arguments): (&str, usize, &Json)| format!("{name}\n{}", spaced(arguments));
+            let text = (!said.text.is_empty()).then(|| format!("all\n{}", said.text));
+            // The prompt ends with the mark of the first.
+            text.into_iter().chain(said.calls().map(call)).collect::<Vec<_>>().join(">>>")
+        },
+        ends: &["<|eot_id|>"],
+        broken: "probe_tool_one\nnot json",
+        rewrites: |said| said.reasoning.is_empty(),
+    },
+    Family {
         name: "Kimi K2",
         template: include_str!("testdata/kimi-k2.jinja"),
         write: |said| {
@@ -203,7 +216,7 @@ fn what_a_model_writes_is_read_at_every_cut() {
         let probe = Probe::new(&template).unwrap();
         for said in sayings() {
             let reasons = format.reasoning.is_some();
-            assert!(reasons || *name == "functionary 3.1", "{name}: {format:#?}");
+            assert!(reasons || name.starts_with("functionary"), "{name}: {format:#?}");
             if !reasons && !said.reasoning.is_empty() {
                 continue;
             }
@@ -247,5 +260,78 @@ fn what_was_read_is_written_again_as_the_model_wrote_it() {
             tried += 1;
         }
         assert!(tried >= 2, "{name}: only {tried} were tried");
+    }
+}
+
+/// What is said of a reply that is cut behind this text, which leaves no room for the rest.
+fn cut(format: &Arc<ReplyFormat>, prompt: &str, text: &str) -> Vec<ReplyEvent> {
+    let mut parser = ReplyParser::new(Arc::clone(format), &super::probe::tools(), prompt);
+    let mut events = parser.push(text);
+    events.extend(parser.cut());
+    events
+}
+
+#[test]
+fn a_call_that_is_cut_before_it_has_a_name_is_not_told() {
+    let testdata = FAMILIES
+        .iter()
+        .map(|family| (family.name.to_owned(), ChatTemplate::compile(family.template).unwrap()));
+    let reference = super::tests::families().into_iter().map(|(name, template, _)| (name, template));
+    for (name, template) in testdata.chain(reference) {
+        let format = Arc::new(ReplyFormat::of(&template));
+        let probe = Probe::new(&template).unwrap();
+        let Some(text) = probe.calls(1) else { continue };
+        let begin = match super::marker::find(&text, &format.calls.opening()) {
+            super::marker::Found::At(at, _) if format.messages.is_none() => at,
+            _ => 0,
+        };
+        // What a control token spells is there or not.
+        let is_half = |said: &str| said.ends_with('<') || said.rfind("<|") > said.rfind("|>");
+        for at in (begin..text.len()).filter(|&at| text.is_char_boundary(at)) {
+            if format.messages == Some(MessageFormat::Harmony) && is_half(&text[..at]) {
+                continue;
+            }
+            let events = cut(&format, probe.prompt(), &text[..at]);
+            let said: String = events
+                .iter()
+                .take_while(|event| !matches!(event, ReplyEvent::CallStart { .. }))
+                .filter_map(|event| match event {
+                    ReplyEvent::Text(text) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(said.trim(), "", "{name} at {at}: {:?}\n{format:#?}", &text[..at]);
+        }
+    }
+}
+
+#[test]
+fn only_what_may_become_a_call_is_left_out_of_an_answer_that_is_cut() {
+    let hermes = Arc::new(ReplyFormat::default());
+    let text = |events: Vec<ReplyEvent>| match events.as_slice() {
+        [] => String::new(),
+        [ReplyEvent::Text(text)] => text.clone(),
+        [ReplyEvent::Text(a), ReplyEvent::Text(b)] => format!("{a}{b}"),
+        other => panic!("{other:?}"),
+    };
+    for (written, said) in
+        [("So it is <b", "So it is <b"), ("So <tool_c", "So"), ("<tool_call>{\"na", ""), ("So ", "So ")]
+    {
+        assert_eq!(text(cut(&hermes, "", written)), said, "{written}");
+    }
+    let recipients = FAMILIES.iter().find(|family| family.name == "functionary 3.2").unwrap();
+    let template = ChatTemplate::compile(recipients.template).unwrap();
+    let (format, probe) = (Arc::new(ReplyFormat::of(&template)), Probe::new(&template).unwrap());
+    for (written, said) in [
+        ("all\n>>> 1 + 1\n2>>>prob", ">>> 1 + 1\n2"),
+        ("all\na >>> b >>", "a >>> b "),
+        (
+            "all\nprobe_tool_one\nis >>>probe_tool_one\nthe tool",
+            "probe_tool_one\nis >>>probe_tool_one\nthe tool",
+        ),
+        ("prob", ""),
+        ("Hello", "Hello"),
+    ] {
+        assert_eq!(text(cut(&format, probe.prompt(), written)), said, "{written}");
     }
 }

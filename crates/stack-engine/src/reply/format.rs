@@ -9,14 +9,23 @@ pub struct ReplyFormat {
     pub content: Option<Tags>,
     /// How calls are written.
     pub calls: CallFormat,
-    /// Whether replies are messages of the harmony format (gpt-oss), whose headers say what each holds.
-    pub harmony: bool,
+    /// How the messages begin that a reply consists of; `None` if it is one text with tags in it.
+    pub messages: Option<MessageFormat>,
+}
+
+/// How a reply is written that is a row of messages, whose heads say what each holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageFormat {
+    /// The harmony format of gpt-oss: channels between control tokens.
+    Harmony,
+    /// That of functionary 3.2: the first line is the recipient.
+    Recipients,
 }
 
 impl ReplyFormat {
     /// Whether models that write so think before they answer.
     pub fn reasons(&self) -> bool {
-        self.harmony || self.reasoning.is_some()
+        self.messages == Some(MessageFormat::Harmony) || self.reasoning.is_some()
     }
 }
 
@@ -119,7 +128,7 @@ impl Tags {
 impl ReplyFormat {
     /// Whether a text that a control token spells is part of the format, so that the parser must see it.
     pub fn has_marker(&self, text: &str) -> bool {
-        self.harmony || self.markers().any(|marker| marker.contains(text))
+        self.messages == Some(MessageFormat::Harmony) || self.markers().any(|marker| marker.contains(text))
     }
 
     /// Lists the texts by which the parts of a reply are recognised.

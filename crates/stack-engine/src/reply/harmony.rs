@@ -7,9 +7,9 @@
 //! Source: `docs/format.md` of openai/harmony. `analysis` is reasoning, `final` is the answer, `commentary` is a call if
 //! it has a recipient and else text (the model announces calls there).
 
+use super::event::ReplyEvent;
 use super::json_scan::{JsonScanner, Scan};
 use super::marker::{Found, find};
-use super::parser::ReplyEvent;
 
 /// The state of a reply in this format.
 #[derive(Clone, Debug)]

@@ -13,9 +13,12 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use super::format::{CallFormat, CallShape, IdStyle, ReplyFormat, Tags};
-use super::parser::{ReplyEvent, ReplyParser};
-use super::probe::{self, CALLS, KEYS, NUMBER, Probe, REASONING, TEXT, VALUE, common_prefix, common_suffix};
+use super::event::ReplyEvent;
+use super::format::{CallFormat, CallShape, IdStyle, MessageFormat, ReplyFormat, Tags};
+use super::parser::ReplyParser;
+use super::probe::{
+    self, CALLS, KEYS, NUMBER, Probe, REASONING, TEXT, VALUE, common_prefix, common_suffix, to_tag,
+};
 use crate::template::ChatTemplate;
 
 impl ReplyFormat {
@@ -28,19 +31,40 @@ impl ReplyFormat {
         if probe.prompt().trim_end().ends_with("<|start|>assistant")
             && template.source().contains("<|channel|>")
         {
-            return Self { harmony: true, ..Self::default() };
+            return Self { messages: Some(MessageFormat::Harmony), ..Self::default() };
+        }
+        if probe.prompt().ends_with(">>>") && probe.calls(1).is_some_and(|calls| has_recipient(&calls)) {
+            return Self {
+                messages: Some(MessageFormat::Recipients),
+                calls: to_recipients(),
+                ..Self::default()
+            };
         }
         let reasoning = reasoning(&probe, template);
         let said = probe.reply(&serde_json::json!({ "content": TEXT }));
         let (before, behind) = said.as_deref().and_then(|said| said.split_once(TEXT)).unwrap_or_default();
         let frame = Frame { before, behind, reasoning: reasoning.as_ref() };
         let found = calls(&probe, &frame).filter(|calls| {
-            let format =
-                Self { reasoning: reasoning.clone(), content: None, calls: calls.clone(), harmony: false };
+            let format = Self { reasoning: reasoning.clone(), calls: calls.clone(), ..Self::default() };
             is_understood(&probe, format)
         });
         let content = found.as_ref().and_then(|_| frame.content());
-        Self { reasoning, content, calls: found.unwrap_or_default(), harmony: false }
+        Self { reasoning, content, calls: found.unwrap_or_default(), messages: None }
+    }
+}
+
+/// Whether a call that stands behind a mark begins with a line that names its tool.
+fn has_recipient(call: &str) -> bool {
+    call.strip_prefix(CALLS[0].name).is_some_and(|behind| behind.starts_with("\n{"))
+}
+
+/// How calls are written that name their tool as the recipient of a message.
+fn to_recipients() -> CallFormat {
+    CallFormat {
+        section: Tags::default(),
+        call: Tags::default(),
+        separator: Some(">>>".to_owned()),
+        shape: CallShape::Named { separator: "\n".to_owned(), id: IdStyle::Absent },
     }
 }
 
@@ -275,12 +299,6 @@ fn json_at(text: &str) -> Option<(Json, usize)> {
 /// Cuts off a text what stands in front of its first tag, if it has one: ends that two texts share begin at a tag.
 fn from_tag(text: &str) -> &str {
     text.find(['<', '[']).map_or(text, |at| &text[at..])
-}
-
-/// Cuts a tag that has no end off a text: beginnings that two texts share end with a tag.
-fn to_tag(text: &str) -> &str {
-    let open = text.rfind(['<', '[']).filter(|&at| !text[at..].contains(['>', ']']));
-    open.map_or(text, |at| &text[..at])
 }
 
 /// The last tag of a text.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value as Json, json};
 use stack_chat::Tool;
 
-use super::format::{CallShape, IdStyle, ReplyFormat, Tags};
+use super::format::{CallShape, IdStyle, MessageFormat, ReplyFormat, Tags};
 
 /// What a reply must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,12 +31,16 @@ pub fn reply_grammar(
     let mut grammar = Writer::new(format, text);
     let calls = &format.calls;
     let or_answer = rule.answer.map_or("", |schema| {
-        let open = if format.harmony { text("<|channel|>final<|message|>") } else { String::new() };
+        let open = match format.messages {
+            Some(MessageFormat::Harmony) => text("<|channel|>final<|message|>"),
+            Some(MessageFormat::Recipients) => text("all\n"),
+            None => String::new(),
+        };
         grammar.rule("answer", &format!("{open} json"));
         grammar.rule("json", &format!("%json {schema}"));
         "| answer"
     });
-    if format.harmony {
+    if format.messages == Some(MessageFormat::Harmony) {
         grammar.rule("start", &format!("(analysis)? (call {or_answer})"));
         grammar.rule("analysis", "analysis_open analysis_text");
         let open = text("<|channel|>analysis<|message|>");

@@ -8,6 +8,7 @@
 //! What a model wrote is never lost: a call that turns out to be malformed is text.
 
 mod call;
+mod event;
 mod format;
 mod harmony;
 mod infer;
@@ -15,14 +16,17 @@ mod json_scan;
 mod lark;
 mod literal;
 mod marker;
+mod messages;
 mod object_call;
 mod parser;
 mod probe;
+mod recipients;
 mod tagged_call;
 
-pub use format::{CallFormat, CallShape, ReplyFormat, Tags};
+pub use event::ReplyEvent;
+pub use format::{CallFormat, CallShape, MessageFormat, ReplyFormat, Tags};
 pub use lark::{CallRule, opened_grammar, reply_grammar};
-pub use parser::{ReplyEvent, ReplyParser};
+pub use parser::ReplyParser;
 
 #[cfg(test)]
 mod family_tests;

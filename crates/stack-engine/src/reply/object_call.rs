@@ -3,10 +3,10 @@
 use serde_json::{Map, Value as Json};
 
 use super::call::{Step, ToolTypes};
+use super::event::ReplyEvent;
 use super::format::IdStyle;
 use super::json_scan::{JsonScanner, Scan};
 use super::marker::{Found, find};
-use super::parser::ReplyEvent;
 
 /// A call that is one JSON object, `{"name": …, "arguments": {…}}`.
 ///

@@ -5,31 +5,10 @@ use std::sync::Arc;
 use stack_chat::Tool;
 
 use super::call::{CallParser, Step, ToolTypes};
+use super::event::{ReplyEvent, merged};
 use super::format::{CallFormat, ReplyFormat};
-use super::harmony::Harmony;
 use super::marker::{Found, Match, find, starts};
-
-/// A piece of a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ReplyEvent {
-    /// More reasoning.
-    Reasoning(String),
-    /// More text.
-    Text(String),
-    /// A call begins.
-    CallStart {
-        /// The identifier that the model wrote, where its format has one.
-        id: Option<String>,
-        /// The tool.
-        name: String,
-    },
-    /// More of the call's arguments, a JSON object.
-    Arguments(String),
-    /// The call is complete.
-    CallEnd,
-    /// The call that began is malformed. All of it, with its tags, is this text.
-    CallBroken(String),
-}
+use super::messages::Messages;
 
 /// Takes a reply apart, whatever pieces it arrives in.
 ///
@@ -45,7 +24,8 @@ pub struct ReplyParser {
     /// Whether any text was reported.
     has_text: bool,
     calls: usize,
-    harmony: Harmony,
+    /// Takes it apart instead, where it is a row of messages.
+    messages: Option<Messages>,
 }
 
 #[derive(Clone, Debug)]
@@ -81,7 +61,7 @@ impl ReplyParser {
         let reasons =
             format.reasoning.as_ref().is_some_and(|tags| prompt_end.trim_end().ends_with(tags.open.trim()));
         let state = if reasons { State::Reasoning(false) } else { State::Text };
-        let harmony = Harmony::new(prompt_end);
+        let messages = format.messages.map(|format| Messages::new(format, prompt_end));
         Self {
             format,
             tools: ToolTypes::new(tools),
@@ -89,14 +69,14 @@ impl ReplyParser {
             state,
             has_text: false,
             calls: 0,
-            harmony,
+            messages,
         }
     }
 
     /// Takes the next piece of the reply.
     pub fn push(&mut self, text: &str) -> Vec<ReplyEvent> {
-        if self.format.harmony {
-            return self.harmony.push(text);
+        if let Some(messages) = &mut self.messages {
+            return messages.push(text, &self.tools);
         }
         self.pending.push_str(text);
         let mut events = Vec::new();
@@ -106,8 +86,8 @@ impl ReplyParser {
 
     /// Ends the reply: what was held back is what it is.
     pub fn finish(&mut self) -> Vec<ReplyEvent> {
-        if self.format.harmony {
-            return self.harmony.finish();
+        if let Some(messages) = &mut self.messages {
+            return messages.finish();
         }
         let mut events = Vec::new();
         let rest = std::mem::take(&mut self.pending);
@@ -127,12 +107,45 @@ impl ReplyParser {
         merged(events)
     }
 
+    /// Ends a reply for which no room was left. What may have become a call and has no name yet is nobody's text.
+    pub fn cut(&mut self) -> Vec<ReplyEvent> {
+        if let Some(messages) = &mut self.messages {
+            return messages.cut(&self.tools);
+        }
+        match &self.state {
+            State::Text => {
+                let end = self.opener_at().unwrap_or(self.pending.len());
+                self.pending.truncate(end);
+            }
+            State::Call(call) if !call.is_known => self.pending.clear(),
+            State::Between => self.pending.clear(),
+            State::Call(_) | State::Reasoning(_) => {}
+        }
+        self.finish()
+    }
+
+    /// Where in the text that is held back a call may begin.
+    fn opener_at(&self) -> Option<usize> {
+        if self.tools.is_empty() {
+            return None;
+        }
+        if self.format.calls.opener().is_empty() {
+            let held = self.pending.trim_start();
+            let may_call = !self.has_text && !held.is_empty() && starts(held, PYTHON_TAG) != Match::No;
+            return may_call.then_some(0);
+        }
+        match find(&self.pending, &self.format.calls.opening()) {
+            Found::At(at, _) | Found::Perhaps(at) => Some(self.pending[..at].trim_end().len()),
+            Found::Nowhere => None,
+        }
+    }
+
     /// What was written of the call at hand behind the tags that open it; `None` outside of calls.
     ///
     /// From here on a grammar may bind the model.
     pub fn open_call(&self) -> Option<&str> {
-        if self.format.harmony {
-            return self.harmony.open_call();
+        if let Some(messages) = &self.messages {
+            return messages.open_call();
         }
         match &self.state {
             State::Call(call) if !call.is_complete => Some(&self.pending[call.inside..]),
@@ -142,16 +155,15 @@ impl ReplyParser {
 
     /// Whether the reply is inside its reasoning.
     pub fn is_reasoning(&self) -> bool {
-        if self.format.harmony {
-            self.harmony.is_reasoning()
-        } else {
-            matches!(self.state, State::Reasoning(_))
+        match &self.messages {
+            Some(messages) => messages.is_reasoning(),
+            None => matches!(self.state, State::Reasoning(_)),
         }
     }
 
     /// The number of calls that are complete.
     pub fn calls(&self) -> usize {
-        if self.format.harmony { self.harmony.calls() } else { self.calls }
+        self.messages.as_ref().map_or(self.calls, Messages::calls)
     }
 
     /// Goes on by one part; false if more text must come first.
@@ -371,20 +383,6 @@ fn call_text_end(text: &str, opening: &str) -> usize {
         Found::At(at, length) => at + length,
         Found::Perhaps(_) | Found::Nowhere => text.len(),
     }
-}
-
-/// Joins pieces of the same part that follow each other.
-fn merged(events: Vec<ReplyEvent>) -> Vec<ReplyEvent> {
-    let mut merged: Vec<ReplyEvent> = Vec::with_capacity(events.len());
-    for event in events {
-        match (merged.last_mut(), &event) {
-            (Some(ReplyEvent::Text(text)), ReplyEvent::Text(more))
-            | (Some(ReplyEvent::Reasoning(text)), ReplyEvent::Reasoning(more))
-            | (Some(ReplyEvent::Arguments(text)), ReplyEvent::Arguments(more)) => text.push_str(more),
-            _ => merged.push(event),
-        }
-    }
-    merged
 }
 
 /// What Llama may write in front of a call that otherwise has no tag.

@@ -36,8 +36,7 @@ impl<'a> Probe<'a> {
         let mut common = common_prefix(&self.prompt, &whole);
         if common.len() < self.prompt.len() {
             // What the reply begins with instead may be a tag that begins alike.
-            let tag = common.rfind(['<', '[']).filter(|&at| !common[at..].contains(['>', ']']));
-            common = &common[..tag.unwrap_or(common.len())];
+            common = to_tag(common);
         }
         Some(whole[common.len()..].to_owned())
     }
@@ -105,6 +104,12 @@ fn render(template: &ChatTemplate, messages: &[Json], add_generation_prompt: boo
     variables.insert("bos_token".into(), "".into());
     variables.insert("eos_token".into(), "".into());
     template.render_json(variables, &Zoned::default()).ok()
+}
+
+/// Cuts a tag that has no end off a text: beginnings that two texts share end with a tag.
+pub(super) fn to_tag(text: &str) -> &str {
+    let open = text.rfind(['<', '[']).filter(|&at| !text[at..].contains(['>', ']']));
+    open.map_or(text, |at| &text[..at])
 }
 
 /// The text with which both begin.

@@ -3,10 +3,10 @@
 use serde_json::Value as Json;
 
 use super::call::{Step, ToolTypes};
+use super::event::ReplyEvent;
 use super::format::Tags;
 use super::marker::{Found, Match, find, starts};
 use super::object_call::HEAD_BYTES_MAX;
-use super::parser::ReplyEvent;
 
 /// A call such as `NAME <arg_key>K</arg_key> <arg_value>V</arg_value>`.
 ///

@@ -103,7 +103,7 @@ fn the_formats_of_the_families_are_inferred() {
     assert!(matches!(of("GLM").unwrap().calls.shape, CallShape::Tagged { .. }));
     assert!(matches!(of("Qwen3-Coder").unwrap().calls.shape, CallShape::Tagged { .. }));
     assert!(matches!(of("LFM2").unwrap().calls.shape, CallShape::Literal { .. }));
-    assert!(of("gpt-oss").unwrap().harmony);
+    assert_eq!(of("gpt-oss").unwrap().messages, Some(MessageFormat::Harmony));
     assert_eq!(of("Phi-3.5").unwrap().calls, CallFormat::default());
 }
 
@@ -111,7 +111,7 @@ fn the_formats_of_the_families_are_inferred() {
 fn what_a_model_would_write_is_read_at_every_cut_and_written_again() {
     for (name, template, format) in families() {
         let Some(probe) = Probe::new(&template) else { continue };
-        if format.harmony || probe.calls(1).is_none() {
+        if format.messages.is_some() || probe.calls(1).is_none() {
             continue;
         }
         let one = json!({ "content": "", "tool_calls": calls(&rich()[..1]) });
@@ -256,7 +256,8 @@ fn a_prompt_may_have_opened_the_reasoning() {
 
 #[test]
 fn harmony_parts_reasoning_calls_and_the_answer() {
-    let format = Arc::new(ReplyFormat { harmony: true, ..ReplyFormat::default() });
+    let messages = Some(MessageFormat::Harmony);
+    let format = Arc::new(ReplyFormat { messages, ..ReplyFormat::default() });
     let text = "<|channel|>analysis<|message|>Think.<|end|><|start|>assistant<|channel|>commentary \
                 to=functions.probe_tool_one <|constrain|>json<|message|>{\"a\": 1}<|call|>";
     for cut in 0..text.len() {

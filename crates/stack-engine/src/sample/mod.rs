@@ -82,13 +82,19 @@ impl Sampler {
         mask: Option<&Mask>,
         logprobs: Option<Logprobs>,
     ) -> Result<Sampled, Failure> {
-        let token = self.choose(logits, mask)?;
+        let token = self.choose(logits, mask, self.position)?;
         self.position += 1;
         let (logprob, top) = match logprobs {
             None => (0.0, Vec::new()),
             Some(wanted) => logprobs::of(logits, token, wanted.top as usize),
         };
         Ok(Sampled { token, logprob, top })
+    }
+
+    /// What would be chosen from these logits `ahead` tokens after the next one, if penalties stayed as they are; `None`
+    /// if no logit is a usable number. It changes nothing of what is chosen later.
+    pub(crate) fn guess(&mut self, logits: &[f32], ahead: u64) -> Option<u32> {
+        self.choose(logits, None, self.position + ahead).ok()
     }
 
     /// Takes note of a token of the prompt or of the answer.
@@ -99,7 +105,7 @@ impl Sampler {
         }
     }
 
-    fn choose(&mut self, logits: &[f32], mask: Option<&Mask>) -> Result<u32, Failure> {
+    fn choose(&mut self, logits: &[f32], mask: Option<&Mask>, position: u64) -> Result<u32, Failure> {
         let Self { parameters, candidates, .. } = self;
         candidates.fill(logits);
         for &(token, bias) in &parameters.logit_bias {
@@ -122,7 +128,7 @@ impl Sampler {
         truncate::typical(candidates, parameters.typical_p);
         truncate::top_p(candidates, parameters.top_p);
         truncate::min_p(candidates, parameters.min_p);
-        let draw = rng::Draw::new(self.seed, self.choice, self.position);
+        let draw = rng::Draw::new(self.seed, self.choice, position);
         if let Some(xtc) = parameters.xtc
             && draw.uniform(rng::Purpose::Xtc) < f64::from(xtc.probability)
         {

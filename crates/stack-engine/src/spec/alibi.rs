@@ -3,14 +3,15 @@
 use super::AttentionSpec;
 
 impl AttentionSpec {
-    /// The slope of each head, where scores are biased by distance: a geometric series, interleaved with a finer one
-    /// for the heads beyond the last power of two.
+    /// The slope of each head, where scores are biased by distance.
     pub fn slopes(&self) -> Option<Vec<f32>> {
         (self.alibi_max > 0.0).then(|| slopes(self.heads, self.alibi_max))
     }
 }
 
-fn slopes(heads: usize, max: f32) -> Vec<f32> {
+/// The slopes of so many heads: a geometric series, interleaved with a finer one for the heads beyond the last power of
+/// two.
+pub(crate) fn slopes(heads: usize, max: f32) -> Vec<f32> {
     let even = 1usize << heads.ilog2();
     (0..heads)
         .map(|head| {

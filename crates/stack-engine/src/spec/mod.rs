@@ -12,6 +12,7 @@ mod rope;
 mod row;
 mod window;
 
+pub(crate) use alibi::slopes as alibi_slopes;
 pub use architectures::{architecture_note, known_architectures};
 pub use rope::{RopeSpec, Rotation};
 pub use window::Window;
@@ -50,6 +51,14 @@ pub struct DecoderSpec {
     pub layers: Vec<LayerSpec>,
     /// Layers at the end of the file that only predict further tokens; they are not run.
     pub predictors: usize,
+}
+
+impl DecoderSpec {
+    /// Whether what the model remembers of a text can be cut back to what it remembered after any token of it.
+    pub fn cuts_anywhere(&self) -> bool {
+        // A convolution remembers its latest inputs alone.
+        !self.layers.iter().any(|layer| matches!(layer.mixer, Mixer::ShortConvolution { .. }))
+    }
 }
 
 /// One layer.

@@ -47,8 +47,8 @@ impl ChatTemplate {
     /// Renders variables that are given as JSON (`messages`, `tools`, `bos_token`, …), as transformers does.
     ///
     /// `add_generation_prompt` is true unless given, `tools` and `documents` are null. Arguments of tool calls that
-    /// are JSON texts become objects, unless the template takes nothing but texts; content parts become text if the template cannot show parts. Nothing else is
-    /// changed, so that a template may refuse what it refuses elsewhere.
+    /// are JSON texts become objects, unless the template takes nothing but texts; content parts become text if the
+    /// template cannot show parts. Nothing else is changed, so that a template may refuse what it refuses elsewhere.
     ///
     /// # Errors
     ///
@@ -101,12 +101,8 @@ impl ChatTemplate {
                 let call = json!({ "id": "stackprob", "type": "function", "function": function });
                 let silent = [json!(""), Json::Null];
                 silent.into_iter().any(|content| {
-                    let mut all = variables::defaults();
                     let said = json!({ "role": "assistant", "content": content, "tool_calls": [call] });
-                    all.insert("messages".into(), json!([{ "role": "user", "content": "u" }, said]));
-                    let (control, now) = (ControlTexts::default(), Zoned::default());
-                    let text = self.interpret(|| variables::context(&all, &all, None, &control, &now));
-                    text.is_ok_and(|text| text.contains(PROBE))
+                    self.shown(json!([{ "role": "user", "content": "u" }, said])).contains(PROBE)
                 })
             };
             !shown(json!({ "a": PROBE })) && shown(json!({ "a": PROBE }).to_string().into())
@@ -117,18 +113,21 @@ impl ChatTemplate {
     fn content(&self) -> ContentForms {
         *self.content.get_or_init(|| {
             let shown = |content: Json| {
-                let mut all = variables::defaults();
-                all.insert("messages".into(), json!([{ "role": "user", "content": content }]));
-                let (control, now) = (ControlTexts::default(), Zoned::default());
-                let text = self
-                    .interpret(|| variables::context(&all, &all, None, &control, &now))
-                    .unwrap_or_default();
+                let text = self.shown(json!([{ "role": "user", "content": content }]));
                 text.contains(PROBE) && !text.contains("'type'") && !text.contains("\"type\"")
             };
             let text = shown(PROBE.into());
             let parts = shown(json!([{ "type": "text", "text": PROBE }]));
             ContentForms { text: text || !parts, parts }
         })
+    }
+
+    /// Renders messages for a look at what the template makes of them: nothing where it refuses them.
+    fn shown(&self, messages: Json) -> String {
+        let mut all = variables::defaults();
+        all.insert("messages".into(), messages);
+        let (control, now) = (ControlTexts::default(), Zoned::default());
+        self.interpret(|| variables::context(&all, &all, None, &control, &now)).unwrap_or_default()
     }
 
     /// Runs the template on a thread of its own.
@@ -208,12 +207,14 @@ mod tests {
 
     #[test]
     fn a_template_that_takes_arguments_as_text_gets_text() {
-        let source =
-            "{% for call in messages[-1].tool_calls or [] %}{{ '>' + call.function.arguments }}{% endfor %}";
+        let source = "{% for call in messages[-1].tool_calls or [] %}\
+                      {{ '>' + (call.function or call).arguments }}{% endfor %}";
         let template = ChatTemplate::compile(source).unwrap();
-        let call = json!({ "function": { "name": "f", "arguments": { "city": "Bern", "days": [1, 2] } } });
-        let variables = json!({ "messages": [{ "role": "assistant", "tool_calls": [call] }] });
-        let rendered = template.render_json(variables.as_object().unwrap().clone(), &now()).unwrap();
-        assert_eq!(rendered, r#">{"city": "Bern", "days": [1, 2]}"#);
+        let flat = json!({ "name": "f", "arguments": { "city": "Bern", "days": [1, 2] } });
+        for call in [json!({ "function": flat }), flat] {
+            let variables = json!({ "messages": [{ "role": "assistant", "tool_calls": [call] }] });
+            let rendered = template.render_json(variables.as_object().unwrap().clone(), &now()).unwrap();
+            assert_eq!(rendered, r#">{"city": "Bern", "days": [1, 2]}"#);
+        }
     }
 }

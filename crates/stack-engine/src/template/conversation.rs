@@ -92,14 +92,7 @@ fn tool_call(call: &ToolCall) -> Result<Json, TemplateError> {
 
 /// Turns arguments of tool calls that are JSON texts into the objects that they spell.
 pub(super) fn parse_arguments(messages: &mut [Json]) {
-    let calls =
-        messages.iter_mut().filter_map(|message| message.get_mut("tool_calls")?.as_array_mut()).flatten();
-    for call in calls {
-        let arguments = match call.get_mut("function") {
-            Some(function) => function.get_mut("arguments"),
-            None => call.get_mut("arguments"),
-        };
-        let Some(arguments) = arguments else { continue };
+    for arguments in arguments(messages) {
         let object = arguments.as_str().and_then(|text| serde_json::from_str::<Map<String, Json>>(text).ok());
         if let Some(object) = object {
             *arguments = Json::Object(object);
@@ -109,13 +102,19 @@ pub(super) fn parse_arguments(messages: &mut [Json]) {
 
 /// Turns arguments of tool calls into JSON texts.
 pub(super) fn quote_arguments(messages: &mut [Json]) {
+    for arguments in arguments(messages).filter(|arguments| arguments.is_object()) {
+        *arguments = spaced(arguments).into();
+    }
+}
+
+/// The arguments of all tool calls, whether these name a function inside or are flat.
+fn arguments(messages: &mut [Json]) -> impl Iterator<Item = &mut Json> {
     let calls =
         messages.iter_mut().filter_map(|message| message.get_mut("tool_calls")?.as_array_mut()).flatten();
-    for function in calls.filter_map(|call| call.get_mut("function")) {
-        if let Some(arguments) = function.get_mut("arguments").filter(|arguments| arguments.is_object()) {
-            *arguments = spaced(arguments).into();
-        }
-    }
+    calls.filter_map(|call| {
+        let function = if call.get("function").is_some() { call.get_mut("function")? } else { call };
+        function.get_mut("arguments")
+    })
 }
 
 /// Writes JSON as Python does, with a space behind each comma and colon: models have learned to.

@@ -13,6 +13,7 @@ mod error;
 mod gguf;
 mod json;
 mod merge;
+mod pair;
 mod partition;
 mod pretokenizers;
 mod repeats;

@@ -49,6 +49,8 @@ pub enum LoadErrorKind {
     Template,
     /// The device, or what is asked of it.
     Device,
+    /// The model cannot guess for the other one.
+    Draft,
 }
 
 impl LoadError {

@@ -295,7 +295,7 @@ fn events(mut stream: EventStream) -> impl Iterator<Item = Result<ChatEvent, Fai
     std::iter::from_fn(move || poll_until_ready(|context| stream.as_mut().poll_next(context)))
 }
 
-fn block_on<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     poll_until_ready(|context| future.as_mut().poll(context))
 }

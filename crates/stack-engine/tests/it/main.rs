@@ -10,6 +10,8 @@ mod hostile;
 mod logits;
 mod mutations;
 mod placements;
+mod pooled;
 mod ragged;
+mod speculation;
 mod templates;
 mod tiny;

@@ -184,7 +184,12 @@ impl Tiny {
 
     /// The file.
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let mut builder = GgufBuilder::new(self.architecture).text("tokenizer.ggml.model", "none");
+        self.builder("none").build()
+    }
+
+    /// The file with this kind of vocabulary, of which it holds nothing else.
+    pub(crate) fn builder(&self, vocabulary: &str) -> GgufBuilder {
+        let mut builder = GgufBuilder::new(self.architecture).text("tokenizer.ggml.model", vocabulary);
         for (key, value) in &self.keys {
             let key = format!("{}.{key}", self.architecture);
             builder = match value {
@@ -213,7 +218,7 @@ impl Tiny {
             }
             builder = builder.f32_tensor(name, shape, &values);
         }
-        builder.build()
+        builder
     }
 
     /// Writes the file and loads the model from it.

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use stack_chat::{Failure, FailureKind, Priority};
+use stack_chat::Priority;
 
 use super::Worker;
 use crate::engine::group::{Leader, SequenceGroup};
 use crate::engine::prefix_cache::{self, CachedPrefix};
+use crate::engine::prefix_tree::Shared;
 
 /// Where the first tokens of a prompt come from.
 enum Beginning {
@@ -70,7 +71,8 @@ impl Worker {
 
     fn beginning(&mut self, new: &SequenceGroup) -> Beginning {
         let prompt = new.sequences[0].tokens.as_slice();
-        let cached = self.prefix_cache.longest(prompt);
+        let found = self.prefix_cache.find(&new.tenant, prompt);
+        let cached = found.map_or(0, |found| found.tokens);
         let usable = prompt.len().saturating_sub(1);
         let grain = if self.executor.cuts_anywhere() { 1 } else { CHECKPOINT };
         let shared_with = |group: &SequenceGroup| {
@@ -78,9 +80,11 @@ impl Worker {
             let common = tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
             common.min(usable) / grain * grain
         };
-        // Only who came before can lead, so that nobody waits in a circle, and nobody whom others go before.
+        // Only who came before can lead, so that nobody waits in a circle, and nobody whom others go before. Tenants
+        // share nothing: who waits for another, or need not compute, learns by the time what the other has asked.
         let may_lead = |group: &&SequenceGroup| {
             group.number < new.number
+                && group.tenant == new.tenant
                 && group.in_prompt()
                 && (group.priority == Priority::Interactive || new.priority == Priority::Batch)
                 && !self.runs_alone(group)
@@ -103,8 +107,9 @@ impl Worker {
                 return Beginning::Copied(prefix);
             }
         }
-        let open = self.prefix_cache.open(self.executor.as_mut(), prompt);
-        open.map_or(Beginning::Computed, Beginning::Copied)
+        let copy = found
+            .and_then(|Shared { holder, tokens }| prefix_cache::fork(self.executor.as_mut(), holder, tokens));
+        copy.map_or(Beginning::Computed, Beginning::Copied)
     }
 
     /// Lets requests begin whose leader has computed what they share, or has gone.
@@ -115,11 +120,9 @@ impl Worker {
                 group.number == number && group.in_prompt() && group.sequences[0].computed < tokens
             };
             if !self.running.iter().any(leads) {
-                let mut group = self.running.swap_remove(index);
+                let mut group = self.running.remove(index);
                 self.begin(&mut group);
-                self.running.push(group);
-                let last = self.running.len() - 1;
-                self.running.swap(index, last);
+                self.running.insert(index, group);
             }
         }
     }
@@ -127,24 +130,32 @@ impl Worker {
     /// Takes up what was preempted, in order of arrival, as memory allows; one of them in any case where nothing else
     /// runs.
     pub(super) fn resume(&mut self) {
-        for index in 0..self.running.len() {
-            for sequence in 0..self.running[index].sequences.len() {
-                let this = &self.running[index].sequences[sequence];
-                if !this.preempted {
+        let mut idle = !self
+            .running
+            .iter()
+            .flat_map(|group| &group.sequences)
+            .any(|sequence| !sequence.preempted && sequence.id.is_some());
+        for group in 0..self.running.len() {
+            for sequence in 0..self.running[group].sequences.len() {
+                if !self.running[group].sequences[sequence].preempted {
                     continue;
                 }
-                let idle = !self
-                    .running
-                    .iter()
-                    .flat_map(|group| &group.sequences)
-                    .any(|other| !other.preempted && other.id.is_some());
-                let tokens = self.running[index].sequences[sequence].tokens.clone();
-                let cached = self.prefix_cache.longest(&tokens);
-                if !self.make_room(tokens.len() - cached) && !idle {
+                // Opened before there is room for the rest, so that making room cannot take it away.
+                let tokens = &self.running[group].sequences[sequence].tokens;
+                let prefix = if self.runs_alone(&self.running[group]) {
+                    None
+                } else {
+                    self.prefix_cache.open(self.executor.as_mut(), &self.running[group].tenant, tokens)
+                };
+                let missing = tokens.len() - prefix.map_or(0, |prefix| prefix.tokens);
+                if !self.make_room(missing) && !idle {
+                    if let Some(CachedPrefix { sequence, .. }) = prefix {
+                        self.executor.close(sequence);
+                    }
                     return;
                 }
-                let prefix = self.prefix_cache.open(self.executor.as_mut(), &tokens);
-                let this = &mut self.running[index].sequences[sequence];
+                idle = false;
+                let this = &mut self.running[group].sequences[sequence];
                 this.preempted = false;
                 if let Some(CachedPrefix { sequence, tokens }) = prefix {
                     this.id = Some(sequence);
@@ -155,41 +166,23 @@ impl Worker {
     }
 
     /// Frees cached prefixes until there is room for so many tokens beyond what the running requests will take;
-    /// returns false if there is not.
+    /// returns false if there is not. Then nothing is freed that would not have been enough.
     fn make_room(&mut self, tokens: usize) -> bool {
-        let to_come: usize =
-            self.running.iter().filter(|group| group.in_prompt()).map(SequenceGroup::uncomputed).sum();
+        let to_come: usize = self.running.iter().map(SequenceGroup::uncomputed).sum();
+        let needed = to_come + tokens + RESERVE;
+        let excess = |held: usize| held.saturating_add(needed).saturating_sub(self.limits.cache_tokens);
+        let held = self.executor.held_tokens();
+        if excess(held.saturating_sub(self.prefix_cache.memory_tokens())) > 0 {
+            return false;
+        }
         loop {
-            let taken = self.executor.held_tokens().saturating_add(to_come + tokens + RESERVE);
-            match taken.checked_sub(self.limits.cache_tokens) {
-                None | Some(0) => return true,
-                Some(excess) if !self.prefix_cache.evict(self.executor.as_mut(), excess) => return false,
-                Some(_) => {}
+            match excess(self.executor.held_tokens()) {
+                0 => return true,
+                excess if !self.prefix_cache.evict(self.executor.as_mut(), excess) => return false,
+                _ => {}
             }
         }
     }
-
-    /// Ends what nobody waits for any more by its own word.
-    pub(super) fn expire(&mut self, now: Instant) {
-        let is_late = |group: &SequenceGroup| group.deadline.is_some_and(|deadline| deadline <= now);
-        self.waiting.retain(|group| {
-            if is_late(group) {
-                group.events.send(Err(too_late(group)));
-            }
-            !is_late(group)
-        });
-        for index in 0..self.running.len() {
-            if is_late(&self.running[index]) {
-                self.fail(index, too_late(&self.running[index]));
-            }
-        }
-    }
-}
-
-fn too_late(group: &SequenceGroup) -> Failure {
-    let waits = group.deadline.map(|deadline| deadline - group.arrived).unwrap_or_default();
-    let message = format!("the answer was not complete within the {} ms of the request", waits.as_millis());
-    Failure::new(FailureKind::Timeout, message)
 }
 
 /// Sequences that are generated at once.

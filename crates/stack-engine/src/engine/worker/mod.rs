@@ -6,6 +6,8 @@
 mod admit;
 mod finish;
 mod limits;
+mod prefixes;
+mod speculate;
 mod step;
 
 use std::collections::VecDeque;
@@ -13,26 +15,29 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use stack_chat::{Embeddings, Failure};
-use tokio::sync::oneshot;
+use stack_chat::Failure;
 
-use super::embed;
 use super::group::SequenceGroup;
 use super::job::PreparedJob;
 use super::model::Model;
 use super::pace::Pace;
+use super::pooled::PooledRequest;
 use super::prefix_cache::PrefixCache;
+use super::speculation::{DraftExecutor, DraftModel};
 use crate::executor::Executor;
 
 pub(super) use limits::WorkerLimits;
+pub(super) use prefixes::{RestoreJob, SaveJob};
 
 /// The worker's state.
 pub(super) struct Worker {
     model: Arc<Model>,
     executor: Box<dyn Executor>,
+    draft: Option<DraftModel>,
     prepared: Receiver<PreparedJob>,
     waiting: VecDeque<SequenceGroup>,
-    embeds: VecDeque<EmbedInputs>,
+    /// Those whose hidden states are pooled, the one whose turn it is first.
+    pooled: VecDeque<PooledRequest>,
     running: Vec<SequenceGroup>,
     prefix_cache: PrefixCache,
     limits: WorkerLimits,
@@ -42,23 +47,25 @@ pub(super) struct Worker {
     arrived: u64,
 }
 
-/// Inputs as tokens, and where their vectors go.
-type EmbedInputs = (Vec<Vec<u32>>, oneshot::Sender<Result<Embeddings, Failure>>);
-
 impl Worker {
     pub(super) fn new(
         model: Arc<Model>,
         executor: Box<dyn Executor>,
+        draft: Option<DraftExecutor>,
         prepared: Receiver<PreparedJob>,
         limits: WorkerLimits,
     ) -> Self {
+        let vocabulary = model.card.vocabulary as usize;
+        let draft = draft
+            .map(|executor| DraftModel::new(executor, vocabulary, limits.cache_tokens, limits.prefix_tokens));
         Self {
             model,
             prefix_cache: PrefixCache::new(executor.as_ref(), limits.prefix_tokens),
             executor,
+            draft,
             prepared,
             waiting: VecDeque::new(),
-            embeds: VecDeque::new(),
+            pooled: VecDeque::new(),
             running: Vec::new(),
             limits,
             pace: Pace::default(),
@@ -73,26 +80,33 @@ impl Worker {
             self.drop_abandoned();
             self.expire(Instant::now());
             self.admit();
-            if let Some((inputs, reply)) = self.embeds.pop_front()
-                && !reply.is_closed()
-            {
-                let (executor, pooling) = (self.executor.as_mut(), self.model.pooling);
-                let result = self.limits.turns.take(|| embed::embed(executor, pooling, &inputs));
-                let _gone = reply.send(result);
-            }
+            self.pool();
             self.step();
+        }
+    }
+
+    /// Computes a step of one request whose hidden states are pooled.
+    fn pool(&mut self) {
+        let Some(mut request) = self.pooled.pop_front() else { return };
+        let (executor, ranker) = (self.executor.as_mut(), self.model.ranker.as_ref());
+        if request.is_unwanted() {
+            return request.answer(executor, Ok(()));
+        }
+        match self.limits.turns.take(|| request.step(executor, ranker)) {
+            Ok(()) if !request.is_done() => self.pooled.push_back(request),
+            outcome => request.answer(executor, outcome),
         }
     }
 
     /// Takes in new jobs; waits for one if there is nothing else to do. Returns false when no more can come.
     fn receive(&mut self) -> bool {
-        let idle = self.running.is_empty() && self.waiting.is_empty() && self.embeds.is_empty();
+        let idle = self.running.is_empty() && self.waiting.is_empty() && self.pooled.is_empty();
         if idle {
             match self.prepared.recv() {
                 Ok(job) => self.take(job),
                 Err(_) => return false,
             }
-        } else if self.embeds.is_empty() && self.running.iter().all(|group| group.room() == 0) {
+        } else if self.pooled.is_empty() && self.running.iter().all(|group| group.room() == 0) {
             // Every reader is slow: look again soon.
             match self.prepared.recv_timeout(PAUSE) {
                 Ok(job) => self.take(job),
@@ -116,7 +130,9 @@ impl Worker {
                 group.number = self.arrived;
                 self.waiting.push_back(group);
             }
-            PreparedJob::Embed { inputs, reply } => self.embeds.push_back((inputs, reply)),
+            PreparedJob::Pooled(request) => self.pooled.push_back(request),
+            PreparedJob::Save(job) => self.save_prefixes(&job),
+            PreparedJob::Restore(job) => self.restore_prefixes(&job),
         }
     }
 

@@ -13,13 +13,12 @@ use crate::engine::pace::StepSize;
 use crate::engine::prefix_cache;
 use crate::engine::scheduler::{STEP_TOKENS, ScheduledChunk, StepBudget, WaitingTokens, schedule};
 use crate::executor::{Chunk, Executor, Output, Rows, Wanted};
-use crate::options::Speculation;
 
 /// Which of the running groups, and which of its sequences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct SequenceIndex {
-    group: usize,
-    sequence: usize,
+pub(super) struct SequenceIndex {
+    pub(super) group: usize,
+    pub(super) sequence: usize,
 }
 
 impl Worker {
@@ -30,8 +29,7 @@ impl Worker {
         self.resume();
         self.guess();
         let (indices, waiting) = self.waiting_tokens();
-        let rows: usize =
-            waiting.iter().filter(|one| !one.paused && one.tokens == 1).map(|one| 1 + one.guessed).sum();
+        let rows: usize = waiting.iter().filter(|one| one.decodes()).map(|one| 1 + one.guessed).sum();
         let budget = StepBudget { rows: STEP_TOKENS, prompt: self.pace.prompt_tokens(rows, STEP_TOKENS) };
         let chunks = schedule(&waiting, budget, self.turn);
         let chunks = self.preempt(chunks, &indices);
@@ -55,38 +53,6 @@ impl Worker {
         group.reproducible && !self.executor.rows_are_independent()
     }
 
-    /// Guesses what the answers say next, as far as that pays.
-    fn guess(&mut self) {
-        let may_guess = self.limits.speculation == Speculation::Ngram
-            && self.executor.rows_are_independent()
-            && self.executor.cuts_anywhere();
-        if !may_guess {
-            return;
-        }
-        let answers = || self.running.iter().filter(|group| !group.in_prompt());
-        let mut rows: usize = answers().map(|group| group.sequences.len()).sum();
-        for group in self.running.iter_mut().filter(|group| !group.in_prompt()) {
-            let room = group.room().saturating_sub(1);
-            for sequence in &mut group.sequences {
-                sequence.guessed.clear();
-                let max = sequence.left(&group.options).min(room).min(GUESSES_MAX);
-                if max == 0 || sequence.remaining() != 1 {
-                    continue;
-                }
-                let mut guessed = sequence.drafter.guess(&sequence.tokens, max);
-                if guessed.is_empty() {
-                    continue;
-                }
-                guessed.truncate(self.pace.guesses(rows, sequence.drafter.holds(), guessed.len()));
-                if guessed.is_empty() {
-                    sequence.drafter.pass();
-                }
-                rows += guessed.len();
-                sequence.guessed = guessed;
-            }
-        }
-    }
-
     /// What each sequence has to compute.
     fn waiting_tokens(&self) -> (Vec<SequenceIndex>, Vec<WaitingTokens>) {
         let cuts_anywhere = self.executor.cuts_anywhere();
@@ -98,6 +64,11 @@ impl Worker {
                 indices.push(SequenceIndex { group: group_index, sequence: index });
                 let waits = group.in_prompt() && index > 0;
                 let tokens = match sequence.remaining() {
+                    // Always the same pieces, also where all is computed again: the prompt, then token by token.
+                    tokens if self.runs_alone(group) => {
+                        let of_prompt = (group.prompt_tokens as usize).saturating_sub(sequence.computed);
+                        tokens.min(of_prompt.max(1))
+                    }
                     // A piece ends where it is to be kept.
                     tokens if group.in_prompt() && !cuts_anywhere => {
                         tokens.min(CHECKPOINT - sequence.computed % CHECKPOINT)
@@ -143,11 +114,16 @@ impl Worker {
             let victim = victim.sequence;
             chunks.retain(|chunk| chunk.sequence != victim);
             let SequenceIndex { group, sequence } = indices[victim];
-            let sequence = &mut self.running[group].sequences[sequence];
+            let group = &mut self.running[group];
+            let sequence = &mut group.sequences[sequence];
             sequence.preempted = true;
             let computed = std::mem::take(&mut sequence.computed);
             if let Some(id) = sequence.id.take() {
-                self.prefix_cache.insert(self.executor.as_mut(), id, &sequence.tokens[..computed]);
+                let tokens = &sequence.tokens[..computed];
+                self.prefix_cache.insert(self.executor.as_mut(), &group.tenant, id, tokens);
+            }
+            if let Some(draft) = &mut self.draft {
+                draft.keep(&mut sequence.draft, &group.tenant, &sequence.tokens);
             }
         }
     }
@@ -233,32 +209,7 @@ impl Worker {
         }
     }
 
-    /// Samples the next token, and as long as it is the one that was guessed, the one after it.
-    fn sample_guessed(&mut self, index: SequenceIndex, logits: &[f32], guesses: &[&[f32]]) {
-        self.sample_one(index, logits);
-        let mut held = 0;
-        for logits in guesses {
-            let group = &self.running[index.group];
-            let sequence = &group.sequences[index.sequence];
-            let holds = sequence.tokens.last() == sequence.guessed.get(held);
-            if group.failed || sequence.finished || !holds {
-                break;
-            }
-            held += 1;
-            self.sample_one(index, logits);
-        }
-        if guesses.is_empty() {
-            return;
-        }
-        let sequence = &mut self.running[index.group].sequences[index.sequence];
-        sequence.drafter.learn(guesses.len(), held);
-        sequence.computed += held;
-        if let Some(id) = sequence.id {
-            self.executor.truncate(id, sequence.computed);
-        }
-    }
-
-    fn sample_one(&mut self, index: SequenceIndex, logits: &[f32]) {
+    pub(super) fn sample_one(&mut self, index: SequenceIndex, logits: &[f32]) {
         let group = &mut self.running[index.group];
         let sequence = &mut group.sequences[index.sequence];
         match sequence.step(logits, &group.options) {
@@ -299,7 +250,8 @@ impl Worker {
         if let Some(id) = sequence.id.filter(|_| is_worth && !self.runs_alone(group))
             && let Some(copy) = prefix_cache::fork(self.executor.as_mut(), id, tokens)
         {
-            self.prefix_cache.insert(self.executor.as_mut(), copy.sequence, &sequence.tokens[..copy.tokens]);
+            let tokens = &sequence.tokens[..copy.tokens];
+            self.prefix_cache.insert(self.executor.as_mut(), &group.tenant, copy.sequence, tokens);
         }
     }
 }
@@ -317,6 +269,3 @@ fn fork_choices(executor: &mut dyn Executor, group: &mut SequenceGroup) -> Resul
     }
     Ok(())
 }
-
-/// Tokens that are guessed ahead at most.
-const GUESSES_MAX: usize = 15;

@@ -226,7 +226,7 @@ impl Backend for Placer<'_> {
 }
 
 /// Puts numbers on a device.
-pub(crate) fn place(
+pub(super) fn place(
     name: &str,
     values: Vec<f32>,
     shape: impl Into<Shape>,

@@ -24,14 +24,14 @@ use self::layer::Layer;
 use super::batch::{BatchLimits, Span, admit, wanted_rows};
 use super::slots::Slots;
 use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
-use crate::spec::{DecoderSpec, Mixer};
+use crate::spec::DecoderSpec;
 
 pub(super) use cache::cache_bytes_per_token;
 pub use device::DeviceKind;
 pub(super) use load::resident_bytes;
 
 pub(crate) use linear::{Embedding, Linear, Stack};
-pub(crate) use load::{Placer, place};
+pub(crate) use load::Placer;
 pub(crate) use norm::NormLayer;
 
 /// A decoder on a candle device.
@@ -81,7 +81,11 @@ impl Executor for CandleExecutor {
     }
 
     fn cuts_anywhere(&self) -> bool {
-        !self.spec.layers.iter().any(|layer| matches!(layer.mixer, Mixer::ShortConvolution { .. }))
+        self.spec.cuts_anywhere()
+    }
+
+    fn shares_pages(&self) -> bool {
+        false
     }
 
     fn share(&mut self, _sequence: SequenceId, _other: SequenceId, _length: usize) {

@@ -10,11 +10,11 @@ use super::linear::Inputs;
 /// They begin with a cache line, as then do rows of most lengths: kernels store whole lines, and one that crosses the
 /// border of two takes twice as long.
 #[derive(Debug, Default)]
-pub(super) struct Buffer(Vec<f32>);
+pub(crate) struct Buffer(Vec<f32>);
 
 impl Buffer {
     /// The first `length` numbers, whatever they are.
-    pub(super) fn take(&mut self, length: usize) -> &mut [f32] {
+    pub(crate) fn take(&mut self, length: usize) -> &mut [f32] {
         if self.0.len() < length + LINE {
             self.0.resize(length + LINE, 0.0);
         }
@@ -23,7 +23,7 @@ impl Buffer {
     }
 
     /// The first `length` numbers, which were written before.
-    pub(super) fn get(&self, length: usize) -> &[f32] {
+    pub(crate) fn get(&self, length: usize) -> &[f32] {
         &self.0[self.start()..][..length]
     }
 

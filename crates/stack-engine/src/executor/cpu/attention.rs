@@ -73,6 +73,7 @@ impl Attention {
             slopes: self.slopes.as_deref(),
             sinks: self.sinks.as_deref(),
             first_seen: first_seen.as_ref().map(|seen| seen as _),
+            ahead: 0,
         };
         let mixed = heads.take(rows * spec.heads * spec.value_length);
         pass.attend(&params, self.cache, query, mixed);

@@ -198,7 +198,13 @@ impl Grouped<'_> {
                 rest = later;
                 linears.push(linear);
                 let epilogue = epilogue(*expert);
-                products.push(Product { weights: &linear.matrix, input, output, epilogue });
+                products.push(Product {
+                    weights: &linear.matrix,
+                    input,
+                    output,
+                    bias: linear.bias_of_sums(),
+                    epilogue,
+                });
             }
         }
         self.cpu.multiply(&mut products);

@@ -1,9 +1,9 @@
 //! Feed-forward networks.
 
-use stack_kernels::{Cpu, Epilogue};
+use stack_kernels::Cpu;
 
 use super::arena::Scratch;
-use super::linear::{Linear, apply, project};
+use super::linear::{Linear, apply};
 use super::norm::{NormLayer, each_row};
 use crate::spec::Activation;
 
@@ -31,8 +31,7 @@ impl Network {
         match &self.gate {
             None => self.up.activated(cpu, inputs, x, function, out),
             Some(matrix) if self.up.takes_gate(matrix) => {
-                let gate = Epilogue::Gate { weights: &matrix.matrix, function };
-                project(cpu, inputs, &self.up.matrix, x, gate, out);
+                self.up.gated(cpu, inputs, x, (matrix, function), out);
             }
             Some(matrix) => {
                 let (gates, raised) = (gate.take(length), up.take(length));

@@ -92,6 +92,7 @@ impl Latent {
             slopes: None,
             sinks: None,
             first_seen: None,
+            ahead: 0,
         };
         let mixed = query.take(rows * count * rank);
         pass.attend(&params, self.cache, placed, mixed);
@@ -182,7 +183,13 @@ fn multiply_each(cpu: &Cpu, matrices: &[Matrix], x: &[f32], out: &mut [f32], par
     }
     let heads = matrices.iter().zip(&*parts).zip(out.chunks_exact_mut(returned));
     let mut products: Vec<Product<'_>> = heads
-        .map(|((weights, input), output)| Product { weights, input, output, epilogue: Epilogue::Set })
+        .map(|((weights, input), output)| Product {
+            weights,
+            input,
+            output,
+            bias: None,
+            epilogue: Epilogue::Set,
+        })
         .collect();
     cpu.multiply(&mut products);
 }

@@ -6,7 +6,7 @@ use super::grain::grain;
 use crate::executor::load::Companions;
 
 /// An affine map: the matrix, times a number, plus a bias.
-pub(super) struct Linear {
+pub(crate) struct Linear {
     pub(super) matrix: Matrix,
     scale: f32,
     bias: Option<Vec<f32>>,
@@ -30,12 +30,12 @@ impl Linear {
     }
 
     /// Length of what it returns.
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.matrix.rows()
     }
 
     /// Whether what it returns may be added up row by row while it is computed.
-    pub(super) fn adds_in_place(&self) -> bool {
+    pub(crate) fn adds_in_place(&self) -> bool {
         self.scale == 1.0
     }
 
@@ -45,18 +45,18 @@ impl Linear {
     }
 
     /// Whether results of this map may be multiplied by functions of `gate`'s while both are computed.
-    pub(super) fn takes_gate(&self, gate: &Self) -> bool {
+    pub(crate) fn takes_gate(&self, gate: &Self) -> bool {
         self.is_plain() && gate.is_plain() && self.input() == gate.input()
     }
 
     /// Multiplies rows of `x` by the matrix and stores what comes out.
-    pub(super) fn apply(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
-        project(cpu, inputs, &self.matrix, x, Epilogue::Set, out);
+    pub(crate) fn apply(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
+        self.project(cpu, inputs, x, Epilogue::Set, out);
         self.finish(cpu, out);
     }
 
     /// Multiplies rows of `x` by the matrix and stores a function of what comes out.
-    pub(super) fn activated(
+    pub(crate) fn activated(
         &self,
         cpu: &Cpu,
         inputs: &mut Inputs,
@@ -64,30 +64,57 @@ impl Linear {
         function: Nonlinearity,
         out: &mut [f32],
     ) {
-        if self.is_plain() {
-            return project(cpu, inputs, &self.matrix, x, Epilogue::Activate(function), out);
+        if self.scale == 1.0 {
+            return self.project(cpu, inputs, x, Epilogue::Activate(function), out);
         }
         self.apply(cpu, inputs, x, out);
         cpu.activate(out, function);
     }
 
+    /// Multiplies rows of `x` by the matrix and by another one, and stores the product of what the first returns and a
+    /// function of what the other does, which must be allowed by [`Self::takes_gate`].
+    pub(crate) fn gated(
+        &self,
+        cpu: &Cpu,
+        inputs: &mut Inputs,
+        x: &[f32],
+        (gate, function): (&Self, Nonlinearity),
+        out: &mut [f32],
+    ) {
+        debug_assert!(self.takes_gate(gate), "a gate is a matrix and nothing else");
+        self.project(cpu, inputs, x, Epilogue::Gate { weights: &gate.matrix, function }, out);
+    }
+
     /// Multiplies rows of `x` by the matrix and adds what comes out, which must be allowed by
     /// [`Self::adds_in_place`].
-    pub(super) fn add(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
+    pub(crate) fn add(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], out: &mut [f32]) {
         debug_assert!(self.adds_in_place(), "a sum cannot be scaled in part");
-        project(cpu, inputs, &self.matrix, x, Epilogue::Add, out);
-        self.finish(cpu, out);
+        self.project(cpu, inputs, x, Epilogue::Add, out);
+    }
+
+    fn project(&self, cpu: &Cpu, inputs: &mut Inputs, x: &[f32], epilogue: Epilogue<'_>, out: &mut [f32]) {
+        let form = self.input();
+        let input = inputs.read(cpu, x, self.matrix.cols(), [form]).of(form);
+        let bias = self.bias_of_sums();
+        cpu.multiply(&mut [Product { weights: &self.matrix, input, output: out, bias, epilogue }]);
+    }
+
+    /// The bias, if it is added to the sums before they leave the registers: one pass over the results less.
+    pub(super) fn bias_of_sums(&self) -> Option<&[f32]> {
+        self.bias.as_deref().filter(|_| self.scale == 1.0)
     }
 
     pub(super) fn input(&self) -> Input {
         self.matrix.format().input()
     }
 
-    /// Applies scale and bias to what the matrix has returned.
+    /// Applies the scale, and the bias that comes after it, to what the matrix has returned.
     pub(super) fn finish(&self, cpu: &Cpu, out: &mut [f32]) {
         let (scale, width) = (self.scale, self.rows());
+        if scale == 1.0 {
+            return;
+        }
         match &self.bias {
-            None if scale == 1.0 => {}
             None => cpu.for_rows(out, width, grain(width), |_, rows| {
                 rows.iter_mut().for_each(|y| *y *= scale);
             }),
@@ -101,7 +128,7 @@ impl Linear {
 }
 
 /// Multiplies rows of `x` by several matrices in one parallel region, and stores what each returns.
-pub(super) fn apply<const N: usize>(
+pub(crate) fn apply<const N: usize>(
     cpu: &Cpu,
     inputs: &mut Inputs,
     x: &[f32],
@@ -114,6 +141,7 @@ pub(super) fn apply<const N: usize>(
         weights: &linear.matrix,
         input: inputs.of(linear.input()),
         output,
+        bias: linear.bias_of_sums(),
         epilogue: Epilogue::Set,
     });
     cpu.multiply(&mut products);
@@ -133,12 +161,12 @@ pub(super) fn project(
 ) {
     let form = matrix.format().input();
     let input = inputs.read(cpu, x, matrix.cols(), [form]).of(form);
-    cpu.multiply(&mut [Product { weights: matrix, input, output: out, epilogue }]);
+    cpu.multiply(&mut [Product { weights: matrix, input, output: out, bias: None, epilogue }]);
 }
 
 /// Rows that matrices are multiplied with, in each form that one of them asks for.
 #[derive(Default)]
-pub(super) struct Inputs {
+pub(crate) struct Inputs {
     float: Activations,
     bf16: Activations,
     q8_0: Activations,

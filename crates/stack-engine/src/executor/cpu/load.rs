@@ -45,7 +45,7 @@ impl CpuExecutor {
             Some(policy) => cpu.set_prefetch_policy(policy),
             None => prefetch::choose(&mut cpu, source),
         }
-        let packer = Packer { cpu, resident: Arc::default() };
+        let packer = Packer::new(cpu);
         let tensors = Tensors::new(source, spec.ignored, progress);
         let weights = decoder(&packer, &tensors, &spec, context)?;
         if let Some(positions) = &weights.positions {
@@ -53,10 +53,10 @@ impl CpuExecutor {
         }
         let layers = weights.layers.into_iter().enumerate();
         let layers = layers.map(|(index, layer)| packer.layer(layer, index, &spec)).collect();
-        let Packer { cpu, resident } = packer;
+        let (cpu, weight_bytes) = packer.into_parts();
         Ok(Self {
             context: weights.context,
-            weight_bytes: resident.load(Ordering::Relaxed),
+            weight_bytes,
             embedding: weights.embedding,
             positions: weights.positions,
             weightless_embedding_norm: spec
@@ -111,13 +111,22 @@ fn is_convolution(mixer: &Mixer) -> bool {
 }
 
 /// Packs matrices, on all threads or on one.
-pub(super) struct Packer {
+pub(crate) struct Packer {
     cpu: Cpu,
     /// Bytes of what was loaded, as it lies in memory.
     resident: Arc<AtomicU64>,
 }
 
 impl Packer {
+    pub(crate) fn new(cpu: Cpu) -> Self {
+        Self { cpu, resident: Arc::default() }
+    }
+
+    /// The processor, and the bytes of what was packed for it.
+    pub(crate) fn into_parts(self) -> (Cpu, u64) {
+        (self.cpu, self.resident.load(Ordering::Relaxed))
+    }
+
     /// Counts numbers among those that are held.
     fn hold(&self, values: &[f32]) {
         self.hold_bytes(size_of_val(values));

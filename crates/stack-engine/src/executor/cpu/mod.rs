@@ -5,7 +5,7 @@
 //! depend on what else is in the batch, on how its sequence was cut into batches, or on the number of threads.
 
 mod activation;
-mod arena;
+pub(crate) mod arena;
 mod assignment;
 mod attention;
 mod convolution;
@@ -15,11 +15,11 @@ mod formats;
 mod grain;
 mod latent;
 mod layer;
-mod linear;
-mod load;
-mod norm;
+pub(crate) mod linear;
+pub(crate) mod load;
+pub(crate) mod norm;
 mod prefetch;
-mod rope;
+pub(crate) mod rope;
 mod sequence;
 
 use std::sync::Arc;
@@ -35,7 +35,7 @@ use self::rope::Tables;
 use self::sequence::Sequence;
 use super::batch::{BatchLimits, Span, admit, wanted_rows};
 use super::slots::Slots;
-use super::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId};
+use super::{Chunk, Executor, ExecutorError, Output, PageForm, Pages, Rows, SequenceId};
 use crate::spec::DecoderSpec;
 
 pub(super) use load::{cache_bytes_per_token, resident_bytes};
@@ -111,6 +111,10 @@ impl Executor for CpuExecutor {
         self.convolutions == 0
     }
 
+    fn shares_pages(&self) -> bool {
+        true
+    }
+
     fn share(&mut self, sequence: SequenceId, other: SequenceId, length: usize) {
         let other = self.sequences.get(other).cache.fork();
         self.sequences.get_mut(sequence).cache.share(&other, length);
@@ -129,6 +133,11 @@ impl Executor for CpuExecutor {
         Ok(self.compute(&spans, tokens, &wanted, output))
     }
 
+    fn pages(&mut self) -> Option<&mut dyn Pages> {
+        // A convolution remembers more than keys and values.
+        if self.convolutions == 0 { Some(self) } else { None }
+    }
+
     fn rows_are_independent(&self) -> bool {
         // Every kernel keeps to one order of operations, whatever the batch: `tests/it/ragged.rs` compares the bits.
         true
@@ -143,6 +152,22 @@ impl Executor for CpuExecutor {
         let looked_up = if self.output.is_some() { self.embedding.bytes() as u64 } else { 0 };
         let unused: u64 = self.layers.iter().map(Layer::unused_bytes_per_token).sum();
         Some(self.weight_bytes - looked_up - unused)
+    }
+}
+
+impl Pages for CpuExecutor {
+    fn form(&self) -> PageForm {
+        PageForm { cache: self.layout.kind().into(), bytes: self.layout.page_bytes() }
+    }
+
+    fn write(&self, sequence: SequenceId, page: usize, out: &mut Vec<u8>) {
+        self.sequences.get(sequence).cache.write_page(page, out);
+    }
+
+    fn read(&mut self, sequence: SequenceId, page: &[u8]) {
+        let sequence = self.sequences.get_mut(sequence);
+        sequence.cache.read_page(page);
+        sequence.length += PAGE_TOKENS;
     }
 }
 

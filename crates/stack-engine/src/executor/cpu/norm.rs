@@ -6,7 +6,7 @@ use super::grain::grain;
 use crate::spec::{Norm, NormKind};
 
 /// A norm with its weights.
-pub(super) struct NormLayer {
+pub(crate) struct NormLayer {
     pub(super) norm: Norm,
     /// Length of the vectors that are normalized.
     pub(super) width: usize,
@@ -22,7 +22,7 @@ impl NormLayer {
     }
 
     /// Normalizes vectors that lie one after the other.
-    pub(super) fn apply(&self, cpu: &Cpu, x: &[f32], out: &mut [f32]) {
+    pub(crate) fn apply(&self, cpu: &Cpu, x: &[f32], out: &mut [f32]) {
         let (weight, Norm { kind, epsilon, .. }) = (self.weight.as_deref(), self.norm);
         match kind {
             NormKind::Layer => cpu.layer_norm(x, self.width, weight, self.bias.as_deref(), epsilon, out),
@@ -34,7 +34,7 @@ impl NormLayer {
     }
 
     /// Does the same in place.
-    pub(super) fn apply_in_place(&self, cpu: &Cpu, x: &mut [f32]) {
+    pub(crate) fn apply_in_place(&self, cpu: &Cpu, x: &mut [f32]) {
         let (weight, Norm { kind, epsilon, .. }) = (self.weight.as_deref(), self.norm);
         match kind {
             NormKind::Layer => {
@@ -48,7 +48,7 @@ impl NormLayer {
     }
 
     /// The norm as one of heads of a length, if it is one and nothing more.
-    pub(super) fn of_heads(&self, length: usize) -> Option<HeadNorm<'_>> {
+    pub(crate) fn of_heads(&self, length: usize) -> Option<HeadNorm<'_>> {
         let is_plain = self.norm.kind == NormKind::Rms && self.bias.is_none() && self.width == length;
         is_plain.then_some(HeadNorm { weight: self.weight.as_deref(), epsilon: self.norm.epsilon })
     }

@@ -9,20 +9,20 @@ use crate::executor::load::Rope;
 
 /// The cosines and sines of every rotation that a model uses, for the positions of one batch.
 #[derive(Default)]
-pub(super) struct Tables {
+pub(crate) struct Tables {
     ropes: Vec<Rope>,
     filled: Vec<Buffer>,
     rows: usize,
 }
 
 impl Tables {
-    pub(super) fn new(ropes: Vec<Rope>) -> Self {
+    pub(crate) fn new(ropes: Vec<Rope>) -> Self {
         let filled = ropes.iter().map(|_| Buffer::default()).collect();
         Self { ropes, filled, rows: 0 }
     }
 
     /// Computes the tables of a batch.
-    pub(super) fn fill(&mut self, cpu: &Cpu, spans: &[Span], rows: usize) {
+    pub(crate) fn fill(&mut self, cpu: &Cpu, spans: &[Span], rows: usize) {
         self.rows = rows;
         for (rope, table) in self.ropes.iter().zip(&mut self.filled) {
             let pairs = rope.frequencies.len();
@@ -42,7 +42,7 @@ impl Tables {
     }
 
     /// A rotation and its table: for each row the cosines of all pairs, then their sines.
-    pub(super) fn get(&self, rope: usize) -> (&Rope, &[f32]) {
+    pub(crate) fn get(&self, rope: usize) -> (&Rope, &[f32]) {
         let found = &self.ropes[rope];
         (found, self.filled[rope].get(self.rows * 2 * found.frequencies.len()))
     }

@@ -21,7 +21,7 @@ pub(super) use mixers::{ConvolutionWeights, Decompression, LatentQueryWeights, L
 pub(super) use networks::{ExpertsWeights, NetworkWeights, Up};
 pub(super) use norms::LayerNorms;
 pub(crate) use norms::{HeadNormWeights, NormWeights};
-pub(super) use ropes::Rope;
+pub(crate) use ropes::Rope;
 pub(crate) use tensors::{Tensors, missing};
 
 /// Packs what an executor computes with, and puts it where it computes.

@@ -7,12 +7,12 @@ use crate::weights::LoadError;
 
 /// A rotation of queries and keys.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::executor) struct Rope {
-    pub(in crate::executor) rotation: Rotation,
+pub(crate) struct Rope {
+    pub(crate) rotation: Rotation,
     /// Angle per position of each pair.
-    pub(in crate::executor) frequencies: Vec<f32>,
+    pub(crate) frequencies: Vec<f32>,
     /// Multiplies the rotated vectors.
-    pub(in crate::executor) magnitude: f32,
+    pub(crate) magnitude: f32,
 }
 
 impl<B> Loader<'_, B> {

@@ -10,14 +10,14 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use stack_chat::{ChatEvent, ChatRequest, ModelCard, Priority, Prompt, Sampling};
+use stack_chat::{ChatEvent, ChatRequest, ModelCard, Priority, Prompt, Sampling, Tenant};
 
 use super::*;
 use crate::engine::channel::{self, EventReceiver, Permit};
 use crate::engine::job::Job;
 use crate::engine::prepare;
 use crate::engine::templates::NoTemplate;
-use crate::executor::{Chunk, ExecutorError, Output, Rows, SequenceId, Wanted};
+use crate::executor::{Chunk, ExecutorError, Output, Rows, SequenceId, Wanted, tiny};
 use crate::options::Speculation;
 use crate::pooling::Pooling;
 use crate::sample::SamplingDefaults;
@@ -26,9 +26,20 @@ use crate::turns::Turns;
 
 /// An executor whose logits are a function of the tokens so far, and which remembers its batches.
 struct Recorder {
-    sequences: Vec<Option<Vec<u32>>>,
+    sequences: Vec<Option<Vec<Held>>>,
     batches: Batches,
     setting: Setting,
+    spec: DecoderSpec,
+    /// After each so many tokens its logits are those of another model.
+    errs: Option<u32>,
+}
+
+/// A token that a sequence holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Held {
+    token: u32,
+    /// The batch that it was computed in, as far as rows depend on that: its chunks, and the tokens of its own.
+    batch: [usize; 2],
 }
 
 /// Of each batch, the tokens of each chunk.
@@ -39,6 +50,8 @@ type Batches = Arc<Mutex<Vec<Vec<usize>>>>;
 struct Setting {
     rows_are_independent: bool,
     cuts_anywhere: bool,
+    /// A draft model whose logits differ from the model's after every so many tokens.
+    draft_errs: Option<u32>,
     limits: WorkerLimits,
 }
 
@@ -50,19 +63,20 @@ impl Default for Setting {
             speculation: Speculation::Off,
             turns: Turns::default(),
         };
-        Self { rows_are_independent: true, cuts_anywhere: true, limits }
+        Self { rows_are_independent: true, cuts_anywhere: true, draft_errs: None, limits }
     }
 }
 
 impl Recorder {
-    fn tokens(&mut self, sequence: SequenceId) -> &mut Vec<u32> {
+    fn held(&mut self, sequence: SequenceId) -> &mut Vec<Held> {
         self.sequences[sequence.0].as_mut().expect("the sequence is open")
     }
 
     /// Mostly of the last two tokens, so that texts repeat themselves, and a little of all, so that no error hides.
-    fn logits(tokens: &[u32]) -> impl Iterator<Item = f32> {
-        let [last, before] = [1, 2].map(|back| tokens.len().checked_sub(back).map_or(0, |at| tokens[at]));
-        let all: u32 = tokens.iter().zip(1..).map(|(&token, place)| token * place).sum();
+    fn logits(held: &[Held]) -> impl Iterator<Item = f32> {
+        let [last, before] = [1, 2].map(|back| held.len().checked_sub(back).map_or(0, |at| held[at].token));
+        let of = |held: &Held| held.token + (7 * held.batch[0] + 11 * held.batch[1]) as u32;
+        let all: u32 = held.iter().zip(1..).map(|(held, place)| of(held) * place).sum();
         (0..VOCABULARY).map(move |token| {
             let near = (last * 31 + before * 7 + token * 17) % 13;
             let far = (all * 31 + token * 17) % 13;
@@ -73,7 +87,7 @@ impl Recorder {
 
 impl Executor for Recorder {
     fn spec(&self) -> &DecoderSpec {
-        unreachable!("the worker asks for no spec")
+        &self.spec
     }
 
     fn context(&self) -> usize {
@@ -86,7 +100,7 @@ impl Executor for Recorder {
     }
 
     fn fork(&mut self, sequence: SequenceId) -> Result<SequenceId, ExecutorError> {
-        let copy = self.tokens(sequence).clone();
+        let copy = self.held(sequence).clone();
         self.sequences.push(Some(copy));
         Ok(SequenceId(self.sequences.len() - 1))
     }
@@ -101,18 +115,23 @@ impl Executor for Recorder {
 
     fn truncate(&mut self, sequence: SequenceId, length: usize) -> usize {
         let keep = if self.setting.cuts_anywhere || length >= self.length(sequence) { length } else { 0 };
-        let tokens = self.tokens(sequence);
-        tokens.truncate(keep);
-        tokens.len()
+        let held = self.held(sequence);
+        held.truncate(keep);
+        held.len()
     }
 
     fn cuts_anywhere(&self) -> bool {
         self.setting.cuts_anywhere
     }
 
+    fn shares_pages(&self) -> bool {
+        false
+    }
+
     fn share(&mut self, sequence: SequenceId, other: SequenceId, length: usize) {
-        let other = self.tokens(other)[..length].to_vec();
-        assert_eq!(self.tokens(sequence)[..length], other, "what is shared is the same");
+        let tokens = |held: &[Held]| held[..length].iter().map(|held| held.token).collect::<Vec<_>>();
+        let other = tokens(self.held(other));
+        assert_eq!(tokens(self.held(sequence)), other, "what is shared is the same");
     }
 
     fn held_tokens(&self) -> usize {
@@ -122,15 +141,22 @@ impl Executor for Recorder {
     fn forward(&mut self, batch: &[Chunk<'_>], _output: Output) -> Result<Rows, ExecutorError> {
         let mut data = Vec::new();
         for chunk in batch {
-            let tokens = self.tokens(chunk.sequence);
+            let shape = [batch.len(), chunk.tokens.len()];
+            let shape = if self.setting.rows_are_independent { [0; 2] } else { shape };
+            let held = self.sequences[chunk.sequence.0].as_mut().expect("the sequence is open");
             for (number, &token) in (1..).zip(chunk.tokens) {
-                tokens.push(token);
+                held.push(Held { token, batch: shape });
                 let is_last = number == chunk.tokens.len();
                 if chunk.wanted == Wanted::All || (chunk.wanted == Wanted::Last && is_last) {
-                    data.extend(Self::logits(tokens));
+                    let errs = self.errs.is_some_and(|errs| (held.len() as u32).is_multiple_of(errs));
+                    let mut row: Vec<f32> = Self::logits(held).collect();
+                    if errs {
+                        row.reverse();
+                    }
+                    data.extend(row);
                 }
             }
-            assert!(tokens.len() <= CONTEXT, "a sequence fits the context");
+            assert!(held.len() <= CONTEXT, "a sequence fits the context");
         }
         let sizes = batch.iter().map(|chunk| chunk.tokens.len()).collect();
         self.batches.lock().unwrap().push(sizes);
@@ -162,13 +188,22 @@ struct Ask {
     temperature: f32,
     choices: u32,
     priority: Priority,
+    tenant: Tenant,
     max_tokens: u32,
 }
 
 impl Ask {
     fn new(prompt: &[u32], seed: Option<u64>) -> Self {
         let prompt = prompt.to_vec();
-        Self { prompt, seed, temperature: 1.0, choices: 1, priority: Priority::Interactive, max_tokens: 5 }
+        Self {
+            prompt,
+            seed,
+            temperature: 1.0,
+            choices: 1,
+            priority: Priority::Interactive,
+            tenant: Tenant::default(),
+            max_tokens: 5,
+        }
     }
 }
 
@@ -176,7 +211,13 @@ impl Bench {
     fn new(setting: Setting) -> Self {
         let batches = Batches::default();
         let limits = setting.limits.clone();
-        let recorder = Recorder { sequences: Vec::new(), batches: Arc::clone(&batches), setting };
+        let recorder = |setting, batches, errs| -> Box<dyn Executor> {
+            Box::new(Recorder { sequences: Vec::new(), batches, setting, spec: spec(), errs })
+        };
+        let draft = setting.draft_errs.map(|errs| -> DraftExecutor {
+            Box::new(recorder(setting.clone(), Batches::default(), Some(errs)))
+        });
+        let executor = recorder(setting, Arc::clone(&batches), None);
         let card = ModelCard {
             id: "recorder".to_owned(),
             created_s: 0,
@@ -188,9 +229,8 @@ impl Bench {
             embedding: 1,
             architecture: "recorder".to_owned(),
             abilities: Vec::new(),
-            basis: None,
-            digest: None,
             quantization: None,
+            ..ModelCard::default()
         };
         let model = Arc::new(Model {
             card,
@@ -199,12 +239,14 @@ impl Bench {
             prompts: Err(NoTemplate::Absent),
             sampling: SamplingDefaults::default(),
             pooling: Pooling::Mean,
+            ranker: None,
+            pages: None,
             clock: jiff::Zoned::default,
             warnings: Vec::new(),
             grammars: std::sync::OnceLock::new(),
         });
         let (prepared, receiver) = sync_channel(64);
-        let worker = Worker::new(Arc::clone(&model), Box::new(recorder), receiver, limits);
+        let worker = Worker::new(Arc::clone(&model), executor, draft, receiver, limits);
         Self { model, worker, prepared, batches }
     }
 
@@ -222,6 +264,7 @@ impl Bench {
             sampling,
             choices: ask.choices,
             priority: ask.priority,
+            tenant: ask.tenant.clone(),
             ..ChatRequest::new(Prompt::Tokens(ask.prompt.clone()))
         };
         let (jobs, waiting) = sync_channel(1);
@@ -256,7 +299,14 @@ impl Bench {
         let executor = self.worker.executor.as_mut();
         while self.worker.prefix_cache.evict(executor, usize::MAX) {}
         assert_eq!(executor.held_tokens(), 0, "every token is given back");
+        let of_draft = self.worker.draft.as_mut().map_or(0, DraftModel::empty);
+        assert_eq!(of_draft, 0, "also those of the draft model");
     }
+}
+
+/// As much of a spec as is looked at.
+fn spec() -> DecoderSpec {
+    DecoderSpec { vocabulary: VOCABULARY as usize, ..tiny::llama(0, CONTEXT).spec().clone() }
 }
 
 /// The tokens of an answer, its choices one after the other, and how many of its prompt came from the cache.

@@ -22,13 +22,15 @@ fn ask() -> impl Strategy<Value = Ask> {
         });
     let temperature = prop_oneof![Just(0.0_f32), Just(1.0)];
     let priority = prop_oneof![3 => Just(Priority::Interactive), 1 => Just(Priority::Batch)];
-    (prompt, any::<u64>(), temperature, 1..3_u32, priority, 1..16_u32).prop_map(
-        |(prompt, seed, temperature, choices, priority, max_tokens)| Ask {
+    let tenant = prop_oneof![Just("a"), Just("b")].prop_map(Tenant::new);
+    (prompt, any::<u64>(), temperature, 1..3_u32, priority, tenant, 1..16_u32).prop_map(
+        |(prompt, seed, temperature, choices, priority, tenant, max_tokens)| Ask {
             prompt,
             seed: Some(seed),
             temperature,
             choices,
             priority,
+            tenant,
             max_tokens,
         },
     )
@@ -44,18 +46,28 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn setting() -> impl Strategy<Value = Setting> {
     let speculation = prop_oneof![Just(Speculation::Off), Just(Speculation::Ngram)];
-    (any::<bool>(), 100..600_usize, 0..300_usize, speculation).prop_map(
-        |(cuts_anywhere, cache_tokens, prefix_tokens, speculation)| Setting {
-            rows_are_independent: true,
-            cuts_anywhere,
-            limits: WorkerLimits { cache_tokens, prefix_tokens, speculation, ..Setting::default().limits },
+    let draft_errs = prop::option::of(1..10_u32);
+    (any::<[bool; 2]>(), 100..600_usize, 0..300_usize, speculation, draft_errs).prop_map(
+        |([cuts_anywhere, rows_are_independent], cache_tokens, prefix_tokens, speculation, draft_errs)| {
+            Setting {
+                rows_are_independent,
+                cuts_anywhere,
+                draft_errs,
+                limits: WorkerLimits {
+                    cache_tokens,
+                    prefix_tokens,
+                    speculation,
+                    ..Setting::default().limits
+                },
+            }
         },
     )
 }
 
 /// The answer that a request gets when it is alone and nothing is cached or guessed.
-fn alone(ask: &Ask) -> Vec<u32> {
-    let mut bench = Bench::new(Setting::default());
+fn alone(ask: &Ask, setting: &Setting) -> Vec<u32> {
+    let limits = Setting::default().limits;
+    let mut bench = Bench::new(Setting { limits, draft_errs: None, ..setting.clone() });
     let events = bench.hand_in(ask);
     bench.finish();
     read(events).0
@@ -69,7 +81,7 @@ proptest! {
         events in prop::collection::vec(event(), 1..24),
         setting in setting(),
     ) {
-        let mut bench = Bench::new(setting);
+        let mut bench = Bench::new(setting.clone());
         let mut asked: Vec<(Ask, Option<EventReceiver>)> = Vec::new();
         for event in events {
             match event {
@@ -90,7 +102,7 @@ proptest! {
         bench.finish();
         for (ask, events) in asked {
             if let Some(events) = events {
-                prop_assert_eq!(read(events).0, alone(&ask));
+                prop_assert_eq!(read(events).0, alone(&ask, &setting));
             }
         }
         bench.empty();
@@ -102,17 +114,61 @@ fn an_answer_that_repeats_itself_takes_fewer_steps_with_guesses() {
     let mut ask = Ask { temperature: 0.0, max_tokens: 30, ..Ask::new(&[1, 2, 3], Some(1)) };
     let steps = |speculation, ask: &Ask| {
         let limits = WorkerLimits { speculation, ..Setting::default().limits };
-        let mut bench = Bench::new(Setting { limits, ..Setting::default() });
-        let events = bench.hand_in(ask);
-        // Rows cost nothing here.
-        bench.worker.pace = Pace::default();
-        let steps = bench.finish().len();
-        (steps, read(events).0)
+        steps(Setting { limits, ..Setting::default() }, ask)
     };
-    let round: Vec<u32> = alone(&ask);
+    let round: Vec<u32> = alone(&ask, &Setting::default());
     ask.prompt.extend(&round[..round.len().min(20)]);
     let (plain, said) = steps(Speculation::Off, &ask);
     let (guessed, same) = steps(Speculation::Ngram, &ask);
     assert_eq!(said, same);
     assert!(guessed < plain, "{guessed} of {plain} steps");
+}
+
+/// Steps that an answer takes, and what it says.
+fn steps(setting: Setting, ask: &Ask) -> (usize, Vec<u32>) {
+    let mut bench = Bench::new(setting);
+    let events = bench.hand_in(ask);
+    // What is worth a guess must not depend on how busy the machine is.
+    let mut free = || {
+        bench.worker.pace = Pace::where_rows_are_free();
+        bench.worker.draft.iter_mut().for_each(DraftModel::forget_pace);
+        bench.turn()
+    };
+    while free() {}
+    let steps = bench.finish().len();
+    let said = read(events).0;
+    bench.empty();
+    (steps, said)
+}
+
+#[test]
+fn an_answer_takes_fewer_steps_where_a_draft_model_knows_it() {
+    for temperature in [0.0, 1.0] {
+        let ask = Ask { temperature, max_tokens: 40, ..Ask::new(&[1, 2, 3, 9, 27], Some(1)) };
+        let (plain, said) = steps(Setting::default(), &ask);
+        let limits = WorkerLimits { speculation: Speculation::Ngram, ..Setting::default().limits };
+        let drafted = |errs| {
+            steps(Setting { draft_errs: Some(errs), limits: limits.clone(), ..Setting::default() }, &ask)
+        };
+        let (fewer, same) = drafted(7);
+        assert_eq!((said.len(), &same), (40, &said));
+        assert!(fewer < plain / 2, "{fewer} of {plain} steps at temperature {temperature}");
+        assert_eq!(drafted(1).1, said, "a draft model that always errs changes nothing either");
+    }
+}
+
+#[test]
+fn what_the_draft_model_holds_goes_with_the_request() {
+    let limits =
+        WorkerLimits { speculation: Speculation::Ngram, prefix_tokens: 0, ..Setting::default().limits };
+    let mut bench = Bench::new(Setting { draft_errs: Some(9), limits, ..Setting::default() });
+    let leaves = bench.hand_in(&Ask { max_tokens: 40, choices: 2, ..Ask::new(&[5; 20], Some(3)) });
+    for _ in 0..4 {
+        bench.turn();
+    }
+    let held = |bench: &Bench| bench.worker.draft.as_ref().unwrap().held_tokens();
+    assert!(held(&bench) > 40, "the draft model has begun for both choices");
+    drop(leaves);
+    bench.turn();
+    assert_eq!((held(&bench), bench.worker.executor.held_tokens()), (0, 0));
 }

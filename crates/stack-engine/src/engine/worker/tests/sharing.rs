@@ -55,6 +55,27 @@ fn two_conversations_that_alternate_keep_their_own_beginnings() {
 }
 
 #[test]
+fn tenants_compute_the_same_prompt_each_for_itself() {
+    let [ours, theirs] = ["a", "b"].map(Tenant::new);
+    let ask = |tenant: &Tenant| Ask { tenant: tenant.clone(), ..Ask::new(&[5; 48], Some(1)) };
+    // At the same time, where the second would wait for the first, and one after the other, where it would be kept.
+    for turns_between in [0, usize::MAX] {
+        let mut bench = Bench::new(Setting::default());
+        let first = bench.hand_in(&ask(&ours));
+        (0..turns_between).take_while(|_| bench.turn()).for_each(drop);
+        let second = bench.hand_in(&ask(&theirs));
+        bench.worker.admit();
+        assert!(bench.worker.running.iter().all(|group| group.leader.is_none()));
+        bench.finish();
+        assert_eq!((read(first).1, read(second).1), (0, 0), "{turns_between}");
+        let again = bench.hand_in(&ask(&theirs));
+        bench.finish();
+        assert_eq!(read(again).1, 47, "its own prompt is kept");
+        bench.empty();
+    }
+}
+
+#[test]
 fn who_waits_for_a_leader_that_goes_computes_itself() {
     let mut bench = Bench::new(Setting::default());
     let prompts = alike(60, 2);
@@ -82,15 +103,22 @@ fn a_state_that_cannot_be_cut_is_reused_whole() {
 }
 
 #[test]
-fn short_prompts_count_with_the_pages_that_they_take() {
-    let mut bench = Bench::new(Setting::default());
-    for first in 0..VOCABULARY {
-        let events = bench.ask(&[first; 9], None);
-        bench.finish();
-        read(events);
-    }
-    let held = bench.worker.executor.held_tokens();
-    assert!((30..=2 * CONTEXT / 2).contains(&held), "{held} tokens, each sequence in a page of its own");
+fn room_is_made_of_what_is_kept_only_where_that_is_enough() {
+    let limits = WorkerLimits { cache_tokens: 160, prefix_tokens: 100, ..Setting::default().limits };
+    let mut bench = Bench::new(Setting { limits, ..Setting::default() });
+    let kept = bench.ask(&[1; 40], None);
+    bench.finish();
+    read(kept);
+    let running = bench.hand_in(&Ask { max_tokens: 20, ..Ask::new(&[2; 40], None) });
+    assert!(bench.turn() && bench.turn());
+    let waiting = bench.ask(&[3; 60], None);
+    bench.turn();
+    assert_eq!(bench.worker.waiting.len(), 1, "there is no room beside the one that runs");
+    let again = bench.worker.prefix_cache.find(&Tenant::default(), &[1; 40]);
+    assert!(again.is_some(), "and what is kept stays, because it would not have been enough");
+    bench.finish();
+    let (running, waiting) = (read(running).0, read(waiting).0);
+    assert_eq!((running.len(), waiting.len()), (20, 5));
     bench.empty();
 }
 
