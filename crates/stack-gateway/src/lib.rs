@@ -1,7 +1,11 @@
-//! Who answers a request, where several may: which provider is asked, when it is asked again, and when no more.
+//! Who answers a request that leaves this process: what may leave, which provider is asked, when it is asked again, and
+//! when no more.
 //!
-//! So far this crate holds decisions alone. Each is a machine without a clock or a socket: what happened and the present
-//! go in, what to do comes out. Whoever moves the bytes asks the [`Breakers`] before an attempt and tells them how it
+//! [`privacy`] decides what may leave and alone makes the permits that [`transport`] takes, the only place of the program
+//! that opens a connection to elsewhere. A model at a [`provider`] is a [`stack_chat::ChatModel`] like any other.
+//!
+//! Around them stand decisions, each a machine without a clock or a socket: what happened and the present go in, what to do
+//! comes out. Whoever moves the bytes asks the [`Breakers`] before an attempt and tells them how it
 //! ended, and asks [`Attempts`] what to do after a failure. A [`Queue`] says whether a request stays on this machine,
 //! [`least_loaded`] which of several equal backends takes it, and [`Health`] when a provider has changed its ways.
 //!
@@ -21,6 +25,8 @@
 //!
 //! Invariants:
 //! - No decision reads a clock, draws a number or waits.
+//! - Nothing is sent without a permit, which is used up. What leaves the machine for a provider was written down before.
+//! - Nothing is tried again once the caller has seen a part of the answer, and no end is good without its proof.
 //! - What is a caller's fault, and what a caller gave up, never counts against a provider.
 //! - While a breaker is half open, one attempt is under way and no more.
 
@@ -28,10 +34,13 @@ mod breaker;
 mod breakers;
 mod health;
 mod load;
+pub mod privacy;
+pub mod provider;
 mod queue;
 mod retry;
 mod retry_budget;
 mod stable_hash;
+pub mod transport;
 
 pub use breaker::{Breaker, BreakerOptions, BreakerReport, BreakerState, Evidence, Refused, Ticket};
 pub use breakers::{Breakers, Ended, Tickets};

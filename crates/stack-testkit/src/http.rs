@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -35,6 +36,28 @@ pub struct HttpReply {
     announced: Option<u64>,
     cut_after: Option<usize>,
     pace: Option<(usize, Duration)>,
+    /// What is done instead of sending a body whose length is known.
+    steps: Option<Vec<Step>>,
+}
+
+/// One thing that a server does while it replies. A reply of steps is sent in chunks, the last of which comes behind the
+/// last step, unless that breaks off.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Sends bytes.
+    Send(Vec<u8>),
+    /// Sends bytes one by one.
+    Trickle(Vec<u8>),
+    /// Sends the same bytes for as long as somebody takes them.
+    Repeat(Vec<u8>),
+    /// Does nothing for a while.
+    Pause(Duration),
+    /// Does nothing until the client goes.
+    Hang,
+    /// Tells the test that it got this far.
+    Tell(SyncSender<()>),
+    /// Closes the connection; as the first step, before the head of the reply.
+    Break,
 }
 
 #[derive(Clone, Debug)]
@@ -119,6 +142,9 @@ impl Shared {
         let reply = (self.handler)(&request);
         let head_only = request.method == "HEAD";
         self.requests.lock().expect("no handler has panicked").push(request);
+        if let Some(steps) = &reply.steps {
+            return self.play(connection, &reply, steps);
+        }
         let body = &reply.body.bytes[reply.body.start..reply.body.end];
         let length = reply.announced.unwrap_or(body.len() as u64);
         let mut head = format!(
@@ -141,6 +167,42 @@ impl Shared {
             thread::sleep(pause);
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    fn play(&self, mut out: &TcpStream, reply: &HttpReply, steps: &[Step]) -> io::Result<()> {
+        if matches!(steps.first(), Some(Step::Break)) {
+            return Ok(());
+        }
+        let mut head = format!("HTTP/1.1 {} Scripted\r\nconnection: close\r\n", reply.status);
+        for (name, value) in &reply.headers {
+            [name, ": ", value, "\r\n"].into_iter().for_each(|text| head.push_str(text));
+        }
+        out.write_all(format!("{head}transfer-encoding: chunked\r\n\r\n").as_bytes())?;
+        out.set_nodelay(true)?;
+        let mut sink = out;
+        let mut chunk = |bytes: &[u8]| {
+            self.sent.fetch_add(bytes.len() as u64, Ordering::AcqRel);
+            let framed = [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+            sink.write_all(&framed)
+        };
+        for step in steps {
+            match step {
+                Step::Send(bytes) if bytes.is_empty() => {}
+                Step::Send(bytes) => chunk(bytes)?,
+                Step::Trickle(bytes) => bytes.chunks(1).try_for_each(&mut chunk)?,
+                Step::Repeat(bytes) => loop {
+                    chunk(bytes)?;
+                },
+                Step::Pause(pause) => thread::sleep(*pause),
+                // Nothing more is sent by a client that waits, and how it goes does not matter.
+                Step::Hang => drop(out.read(&mut [0])),
+                Step::Tell(told) => drop(told.try_send(())),
+                Step::Break => return Ok(()),
+            }
+        }
+        out.write_all(b"0\r\n\r\n")
     }
 }
 
@@ -168,7 +230,7 @@ impl HttpReply {
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let bytes = Arc::new(body.into());
         let body = Body { start: 0, end: bytes.len(), bytes };
-        Self { status, headers: Vec::new(), body, announced: None, cut_after: None, pace: None }
+        Self { status, headers: Vec::new(), body, announced: None, cut_after: None, pace: None, steps: None }
     }
 
     /// Answers as a good server does: the range that was asked for, if it still belongs to this content.
@@ -187,6 +249,11 @@ impl HttpReply {
             }
             _ => Self { body: body(0, length), ..reply },
         }
+    }
+
+    /// Answers step by step.
+    pub fn steps(status: u16, steps: impl IntoIterator<Item = Step>) -> Self {
+        Self { steps: Some(steps.into_iter().collect()), ..Self::new(status, "") }
     }
 
     /// Leads elsewhere.

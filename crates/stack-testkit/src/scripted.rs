@@ -10,7 +10,7 @@ use futures_core::Stream;
 use stack_chat::{
     Ability, ChatEvent, ChatModel, ChatRequest, Delta, EmbedFuture, EmbedInput, EmbedRequest, Embedder,
     Embeddings, EventStream, Failure, FailureKind, FinishReason, Fragment, Message, ModelCard, Overflow,
-    PartKind, Prompt, Timings, TokenLogprob, Unused, Usage,
+    PartKind, Prompt, RankFuture, RankRequest, Ranking, Reranker, Timings, TokenLogprob, Unused, Usage,
 };
 
 /// A [`ChatModel`] that replays the same parts for every request and choice, and keeps count of what happens to it.
@@ -316,6 +316,22 @@ impl Embedder for ScriptedEmbedder {
             Some(_) => Err(Failure::invalid("dimensions", "`dimensions` must be 2")),
         };
         Box::pin(std::future::ready(answer))
+    }
+}
+
+/// Ranks documents by how many words they share with the query.
+pub struct ScriptedReranker;
+
+impl Reranker for ScriptedReranker {
+    fn rank(&self, RankRequest { query, documents }: RankRequest) -> RankFuture {
+        let shared = |document: &String| {
+            let has = |word: &&str| query.split_whitespace().any(|other| other == *word);
+            document.split_whitespace().filter(has).count() as f32
+        };
+        let scores = documents.iter().map(shared).collect();
+        let words = |text: &String| text.split_whitespace().count();
+        let tokens = documents.iter().map(|document| words(&query) + words(document)).sum::<usize>() as u32;
+        Box::pin(std::future::ready(Ok(Ranking { scores, tokens })))
     }
 }
 

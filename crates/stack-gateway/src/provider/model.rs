@@ -1,0 +1,81 @@
+//! A model at a provider, as everybody who asks models sees it.
+
+use std::sync::Arc;
+
+use stack_chat::{
+    Ability, ChatModel, ChatRequest, Class, EventStream, Failure, FailureKind, ModelCard, Unused,
+};
+use stack_wire::Delivery;
+use stack_wire::provider::{Change, ProviderRequest, Route};
+
+use super::Provider;
+use super::call::Call;
+use super::driven::Driven;
+
+/// A model at a provider.
+#[derive(Debug)]
+pub struct ProviderModel {
+    provider: Arc<Provider>,
+    route: Route,
+    card: ModelCard,
+}
+
+impl ProviderModel {
+    pub(super) fn new(provider: &Arc<Provider>, model: &str) -> Self {
+        let name = &provider.options().name;
+        let card = ModelCard {
+            id: format!("{name}/{model}"),
+            abilities: vec![Ability::Chats, Ability::Calls],
+            provider: Some(name.clone()),
+            // One that is never asked here has no class of its own; it is called what it would take to ask it.
+            class: provider.class().unwrap_or(Class::Public),
+            ..ModelCard::default()
+        };
+        Self { provider: Arc::clone(provider), route: provider.options().route(model), card }
+    }
+
+    /// Renders a request. What the provider is not asked, because it has no such option, is said to the caller.
+    fn render(&self, request: &ChatRequest) -> Result<ProviderRequest, Failure> {
+        if request.cost_max.is_some() {
+            let message =
+                format!("nobody here knows what {} charges, so `cost_max` cannot be kept", self.card.id);
+            let failure = Failure::new(FailureKind::PriceUnknown, message);
+            return Err(Failure { field: Some("cost_max".to_owned()), ..failure });
+        }
+        let delivery = Delivery::Stream { include_usage: true };
+        let mut rendered = ProviderRequest::render(request, &self.route, delivery)?;
+        for change in &rendered.changes {
+            if let Change::Dropped(option) = change {
+                rendered.unused.push(Unused::Option((*option).to_owned()));
+            }
+        }
+        Ok(rendered)
+    }
+}
+
+impl ChatModel for ProviderModel {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// The provider is always asked for a stream, so that silence is noticed, whatever the caller gets.
+    fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
+        let call = Call {
+            provider: Arc::clone(&self.provider),
+            route: self.route.clone(),
+            request: self.render(&request)?,
+            tier: request.tier,
+            thinks: request.thinking.effort().is_some(),
+            deadline: request.deadline,
+        };
+        Ok(Box::pin(Driven::new(|outlet| call.answer(outlet))))
+    }
+
+    /// Four bytes of JSON a token, more or less: providers that count would have to be sent the prompt.
+    fn estimate(&self, request: &ChatRequest) -> Option<Result<u32, Failure>> {
+        let rendered = self.render(request);
+        Some(rendered.map(|request| u32::try_from(request.body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)))
+    }
+}
+
+const BYTES_PER_TOKEN: usize = 4;
