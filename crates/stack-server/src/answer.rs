@@ -6,10 +6,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use stack_chat::{
-    Basis, ChatEvent, ChatModel, ChatRequest, EmbedRequest, Embeddings, Failure, Sampling, Unused,
+    Basis, ChatEvent, ChatModel, ChatRequest, Class, EmbedRequest, Embeddings, Failure, RankRequest, Ranking,
+    Sampling, Unused,
 };
 use stack_wire::{Answer, AnswerWriter, Call, Delivery, Ignored, KeepAlive};
 
+use crate::auth::rates::Meter;
+use crate::auth::{Grant, Scope};
 use crate::error::{ApiError, json};
 use crate::merge::merge;
 use crate::models::Served;
@@ -26,6 +29,10 @@ pub(crate) struct Opening {
     pub(crate) created_s: u64,
     /// The model that answers.
     pub(crate) model: String,
+    /// The provider that it runs at, if it does not run here.
+    pub(crate) provider: Option<String>,
+    /// Where its answers come from.
+    pub(crate) class: Class,
     /// Why its weights are taken to be the right ones.
     pub(crate) basis: Option<Basis>,
     /// The digest of its weights.
@@ -34,18 +41,32 @@ pub(crate) struct Opening {
     pub(crate) sampling: Sampling,
 }
 
+/// Finds the model that a request asks for, if its key is for it. Where it is loaded first, that is a wait like the one for
+/// the answer.
+pub(crate) async fn served(
+    server: &Server,
+    waits: &Waits,
+    asked: Option<&str>,
+) -> Result<Arc<Served>, ApiError> {
+    server.permit(waits.grant(), asked).await?;
+    waits.within(server.models.get(asked, server.options.any_model)).await?
+}
+
 /// Begins to measure an answer of a model.
-fn watch(server: &Server, served: &Arc<Served>) -> Stopwatch {
-    let active = server.activity.begin(served);
-    Stopwatch::start(Arc::clone(&server.metrics), active)
+fn watch(server: &Server, waits: &Waits, served: &Arc<Served>) -> Stopwatch {
+    let active = server.activity.begin(served, &waits.grant().tenant);
+    let meter = Meter::new(&server.rates, waits.grant());
+    Stopwatch::start(Arc::clone(&server.metrics), active, meter)
 }
 
 /// Begins an answer of a model.
-pub(crate) fn opening(server: &Server, served: &Served) -> Opening {
+fn opening(server: &Server, served: &Served) -> Opening {
     Opening {
         unique: server.ids.next(),
         created_s: now_s(),
         model: served.id.clone(),
+        provider: served.card.provider.clone(),
+        class: served.card.class,
         basis: served.card.basis,
         digest: served.card.digest.clone(),
         sampling: served.chat.as_deref().map(ChatModel::sampling).unwrap_or_default(),
@@ -99,12 +120,16 @@ pub(crate) async fn begin(
     waits: &Waits,
     call: Call<Vec<ChatRequest>>,
 ) -> Result<(Opening, Stopwatch), ApiError> {
-    let served = server.models.get(call.model.as_deref(), server.options.any_model).await?;
-    let model = talking(server, &served)?;
-    stay(server, &served, call.keep_alive);
+    let served = served(server, waits, call.model.as_deref()).await?;
+    let model = talking(server, waits.grant(), &served)?;
+    stay(server, waits.grant(), &served, call.keep_alive);
     let opening = opening(server, &served);
-    let watch = watch(server, &served);
-    let ask = |request: ChatRequest| Ok((request.choices, model.chat(waits.terms().apply(request))?));
+    let watch = watch(server, waits, &served);
+    let ask = |request: ChatRequest| {
+        let request = waits.ask(request);
+        server.models.admit_tier(request.tier)?;
+        Ok((request.choices, model.chat(request)?))
+    };
     let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, Failure>>()?;
     Ok((opening, watch.over(merge(streams))))
 }
@@ -117,10 +142,15 @@ pub(crate) async fn count(
     model: Option<&str>,
     request: ChatRequest,
 ) -> Result<u32, ApiError> {
-    let served = server.models.get(model, server.options.any_model).await?;
-    let request = ChatRequest { max_tokens: Some(1), ..request };
-    let stream = talking(server, &served)?.chat(request)?;
-    let mut events = watch(server, &served).over(stream);
+    let served = served(server, waits, model).await?;
+    let request = waits.ask(ChatRequest { max_tokens: Some(1), ..request });
+    server.models.admit_tier(request.tier)?;
+    let model = talking(server, waits.grant(), &served)?;
+    if let Some(estimate) = model.estimate(&request) {
+        return Ok(estimate?);
+    }
+    let stream = model.chat(request)?;
+    let mut events = watch(server, waits, &served).over(stream);
     match waits.on(events.next()).await {
         Ok(ChatEvent::Started { prompt_tokens, .. }) => Ok(prompt_tokens),
         Ok(event) => Err(Failure::internal(format!("the first event is {event:?}")).into()),
@@ -136,30 +166,56 @@ pub(crate) async fn embeddings(
     call: Call<EmbedRequest>,
     render: impl FnOnce(&Served, &Embeddings) -> String,
 ) -> Result<Response, ApiError> {
-    let served = server.models.get(call.model.as_deref(), server.options.any_model).await?;
+    let served = served(server, waits, call.model.as_deref()).await?;
     let Some(embedder) = &served.embedder else {
-        let able = server.models.names_where(|served| served.embedder.is_some());
+        let able =
+            server.models.names_where(|served| served.embedder.is_some() && waits.grant().covers(&served.id));
         return Err(ApiError::UnableModel { id: served.id.clone(), why: "makes no embeddings", able });
     };
-    stay(server, &served, call.keep_alive);
-    let watch = watch(server, &served);
-    let embeddings = waits.on(embedder.embed(call.request)).await?;
-    server.metrics.prompt_tokens(embeddings.tokens.into());
+    stay(server, waits.grant(), &served, call.keep_alive);
+    server.models.admit_tier(waits.tier())?;
+    let mut watch = watch(server, waits, &served);
+    let embeddings = waits.within(embedder.embed(call.request)).await??;
+    watch.read(embeddings.tokens);
     drop(watch);
     Ok(report(json(render(&served, &embeddings)), &call.ignored))
 }
 
-/// Lets a model stay for as long as the request says, if it says so.
-pub(crate) fn stay(server: &Server, served: &Served, keep_alive: Option<KeepAlive>) {
-    if let Some(keep_alive) = keep_alive {
+/// Ranks documents, and returns the ranking as `render` writes it down with the name of the model.
+pub(crate) async fn ranking<F>(
+    server: &Server,
+    waits: &Waits,
+    call: Call<(RankRequest, F)>,
+    render: impl FnOnce(&str, &Ranking, &F) -> String,
+) -> Result<Response, ApiError> {
+    let served = served(server, waits, call.model.as_deref()).await?;
+    let Some(reranker) = &served.reranker else {
+        let able =
+            server.models.names_where(|served| served.reranker.is_some() && waits.grant().covers(&served.id));
+        return Err(ApiError::UnableModel { id: served.id.clone(), why: "ranks no documents", able });
+    };
+    stay(server, waits.grant(), &served, call.keep_alive);
+    server.models.admit_tier(waits.tier())?;
+    let mut watch = watch(server, waits, &served);
+    let (request, format) = call.request;
+    let ranking = waits.within(reranker.rank(request)).await??;
+    watch.read(ranking.tokens);
+    drop(watch);
+    Ok(report(json(render(&served.id, &ranking, &format)), &call.ignored))
+}
+
+/// Lets a model stay for as long as the request says, if it says so. That concerns everybody who shares the memory, so it has
+/// no effect where the request's key is for asking alone.
+pub(crate) fn stay(server: &Server, grant: &Grant, served: &Served, keep_alive: Option<KeepAlive>) {
+    if let Some(keep_alive) = keep_alive.filter(|_| grant.scopes.allow(Scope::Operate)) {
         server.models.keep(&served.id, keep_alive);
     }
 }
 
 /// Returns what of a model answers prompts.
-fn talking<'a>(server: &Server, served: &'a Served) -> Result<&'a dyn ChatModel, ApiError> {
+fn talking<'a>(server: &Server, grant: &Grant, served: &'a Served) -> Result<&'a dyn ChatModel, ApiError> {
     served.chat.as_deref().ok_or_else(|| {
-        let able = server.models.names_where(|served| served.chat.is_some());
+        let able = server.models.names_where(|served| served.chat.is_some() && grant.covers(&served.id));
         let why = "answers no prompts: it makes embeddings only";
         ApiError::UnableModel { id: served.id.clone(), why, able }
     })

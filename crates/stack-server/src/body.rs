@@ -34,9 +34,14 @@ impl FromRequest<Arc<Server>> for WholeBody {
         if waits_for_leave && declared.is_some_and(|length| length > limit) {
             return Err(ApiError::LongBody { limit });
         }
-        let waits = request.extensions().get::<Waits>().cloned().unwrap_or_default();
+        let waits = request.extensions().get::<Waits>().cloned();
         let mut stream = request.into_body().into_data_stream();
-        match waits.on(tokio::time::timeout(server.options.body_timeout, read(&mut stream, limit))).await {
+        let read = tokio::time::timeout(server.options.body_timeout, read(&mut stream, limit));
+        let read = match waits {
+            Some(waits) => waits.on(read).await,
+            None => read.await,
+        };
+        match read {
             Ok(body) => body.map(Self),
             Err(_elapsed) => Err(ApiError::SlowBody),
         }
@@ -49,10 +54,15 @@ impl WholeBody {
         self,
         parser: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, ApiError> {
+        if self.0.len() <= QUICK_BYTES { Ok(parser(&self.0)?) } else { self.parse_apart(parser).await }
+    }
+
+    /// Parses the body on a thread of its own, however short it is: what it refers to may be long.
+    pub(crate) async fn parse_apart<T: Send + 'static>(
+        self,
+        parser: impl FnOnce(&[u8]) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let Self(body) = self;
-        if body.len() <= QUICK_BYTES {
-            return Ok(parser(&body)?);
-        }
         match tokio::task::spawn_blocking(move || parser(&body)).await {
             Ok(parsed) => Ok(parsed?),
             Err(_panicked) => Err(ApiError::Panic),
@@ -81,3 +91,20 @@ async fn read(stream: &mut BodyDataStream, limit: usize) -> Result<Vec<u8>, ApiE
 
 /// A body of this length is parsed in well under a millisecond.
 const QUICK_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_long_body_and_one_that_may_refer_to_much_are_parsed_on_another_thread() {
+        let thread = |_: &[u8]| Ok(thread::current().id());
+        let here = thread::current().id();
+        let short = || WholeBody(b"{}".to_vec());
+        assert_eq!(short().parse(thread).await.unwrap(), here);
+        assert_ne!(short().parse_apart(thread).await.unwrap(), here);
+        assert_ne!(WholeBody(vec![b' '; QUICK_BYTES + 1]).parse(thread).await.unwrap(), here);
+    }
+}

@@ -1,4 +1,4 @@
-//! Decides which web pages may ask.
+//! Decides which web pages may ask, and then lets [`auth`] decide who.
 //!
 //! A page in a browser can send requests to any address, also to a server on the same machine that trusts everything
 //! local. Even if it cannot read the answers it could make the machine work; and if its own name is made to resolve to
@@ -10,6 +10,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -19,9 +20,11 @@ use axum::routing::MethodFilter;
 
 use crate::error::ApiError;
 use crate::origin::{is_page_of_this_machine, names_this_machine};
-use crate::route::{Pages, Route, pages};
+use crate::route::{Access, Pages, Route, terms_of};
 use crate::server::Server;
-use crate::{Options, cors};
+use crate::terms::Terms;
+use crate::waits::Waits;
+use crate::{Options, auth, cors};
 
 /// What the guard decides by.
 #[derive(Clone)]
@@ -34,8 +37,8 @@ pub(crate) struct Guard {
 #[derive(Clone, Copy)]
 pub(crate) struct Bound(pub(crate) SocketAddr);
 
-/// Refuses whom [`caller`] refuses, keeps pages from routes that are not open to them, answers preflights, and lets
-/// pages see the answers.
+/// Refuses whom [`caller`] refuses, keeps pages from routes that are not open to them, answers preflights, which have no
+/// keys, and lets pages see the answers, those to requests without a valid key included.
 pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let loopback =
         request.extensions().get::<Bound>().is_some_and(|Bound(address)| address.ip().is_loopback());
@@ -46,19 +49,33 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     let preflight = cors::preflight_method(&request);
     let method = preflight.as_ref().unwrap_or(request.method()).clone();
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-    match pages(guard.routes, path, MethodFilter::try_from(method).ok()) {
+    let (pages, access) = terms_of(guard.routes, path, MethodFilter::try_from(method).ok());
+    match pages {
         Pages::Refused if !caller.is_own => {
             ApiError::ForbiddenPage("web pages of other origins cannot use this route").into_response()
         }
-        Pages::Refused => next.run(request).await,
+        Pages::Refused => run(&guard.server, access, request, next).await,
         Pages::MayUse => {
             if let (Some(_), Some(origin)) = (preflight, &caller.shared_with) {
                 return cors::preflight(request.headers(), origin);
             }
-            let mut response = next.run(request).await;
+            let mut response = run(&guard.server, access, request, next).await;
             cors::share(response.headers_mut(), caller.shared_with.as_ref());
             response
         }
+    }
+}
+
+/// Answers a request if it may be answered.
+async fn run(server: &Server, access: Access, mut request: Request, next: Next) -> Response {
+    match auth::admit(server, access, request.headers()).await {
+        Ok(grant) => {
+            let waits = request.extensions().get::<Waits>().cloned();
+            let waits = waits.unwrap_or_else(|| Waits::new(Terms::default(), Instant::now()));
+            request.extensions_mut().insert(waits.granted(grant));
+            next.run(request).await
+        }
+        Err(error) => error.into_response(),
     }
 }
 

@@ -15,7 +15,7 @@
 //! let models = Arc::new(Models::starting(["default"]));
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8084").await?;
 //! let router = router(Arc::clone(&models), Options::default());
-//! models.ready(Served { id: "default".into(), card: model.card().clone(), chat: Some(model), embedder: None, prompts: None, held: None });
+//! models.ready(Served { id: "default".into(), card: model.card().clone(), chat: Some(model), embedder: None, reranker: None, prompts: None, held: None });
 //! serve(listener, router, Limits::default(), std::future::pending()).await
 //! # }
 //! ```
@@ -30,8 +30,10 @@
 
 mod activity;
 mod answer;
+mod auth;
 mod body;
 mod cors;
+mod crowd;
 mod dialect;
 mod error;
 mod guard;
@@ -53,11 +55,14 @@ mod stopwatch;
 mod stored;
 mod stream;
 mod terms;
+mod tls;
 mod waits;
 
-pub use models::{Library, Models, Residency, Served};
+pub use auth::{ApiKeys, Auth, BadModelPattern, FoundKey, Grant, ModelPattern, RateLimits, Scope, Scopes};
+pub use models::{Library, Models, Providers, Residency, Served, by_name};
 pub use options::Options;
 pub use origin::{HostName, NameError, Origin};
 pub use router::router;
-pub use serve::{Limits, serve};
+pub use serve::{Limits, Listener, serve};
 pub use stack_wire::KeepAlive;
+pub use tls::{BadCertificate, Certificate, Tls};

@@ -28,13 +28,14 @@ pub(crate) async fn observe(State(server): State<Arc<Server>>, mut request: Requ
     let dialect = Dialect::of(request.uri().path(), request.headers(), &server.options);
     let name = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
     request.extensions_mut().insert(RequestId(name.to_owned()));
-    let (waits, mut response) = match Terms::read(request.headers()) {
-        Ok(terms) => {
-            let waits = Waits::new(terms);
+    let terms = Terms::read(request.headers());
+    let waits = Waits::new(terms.clone().unwrap_or_default(), since);
+    let mut response = match terms {
+        Ok(_) => {
             request.extensions_mut().insert(waits.clone());
-            (waits, next.run(request).await)
+            next.run(request).await
         }
-        Err(failure) => (Waits::default(), ApiError::from(failure).into_response()),
+        Err(failure) => ApiError::from(failure).into_response(),
     };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         shape(&mut response, dialect, &problem, id.as_ref());

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use crate::auth::Auth;
 use crate::origin::{HostName, Origin};
 
 /// What an operator may choose about the handling of single requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
+    /// Who may ask; without it everybody who can connect is the operator, which is right on a loopback listener alone.
+    pub auth: Option<Auth>,
     /// The longest request body; a longer one is refused with 413.
     pub body_bytes_max: usize,
     /// How long a client may take to send its body.
@@ -24,6 +27,8 @@ pub struct Options {
     pub llama_server: bool,
     /// How many requests a model takes at once, for clients that ask.
     pub requests_max: usize,
+    /// How tightly the system holds the process, where somebody demanded that: by a name for people, and for programs.
+    pub lockdown: Option<&'static str>,
     /// How many responses are kept in memory, so that conversations go on from them; with 0, none is.
     pub stored_responses_max: usize,
 }
@@ -31,6 +36,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            auth: None,
             body_bytes_max: 16 << 20,
             body_timeout: Duration::from_mins(1),
             ping_after: Duration::from_secs(15),
@@ -39,6 +45,7 @@ impl Default for Options {
             any_model: false,
             llama_server: false,
             requests_max: 512,
+            lockdown: None,
             stored_responses_max: 0,
         }
     }

@@ -11,7 +11,7 @@ use crate::guard::Guard;
 use crate::route::{Route, changes, deletes, infers, reads};
 use crate::routes::{
     completions, embeddings, health, llama_server, messages, metrics, models, native, ollama, openapi,
-    residency, responses, stored,
+    rerank, residency, responses, stored,
 };
 use crate::server::Server;
 use crate::{Models, Options, error, guard, observe};
@@ -22,15 +22,17 @@ static ROUTES: &[Route] = &[
     infers("/completions", |post| on(post, completions::plain)),
     infers("/responses", |post| on(post, responses::create)),
     infers("/responses/input_tokens", |post| on(post, responses::input_tokens)),
-    reads("/responses/{id}", |get| on(get, stored::retrieve)),
-    reads("/responses/{id}/input_items", |get| on(get, stored::input_items)),
-    deletes("/responses/{id}", |delete| on(delete, stored::delete)),
-    changes("/responses/{id}/cancel", |post| on(post, stored::cancel)),
+    reads("/responses/{id}", |get| on(get, stored::retrieve)).for_asking(),
+    reads("/responses/{id}/input_items", |get| on(get, stored::input_items)).for_asking(),
+    deletes("/responses/{id}", |delete| on(delete, stored::delete)).for_asking(),
+    changes("/responses/{id}/cancel", |post| on(post, stored::cancel)).for_asking(),
     infers("/messages", |post| on(post, messages::create)),
     infers("/messages/count_tokens", |post| on(post, messages::count_tokens)),
     infers("/embeddings", |post| on(post, embeddings::embed)),
-    reads("/models", |get| on(get, models::list)),
-    reads("/models/{*id}", |get| on(get, models::model)),
+    infers("/rerank", |post| on(post, rerank::rank)),
+    infers("/reranking", |post| on(post, rerank::rank)),
+    reads("/models", |get| on(get, models::list)).for_callers(),
+    reads("/models/{*id}", |get| on(get, models::model)).for_callers(),
     changes("/models/load", |post| on(post, residency::load)),
     changes("/models/unload", |post| on(post, residency::unload)),
     infers("/api/chat", |post| on(post, ollama::chat)).unversioned(),
@@ -38,27 +40,28 @@ static ROUTES: &[Route] = &[
     infers("/api/embed", |post| on(post, ollama::embed)).unversioned(),
     infers("/api/embeddings", |post| on(post, ollama::embed_one)).unversioned(),
     infers("/api/show", |post| on(post, ollama::show)).unversioned(),
-    reads("/api/tags", |get| on(get, ollama::tags)).unversioned(),
-    reads("/api/ps", |get| on(get, ollama::running)).unversioned(),
-    reads("/api/version", |get| on(get, ollama::version)).unversioned(),
-    reads("/", |get| on(get, ollama::root)).unversioned(),
+    reads("/api/tags", |get| on(get, ollama::tags)).unversioned().for_callers(),
+    reads("/api/ps", |get| on(get, ollama::running)).unversioned().for_callers(),
+    reads("/api/version", |get| on(get, ollama::version)).unversioned().for_any_key(),
+    reads("/", |get| on(get, ollama::root)).unversioned().for_any_key(),
     infers("/api/v1/chat", |post| on(post, native::chat)).unversioned(),
     infers("/api/v1/chat/stream", |post| on(post, native::chat_stream)).unversioned(),
     infers("/api/v1/embed", |post| on(post, native::embed)).unversioned(),
-    reads("/api/v1/models", |get| on(get, native::models)).unversioned(),
+    reads("/api/v1/models", |get| on(get, native::models)).unversioned().for_callers(),
+    reads("/api/v1/whoami", |get| on(get, native::whoami)).unversioned().for_any_key(),
     infers("/completion", |post| on(post, llama_server::completion)).unversioned(),
     infers("/infill", |post| on(post, llama_server::infill)).unversioned(),
     infers("/embedding", |post| on(post, llama_server::embedding)).unversioned(),
     infers("/tokenize", |post| on(post, llama_server::tokenize)).unversioned(),
     infers("/detokenize", |post| on(post, llama_server::detokenize)).unversioned(),
     infers("/apply-template", |post| on(post, llama_server::apply_template)).unversioned(),
-    reads("/props", |get| on(get, llama_server::props)).unversioned(),
+    reads("/props", |get| on(get, llama_server::props)).unversioned().for_asking(),
     reads("/slots", |get| on(get, llama_server::slots)).unversioned(),
-    reads("/health", |get| on(get, health::health)),
-    reads("/live", |get| on(get, health::live)).unversioned(),
-    reads("/ready", |get| on(get, health::ready)).unversioned(),
+    reads("/health", |get| on(get, health::health)).open(),
+    reads("/live", |get| on(get, health::live)).unversioned().open(),
+    reads("/ready", |get| on(get, health::ready)).unversioned().for_any_key(),
     reads("/metrics", |get| on(get, metrics::metrics)).unversioned(),
-    reads("/openapi.json", |get| on(get, openapi::openapi)).unversioned(),
+    reads("/openapi.json", |get| on(get, openapi::openapi)).unversioned().for_any_key(),
 ];
 
 /// Builds the routes over `models`, which may be filled later.
@@ -93,12 +96,13 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::route::{Pages, pages};
+    use crate::route::{Pages, terms_of};
 
     #[test]
     fn a_path_that_the_table_lacks_is_closed_to_pages() {
         let get = MethodFilter::try_from(Method::GET).ok();
         let delete = MethodFilter::try_from(Method::DELETE).ok();
+        let pages = |routes, path, method| terms_of(routes, path, method).0;
         assert_eq!(pages(ROUTES, Some("/v1/models/{*id}"), get), Pages::MayUse);
         assert_eq!(pages(ROUTES, Some("/models"), Some(MethodFilter::HEAD)), Pages::MayUse);
         assert_eq!(pages(ROUTES, Some("/models"), delete), Pages::MayUse, "the answer is a 405");

@@ -1,11 +1,18 @@
 //! What all handlers share.
 
 use std::sync::Arc;
+use std::time::Instant;
+
+use stack_chat::Failure;
 
 use crate::Models;
 use crate::activity::Activity;
+use crate::auth::Grant;
+use crate::auth::rates::Rates;
+use crate::error::ApiError;
 use crate::ids::Ids;
 use crate::metrics::Metrics;
+use crate::models::unknown_model;
 use crate::options::Options;
 use crate::stored::StoredResponses;
 
@@ -14,10 +21,13 @@ pub(crate) struct Server {
     pub(crate) models: Arc<Models>,
     pub(crate) options: Options,
     pub(crate) metrics: Arc<Metrics>,
+    /// What a request may do that needs no key.
+    pub(crate) operator: Arc<Grant>,
+    /// What the keys have taken.
+    pub(crate) rates: Arc<Rates>,
     pub(crate) ids: Ids,
     pub(crate) activity: Arc<Activity>,
-    /// The responses that conversations may go on from, if any are kept.
-    pub(crate) stored: Option<Arc<StoredResponses>>,
+    stored: Option<Arc<StoredResponses>>,
 }
 
 impl Server {
@@ -28,8 +38,38 @@ impl Server {
             models,
             options,
             metrics: Arc::default(),
+            operator: Arc::new(Grant::operator()),
+            rates: Arc::new(Rates::new(Instant::now())),
             ids: Ids::default(),
             activity: Arc::default(),
+        }
+    }
+
+    /// The responses that the conversations of a tenant may go on from, if any are kept.
+    pub(crate) fn stored(&self, grant: &Grant) -> Option<Arc<StoredResponses>> {
+        self.stored.as_ref().map(|all| all.of(&grant.tenant))
+    }
+
+    /// Refuses a request whose key is not for the model that it means. Such a key does not tell which others there are.
+    pub(crate) async fn permit(&self, grant: &Grant, asked: Option<&str>) -> Result<(), ApiError> {
+        if grant.covers_all() {
+            return Ok(());
+        }
+        let meant = self.models.named(asked, self.options.any_model).await;
+        match (meant, asked) {
+            (Ok(id), _) if grant.covers(&id) => Ok(()),
+            (Err(_), Some(name)) if grant.covers(name) => {
+                let shown: String = name.chars().take(64).collect();
+                Err(unknown_model(format!(
+                    "there is no model {shown:?}; GET /v1/models lists those there are"
+                ))
+                .into())
+            }
+            (_, Some(name)) => Err(Grant::excludes(name).into()),
+            (_, None) => {
+                let message = "`model` is required: GET /v1/models lists those that the API key is for";
+                Err(Failure::invalid("model", message).into())
+            }
         }
     }
 }

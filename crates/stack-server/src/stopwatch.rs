@@ -10,6 +10,7 @@ use futures_core::Stream;
 use stack_chat::{ChatEvent, Delta, EventStream, Failure};
 
 use crate::activity::Active;
+use crate::auth::rates::Meter;
 use crate::error::broken;
 use crate::metrics::Metrics;
 
@@ -18,10 +19,13 @@ use crate::metrics::Metrics;
 pub(crate) struct Stopwatch {
     metrics: Arc<Metrics>,
     active: Active,
+    meter: Meter,
     started: Instant,
     events: Option<EventStream>,
     /// Tokens in the prompt, until they are counted.
     prompt_tokens: u32,
+    /// Tokens that the key has been charged: of the prompt, and of what was generated.
+    charged: [u32; 2],
     /// When each choice last moved, by its number.
     last: Vec<Option<Instant>>,
     any_token: bool,
@@ -29,13 +33,15 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     /// Starts to measure.
-    pub(crate) fn start(metrics: Arc<Metrics>, active: Active) -> Self {
+    pub(crate) fn start(metrics: Arc<Metrics>, active: Active, meter: Meter) -> Self {
         Self {
             metrics,
             active,
+            meter,
             started: Instant::now(),
             events: None,
             prompt_tokens: 0,
+            charged: [0; 2],
             last: Vec::new(),
             any_token: false,
         }
@@ -52,11 +58,27 @@ impl Stopwatch {
         poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await.unwrap_or_else(|| Err(broken()))
     }
 
+    /// Notes how much was read where that is no stream.
+    pub(crate) fn read(&mut self, tokens: u32) {
+        self.prompt_tokens = tokens;
+        self.charge([tokens, 0]);
+    }
+
+    /// Charges the key what it was not charged before. A provider says at the end alone what an answer took.
+    fn charge(&mut self, [prompt, generated]: [u32; 2]) {
+        let [charged_prompt, charged_generated] = &mut self.charged;
+        let more = prompt.saturating_sub(*charged_prompt) + generated.saturating_sub(*charged_generated);
+        *charged_prompt = prompt.max(*charged_prompt);
+        *charged_generated = generated.max(*charged_generated);
+        self.meter.charge(more);
+    }
+
     fn see(&mut self, event: &ChatEvent) {
         match event {
             ChatEvent::Started { prompt_tokens, .. } => {
                 self.prompt_tokens = *prompt_tokens;
                 self.active.prompt(*prompt_tokens);
+                self.charge([*prompt_tokens, 0]);
             }
             ChatEvent::Delta(delta) => self.tokens(delta),
             ChatEvent::PartStarted { .. }
@@ -68,6 +90,7 @@ impl Stopwatch {
             | ChatEvent::Finished { .. } => {}
             ChatEvent::Done { usage, timings } => {
                 self.prompt_tokens = usage.prompt();
+                self.charge([usage.prompt(), usage.generated()]);
                 self.metrics.queue.record(timings.queue);
                 self.metrics.prefill.record(timings.prefill);
                 self.metrics.decode.record(timings.decode);
@@ -95,6 +118,8 @@ impl Stopwatch {
         }
         self.active.generated(count);
         self.metrics.generated_tokens(count.into());
+        let generated = self.charged[1].saturating_add(count);
+        self.charge([0, generated]);
     }
 }
 

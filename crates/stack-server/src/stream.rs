@@ -64,7 +64,9 @@ struct Frames {
 enum State {
     /// More frames come from these events.
     Running(Stopwatch),
-    /// The last frame was made, and the body breaks off behind it, lest a client take its end for a good one.
+    /// The last frame was made, and is to be on its way before the body breaks off.
+    Failed,
+    /// The body breaks off behind its last frame, lest a client take its end for a good one.
     Broken,
     /// The last frame was made.
     Complete,
@@ -79,6 +81,12 @@ impl Stream for Frames {
         while out.is_empty() {
             let events = match &mut this.state {
                 State::Running(events) => events,
+                State::Failed => {
+                    // A connection that breaks takes along what it has not sent yet. It sends when there is nothing to wait for.
+                    this.state = State::Broken;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 State::Broken => {
                     this.state = State::Complete;
                     let failed = io::Error::other("the answer failed; its last event says why");
@@ -112,7 +120,7 @@ impl Frames {
             Err(failure) => {
                 log(&failure);
                 self.writer.failure(&failure, out);
-                self.state = if self.writer.cuts_off() { State::Broken } else { State::Complete };
+                self.state = if self.writer.cuts_off() { State::Failed } else { State::Complete };
             }
         }
     }

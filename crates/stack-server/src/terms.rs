@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName};
-use stack_chat::{ChatRequest, Failure, Priority};
+use stack_chat::{Failure, Priority, Tier};
 
 /// How a caller wants to be served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
-    priority: Priority,
-    deadline: Option<Duration>,
+    pub(crate) priority: Priority,
+    /// How long the caller waits for the whole answer.
+    pub(crate) deadline: Option<Duration>,
+    /// How far the request may reach, as far as its head says it.
+    pub(crate) tier: Option<Tier>,
 }
 
 impl Terms {
@@ -37,24 +40,24 @@ impl Terms {
                 Failure::invalid(DEADLINE.as_str(), problem)
             })
         });
-        Ok(Self { priority, deadline: deadline.transpose()? })
-    }
-
-    /// Asks for an answer on these terms.
-    pub(crate) fn apply(self, request: ChatRequest) -> ChatRequest {
-        ChatRequest { priority: self.priority, deadline: self.deadline.or(request.deadline), ..request }
+        let tier = text(&PRIVACY).map(|value| {
+            Tier::from_name(value).ok_or_else(|| {
+                let problem = "x-stack-privacy must be `sovereign`, `private` or `standard`";
+                Failure::invalid(PRIVACY.as_str(), problem)
+            })
+        });
+        Ok(Self { priority, deadline: deadline.transpose()?, tier: tier.transpose()? })
     }
 }
 
 const PRIORITY: HeaderName = HeaderName::from_static("x-stack-priority");
+const PRIVACY: HeaderName = HeaderName::from_static("x-stack-privacy");
 const DEADLINE: HeaderName = HeaderName::from_static("x-stack-deadline-ms");
 /// A day.
 const DEADLINE_MS_MAX: u64 = 86_400_000;
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::Prompt;
-
     use super::*;
 
     fn terms(name: &'static str, value: &'static str) -> Result<Terms, Failure> {
@@ -70,12 +73,11 @@ mod tests {
 
     #[test]
     fn headers_are_honoured() {
-        let request = ChatRequest::new(Prompt::Text(String::new()));
-        let patient = terms("x-stack-priority", "batch").unwrap().apply(request.clone());
-        assert_eq!((patient.priority, patient.deadline), (Priority::Batch, None));
-        let hurried = terms("x-stack-deadline-ms", "1500").unwrap().apply(request);
+        let patient = Terms { priority: Priority::Batch, ..Terms::default() };
+        assert_eq!(terms("x-stack-priority", "batch"), Ok(patient));
         let deadline = Some(Duration::from_millis(1500));
-        assert_eq!((hurried.priority, hurried.deadline), (Priority::Interactive, deadline));
+        let hurried = Terms { deadline, ..Terms::default() };
+        assert_eq!(terms("x-stack-deadline-ms", "1500"), Ok(hurried));
     }
 
     #[test]
@@ -87,6 +89,8 @@ mod tests {
             ("x-stack-deadline-ms", "-5"),
             ("x-stack-deadline-ms", "1e3"),
             ("x-stack-deadline-ms", "86400001"),
+            ("x-stack-privacy", "public"),
+            ("x-stack-privacy", ""),
         ] {
             assert_eq!(terms(name, value).unwrap_err().field.as_deref(), Some(name), "{value:?}");
         }

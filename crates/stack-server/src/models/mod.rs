@@ -1,20 +1,24 @@
 //! The models that a server answers with.
 
 mod library;
+mod name;
 mod on_demand;
+mod providers;
 mod residency;
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use stack_chat::{ChatModel, Embedder, Failure, FailureKind, ModelCard, Prompts};
+use stack_chat::{ChatModel, Embedder, Failure, FailureKind, ModelCard, Prompts, Reranker, Tier};
 use stack_wire::{Availability, KeepAlive};
 
 use self::on_demand::Leaving;
 use crate::error::ApiError;
 
 pub use self::library::Library;
+pub use self::name::by_name;
+pub use self::providers::Providers;
 pub use self::residency::Residency;
 
 /// The models by name, in the order in which they were announced. It may change while the server runs.
@@ -23,6 +27,8 @@ pub struct Models {
     entries: RwLock<Vec<Entry>>,
     /// Where models come from that are asked for and not there.
     library: Option<Arc<dyn Library>>,
+    /// Models that run elsewhere.
+    providers: Option<Arc<dyn Providers>>,
     residency: Residency,
     /// Held by whoever loads: one model at a time.
     loading: tokio::sync::Mutex<()>,
@@ -39,6 +45,8 @@ pub struct Served {
     pub chat: Option<Arc<dyn ChatModel>>,
     /// Makes embeddings, if it can.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// Ranks documents, if it can.
+    pub reranker: Option<Arc<dyn Reranker>>,
     /// Turns prompts into tokens, if it runs here.
     pub prompts: Option<Arc<dyn Prompts>>,
     /// What must not go before it, such as a lease of its files.
@@ -50,13 +58,15 @@ impl Served {
     /// Makes a model that can do nothing.
     pub(crate) fn named(id: &str) -> Self {
         let card = ModelCard::default();
-        Self { id: id.into(), card, chat: None, embedder: None, prompts: None, held: None }
+        Self { id: id.into(), card, chat: None, embedder: None, reranker: None, prompts: None, held: None }
     }
 }
 
 struct Entry {
     id: String,
     state: State,
+    /// Whether the server has it of its own, and not because a request named it.
+    is_own: bool,
     /// Whether the server was started with it and it has neither loaded nor failed yet.
     starting: bool,
     /// Bytes that it takes.
@@ -70,13 +80,15 @@ enum State {
     Loading,
     Ready(Arc<Served>),
     Failed,
+    /// It was unloaded, and is loaded again when it is asked for.
+    Stored,
 }
 
 impl Models {
     /// Announces the models that a server is started with. Until each of them has loaded or failed, the server says
     /// that it is starting.
     pub fn starting<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
-        let entry = |id: I| Entry { starting: true, ..Entry::new(id.into(), State::Loading) };
+        let entry = |id: I| Entry { is_own: true, starting: true, ..Entry::new(id.into(), State::Loading) };
         Self { entries: RwLock::new(ids.into_iter().map(entry).collect()), ..Self::default() }
     }
 
@@ -86,37 +98,48 @@ impl Models {
         Self { library: Some(library), residency, ..self }
     }
 
+    /// Lets requests name models that run elsewhere. A model of this process goes before one of the same name.
+    #[must_use]
+    pub fn with_providers(self, providers: Arc<dyn Providers>) -> Self {
+        Self { providers: Some(providers), ..self }
+    }
+
+    /// Holds a request that says how far it may reach to what the operator allows.
+    pub(crate) fn admit_tier(&self, asked: Option<Tier>) -> Result<(), Failure> {
+        match (&self.providers, asked) {
+            (Some(providers), Some(asked)) => providers.admit_tier(asked),
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds the model of a provider that a request means.
+    fn elsewhere(&self, name: &str) -> Option<Arc<Served>> {
+        self.providers.as_ref().and_then(|providers| providers.find(name))
+    }
+
     /// Announces a model that is being loaded; requests for it are told to come back.
     pub fn loading(&self, id: &str) {
-        self.set(id, State::Loading);
+        self.own(id, State::Loading);
     }
 
     /// Lets a model answer, until it is unloaded by name.
     pub fn ready(&self, served: Served) {
-        let bytes = served.card.size_bytes;
-        self.enter(served, bytes, KeepAlive::Forever);
-    }
-
-    fn enter(&self, served: Served, bytes: u64, keep_alive: KeepAlive) -> Arc<Served> {
         let served = Arc::new(served);
-        let state = State::Ready(Arc::clone(&served));
-        let entry = Entry { bytes, keep_alive, ..Entry::new(served.id.clone(), state) };
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        match entries.iter_mut().find(|known| known.id == entry.id) {
-            Some(known) => *known = entry,
-            None => entries.push(entry),
-        }
-        served
+        self.update(&served.id, |entry| {
+            entry.is_own = true;
+            entry.answers(&served, served.card.size_bytes, KeepAlive::Forever);
+        });
     }
 
     /// Notes that a model could not be loaded. Why is for the caller to log.
     pub fn failed(&self, id: &str) {
-        self.set(id, State::Failed);
+        self.own(id, State::Failed);
     }
 
-    /// Tells whether at least one model can be asked.
+    /// Tells whether at least one model can be asked: one that is in memory, or that the next request loads again.
     pub fn any_ready(&self) -> bool {
-        self.read(|entries| entries.iter().any(|entry| matches!(entry.state, State::Ready(_))))
+        let can_answer = |entry: &Entry| matches!(entry.state, State::Ready(_) | State::Stored);
+        self.read(|entries| entries.iter().any(can_answer))
     }
 
     /// Tells whether every model that the server was started with has loaded or failed. Once true, it stays true.
@@ -124,83 +147,94 @@ impl Models {
         self.read(|entries| !entries.iter().any(|entry| entry.starting))
     }
 
-    /// Finds the model that a request asks for. One that names none gets the only one there is, and with `any_model`
-    /// one that names another gets it, too.
+    /// Finds the model that a request asks for. One that names none gets the only one that the server was started with, and
+    /// with `any_model` one that names another gets it, too.
     pub(crate) fn find(&self, asked: Option<&str>, any_model: bool) -> Result<Arc<Served>, ApiError> {
-        self.read(|entries| match (asked, entries) {
-            (Some(id), _) => entry(entries, id, any_model)?.served(),
-            (None, [entry]) => entry.served(),
-            (None, _) => {
-                let message = format!("`model` is required: {}", served_here(entries, &[]));
-                Err(Failure::invalid("model", message).into())
-            }
+        self.read(|entries| match choose(entries, asked, any_model) {
+            Some(entry) => entry.served(),
+            None => Err(missing(asked, entries, &[]).into()),
         })
     }
 
     /// Lists the names of the models for which `can` holds, for a message.
     pub(crate) fn names_where(&self, can: impl Fn(&Served) -> bool) -> Option<String> {
         self.read(|entries| {
-            let ready = entries.iter().filter(|entry| match &entry.state {
-                State::Ready(served) => can(served),
-                State::Loading | State::Failed => false,
-            });
-            names(ready.map(|entry| &entry.id))
+            let able = entries.iter().filter(|entry| entry.ready().is_some_and(|served| can(served)));
+            names(able.map(|entry| &entry.id))
         })
     }
 
     /// Lets `render` look at all models: those of the server, then those that it would load.
     pub(crate) async fn list<T>(&self, render: impl FnOnce(&[(&str, Availability<'_>)]) -> T) -> T {
-        let stored = match self.library.clone() {
-            None => Vec::new(),
-            Some(library) => tokio::task::spawn_blocking(move || library.names()).await.unwrap_or_default(),
-        };
+        let stored = self.ask_library(|library| library.names()).await.unwrap_or_default();
+        let elsewhere = self.providers.as_ref().map(|providers| providers.list()).unwrap_or_default();
         self.read(|entries| {
             let here = entries.iter().map(|entry| (entry.id.as_str(), entry.availability()));
-            let is_new = |name: &&String| !entries.iter().any(|entry| entry.id == **name);
-            let stored = stored.iter().filter(is_new).map(|name| (name.as_str(), Availability::Stored));
-            render(&here.chain(stored).collect::<Vec<_>>())
+            let is_new = |name: &str| !entries.iter().any(|entry| entry.id == name);
+            let stored = stored.iter().filter(|name| is_new(name));
+            let known: Vec<_> =
+                here.chain(stored.map(|name| (name.as_str(), Availability::Stored))).collect();
+            let elsewhere = elsewhere.iter().filter(|served| !known.iter().any(|(id, _)| *id == served.id));
+            let elsewhere = elsewhere.map(|served| (served.id.as_str(), Availability::Ready(&served.card)));
+            render(&known.iter().copied().chain(elsewhere).collect::<Vec<_>>())
         })
     }
 
-    /// Lets `render` look at one model.
-    pub(crate) fn describe<T>(
+    /// Lets `render` look at one model, which need not be in memory for it.
+    pub(crate) async fn describe<T>(
         &self,
         id: &str,
         any_model: bool,
         render: impl FnOnce(&str, Availability<'_>) -> T,
     ) -> Result<T, ApiError> {
-        self.read(|entries| {
-            let entry = entry(entries, id, any_model)?;
-            Ok(render(&entry.id, entry.availability()))
-        })
-    }
-
-    fn set(&self, id: &str, state: State) {
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        match entries.iter_mut().find(|entry| entry.id == id) {
-            Some(entry) => {
-                entry.starting &= matches!(state, State::Loading);
-                entry.state = state;
-            }
-            None => entries.push(Entry::new(id.to_owned(), state)),
+        let named = self.named(Some(id), any_model).await;
+        if let (Err(_), Some(served)) = (&named, self.elsewhere(id)) {
+            return Ok(render(&served.id, Availability::Ready(&served.card)));
         }
+        let id = named?;
+        Ok(self.read(|entries| {
+            let entry = entries.iter().find(|entry| entry.id == id);
+            render(&id, entry.map_or(Availability::Stored, Entry::availability))
+        }))
     }
 
+    fn own(&self, id: &str, state: State) {
+        self.update(id, |entry| {
+            entry.is_own = true;
+            entry.becomes(state);
+        });
+    }
+
+    /// Changes an entry, which is made where there is none.
+    fn update(&self, id: &str, change: impl FnOnce(&mut Entry)) {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        let place = entries.iter().position(|entry| entry.id == id).unwrap_or_else(|| {
+            entries.push(Entry::new(id.to_owned(), State::Loading));
+            entries.len() - 1
+        });
+        change(&mut entries[place]);
+    }
+
+    /// Changes an entry, if there is one.
     fn change(&self, id: &str, change: impl FnOnce(&mut Entry)) {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         entries.iter_mut().find(|entry| entry.id == id).map(change);
     }
 
-    /// Takes a model out, if `may` says so of it.
-    fn take(&self, id: &str, may: impl FnOnce(&Entry) -> bool) -> Option<Entry> {
+    /// Takes a model out, if `may` says so of it, and returns what it was and how many bytes it takes. One of the server's own
+    /// keeps its place as long as it can be loaded again.
+    fn take(&self, id: &str, may: impl FnOnce(&Entry) -> bool) -> Option<(State, u64)> {
         let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
         let place = entries.iter().position(|entry| entry.id == id)?;
-        may(&entries[place]).then(|| entries.remove(place))
-    }
-
-    /// Whether the server was started with this model and has not loaded it yet.
-    fn is_starting(&self, name: &str) -> bool {
-        self.read(|entries| entry(entries, name, false).is_ok_and(|entry| entry.starting))
+        let entry = &mut entries[place];
+        if !may(entry) {
+            return None;
+        }
+        if entry.is_own && self.library.is_some() {
+            return Some((std::mem::replace(&mut entry.state, State::Stored), entry.bytes));
+        }
+        let Entry { state, bytes, .. } = entries.remove(place);
+        Some((state, bytes))
     }
 
     fn leaving(&self) -> MutexGuard<'_, Vec<Leaving>> {
@@ -215,7 +249,18 @@ impl Models {
 impl Entry {
     fn new(id: String, state: State) -> Self {
         let keep_alive = KeepAlive::Forever;
-        Self { id, state, starting: false, bytes: 0, keep_alive, used: Instant::now() }
+        Self { id, state, is_own: false, starting: false, bytes: 0, keep_alive, used: Instant::now() }
+    }
+
+    fn becomes(&mut self, state: State) {
+        self.starting &= matches!(state, State::Loading);
+        self.state = state;
+    }
+
+    /// Lets it answer.
+    fn answers(&mut self, served: &Arc<Served>, bytes: u64, keep_alive: KeepAlive) {
+        self.becomes(State::Ready(Arc::clone(served)));
+        (self.bytes, self.keep_alive, self.used) = (bytes, keep_alive, Instant::now());
     }
 
     fn served(&self) -> Result<Arc<Served>, ApiError> {
@@ -226,12 +271,23 @@ impl Entry {
                 Err(Failure::new(FailureKind::Loading, message).into())
             }
             State::Failed => Err(ApiError::FailedModel { id: self.id.clone() }),
+            State::Stored => {
+                let message = format!("the model {:?} is not in memory", self.id);
+                Err(unknown_model(message).into())
+            }
+        }
+    }
+
+    fn ready(&self) -> Option<&Arc<Served>> {
+        match &self.state {
+            State::Ready(served) => Some(served),
+            State::Loading | State::Failed | State::Stored => None,
         }
     }
 
     /// Whether it answers somebody, who then holds it, too.
     fn is_busy(&self) -> bool {
-        matches!(&self.state, State::Ready(served) if Arc::strong_count(served) > 1)
+        self.ready().is_some_and(|served| Arc::strong_count(served) > 1)
     }
 
     fn availability(&self) -> Availability<'_> {
@@ -239,29 +295,38 @@ impl Entry {
             State::Loading => Availability::Loading,
             State::Ready(served) => Availability::Ready(&served.card),
             State::Failed => Availability::Failed,
+            State::Stored => Availability::Stored,
         }
     }
 }
 
-/// Finds a model by name; with `any_model` the only one there is has every name. A name without a tag means the tag
-/// `latest`, and the other way round, as Ollama's clients have it.
-fn entry<'a>(entries: &'a [Entry], id: &str, any_model: bool) -> Result<&'a Entry, ApiError> {
-    let untagged = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
-    let exactly = entries.iter().find(|entry| entry.id == id);
-    let named = exactly.or_else(|| entries.iter().find(|entry| untagged(&entry.id) == untagged(id)));
-    match (named, entries) {
-        (Some(entry), _) => Ok(entry),
-        (None, [only]) if any_model => Ok(only),
-        (None, _) => Err(unknown(id, entries, &[]).into()),
+/// Chooses the model that a request asks for: by its name, or where it says none, or says another and `any_model` holds, the
+/// only one that the server was started with. What else was loaded in the meantime does not count: a request means the same
+/// model from one time to the next.
+fn choose<'a>(entries: &'a [Entry], asked: Option<&str>, any_model: bool) -> Option<&'a Entry> {
+    let named = asked.and_then(|name| by_name(entries, |entry| &entry.id, name));
+    if named.is_some() || (asked.is_some() && !any_model) {
+        return named;
     }
+    let mut own = entries.iter().filter(|entry| entry.is_own);
+    own.next().filter(|_| own.next().is_none())
 }
 
-fn unknown(id: &str, entries: &[Entry], stored: &[String]) -> Failure {
-    let message = format!(
-        "there is no model {id:?}: {}. Start the server with `--alias NAME` to serve a model under another name, or \
-         with `--any-model` to let the only model answer to every name",
-        served_here(entries, stored)
-    );
+/// Makes the error for a request whose model is not there.
+fn missing(asked: Option<&str>, entries: &[Entry], stored: &[String]) -> Failure {
+    let here = served_here(entries, stored);
+    let Some(name) = asked else {
+        return Failure::invalid("model", format!("`model` is required: {here}"));
+    };
+    let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
+    unknown_model(format!(
+        "there is no model {shown:?}: {here}. Start the server with `--alias NAME` to serve a model under another name, or \
+         with `--any-model` to let the only model answer to every name"
+    ))
+}
+
+/// Makes the error for a model that cannot be asked.
+pub(crate) fn unknown_model(message: String) -> Failure {
     Failure { field: Some("model".into()), ..Failure::new(FailureKind::ModelUnknown, message) }
 }
 
@@ -285,6 +350,7 @@ fn names<'a>(ids: impl Iterator<Item = &'a String>) -> Option<String> {
 }
 
 const NAMES_MAX: usize = 16;
+const NAME_CHARS_MAX: usize = 128;
 
 #[cfg(test)]
 mod tests {
@@ -321,24 +387,10 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_tag_means_the_latest() {
-        let models = Models::default();
-        for id in ["a", "b:latest", "c", "c:latest", "d:8b"] {
-            models.ready(Served::named(id));
-        }
-        let found = |name| models.find(Some(name), false).ok().map(|served| served.id.clone());
-        for (name, id) in [("a:latest", "a"), ("b", "b:latest"), ("c", "c"), ("c:latest", "c:latest")] {
-            assert_eq!(found(name).as_deref(), Some(id));
-        }
-        assert_eq!((found("d"), found("d:8b:latest")), (None, Some("d:8b".to_owned())));
-    }
-
-    #[test]
     fn with_any_model_the_only_one_answers_to_every_name() {
         let models = Models::default();
         models.ready(Served::named("small"));
         assert_eq!(models.find(Some("gpt-4"), true).unwrap().id, "small");
-        assert!(models.describe("gpt-4", true, |id, _| id == "small").unwrap());
         assert!(models.find(Some("gpt-4"), false).is_err());
         models.ready(Served::named("large"));
         assert_eq!(models.find(Some("gpt-4"), true).err().unwrap().problem().status, 404);

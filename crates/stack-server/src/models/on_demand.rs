@@ -8,7 +8,7 @@ use stack_wire::KeepAlive;
 use stack_wire::ollama::Running;
 
 use super::residency::{Residency, Resident, Room};
-use super::{Entry, Library, Models, Served, State, unknown};
+use super::{Entry, Library, Models, Served, State, choose, missing};
 use crate::error::ApiError;
 
 /// A model that was let go while it still answers.
@@ -31,11 +31,23 @@ impl Models {
             }
             Err(missing) => missing,
         };
-        let (Some(library), Some(name)) = (&self.library, asked) else { return Err(missing) };
-        if self.is_starting(name) {
-            return Err(missing);
+        let (wanted, is_known) = self.read(|entries| match choose(entries, asked, any_model) {
+            Some(entry) if entry.starting => (None, true),
+            Some(entry) => (Some(entry.id.clone()), true),
+            None => (asked.map(str::to_owned), false),
+        });
+        let Some(name) = wanted else { return Err(missing) };
+        let elsewhere = if is_known { None } else { self.elsewhere(&name) };
+        if let Some(elsewhere) = elsewhere {
+            // What could be answered here must not leave because of a provider of the same name.
+            let asked = name.clone();
+            let here = self.ask_library(move |library| library.find(&asked)).await;
+            if self.library.is_none() || matches!(here, Some(None)) {
+                return Ok(elsewhere);
+            }
         }
-        let (models, library, name) = (Arc::clone(self), Arc::clone(library), name.to_owned());
+        let Some(library) = &self.library else { return Err(missing) };
+        let (models, library) = (Arc::clone(self), Arc::clone(library));
         // What has begun is finished, whether or not the client stays.
         let loaded = tokio::spawn(async move {
             let loader = Arc::clone(&models);
@@ -51,19 +63,28 @@ impl Models {
             return Ok(served);
         }
         let Some(id) = library.find(name) else {
-            return Err(self.read(|entries| unknown(name, entries, &library.names())).into());
+            let stored = library.names();
+            return Err(self.read(|entries| missing(Some(name), entries, &stored)).into());
         };
         if let Ok(served) = self.find(Some(&id), false) {
             return Ok(served);
         }
-        self.set(&id, State::Loading);
+        self.update(&id, |entry| entry.becomes(State::Loading));
         let mut taken = 0;
         let mut make_room = |bytes| {
             taken = bytes;
             self.make_room(&id, bytes)
         };
         match library.load(&id, &mut make_room) {
-            Ok(served) => Ok(self.enter(served, taken, self.residency.keep_alive)),
+            Ok(served) => {
+                let served = Arc::new(served);
+                self.update(&id, |entry| {
+                    let keep_alive =
+                        if entry.is_own { KeepAlive::Forever } else { self.residency.keep_alive };
+                    entry.answers(&served, taken, keep_alive);
+                });
+                Ok(served)
+            }
             Err(failure) => {
                 // The next request tries again.
                 self.let_go(&id, |_| true);
@@ -117,19 +138,54 @@ impl Models {
         }
     }
 
-    /// Lets a model go, when its last answer has ended; returns whether it was there.
+    /// Finds the name of the model that a request asks for, in memory or not.
+    pub(crate) async fn named(&self, asked: Option<&str>, any_model: bool) -> Result<String, ApiError> {
+        let known = self.read(|entries| choose(entries, asked, any_model).map(|entry| entry.id.clone()));
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let name = asked.map(str::to_owned);
+        let look = move |library: &dyn Library| match name.and_then(|name| library.find(&name)) {
+            Some(id) => Ok(id),
+            None => Err(library.names()),
+        };
+        let stored = match self.ask_library(look).await {
+            Some(Ok(id)) => return Ok(id),
+            Some(Err(stored)) => stored,
+            None => Vec::new(),
+        };
+        Err(self.read(|entries| missing(asked, entries, &stored)).into())
+    }
+
+    /// Asks the library, if there is one, on a thread where it holds nobody up.
+    pub(super) async fn ask_library<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Library) -> T + Send + 'static,
+    ) -> Option<T> {
+        let library = self.library.clone()?;
+        tokio::task::spawn_blocking(move || ask(library.as_ref())).await.ok()
+    }
+
+    /// Lets a model go, when its last answer has ended; returns whether it was in memory.
     pub(crate) fn unload(&self, name: &str) -> bool {
-        let found = self.find(Some(name), false).map(|served| served.id.clone());
-        found.is_ok_and(|id| self.let_go(&id, |_| true))
+        let found = self.read(|entries| choose(entries, Some(name), false).map(|entry| entry.id.clone()));
+        found.is_some_and(|id| self.let_go(&id, |entry| entry.ready().is_some()))
+    }
+
+    /// The same for the model that a request asks for, which need not be in memory; returns its name.
+    pub(crate) async fn release(&self, asked: Option<&str>, any_model: bool) -> Result<String, ApiError> {
+        let id = self.named(asked, any_model).await?;
+        self.let_go(&id, |entry| entry.ready().is_some());
+        Ok(id)
     }
 
     /// Lets `render` look at what is in memory; `now_s` is the time in seconds since 1970.
     pub(crate) fn running<T>(&self, now_s: u64, render: impl FnOnce(&[Running<'_>]) -> T) -> T {
         self.read(|entries| {
-            let running = entries.iter().filter_map(|entry| match &entry.state {
-                State::Ready(served) => Some(Running {
+            let running = entries.iter().filter_map(|entry| {
+                Some(Running {
                     id: &entry.id,
-                    card: &served.card,
+                    card: &entry.ready()?.card,
                     bytes: entry.bytes,
                     expires_s: match entry.keep_alive {
                         KeepAlive::Forever => None,
@@ -138,16 +194,19 @@ impl Models {
                             Some(now_s + keep.saturating_sub(entry.used.elapsed()).as_secs())
                         }
                     },
-                }),
-                State::Loading | State::Failed => None,
+                })
             });
             render(&running.collect::<Vec<_>>())
         })
     }
 
-    /// Says how long a model stays.
+    /// Says how long a model stays, unless it is one of the server's own: no client lets that go in passing.
     pub(crate) fn keep(&self, id: &str, keep_alive: KeepAlive) {
-        self.change(id, |entry| entry.keep_alive = keep_alive);
+        self.change(id, |entry| {
+            if !entry.is_own {
+                entry.keep_alive = keep_alive;
+            }
+        });
     }
 
     fn touch(&self, id: &str) {
@@ -156,17 +215,14 @@ impl Models {
 
     fn residents(&self) -> Vec<Resident> {
         let mut residents: Vec<Resident> = self.read(|entries| {
-            let resident = |entry: &Entry| match &entry.state {
-                State::Ready(_) => Some(Resident {
-                    id: entry.id.clone(),
-                    bytes: entry.bytes,
-                    is_busy: entry.is_busy(),
-                    keep_alive: entry.keep_alive,
-                    used: entry.used,
-                }),
-                State::Loading | State::Failed => None,
+            let resident = |entry: &Entry| Resident {
+                id: entry.id.clone(),
+                bytes: entry.bytes,
+                is_busy: entry.is_busy(),
+                keep_alive: entry.keep_alive,
+                used: entry.used,
             };
-            entries.iter().filter_map(resident).collect()
+            entries.iter().filter(|entry| entry.ready().is_some()).map(resident).collect()
         });
         let mut leaving = self.leaving();
         leaving.retain(|leaving| leaving.served.strong_count() > 0);
@@ -182,7 +238,7 @@ impl Models {
 
     /// Lets a model go, if `may` says so of it, and remembers its memory until its last answer has ended.
     fn let_go(&self, id: &str, may: impl FnOnce(&Entry) -> bool) -> bool {
-        let Some(Entry { state, bytes, .. }) = self.take(id, may) else { return false };
+        let Some((state, bytes)) = self.take(id, may) else { return false };
         if let State::Ready(served) = state {
             tracing::info!(model = id, "unloaded");
             self.leaving().push(Leaving { served: Arc::downgrade(&served), bytes });

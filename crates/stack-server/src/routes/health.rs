@@ -14,10 +14,17 @@ pub(crate) async fn live() -> Response {
     ok()
 }
 
-/// Says whether the models that the server was started with have loaded or failed, with llama-server's words. Models
+/// Says whether the models that the server was started with have loaded or failed, with llama-server's words, and how
+/// tightly the system holds the process. Models
 /// that are loaded later change nothing.
 pub(crate) async fn health(State(server): State<Arc<Server>>) -> Response {
-    if server.models.have_started() { ok() } else { loading("Loading model") }
+    if !server.models.have_started() {
+        return loading("Loading model");
+    }
+    match server.options.lockdown {
+        Some(level) => json(format!(r#"{{"status":"ok","lockdown":"{level}"}}"#)),
+        None => ok(),
+    }
 }
 
 /// Says whether a model can be asked.

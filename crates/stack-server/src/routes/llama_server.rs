@@ -11,7 +11,8 @@ use stack_wire::llama_server::{self, Completion, Content, Properties, Reply, Tok
 use stack_wire::{Call, openai};
 
 use crate::Options;
-use crate::answer::{Opening, answer, embeddings, report};
+use crate::answer::{Opening, answer, embeddings, report, served};
+use crate::auth::Grant;
 use crate::body::WholeBody;
 use crate::error::{ApiError, json};
 use crate::models::Served;
@@ -96,10 +97,14 @@ pub(crate) async fn apply_template(
 }
 
 /// Describes the server and the model that the query names, or the only one.
-pub(crate) async fn props(State(server): State<Arc<Server>>, uri: Uri) -> Result<Response, ApiError> {
+pub(crate) async fn props(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let model = query.find(|(name, _)| name == "model").map(|(_, model)| model.into_owned());
-    let served = server.models.get(model.as_deref(), server.options.any_model).await?;
+    let served = served(&server, &waits, model.as_deref()).await?;
     let prompts = served.prompts.as_deref();
     let template = prompts.and_then(|prompts| prompts.template(false));
     let tool_template =
@@ -122,10 +127,10 @@ pub(crate) async fn props(State(server): State<Arc<Server>>, uri: Uri) -> Result
     })))
 }
 
-/// Lists what is being answered.
-pub(crate) async fn slots(State(server): State<Arc<Server>>) -> Response {
-    let busy = server.activity.slots();
-    json(llama_server::slot_list(&busy, busy.len() < server.options.requests_max))
+/// Lists what is being answered to the tenant of who asks.
+pub(crate) async fn slots(State(server): State<Arc<Server>>, Extension(waits): Extension<Waits>) -> Response {
+    let busy = server.activity.slots(&waits.grant().tenant);
+    json(llama_server::slot_list(&busy, server.activity.count() < server.options.requests_max))
 }
 
 /// Whether a path that OpenAI and llama-server share is answered in llama-server's shape: outside `/v1`, where the operator
@@ -135,16 +140,20 @@ pub(crate) fn has_shared_path(options: &Options, uri: &Uri) -> bool {
 }
 
 async fn respond(server: &Server, waits: &Waits, call: Call<Completion>) -> Result<Response, ApiError> {
-    let Call { model, request: Completion { requests, return_tokens }, delivery, ignored, keep_alive } = call;
+    let Call { model, request: asked, delivery, ignored, keep_alive } = call;
+    let Completion { requests, return_tokens, fields } = asked;
     let text = |request: &ChatRequest| match &request.prompt {
         Prompt::Text(text) => vec![Some(text.clone()); request.choices as usize],
         _ => vec![None; request.choices as usize],
     };
     let prompts: Vec<_> = requests.iter().flat_map(text).collect();
-    let logprobs = requests.first().and_then(|request| request.logprobs);
+    // What all of them have in common.
+    let (logprobs, max_tokens) =
+        requests.first().map_or((None, None), |request| (request.logprobs, request.max_tokens));
     let choices = prompts.len() as u32;
     let writer = |Opening { model, .. }| {
-        Box::new(Writer::new(Reply { model, prompts, logprobs, return_tokens }, choices)) as _
+        let reply = Reply { model, prompts, logprobs, return_tokens, max_tokens, fields };
+        Box::new(Writer::new(reply, choices)) as _
     };
     answer(server, waits, Call { model, request: requests, delivery, ignored, keep_alive }, writer).await
 }
@@ -156,16 +165,16 @@ async fn with_prompts(
     model: Option<&str>,
     make: impl FnOnce(&dyn Prompts) -> Result<String, Failure> + Send + 'static,
 ) -> Result<String, ApiError> {
-    let served = server.models.get(model, server.options.any_model).await?;
-    let prompts = served.prompts.clone().ok_or_else(|| unable(server, &served))?;
-    match waits.on(tokio::task::spawn_blocking(move || make(&*prompts))).await {
+    let served = served(server, waits, model).await?;
+    let prompts = served.prompts.clone().ok_or_else(|| unable(server, waits.grant(), &served))?;
+    match waits.within(tokio::task::spawn_blocking(move || make(&*prompts))).await? {
         Ok(made) => Ok(made?),
         Err(_panicked) => Err(ApiError::Panic),
     }
 }
 
-fn unable(server: &Server, served: &Served) -> ApiError {
-    let able = server.models.names_where(|served| served.prompts.is_some());
+fn unable(server: &Server, grant: &Grant, served: &Served) -> ApiError {
+    let able = server.models.names_where(|served| served.prompts.is_some() && grant.covers(&served.id));
     ApiError::UnableModel {
         id: served.id.clone(),
         why: "does not run here, so its tokens are not known",

@@ -10,6 +10,7 @@ pub(crate) mod models;
 pub(crate) mod native;
 pub(crate) mod ollama;
 pub(crate) mod openapi;
+pub(crate) mod rerank;
 pub(crate) mod residency;
 pub(crate) mod responses;
 pub(crate) mod stored;

@@ -7,10 +7,10 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use stack_chat::ChatRequest;
-use stack_wire::ollama::{self, Reply, Shape, Writer};
+use stack_wire::ollama::{self, Reply, Running, Shape, Writer};
 use stack_wire::{AnswerWriter, Availability, Call, KeepAlive};
 
-use crate::answer::{Opening, answer, embeddings, now_s, opening, report, stay};
+use crate::answer::{Opening, answer, embeddings, now_s, report, served, stay};
 use crate::body::WholeBody;
 use crate::error::{ApiError, json};
 use crate::server::Server;
@@ -60,21 +60,29 @@ pub(crate) async fn embed_one(
 }
 
 /// Lists the models.
-pub(crate) async fn tags(State(server): State<Arc<Server>>) -> Response {
-    json(server.models.list(ollama::model_list).await)
+pub(crate) async fn tags(State(server): State<Arc<Server>>, Extension(waits): Extension<Waits>) -> Response {
+    json(server.models.list(|all| ollama::model_list(&waits.grant().covered(all, |(id, _)| id))).await)
 }
 
 /// Lists the models in memory.
-pub(crate) async fn running(State(server): State<Arc<Server>>) -> Response {
-    json(server.models.running(now_s(), ollama::running_list))
+pub(crate) async fn running(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+) -> Response {
+    let list = |all: &[Running<'_>]| ollama::running_list(&waits.grant().covered(all, |model| model.id));
+    json(server.models.running(now_s(), list))
 }
 
 /// Describes one model.
-pub(crate) async fn show(State(server): State<Arc<Server>>, body: WholeBody) -> Result<Response, ApiError> {
-    let name = body.parse(ollama::parse_show).await?;
-    let served = server.models.get(name.as_deref(), server.options.any_model).await?;
+pub(crate) async fn show(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+    body: WholeBody,
+) -> Result<Response, ApiError> {
+    let Call { model, ignored, .. } = body.parse(ollama::parse_show).await?;
+    let served = served(&server, &waits, model.as_deref()).await?;
     let template = served.prompts.as_ref().and_then(|prompts| prompts.template(false));
-    Ok(json(ollama::show_object(Availability::Ready(&served.card), template)))
+    Ok(report(json(ollama::show_object(Availability::Ready(&served.card), template)), &ignored))
 }
 
 /// Tells the version of this program.
@@ -82,29 +90,32 @@ pub(crate) async fn version() -> Response {
     json(ollama::version_object())
 }
 
-/// Answers, or where nothing is asked, says that the model is there.
+/// Answers, or where nothing is asked, says that the model is there, or is gone.
 async fn respond(
     server: &Server,
     waits: &Waits,
     shape: Shape,
     call: Call<Option<ChatRequest>>,
 ) -> Result<Response, ApiError> {
-    let reply = |Opening { created_s, model, .. }| Reply { shape, created_s, model };
     let Call { model, request, delivery, ignored, keep_alive } = call;
-    let Some(request) = request else {
-        let served = match keep_alive {
-            // Where nothing is asked, this lets the model go, which need not be loaded for it.
-            Some(KeepAlive::For(Duration::ZERO)) => {
-                server.models.find(model.as_deref(), server.options.any_model)?
-            }
-            _ => server.models.get(model.as_deref(), server.options.any_model).await?,
+    if let Some(request) = request {
+        let writer = |Opening { created_s, model, .. }| {
+            Box::new(Writer::new(Reply { shape, created_s, model })) as Box<dyn AnswerWriter>
         };
-        stay(server, &served, keep_alive);
-        let goes = keep_alive == Some(KeepAlive::For(Duration::ZERO)) && server.models.unload(&served.id);
-        let reply = reply(opening(server, &served));
-        return Ok(report(json(if goes { reply.unloaded() } else { reply.loaded() }), &ignored));
+        let call = Call { model, request: vec![request], delivery, ignored, keep_alive };
+        return answer(server, waits, call, writer).await;
+    }
+    let name = model.as_deref();
+    let reply = |model: String| Reply { shape, created_s: now_s(), model };
+    let body = if keep_alive == Some(KeepAlive::For(Duration::ZERO)) {
+        waits.grant().operates()?;
+        server.permit(waits.grant(), name).await?;
+        // Nothing is asked but that it goes, for which it need not be loaded.
+        reply(server.models.release(name, server.options.any_model).await?).unloaded()
+    } else {
+        let served = served(server, waits, name).await?;
+        stay(server, waits.grant(), &served, keep_alive);
+        reply(served.id.clone()).loaded()
     };
-    let call = Call { model, request: vec![request], delivery, ignored, keep_alive };
-    let writer = |opening| Box::new(Writer::new(reply(opening))) as Box<dyn AnswerWriter>;
-    answer(server, waits, call, writer).await
+    Ok(report(json(body), &ignored))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use stack_chat::{ChatEvent, ChatRequest};
+use stack_chat::{ChatEvent, ChatRequest, Failure};
 use stack_wire::Call;
 use stack_wire::responses::{self, Find, Reply, ResponseRequest, StoredInput, Writer};
 
@@ -22,12 +22,11 @@ pub(crate) async fn create(
     Extension(waits): Extension<Waits>,
     body: WholeBody,
 ) -> Result<Response, ApiError> {
-    let stored = server.stored.clone();
-    let call = body.parse(move |body| finding(stored, |find| responses::parse_response(body, find)));
-    let Call { model, request: asked, delivery, ignored, keep_alive } = call.await?;
+    let call = parse(&server, &waits, body, responses::parse_response).await?;
+    let Call { model, request: asked, delivery, ignored, keep_alive } = call;
     let ResponseRequest { request, echo, options, stored: input, background } = asked;
     let call = Call { model, request: vec![request], delivery, ignored, keep_alive };
-    let stored = server.stored.clone().zip(input);
+    let stored = server.stored(waits.grant()).zip(input);
     let reply = |Opening { unique, created_s, model, sampling, .. }| {
         let echo = echo.completed(&sampling);
         Reply { unique, created_s, model, echo, options }
@@ -72,16 +71,20 @@ pub(crate) async fn input_tokens(
     Extension(waits): Extension<Waits>,
     body: WholeBody,
 ) -> Result<Response, ApiError> {
-    let stored = server.stored.clone();
-    let call = body.parse(move |body| finding(stored, |find| responses::parse_count(body, find))).await?;
+    let call = parse(&server, &waits, body, responses::parse_count).await?;
     let tokens = count(&server, &waits, call.model.as_deref(), call.request).await?;
     Ok(report(json(responses::count_object(tokens)), &call.ignored))
 }
 
-/// Lets `parse` look into the stored responses, if there are any.
-fn finding<T>(stored: Option<Arc<StoredResponses>>, parse: impl FnOnce(Option<&Find<'_>>) -> T) -> T {
-    match stored {
-        Some(stored) => parse(Some(&|id: &str| stored.find(id))),
-        None => parse(None),
+/// Parses a body that may refer to stored responses, if there are any: then a short one may mean a long conversation.
+async fn parse<T: Send + 'static>(
+    server: &Server,
+    waits: &Waits,
+    body: WholeBody,
+    parser: fn(&[u8], Option<&Find<'_>>) -> Result<T, Failure>,
+) -> Result<T, ApiError> {
+    match server.stored(waits.grant()) {
+        Some(stored) => body.parse_apart(move |body| parser(body, Some(&|id: &str| stored.find(id)))).await,
+        None => body.parse(move |body| parser(body, None)).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 use stack_chat::Failure;
@@ -10,10 +11,12 @@ use stack_wire::responses::{self, ListOptions};
 use crate::error::{ApiError, json};
 use crate::server::Server;
 use crate::stored::{StoredResponses, unknown};
+use crate::waits::Waits;
 
 /// Returns a response as far as it is.
 pub(crate) async fn retrieve(
     State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
@@ -22,41 +25,44 @@ pub(crate) async fn retrieve(
         let message = "`stream` is not supported here: a stored response is told as a whole";
         return Err(Failure::unsupported("stream", message).into());
     }
-    let response = stored(&server, &id)?.find(&id).ok_or_else(|| unknown(&id))?;
+    let response = stored(&server, &waits, &id)?.find(&id).ok_or_else(|| unknown(&id))?;
     Ok(json(response.body().to_owned()))
 }
 
 /// Lists what a response answers.
 pub(crate) async fn input_items(
     State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     let options = list_options(&query.unwrap_or_default())?;
-    let response = stored(&server, &id)?.find(&id).ok_or_else(|| unknown(&id))?;
+    let response = stored(&server, &waits, &id)?.find(&id).ok_or_else(|| unknown(&id))?;
     Ok(json(response.input_items(&options)))
 }
 
 /// Forgets a response.
 pub(crate) async fn delete(
     State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    stored(&server, &id)?.remove(&id)?;
+    stored(&server, &waits, &id)?.remove(&id)?;
     Ok(json(responses::deleted_object(&id)))
 }
 
 /// Stops a response that is made while nobody waits for it.
 pub(crate) async fn cancel(
     State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    Ok(json(stored(&server, &id)?.cancel(&id)?.body().to_owned()))
+    Ok(json(stored(&server, &waits, &id)?.cancel(&id)?.body().to_owned()))
 }
 
-fn stored<'a>(server: &'a Server, id: &str) -> Result<&'a StoredResponses, ApiError> {
+fn stored(server: &Server, waits: &Waits, id: &str) -> Result<Arc<StoredResponses>, ApiError> {
     let id = || id.chars().take(64).collect();
-    server.stored.as_deref().ok_or_else(|| ApiError::UnknownResponse { id: id(), can_store: false })
+    server.stored(waits.grant()).ok_or_else(|| ApiError::UnknownResponse { id: id(), can_store: false })
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {

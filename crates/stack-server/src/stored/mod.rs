@@ -1,4 +1,5 @@
-//! Responses that are kept in memory, and those that are made while nobody waits for them.
+//! Responses that are kept in memory, and those that are made while nobody waits for them. Tenants share the room, and each
+//! finds its own alone.
 //!
 //! Which ones are kept, [`Shelf`] decides; here are the clock, the lock and the tasks. Nothing is written to disk: what was
 //! said ends with the process, if not before.
@@ -9,9 +10,9 @@ mod shelf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use stack_chat::{ChatEvent, Failure, FailureKind};
-use stack_wire::responses::{Reply, StoredItem, StoredResponse, Writer};
-use stack_wire::{Answer, AnswerWriter};
+use stack_chat::{ChatEvent, Failure, FailureKind, Tenant};
+use stack_wire::Answer;
+use stack_wire::responses::{Reply, StoredItem, StoredResponse};
 use tokio::task::AbortHandle;
 
 pub(crate) use self::record::Record;
@@ -19,10 +20,14 @@ use self::shelf::{Bounds, Full, Kept, Shelf};
 use crate::error::{ApiError, log};
 use crate::stopwatch::Stopwatch;
 
-/// The responses that are kept.
+/// The responses of a tenant that are kept.
 pub(crate) struct StoredResponses {
-    shelf: Mutex<Shelf<Arc<StoredResponse>, Job>>,
+    shared: Arc<Shared>,
+    tenant: Tenant,
 }
+
+/// The responses of all tenants.
+type Shared = Mutex<Shelf<Arc<StoredResponse>, Job>>;
 
 /// A response that is being made, which stops when nobody keeps it any longer.
 struct Job(AbortHandle);
@@ -34,33 +39,41 @@ impl Drop for Job {
 }
 
 impl StoredResponses {
-    /// Keeps up to `count_max` responses; `None` if that is none.
+    /// Keeps up to `count_max` responses, the first ones for the operator; `None` if that is none.
     pub(crate) fn new(count_max: usize) -> Option<Arc<Self>> {
         let bounds = Bounds { count: count_max, bytes: BYTES_MAX, age: AGE_MAX };
-        (count_max > 0).then(|| Arc::new(Self { shelf: Mutex::new(Shelf::new(bounds)) }))
+        let new = || Self { shared: Arc::new(Mutex::new(Shelf::new(bounds))), tenant: Tenant::default() };
+        (count_max > 0).then(|| Arc::new(new()))
+    }
+
+    /// Returns those of another tenant.
+    pub(crate) fn of(&self, tenant: &Tenant) -> Arc<Self> {
+        Arc::new(Self { shared: Arc::clone(&self.shared), tenant: tenant.clone() })
     }
 
     /// Finds a response.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<StoredResponse>> {
-        self.lock().find(id, Instant::now()).map(|(response, _)| response)
+        self.lock().find(&name(&self.tenant, id), Instant::now()).map(|(response, _)| response)
     }
 
     /// Keeps a response that is complete. One that is too long is not kept.
     pub(crate) fn keep(&self, response: StoredResponse) {
-        if self.lock().keep(kept(response), Instant::now(), || None) == Err(Full) {
+        let kept = kept(&self.tenant, response);
+        if self.lock().keep(kept, Instant::now(), || None) == Err(Full) {
             tracing::debug!("a response was not stored: it is too long, or every place is taken");
         }
     }
 
     /// Forgets a response, and stops making it.
     pub(crate) fn remove(&self, id: &str) -> Result<(), ApiError> {
-        if self.lock().remove(id, Instant::now()) { Ok(()) } else { Err(unknown(id)) }
+        if self.lock().remove(&name(&self.tenant, id), Instant::now()) { Ok(()) } else { Err(unknown(id)) }
     }
 
     /// Stops making a response. One that is complete already stays as it is.
     pub(crate) fn cancel(&self, id: &str) -> Result<Arc<StoredResponse>, ApiError> {
-        let (mut shelf, now) = (self.lock(), Instant::now());
-        let (response, is_complete) = shelf.find(id, now).ok_or_else(|| unknown(id))?;
+        let (name, now) = (name(&self.tenant, id), Instant::now());
+        let found = self.lock().find(&name, now);
+        let (response, is_complete) = found.ok_or_else(|| unknown(id))?;
         if !response.is_background() {
             let message = "only a response that was asked for with `background: true` can be cancelled; \
                            to stop another one, close its connection";
@@ -69,23 +82,28 @@ impl StoredResponses {
         if is_complete {
             return Ok(response);
         }
-        shelf.complete(kept(response.cancelled()), now);
-        Ok(shelf.find(id, now).map_or(response, |(response, _)| response))
+        // Made while nobody is held up; one that is complete by now stays as it is.
+        let cancelled = kept(&self.tenant, response.cancelled());
+        let mut shelf = self.lock();
+        shelf.complete(cancelled, now);
+        Ok(shelf.find(&name, now).map_or(response, |(response, _)| response))
     }
 
     /// Makes a response while nobody waits for it, and returns what there is to tell of it now.
     pub(crate) fn begin(
-        self: &Arc<Self>,
+        &self,
         reply: Reply,
         input: Vec<StoredItem>,
         events: Stopwatch,
     ) -> Result<String, ApiError> {
-        let begun = StoredResponse::new(input.clone(), reply.begun());
+        let begun = reply.begun(input.clone());
         let body = begun.body().to_owned();
-        let draft = Draft { stored: Arc::downgrade(self), reply: Some(reply), input };
+        let begun = kept(&self.tenant, begun);
+        let (shared, tenant) = (Arc::downgrade(&self.shared), self.tenant.clone());
+        let draft = Draft { shared, tenant, reply: Some(reply), input };
         // The lock is held, so that the response is known before it is complete.
         let spawn = || Some(Job(tokio::spawn(draft.complete(events)).abort_handle()));
-        if self.lock().keep(kept(begun), Instant::now(), spawn) == Err(Full) {
+        if self.lock().keep(begun, Instant::now(), spawn) == Err(Full) {
             let message = "too many responses are being made in the background";
             let full = Failure::new(FailureKind::QueueFull, message);
             return Err(full.after(Duration::from_secs(1)).into());
@@ -93,18 +111,15 @@ impl StoredResponses {
         Ok(body)
     }
 
-    fn complete(&self, response: StoredResponse) {
-        self.lock().complete(kept(response), Instant::now());
-    }
-
     fn lock(&self) -> MutexGuard<'_, Shelf<Arc<StoredResponse>, Job>> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A response that is being made. If that ends in any other way than it should, it has failed.
 struct Draft {
-    stored: Weak<StoredResponses>,
+    shared: Weak<Shared>,
+    tenant: Tenant,
     reply: Option<Reply>,
     input: Vec<StoredItem>,
 }
@@ -125,18 +140,21 @@ impl Draft {
             }
         };
         let Some(reply) = self.reply.take() else { return };
+        let input = std::mem::take(&mut self.input);
         self.tell(match ended {
-            Ok(()) => Writer::new(reply).whole(&answer),
+            Ok(()) => reply.answered(input, &answer),
             Err(failure) => {
                 log(&failure);
-                reply.failed(&failure)
+                reply.failed(input, &failure)
             }
         });
     }
 
-    fn tell(&mut self, body: String) {
-        if let Some(stored) = self.stored.upgrade() {
-            stored.complete(StoredResponse::new(std::mem::take(&mut self.input), body));
+    fn tell(&self, response: StoredResponse) {
+        if let Some(shared) = self.shared.upgrade() {
+            let kept = kept(&self.tenant, response);
+            let mut shelf = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            shelf.complete(kept, Instant::now());
         }
     }
 }
@@ -147,7 +165,8 @@ impl Drop for Draft {
         if let Some(reply) = self.reply.take()
             && std::thread::panicking()
         {
-            self.tell(reply.failed(&Failure::internal("the answer panicked")));
+            let input = std::mem::take(&mut self.input);
+            self.tell(reply.failed(input, &Failure::internal("the answer panicked")));
         }
     }
 }
@@ -157,8 +176,13 @@ pub(crate) fn unknown(id: &str) -> ApiError {
     ApiError::UnknownResponse { id: id.chars().take(64).collect(), can_store: true }
 }
 
-fn kept(response: StoredResponse) -> Kept<Arc<StoredResponse>> {
-    Kept { name: response.id().to_owned(), bytes: response.bytes(), value: Arc::new(response) }
+fn kept(tenant: &Tenant, response: StoredResponse) -> Kept<Arc<StoredResponse>> {
+    Kept { name: name(tenant, response.id()), bytes: response.bytes(), value: Arc::new(response) }
+}
+
+/// What a tenant's response is kept under. No tenant's name has a line break, so that no id leads to another's.
+fn name(tenant: &Tenant, id: &str) -> String {
+    format!("{tenant}\n{id}")
 }
 
 /// Some thousand conversations of an agent.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stack_chat::{ChatEvent, Failure};
-use stack_wire::responses::{StoredItem, StoredResponse, Writer};
+use stack_wire::responses::{StoredItem, Writer};
 use stack_wire::{Answer, AnswerWriter};
 
 use super::StoredResponses;
@@ -24,8 +24,9 @@ impl Record {
 
 impl AnswerWriter for Record {
     fn whole(&self, answer: &Answer) -> String {
-        let body = self.writer.whole(answer);
-        self.stored.keep(StoredResponse::new(self.input.clone(), body.clone()));
+        let response = self.writer.reply().answered(self.input.clone(), answer);
+        let body = response.body().to_owned();
+        self.stored.keep(response);
         body
     }
 

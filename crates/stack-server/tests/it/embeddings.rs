@@ -40,6 +40,7 @@ async fn a_model_that_makes_no_embeddings_is_the_callers_mistake_and_others_are_
         card: model.card().clone(),
         chat: Some(model),
         embedder: None,
+        reranker: None,
         prompts: None,
         held: None,
     });

@@ -124,6 +124,7 @@ async fn a_model_that_loads_is_not_ready_yet() {
         card: model.card().clone(),
         chat: Some(Arc::clone(&model) as _),
         embedder: None,
+        reranker: None,
         prompts: None,
         held: None,
     };
@@ -264,6 +265,7 @@ async fn a_panic_is_told_and_not_the_end() {
         card: card.clone(),
         chat: Some(Arc::new(Broken(card))),
         embedder: None,
+        reranker: None,
         prompts: None,
         held: None,
     });

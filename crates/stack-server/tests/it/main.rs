@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
 mod answers;
+mod auth;
 mod embeddings;
 mod errors;
 mod health;
@@ -15,8 +16,10 @@ mod ollama;
 mod open_responses;
 mod openapi;
 mod pages;
+mod rerank;
 mod residency;
 mod responses;
 mod sockets;
 mod stored_responses;
 mod support;
+mod tls;

@@ -54,9 +54,11 @@ async fn errors_say_whose_they_are() {
     assert_eq!((word("code").as_str(), word("domain").as_str()), ("gateway_queue_full", "gateway"));
     assert_eq!(word("request_id"), reply.header("x-request-id"));
     let router = serving(&Arc::new(agent()));
-    let elsewhere = BODY.replace("\"user\": \"u\"", "\"provider\": \"openai\"");
-    let reply = post(&router, "/api/v1/chat", elsewhere).await;
-    assert_eq!((reply.status.as_u16(), reply.error("field").as_str()), (404, "provider"));
+    for (model, status) in [("m-1", 404), ("local", 400)] {
+        let elsewhere = BODY.replace("local", model).replace("\"user\": \"u\"", "\"provider\": \"openai\"");
+        let reply = post(&router, "/api/v1/chat", elsewhere).await;
+        assert_eq!((reply.status.as_u16(), reply.error("field").as_str()), (status, "model"), "{model}");
+    }
 }
 
 #[tokio::test]

@@ -156,7 +156,8 @@ async fn pages_see_errors_too() {
     let origin = "http://localhost:3000";
     for (method, path, body, status) in [
         (Method::GET, "/nothing", String::new(), 404),
-        (Method::POST, "/v1/rerank", "{}".to_owned(), 404),
+        (Method::POST, "/v1/nothing", "{}".to_owned(), 404),
+        (Method::POST, "/v1/rerank", "{}".to_owned(), 400),
         (Method::GET, "/v1/chat/completions", String::new(), 405),
         (Method::DELETE, "/v1/models/m", String::new(), 405),
         (Method::POST, "/v1/chat/completions", "{".to_owned(), 400),

@@ -12,7 +12,7 @@ use stack_server::{KeepAlive, Library, Models, Options, Residency, Served, route
 use stack_testkit::ScriptedModel;
 use tower::ServiceExt;
 
-use crate::support::{get, post};
+use crate::support::{get, post, send};
 
 /// Models of ten bytes each, whose loads are counted.
 #[derive(Default)]
@@ -57,6 +57,7 @@ impl Library for Shelf {
             card: ModelCard { id: id.to_owned(), ..ModelCard::default() },
             chat: Some(Arc::new(ScriptedModel::new(id, &["hello"]))),
             embedder: None,
+            reranker: None,
             prompts: None,
             held: Some(Arc::new(Held(Arc::clone(&self.held), id.to_owned()))),
         })
@@ -71,14 +72,21 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::started_with(&[], false)
+    }
+
+    /// A server that has some of the models of its own.
+    fn started_with(own: &[&str], any_model: bool) -> Self {
         let shelf = Arc::new(Shelf::default());
         let residency = Residency {
             bytes_max: 25,
             keep_alive: KeepAlive::For(Duration::from_mins(5)),
             patience: Duration::from_millis(100),
         };
-        let models = Arc::new(Models::default().with_library(Arc::clone(&shelf) as _, residency));
-        let router = router(Arc::clone(&models), Options::default());
+        let models = Models::starting(own.iter().copied());
+        let models = Arc::new(models.with_library(Arc::clone(&shelf) as _, residency));
+        own.iter().for_each(|id| models.ready(shelf.load(id, &mut |_| Ok(())).unwrap()));
+        let router = router(Arc::clone(&models), Options { any_model, ..Options::default() });
         Self { shelf, models, router }
     }
 
@@ -168,6 +176,79 @@ async fn a_model_stays_as_long_as_requests_say() {
     let list: Value = get(&bench.router, "/api/ps").await.json();
     assert!(list["models"][0]["expires_at"].as_str().unwrap().starts_with("20"), "{list}");
     tending.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_only_stored_is_described_and_let_go_like_any_other() {
+    let bench = Bench::new();
+    for name in ["a", "a:latest"] {
+        let model = get(&bench.router, &format!("/v1/models/{name}")).await;
+        assert_eq!((model.status.as_u16(), &model.json()["id"]), (200, &json!("a")));
+        assert_eq!(model.json()["status"]["value"], "unloaded");
+        let body = json!({"model": name, "keep_alive": 0}).to_string();
+        let gone = post(&bench.router, "/api/generate", body).await;
+        assert_eq!((gone.status.as_u16(), &gone.json()["done_reason"]), (200, &json!("unload")));
+        assert_eq!(gone.json()["model"], "a");
+    }
+    let nowhere = get(&bench.router, "/v1/models/d").await;
+    assert_eq!((nowhere.status.as_u16(), nowhere.error("code")), (404, "model_not_found".to_owned()));
+    assert!(nowhere.text.contains("huge"), "what there is instead is told: {}", nowhere.text);
+    let body = json!({"model": "d", "keep_alive": 0}).to_string();
+    assert_eq!(post(&bench.router, "/api/generate", body).await.status, 404);
+    assert_eq!(bench.shelf.loads.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_without_a_name_means_what_the_server_was_started_with_whatever_else_is_loaded() {
+    for (any_model, unnamed) in [(false, json!({})), (true, json!({})), (true, json!({"model": "gpt-4"}))] {
+        let bench = Bench::started_with(&["a"], any_model);
+        let ask = async || {
+            let mut body = unnamed.clone();
+            body["messages"] = json!([{"role": "user", "content": "Hi"}]);
+            let reply = post(&bench.router, "/v1/chat/completions", body.to_string()).await;
+            (reply.status.as_u16(), reply.json()["model"].clone())
+        };
+        assert_eq!(ask().await, (200, json!("a")));
+        let named = |model: &str| json!({"model": model}).to_string();
+        assert_eq!(post(&bench.router, "/models/load", named("b")).await.status, 200);
+        assert_eq!(ask().await, (200, json!("a")));
+        assert_eq!(post(&bench.router, "/models/unload", named("a")).await.status, 200);
+        assert_eq!(bench.running().await, ["b"]);
+        let listed: Value = get(&bench.router, "/v1/models").await.json();
+        assert_eq!(listed["data"][0]["status"]["value"], "unloaded", "it keeps its place");
+        assert_eq!(ask().await, (200, json!("a")), "it is loaded again");
+    }
+    let bench = Bench::started_with(&["a", "b"], false);
+    let body = json!({"messages": [{"role": "user", "content": "Hi"}]}).to_string();
+    assert_eq!(post(&bench.router, "/v1/chat/completions", body).await.error("param"), "model");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_was_started_with_stays_whatever_requests_say() {
+    let bench = Bench::started_with(&["a"], false);
+    for keep_alive in [json!(0), json!("1ms")] {
+        let body =
+            json!({"model": "a", "prompt": "Hi", "stream": false, "keep_alive": keep_alive}).to_string();
+        assert_eq!(post(&bench.router, "/api/generate", body).await.status, 200);
+        let list: Value = get(&bench.router, "/api/ps").await.json();
+        assert!(list["models"][0]["expires_at"].as_str().unwrap().starts_with("9999"), "{list}");
+    }
+    let unload = json!({"model": "a"}).to_string();
+    assert_eq!(post(&bench.router, "/models/unload", unload).await.status, 200);
+    assert_eq!(bench.running().await, [""; 0]);
+    assert_eq!(get(&bench.router, "/ready").await.status, 200, "the next request loads it again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_counts_while_a_model_is_loaded_and_what_has_begun_is_finished() {
+    let bench = Bench::new();
+    let body = json!({"model": "a", "messages": [{"role": "user", "content": "Hi"}]}).to_string();
+    let request =
+        Request::post("/v1/chat/completions").header("x-stack-deadline-ms", "1").body(Body::from(body));
+    let late = send(&bench.router, request.unwrap()).await;
+    assert_eq!((late.status.as_u16(), late.error("code")), (504, "timeout".to_owned()));
+    assert_eq!(bench.ask("a").await, 200);
+    assert_eq!(bench.shelf.loads.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use futures_core::Stream as _;
 use serde_json::Value;
 use stack_chat::{ChatModel, ModelCard};
 use stack_server::{Models, Options, Served, router};
-use stack_testkit::{CheckedModel, ScriptedEmbedder, ScriptedModel, ScriptedPrompts};
+use stack_testkit::{CheckedModel, ScriptedEmbedder, ScriptedModel, ScriptedPrompts, ScriptedReranker};
 use tower::ServiceExt;
 
 /// What came back.
@@ -45,7 +45,7 @@ impl Reply {
     }
 }
 
-/// Builds the routes over one model `m`, which also embeds.
+/// Builds the routes over one model `m`, which also embeds and ranks.
 pub(crate) fn serving(model: &Arc<ScriptedModel>) -> Router {
     router(registry(model), Options::default())
 }
@@ -55,7 +55,7 @@ pub(crate) fn storing(model: &Arc<ScriptedModel>) -> Router {
     router(registry(model), Options { stored_responses_max: 4, ..Options::default() })
 }
 
-/// Makes a registry of one model `m`, which also embeds.
+/// Makes a registry of one model `m`, which also embeds and ranks.
 pub(crate) fn registry(model: &Arc<ScriptedModel>) -> Arc<Models> {
     let models = Models::default();
     models.ready(Served {
@@ -63,6 +63,7 @@ pub(crate) fn registry(model: &Arc<ScriptedModel>) -> Arc<Models> {
         card: model.card().clone(),
         chat: Some(Arc::new(CheckedModel(Arc::clone(model) as _))),
         embedder: Some(Arc::new(ScriptedEmbedder)),
+        reranker: Some(Arc::new(ScriptedReranker)),
         prompts: Some(Arc::new(ScriptedPrompts)),
         held: None,
     });
@@ -76,6 +77,7 @@ pub(crate) fn embedder(id: &str) -> Served {
         card: ModelCard::default(),
         chat: None,
         embedder: Some(Arc::new(ScriptedEmbedder)),
+        reranker: None,
         prompts: None,
         held: None,
     }

@@ -1,0 +1,24 @@
+//! Models that run elsewhere.
+
+use std::sync::Arc;
+
+use stack_chat::{Failure, Tier};
+
+use super::Served;
+
+/// The models of providers, which are asked by name like those of this process. Its methods answer at once; that a
+/// request may not leave, or that nobody answers it, is said by the answer.
+pub trait Providers: Send + Sync {
+    /// Lists the models that are known by name.
+    fn list(&self) -> Vec<Arc<Served>>;
+
+    /// Finds the model that a request means by `PROVIDER/MODEL`, which need not be listed.
+    fn find(&self, name: &str) -> Option<Arc<Served>>;
+
+    /// Holds a request that says how far it may reach to what the operator allows.
+    ///
+    /// # Errors
+    ///
+    /// When it asks for more: it is refused, whoever would answer it.
+    fn admit_tier(&self, asked: Tier) -> Result<(), Failure>;
+}
