@@ -4,10 +4,12 @@
 //! The modules, in reading order. [`cli`] lists the commands, and [`foreign`] knows what people type who come from other
 //! programs. Each command is one file or folder of [`commands`], which parses, calls and renders; all return an
 //! [`error`]. [`options`] are what several commands take. [`models`] decides which model is meant and opens it; [`chat`]
-//! is the conversation with one. [`home`] finds where everything is kept, and what opens it. [`config`] and [`privacy`]
-//! decide what may leave the machine, [`transport`] sends it, and [`audit`] writes down what was done. [`terminal`] is
+//! is the conversation with one. [`home`] finds where everything is kept, and what opens it, and [`api_keys`]
+//! who may use a server. [`config`] decides what may leave the machine, [`transport`] fetches files with what the gateway lends, [`remote`] is a
+//! server that is asked, and [`audit`] writes down what was done. [`terminal`] is
 //! what people see and type, [`process`] the machine under it all.
 
+mod api_keys;
 mod audit;
 mod chat;
 mod cli;
@@ -18,8 +20,8 @@ mod foreign;
 mod home;
 mod models;
 mod options;
-mod privacy;
 mod process;
+mod remote;
 mod terminal;
 mod transport;
 

@@ -27,11 +27,13 @@ use stack_audit::{
     Actor, Audit, AuditError, AuditOptions, Draft, OpenEntry, Ownership, Payload, Receipt, StoreError,
     StreamId, key,
 };
+use stack_chat::Tier;
+use stack_gateway::privacy::{EgressLog, recorded_tier};
 use stack_trust::home::Home;
+use zeroize::Zeroizing;
 
 use crate::config::{AuditSection, Config};
 use crate::error::{self, CommandError};
-use crate::privacy::Tier;
 use crate::process::machine;
 use crate::terminal::output::{sanitize, stderr};
 
@@ -80,11 +82,12 @@ impl AuditLog {
     ///
     /// When the configuration is wrong. A log that cannot be written fails only the acts that need it.
     pub(crate) fn open(home: &Home) -> Result<Self, CommandError> {
-        let config = Config::read(home)?.audit;
+        let Config { audit: config, providers, .. } = Config::read(home)?;
+        let keys = secrets::of_providers(home, &providers);
         let state = match home.audit() {
             Err(_) => State::Homeless,
             Ok(_) if !config.enabled().value => State::Off,
-            Ok(folder) => match open(&folder, &config)? {
+            Ok(folder) => match open(&folder, &config, keys)? {
                 Ok(audit) => State::Open(audit, actor::current()),
                 Err(error) => State::Unusable(AuditError::Unavailable(Arc::new(error))),
             },
@@ -103,6 +106,15 @@ impl AuditLog {
             State::Unusable(error) => Err(error.clone().into()),
             State::Homeless => Err(error::audit::homeless()),
             State::Off => Err(error::audit::off()),
+        }
+    }
+
+    /// Returns where it is written down what leaves for providers.
+    pub(crate) fn egress(&self) -> EgressLog {
+        match &self.state {
+            State::Open(audit, actor) => EgressLog::Kept { audit: audit.clone(), actor: actor.clone() },
+            State::Unusable(error) => EgressLog::Unusable(error.clone()),
+            State::Homeless | State::Off => EgressLog::Off,
         }
     }
 
@@ -141,7 +153,7 @@ impl AuditLog {
         let begun = match &self.state {
             State::Open(audit, actor) => {
                 let mut draft = Draft::new(stream_of(kind), kind, actor.clone()).with(about);
-                draft.circumstances.tier = tier;
+                draft.circumstances.tier = tier.map(recorded_tier);
                 audit.begin(draft).map(Some)
             }
             State::Unusable(error) => Err(error.clone()),
@@ -229,11 +241,15 @@ impl OpenAct<'_> {
     }
 }
 
-fn open(folder: &Path, config: &AuditSection) -> Result<Result<Audit, StoreError>, CommandError> {
+fn open(
+    folder: &Path,
+    config: &AuditSection,
+    keys: Vec<(String, Zeroizing<String>)>,
+) -> Result<Result<Audit, StoreError>, CommandError> {
     let random = machine::random_source()?;
     Ok(key::read_or_make(&key::default_path(folder), &*random).and_then(|key| {
         let mut options = AuditOptions::new(key, Box::new(machine::now_ms), random);
-        options.scrubber = secrets::known_to(options.scrubber);
+        options.scrubber = secrets::known_to(options.scrubber, keys);
         options.anchors = config.anchors();
         options.ownership = Ownership::Brief { patience: PATIENCE };
         env!("CARGO_PKG_VERSION").clone_into(&mut options.version);
@@ -243,15 +259,17 @@ fn open(folder: &Path, config: &AuditSection) -> Result<Result<Audit, StoreError
 
 /// The stream that acts of a kind go to.
 fn stream_of(kind: ActKind) -> StreamId {
-    if kind == ActKind::SERVE { StreamId::named("server") } else { StreamId::named("registry") }
+    let is_of_server = matches!(kind, ActKind::SERVE | ActKind::ADMIN);
+    StreamId::named(if is_of_server { "server" } else { "registry" })
 }
 
 /// How much it matters that an act is written down.
 fn weight_of(kind: ActKind) -> requirement::Act {
     match kind {
-        ActKind::PULL | ActKind::PUSH => requirement::Act::Egress,
+        ActKind::PULL | ActKind::PUSH | ActKind::EGRESS => requirement::Act::Egress,
         ActKind::KEY | ActKind::SIGN | ActKind::DECRYPT | ActKind::REKEY => requirement::Act::Key,
         ActKind::TRUST => requirement::Act::Trust,
+        ActKind::ADMIN => requirement::Act::Admin,
         ActKind::LOAD | ActKind::SERVE => requirement::Act::Load,
         _ => requirement::Act::Local,
     }

@@ -13,9 +13,9 @@ use stack_engine::executor::DeviceKind;
 use stack_registry::name::BadName;
 
 use crate::commands::{
-    adopt, audit, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import, keygen,
-    list, logits, ps, pull, push, rekey, render, rm, run, serve, show, sign, stop, tokenize, trust, verify,
-    version,
+    adopt, audit, auth, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import,
+    keygen, list, login, logits, ps, pull, push, rekey, render, rm, run, serve, show, sign, stop, tokenize,
+    trust, verify, version, whoami,
 };
 use crate::error::{CommandError, Kind};
 use crate::foreign;
@@ -88,6 +88,14 @@ enum Command {
     Trust(trust::Arguments),
     /// Show, verify and export what was done
     Audit(audit::Arguments),
+    /// Manage who may use a server of this machine
+    Auth(auth::Arguments),
+    /// Keep the API key for a server elsewhere, and ask that one from now on
+    Login(login::Arguments),
+    /// Forget the API key for a server elsewhere
+    Logout(login::LogoutArguments),
+    /// Show what the API key for a server allows
+    Whoami(whoami::Arguments),
     /// Show the hardware and the settings in effect
     Doctor(doctor::Arguments),
     /// Show and check the configuration
@@ -169,7 +177,17 @@ fn has_flag(matches: &ArgMatches, name: &str) -> bool {
 impl Command {
     /// Whether it has a reason to open a socket.
     fn needs_sockets(&self) -> bool {
-        matches!(self, Self::Serve(_) | Self::Ps(_) | Self::Stop(_) | Self::Pull(_) | Self::Push(_))
+        match self {
+            Self::Serve(_)
+            | Self::Ps(_)
+            | Self::Stop(_)
+            | Self::Pull(_)
+            | Self::Push(_)
+            | Self::Login(_)
+            | Self::Whoami(_) => true,
+            Self::Doctor(arguments) => arguments.needs_sockets(),
+            _ => false,
+        }
     }
 
     /// How much there is to compute.
@@ -223,6 +241,10 @@ impl Command {
             Self::Rekey(arguments) => rekey::run(&arguments),
             Self::Trust(arguments) => trust::run(&arguments),
             Self::Audit(arguments) => audit::run(&arguments),
+            Self::Auth(arguments) => auth::run(&arguments),
+            Self::Login(arguments) => login::run(&arguments),
+            Self::Logout(arguments) => login::logout(&arguments),
+            Self::Whoami(arguments) => whoami::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Config(arguments) => config::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments, Cli::command()),

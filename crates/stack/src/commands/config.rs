@@ -1,6 +1,7 @@
 //! `stack config`: the configuration, with the origin of each value.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -41,7 +42,7 @@ struct Common {
 /// One setting, for people and programs.
 #[derive(Debug, Serialize)]
 struct Row {
-    key: &'static str,
+    key: String,
     value: Value,
     origin: String,
 }
@@ -73,29 +74,51 @@ fn rows(config: &Config) -> Result<Vec<Row>, CommandError> {
     let Effective { tier, offline, hosts } = PrivacyArguments::default().effective(&config.privacy)?;
     let listen = ListenArguments::default();
     let (host, port) = (listen.host(&config.server)?, listen.port(&config.server)?);
-    Ok(vec![
+    let mut rows = vec![
         row("privacy.tier", tier, |tier| tier.name().into()),
         row("privacy.offline", offline, Value::from),
         row("privacy.hosts", hosts, texts),
+        row("privacy.lockdown", config.privacy.lockdown(), |level| level.name().into()),
         row("server.host", host, |host| host.to_string().into()),
         row("server.port", port, Value::from),
         row("server.cors", or_none(config.server.cors.clone()), texts),
         row("server.host_names", or_none(config.server.host_names.clone()), texts),
         row("server.stored_responses", WebArguments::default().stored_responses(&config.server), Value::from),
+        row("server.auth.required", or(config.server.auth.required.clone(), false), Value::from),
+        row("server.tls.certificate", path_or_none(config.server.tls.certificate.as_ref()), Value::from),
+        row("server.tls.key", path_or_none(config.server.tls.key.as_ref()), Value::from),
         row("audit.enabled", config.audit.enabled(), Value::from),
         row("audit.required", config.audit.required(), Value::from),
         row("audit.anchors", config.audit.places(), texts),
         row("audit.anchor_command", config.audit.anchor_command(), texts),
         row("audit.payload_days", config.audit.payload_days(), Value::from),
-    ])
+    ];
+    for provider in &config.providers {
+        let key = |key: &str| format!("providers.{}.{key}", provider.name);
+        rows.push(row(&key("kind"), provider.kind.clone(), |kind| kind.name().into()));
+        rows.push(row(&key("base"), provider.base.clone(), |base| base.to_string().into()));
+        rows.push(row(&key("models"), provider.models.clone(), texts));
+        rows.extend(provider.key.clone().map(|name| row(&key("key"), name, |name| name.to_string().into())));
+    }
+    Ok(rows)
 }
 
-fn row<T>(key: &'static str, setting: Setting<T>, value: impl Fn(T) -> Value) -> Row {
-    Row { key, value: value(setting.value), origin: setting.origin.to_string() }
+fn row<T>(key: &str, setting: Setting<T>, value: impl Fn(T) -> Value) -> Row {
+    Row { key: key.to_owned(), value: value(setting.value), origin: setting.origin.to_string() }
 }
 
 fn texts<T: Display>(items: Vec<T>) -> Value {
     items.into_iter().map(|item| item.to_string()).collect()
+}
+
+fn or<T>(setting: Option<Setting<T>>, default: T) -> Setting<T> {
+    setting.unwrap_or(Setting::new(default, Origin::Default))
+}
+
+fn path_or_none(setting: Option<&Setting<PathBuf>>) -> Setting<Option<String>> {
+    setting.map_or(Setting::new(None, Origin::Default), |setting| {
+        Setting::new(Some(setting.value.display().to_string()), setting.origin)
+    })
 }
 
 fn or_none<T>(list: Option<Setting<Vec<T>>>) -> Setting<Vec<T>> {

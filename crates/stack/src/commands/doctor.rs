@@ -1,8 +1,10 @@
 //! `stack doctor`: what this machine has, and what would be used.
 
+mod privacy;
+
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use stack_engine::executor::{DeviceKind, Placement, PrefetchPolicy};
 use stack_engine::load;
@@ -21,11 +23,27 @@ use crate::terminal::units;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
+    /// Look at this alone: what may leave the machine, and how tightly the system can hold a server
+    topic: Option<Topic>,
     #[command(flatten)]
     home: HomeArguments,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// What can be looked at alone.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Topic {
+    /// What may leave the machine
+    Privacy,
+}
+
+impl Arguments {
+    /// Whether names are looked up.
+    pub(crate) fn needs_sockets(&self) -> bool {
+        matches!(self.topic, Some(Topic::Privacy))
+    }
 }
 
 #[derive(Serialize)]
@@ -98,7 +116,11 @@ struct DefaultModel {
 
 /// Prints what was found.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let report = examine(&arguments.home.home()?)?;
+    let home = arguments.home.home()?;
+    if let Some(Topic::Privacy) = arguments.topic {
+        return privacy::run(&home, arguments.json);
+    }
+    let report = examine(&home)?;
     let mut data = Data::new();
     if arguments.json { data.json(&report) } else { print(&report, &mut data) }
 }

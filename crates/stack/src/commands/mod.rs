@@ -2,6 +2,7 @@
 
 pub(crate) mod adopt;
 pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod bench;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -15,6 +16,7 @@ pub(crate) mod help;
 pub(crate) mod import;
 pub(crate) mod keygen;
 pub(crate) mod list;
+pub(crate) mod login;
 pub(crate) mod logits;
 pub(crate) mod ps;
 pub(crate) mod pull;
@@ -32,3 +34,4 @@ pub(crate) mod tokenize;
 pub(crate) mod trust;
 pub(crate) mod verify;
 pub(crate) mod version;
+pub(crate) mod whoami;

@@ -2,22 +2,18 @@
 
 use clap::Args;
 use serde::Deserialize;
+use stack_seal::time::UnixTime;
 
-use super::serve::ServerArguments;
-use crate::config::Config;
 use crate::error::{CommandError, Kind};
-use crate::options::CommonArguments;
 use crate::process::machine;
+use crate::remote::AskArguments;
 use crate::terminal::output::{Data, sanitize};
 use crate::terminal::units;
-use crate::transport::local_server::LocalServer;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    server: ServerArguments,
-    #[command(flatten)]
-    pub(crate) common: CommonArguments,
+    pub(crate) ask: AskArguments,
 }
 
 #[derive(Deserialize)]
@@ -35,18 +31,17 @@ struct Model {
 
 /// Prints the models.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
-    let config = Config::read(&arguments.common.home()?)?;
-    let server = LocalServer(arguments.server.address(&config.server)?);
+    let (common, server) = (&arguments.ask.transfer.common, arguments.ask.client()?);
     let answer = server.get("/api/ps")?;
     let mut data = Data::new();
-    if arguments.common.json {
+    if common.json {
         return data.json(&answer);
     }
     let Running { models } = serde_json::from_value(answer).map_err(|error| {
         CommandError::new(Kind::Malformed, "the server lists its models in another way").caused(error)
     })?;
     if models.is_empty() {
-        arguments.common.stderr("no model is in memory; a request that names one loads it");
+        common.stderr("no model is in memory; a request that names one loads it");
         return Ok(());
     }
     let now = machine::now().seconds();
@@ -62,18 +57,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
 
 /// Says until when a model is there.
 fn until(expires_at: &str, now: u64) -> String {
-    // What stays goes at the end of time, which not every reader of times can read.
-    if expires_at.starts_with(END_OF_TIME) {
+    let Ok(at) = expires_at.parse::<UnixTime>() else { return sanitize(expires_at) };
+    // What stays goes at the end of time.
+    if at == UnixTime::from_seconds(u64::MAX) {
         return "stays".to_owned();
     }
-    let Ok(at) = expires_at.parse::<jiff::Timestamp>() else { return sanitize(expires_at) };
-    match u64::try_from(at.as_second()).unwrap_or_default().saturating_sub(now) {
+    match at.seconds().saturating_sub(now) {
         0 => "it has answered".to_owned(),
         left => format!("goes in {left} s"),
     }
 }
-
-const END_OF_TIME: &str = "9999-";
 
 #[cfg(test)]
 mod tests {

@@ -28,7 +28,7 @@ use crate::options::transfer::TransferArguments;
 use crate::process::machine::{self, environment};
 use crate::terminal::units;
 use crate::transport::registry::{Plaintext, registry};
-use crate::transport::{Transport, hub_token};
+use crate::transport::{Fetcher, hub_token};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -81,23 +81,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     for reference in &arguments.references {
         refuse_meaningless(arguments, reference)?;
     }
-    let transport = arguments.transfer.transport(&home)?;
-    arguments.references.iter().try_for_each(|reference| pull(arguments, &home, &transport, reference))
+    let fetcher = arguments.transfer.fetcher(&home)?;
+    arguments.references.iter().try_for_each(|reference| pull(arguments, &home, &fetcher, reference))
 }
 
 fn pull(
     arguments: &Arguments,
     home: &Home,
-    transport: &Transport,
+    fetcher: &Fetcher,
     reference: &Reference,
 ) -> Result<(), CommandError> {
     if let Reference::Name(name) = reference {
         return known(arguments, home, name);
     }
-    let remote = remote(reference, transport.interrupt())?;
-    let act = Act::new(ActKind::PULL, about(arguments, reference)).at_tier(transport.tier());
+    let remote = remote(reference, fetcher.interrupt())?;
+    let act = Act::new(ActKind::PULL, about(arguments, reference)).at_tier(fetcher.tier());
     let fetched = arguments.transfer.common.audit()?.record(act, || {
-        let fetched = fetch(arguments, home, transport, reference, remote.as_ref())?;
+        let fetched = fetch(arguments, home, fetcher, reference, remote.as_ref())?;
         let about = fetched.about();
         Ok((fetched, about))
     })?;
@@ -123,13 +123,13 @@ enum Fetched<'a> {
 fn fetch<'a>(
     arguments: &Arguments,
     home: &Home,
-    transport: &Transport,
+    fetcher: &Fetcher,
     reference: &Reference,
     remote: Option<&'a Remote>,
 ) -> Result<Fetched<'a>, CommandError> {
     let seed = machine::seed()?;
-    let patient = RetryFetch::new(transport, seed);
-    let offered = offer(arguments, reference, &patient, transport.interrupt(), remote);
+    let patient = RetryFetch::new(fetcher, seed);
+    let offered = offer(arguments, reference, &patient, fetcher.interrupt(), remote);
     let upstream = match offered {
         Err(error)
             if matches!(error.kind, TransferErrorKind::Refused(_))
@@ -151,9 +151,9 @@ fn fetch<'a>(
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
     let puller = Puller {
         store: &store,
-        fetch: transport,
+        fetch: fetcher,
         watch: &watch,
-        cancel: transport.interrupt(),
+        cancel: fetcher.interrupt(),
         limits: limits(arguments.jobs),
         throttle: arguments.limit_rate.map(SharedThrottle::new),
         seed,

@@ -49,7 +49,7 @@ struct Report {
 /// Sends what the registry lacks.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.transfer.common.home()?;
-    let transport = arguments.transfer.transport(&home)?;
+    let fetcher = arguments.transfer.fetcher(&home)?;
     let Reference::Oci { host, repository, version } = &arguments.reference else {
         return Err(
             CommandError::new(Kind::Usage, "the target must be oci://host/repo[:tag]").reason("bad-name")
@@ -61,19 +61,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         );
     }
     let plaintext = if arguments.plain_http { Plaintext::Asked } else { Plaintext::OnLoopback };
-    let remote = registry(host, repository, Scope::Push, plaintext, transport.interrupt())?;
+    let remote = registry(host, repository, Scope::Push, plaintext, fetcher.interrupt())?;
     let store = Store::existing(home.root()?)?;
     let store = store.ok_or_else(|| StoreError::missing(arguments.name.short()))?;
     let (entry, _lease) = store.hold(&arguments.name)?;
     let show = arguments.transfer.progress();
     let watch = |progress: stack_registry::progress::Progress<'_>| show.note(&progress);
     let weights = if arguments.sealed_only { Weights::Sealed } else { Weights::Any };
-    let patient = RetryFetch::new(&transport, machine::seed()?);
+    let patient = RetryFetch::new(&fetcher, machine::seed()?);
     let pusher = Pusher { store: &store, fetch: &patient, remote: &remote, watch: &watch, weights };
     let to = format!("{remote}:{version}");
     let manifest = entry.manifest.digest.to_string();
     let about = json!({"name": arguments.name.short(), "to": to, "manifest": manifest});
-    let act = Act::new(ActKind::PUSH, about).at_tier(transport.tier());
+    let act = Act::new(ActKind::PUSH, about).at_tier(fetcher.tier());
     let sent = arguments.transfer.common.audit()?.record(act, || {
         let sent = pusher.push(&entry, version);
         show.end();

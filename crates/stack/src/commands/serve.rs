@@ -1,18 +1,23 @@
 //! `stack serve`: models over HTTP.
 
+mod keys;
 mod listen;
 mod loading;
+mod lockdown;
 mod residency;
+mod tls;
 mod web;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use std::{io, thread};
 
 use clap::{Args, ValueHint};
 use serde_json::{Value, json};
-use stack_server::{Limits, Models, Options, router, serve};
+use stack_chat::Tier;
+use stack_server::{Limits, Listener, Models, Options, Tls, router, serve};
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
@@ -21,17 +26,20 @@ use tokio::task::JoinSet;
 pub(crate) use self::listen::{ListenArguments, ServerArguments};
 use self::loading::{Loading, StoredModels};
 use self::residency::ResidencyArguments;
+use self::tls::{TlsArguments, TlsFiles};
 pub(crate) use self::web::WebArguments;
 use crate::audit::{Act, ActKind};
-use crate::config::Config;
+use crate::config::{Config, PrivacyArguments};
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
 use crate::models::choice::ModelArgument;
 use crate::models::path::{FoundModel, locate};
+use crate::models::prefixes::PrefixFolder;
+use crate::models::providers::ConfiguredProviders;
 use crate::models::served::Plan;
 use crate::options::{EngineArguments, SamplingArguments};
 use crate::process::threads::Workload;
-use crate::terminal::output::stderr;
+use crate::terminal::output::{sanitize, stderr};
 use crate::terminal::report::report;
 use stack_registry::choice::{ModelPath, Spelling};
 
@@ -50,13 +58,20 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     listen: ListenArguments,
     #[command(flatten)]
+    tls: TlsArguments,
+    #[command(flatten)]
     web: WebArguments,
     #[command(flatten)]
     residency: ResidencyArguments,
+    /// Keep computed beginnings of prompts in this folder while the server does not run: what was asked can be read there
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    prefix_dir: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) engine: EngineArguments,
     #[command(flatten, next_help_heading = "Where a request says nothing")]
     sampling: SamplingArguments,
+    #[command(flatten)]
+    privacy: PrivacyArguments,
     #[command(flatten)]
     access: AccessArguments,
 }
@@ -86,14 +101,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let home = arguments.access.home()?;
     let config = Config::read(&home)?;
     let address = arguments.listen.address(&config.server)?;
-    let addresses: Vec<_> = [address].into_iter().chain(arguments.listen.second(address)).collect();
+    let addresses: Vec<_> =
+        [address.value].into_iter().chain(arguments.listen.second(address.value)).collect();
+    let auth = keys::auth(&home, &config.server.auth, &address)?;
+    let tls = arguments.tls.files(&config.server.tls);
+    let tls = tls.map(|files| Ok::<_, CommandError>((files.open()?, files))).transpose()?;
+    if tls.is_none() && !address.value.ip().is_loopback() {
+        stderr(
+            "warning: keys, prompts and answers travel in clear; [server.tls] encrypts them, or a proxy in front",
+        );
+    }
+    let policy = arguments.privacy.policy(&config)?;
     let options = arguments.engine.options(arguments.work())?;
     let mut paths = arguments.given().map(|model| model.find(&home)).collect::<Result<Vec<_>, _>>()?;
     if paths.is_empty() {
         paths.push(ModelPath::BuiltIn);
     }
     let web = arguments.web.options(&config.server, paths.len())?;
-    let web = Options { requests_max: options.queue_max, ..web };
+    let web = Options { requests_max: options.queue_max, auth, ..web };
     let Plan { wanted, repeated } = Plan::new(&paths, &arguments.alias)?;
     // A wrong name should not have to wait for the models before it.
     let named: Vec<(String, ModelPath)> = wanted
@@ -110,42 +135,70 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if home.known().is_none() {
         stderr("note: neither STACK_HOME nor HOME is set, so there is no store and no trust policy");
     }
-    let loading = Loading { options, access: arguments.access.clone(), sampling: arguments.sampling.clone() };
+    let draft = arguments.engine.draft(&home)?;
+    if draft.is_some() && found.len() != 1 {
+        let message = format!("--draft guesses for one model, and {} are given", found.len());
+        return Err(
+            CommandError::new(Kind::Usage, message).hint("start a server for each, with its own draft model")
+        );
+    }
+    let (access, sampling) = (arguments.access.clone(), arguments.sampling.clone());
+    let prefixes = arguments.prefix_dir.as_deref().map(PrefixFolder::new);
+    let loading = Loading { options, access, sampling, draft, prefixes };
     let models = match arguments.residency.limits() {
         None => models,
         Some(limits) => models.with_library(Arc::new(StoredModels::new(&loading, named)), limits),
     };
+    let listeners = addresses.iter().map(|address| bind(*address)).collect::<Result<Vec<_>, _>>()?;
+    let tier = policy.tier;
+    // From here on, the kernel holds the server to the tier. No thread has been started yet.
+    let lockdown = match tier {
+        Tier::Sovereign => Some(lockdown::sovereign(&config, &home)?.name()),
+        Tier::Private | Tier::Standard => None,
+    };
+    let web = Options { lockdown, ..web };
+    let audit = arguments.access.audit()?;
+    let providers = ConfiguredProviders::new(&config.providers, &home, policy, audit.egress())?;
+    providers.notes().for_each(|note| stderr(sanitize(&note)));
+    let models = models.with_providers(Arc::new(providers));
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
     })?;
     let about = json!({
         "addresses": addresses.iter().map(SocketAddr::to_string).collect::<Vec<_>>(),
         "models": found.iter().map(|found| &found.ids).collect::<Vec<_>>(),
+        "tls": tls.is_some(),
+        "keys_required": web.auth.as_ref().is_some_and(|auth| auth.required),
+        "lockdown": lockdown,
     });
-    arguments.access.audit()?.record(Act::new(ActKind::SERVE, about), || {
-        runtime.block_on(listen(addresses, web, Arc::new(models), found, loading))?;
+    audit.record(Act::new(ActKind::SERVE, about).at_tier(tier), || {
+        runtime.block_on(listen(listeners, tls, web, Arc::new(models), found, loading))?;
         Ok(((), Value::Null))
     })
 }
 
 async fn listen(
-    addresses: Vec<SocketAddr>,
+    bound: Vec<std::net::TcpListener>,
+    tls: Option<(Tls, TlsFiles)>,
     web: Options,
     models: Arc<Models>,
     found: Vec<Found>,
     loading: Loading,
 ) -> Result<(), CommandError> {
     let failed = |error: io::Error| CommandError::new(Kind::Machine, "the server cannot run").caused(error);
-    let mut listeners = Vec::new();
-    for address in addresses {
-        listeners.push(bind(address).await?);
-    }
+    let listeners = bound.into_iter().map(TcpListener::from_std).collect::<Result<Vec<_>, _>>();
+    let listeners = listeners.map_err(failed)?;
     let (mut stop, mut stop_now) = (Signals::new().map_err(failed)?, Signals::new().map_err(failed)?);
     for listener in &listeners {
-        stderr(format!("listening on http://{}", listener.local_addr().map_err(failed)?));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        stderr(format!("listening on {scheme}://{}", listener.local_addr().map_err(failed)?));
     }
 
     tokio::spawn(Arc::clone(&models).tend());
+    let tls = tls.map(|(tls, files)| {
+        tokio::spawn(files.follow(tls.clone()));
+        tls
+    });
     let router = router(Arc::clone(&models), web);
     let (give_up, hopeless) = oneshot::channel();
     thread::Builder::new()
@@ -164,6 +217,10 @@ async fn listen(
     let (stopping, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     for listener in listeners {
+        let listener = match &tls {
+            Some(tls) => Listener::encrypted(listener, tls.clone()),
+            None => Listener::from(listener),
+        };
         let (router, mut stopped) = (router.clone(), stopped.clone());
         let shutdown = async move {
             // The sender lives until all have ended.
@@ -190,8 +247,14 @@ async fn listen(
     problem.map_or(Ok(()), Err)
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    TcpListener::bind(address).await.map_err(|error| {
+/// Listens before there is a runtime with threads: a locked down process opens no listeners.
+fn bind(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
+    let runtime = runtime::Builder::new_current_thread().enable_io().build();
+    let bound = runtime.and_then(|runtime| {
+        let bound = runtime.block_on(TcpListener::bind(address))?;
+        bound.into_std()
+    });
+    bound.map_err(|error| {
         let hint = match error.kind() {
             io::ErrorKind::PermissionDenied => "ports below 1024 need privileges; choose another with --port",
             _ => "choose another port with --port; 0 picks a free one",

@@ -30,9 +30,16 @@ pub(crate) enum Place {
 
 impl AuditSection {
     pub(super) fn take(mut section: Section<'_>) -> Self {
+        let (enabled, required) = (section.flag("enabled"), section.flag("required"));
+        let says =
+            |flag: &Option<Setting<bool>>, value| flag.as_ref().is_some_and(|flag| flag.value == value);
+        if says(&enabled, false) && says(&required, true) {
+            // Whichever won, somebody would believe the other.
+            section.refuse("required", " cannot be true while audit.enabled is false: take one of them out");
+        }
         Self {
-            enabled: section.flag("enabled"),
-            required: section.flag("required"),
+            enabled,
+            required,
             anchors: section.texts("anchors", Place::parse),
             anchor_command: section.texts("anchor_command", |word| Ok::<_, String>(word.to_owned())),
             payload_days: section.integer("payload_days"),
@@ -123,5 +130,13 @@ mod tests {
         assert_eq!((section.enabled().value, section.requirement()), (true, Requirement::WherePossible));
         let problems = Config::parse(b"[audit]\nanchors = [\"a\"]\nrequired = 1\n").unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn a_log_cannot_be_off_and_required() {
+        let problems = Config::parse(b"[audit]\nenabled = false\nrequired = true\n").unwrap_err();
+        assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [3], "{problems:?}");
+        assert!(problems[0].what.contains("audit.enabled"), "{problems:?}");
+        assert!(Config::parse(b"[audit]\nenabled = false\nrequired = false\n").is_ok());
     }
 }

@@ -20,7 +20,8 @@ pub(super) struct File {
 /// A section of it.
 pub(super) struct Section<'a> {
     file: &'a mut File,
-    name: &'static str,
+    /// The names that lead to it: `server`, `tls`.
+    path: Vec<String>,
     keys: Vec<&'static str>,
 }
 
@@ -43,7 +44,25 @@ impl File {
     /// Returns a section, which is empty if the file has none of the name.
     pub(super) fn section(&mut self, name: &'static str) -> Section<'_> {
         self.sections.push(name);
-        Section { file: self, name, keys: Vec::new() }
+        Section { file: self, path: vec![name.to_owned()], keys: Vec::new() }
+    }
+
+    /// Returns the names of the sections beneath one, in their order: `acme` for `[providers.acme]`.
+    pub(super) fn names_beneath(&mut self, name: &'static str) -> Vec<String> {
+        self.sections.push(name);
+        let Some(table) = self.root.get(name).and_then(Item::as_table_like) else { return Vec::new() };
+        let (sections, others): (Vec<_>, Vec<_>) = table.iter().partition(|(_, item)| item.is_table_like());
+        let problem = |key: &str| {
+            let whole = format!("{name}.{key}");
+            (place_of(table, key), format!("{whole} is a section: write [{whole}]"))
+        };
+        self.problems.extend(others.into_iter().map(|(key, _)| problem(key)));
+        sections.into_iter().map(|(key, _)| key.to_owned()).collect()
+    }
+
+    /// Returns a section beneath another one.
+    pub(super) fn section_beneath(&mut self, name: &'static str, beneath: &str) -> Section<'_> {
+        Section { file: self, path: vec![name.to_owned(), beneath.to_owned()], keys: Vec::new() }
     }
 
     /// Ends reading: sections that nobody asked for are unknown.
@@ -71,6 +90,25 @@ impl File {
 }
 
 impl Section<'_> {
+    /// Returns a section of this section, which is empty if the file has none of the name.
+    pub(super) fn section(&mut self, name: &'static str) -> Section<'_> {
+        self.keys.push(name);
+        if let Some(table) = self.table()
+            && let Some(item) = table.get(name)
+            && item.as_table_like().is_none()
+        {
+            let (place, whole) = (place_of(table, name), self.name_of(name));
+            self.file.problems.push((place, format!("{whole} is a section: write [{whole}]")));
+        }
+        let path = self.path.iter().cloned().chain([name.to_owned()]).collect();
+        Section { file: self.file, path, keys: Vec::new() }
+    }
+
+    /// The whole name of a key here: `server.tls.key`.
+    fn name_of(&self, key: &str) -> String {
+        format!("{}.{key}", self.path.join("."))
+    }
+
     /// Takes a string that `parse` understands.
     pub(super) fn text<T, E: Display>(
         &mut self,
@@ -103,10 +141,55 @@ impl Section<'_> {
 
     /// Takes an integer of 16 bits.
     pub(super) fn integer(&mut self, key: &'static str) -> Option<Setting<u16>> {
-        self.take(key, |value| {
-            let number = value.as_integer().ok_or_else(|| expected(value, "an integer"))?;
-            number.try_into().map_err(|_| format!(": {number} is not between 0 and {}", u16::MAX))
-        })
+        self.take(key, |value| whole(value, u16::MAX))
+    }
+
+    /// Takes an integer of 32 bits.
+    pub(super) fn number(&mut self, key: &'static str) -> Option<Setting<u32>> {
+        self.take(key, |value| whole(value, u32::MAX))
+    }
+
+    /// Notes that a key is not there.
+    pub(super) fn missing(&mut self, key: &str) {
+        if self.table().is_some_and(|table| table.get(key).is_none()) {
+            self.problem(&format!(".{key} is missing"));
+        }
+    }
+
+    /// Notes what is wrong with the section as a whole; the text goes on where its name ends.
+    pub(super) fn problem(&mut self, wrong: &str) {
+        let place = self.place();
+        self.file.problems.push((place, format!("{}{wrong}", self.path.join("."))));
+    }
+
+    fn table(&self) -> Option<&dyn TableLike> {
+        let mut table: &dyn TableLike = &self.file.root;
+        for name in &self.path {
+            table = table.get(name)?.as_table_like()?;
+        }
+        Some(table)
+    }
+
+    /// Where the section is in the file.
+    fn place(&self) -> Range<usize> {
+        let (Some(last), mut table) = (self.path.last(), &self.file.root as &dyn TableLike) else {
+            return 0..0;
+        };
+        for name in &self.path[..self.path.len() - 1] {
+            match table.get(name).and_then(Item::as_table_like) {
+                Some(beneath) => table = beneath,
+                None => return 0..0,
+            }
+        }
+        place_of(table, last)
+    }
+
+    /// Says what is wrong with a key that was taken, beside others.
+    pub(super) fn refuse(&mut self, key: &str, wrong: &str) {
+        let Some(table) = self.table() else { return };
+        let place = place_of(table, key);
+        let whole = self.name_of(key);
+        self.file.problems.push((place, format!("{whole}{wrong}")));
     }
 
     /// Takes a key. A value that `read` refuses is a problem, and no setting.
@@ -116,14 +199,15 @@ impl Section<'_> {
         read: impl FnOnce(&Value) -> Result<T, String>,
     ) -> Option<Setting<T>> {
         self.keys.push(key);
-        let table = self.file.root.get(self.name)?.as_table_like()?;
+        let table = self.table()?;
         let item = table.get(key)?;
         let place = place_of(table, key);
         let read = item.as_value().ok_or_else(|| " is not a value".to_owned()).and_then(read);
         match read {
             Ok(value) => Some(Setting::new(value, Origin::File(line_of(&self.file.text, place.start)))),
             Err(wrong) => {
-                self.file.problems.push((place, format!("{}.{key}{wrong}", self.name)));
+                let whole = self.name_of(key);
+                self.file.problems.push((place, format!("{whole}{wrong}")));
                 None
             }
         }
@@ -133,16 +217,20 @@ impl Section<'_> {
 /// Keys that nobody asked for are unknown.
 impl Drop for Section<'_> {
     fn drop(&mut self) {
-        let Some(table) = self.file.root.get(self.name).and_then(Item::as_table_like) else { return };
+        let Some(table) = self.table() else { return };
         let strangers = table.iter().map(|(key, _)| key).filter(|key| !self.keys.contains(key));
         let problems: Vec<_> = strangers
             .map(|key| {
-                let whole = format!("{}.{key}", self.name);
-                (place_of(table, key), unknown_name("key", "keys are", key, &whole, &self.keys))
+                (place_of(table, key), unknown_name("key", "keys are", key, &self.name_of(key), &self.keys))
             })
             .collect();
         self.file.problems.extend(problems);
     }
+}
+
+fn whole<T: TryFrom<i64> + Display + Copy>(value: &Value, max: T) -> Result<T, String> {
+    let number = value.as_integer().ok_or_else(|| expected(value, "an integer"))?;
+    number.try_into().map_err(|_| format!(": {number} is not between 0 and {max}"))
 }
 
 fn unknown_name(kind: &str, list: &str, name: &str, whole: &str, known: &[&str]) -> String {

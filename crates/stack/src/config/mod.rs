@@ -9,23 +9,27 @@ mod audit;
 mod error;
 mod file;
 mod privacy;
+mod providers;
 mod setting;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::{fs, io};
 
+use stack_chat::Tier;
+use stack_gateway::privacy::HostPattern;
 use stack_server::{HostName, Origin as WebOrigin};
 use stack_trust::home::Home;
 
-pub(crate) use audit::AuditSection;
+pub(crate) use audit::{AuditSection, Place as AuditPlace};
 pub(crate) use error::{ConfigError, Problem};
-pub(crate) use privacy::{Effective, PrivacyArguments};
+pub(crate) use privacy::{Effective, PROXY_VARIABLES, PrivacyArguments, login_of, parse_tier};
+pub(crate) use providers::{ProviderSection, SecretName};
 pub(crate) use setting::{Origin, Setting};
 
 use self::file::{File, Section};
 use crate::error::CommandError;
-use crate::privacy::{HostPattern, Tier, parse_tier};
+use crate::process::lockdown::LockdownLevel;
 
 /// The configuration: what the file says, and nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +37,7 @@ pub(crate) struct Config {
     pub(crate) privacy: PrivacySection,
     pub(crate) server: ServerSection,
     pub(crate) audit: AuditSection,
+    pub(crate) providers: Vec<ProviderSection>,
 }
 
 /// The section `[privacy]`.
@@ -44,6 +49,8 @@ pub(crate) struct PrivacySection {
     pub(crate) offline: Option<Setting<bool>>,
     /// Hosts that may be contacted.
     pub(crate) hosts: Option<Setting<Vec<HostPattern>>>,
+    /// How tightly the system holds a server at least, under the tier sovereign.
+    lockdown: Option<Setting<LockdownLevel>>,
 }
 
 /// The section `[server]`.
@@ -59,6 +66,26 @@ pub(crate) struct ServerSection {
     pub(crate) host_names: Option<Setting<Vec<HostName>>>,
     /// How many responses are kept in memory.
     pub(crate) stored_responses: Option<Setting<u16>>,
+    /// Who may ask.
+    pub(crate) auth: AuthSection,
+    /// How connections are encrypted.
+    pub(crate) tls: TlsSection,
+}
+
+/// The section `[server.auth]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AuthSection {
+    /// Whether requests from this machine need a key, too.
+    pub(crate) required: Option<Setting<bool>>,
+}
+
+/// The section `[server.tls]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TlsSection {
+    /// The file with the certificates.
+    pub(crate) certificate: Option<Setting<PathBuf>>,
+    /// The file with their key.
+    pub(crate) key: Option<Setting<PathBuf>>,
 }
 
 impl Config {
@@ -101,7 +128,12 @@ impl Config {
         let privacy = PrivacySection::take(file.section("privacy"));
         let server = ServerSection::take(file.section("server"));
         let audit = AuditSection::take(file.section("audit"));
-        file.finish().map(|()| Self { privacy, server, audit })
+        let names = file.names_beneath("providers");
+        let providers = names
+            .iter()
+            .map(|name| ProviderSection::take(name, file.section_beneath("providers", name)))
+            .collect();
+        file.finish().map(|()| Self { privacy, server, audit, providers })
     }
 }
 
@@ -111,7 +143,13 @@ impl PrivacySection {
             tier: section.text("tier", parse_tier),
             offline: section.flag("offline"),
             hosts: section.texts("hosts", HostPattern::parse),
+            lockdown: section.text("lockdown", LockdownLevel::parse),
         }
+    }
+
+    /// How tightly the system holds a server at least, under the tier sovereign.
+    pub(crate) fn lockdown(&self) -> Setting<LockdownLevel> {
+        self.lockdown.clone().unwrap_or(Setting::new(LockdownLevel::E1, Origin::Default))
     }
 }
 
@@ -123,8 +161,35 @@ impl ServerSection {
             cors: section.texts("cors", str::parse),
             host_names: section.texts("host_names", str::parse),
             stored_responses: section.integer("stored_responses"),
+            auth: AuthSection::take(section.section("auth")),
+            tls: TlsSection::take(section.section("tls")),
         }
     }
+}
+
+impl AuthSection {
+    fn take(mut section: Section<'_>) -> Self {
+        Self { required: section.flag("required") }
+    }
+}
+
+impl TlsSection {
+    fn take(mut section: Section<'_>) -> Self {
+        let tls =
+            Self { certificate: section.text("certificate", absolute), key: section.text("key", absolute) };
+        match (&tls.certificate, &tls.key) {
+            (Some(_), None) => section.refuse("certificate", " needs server.tls.key beside it"),
+            (None, Some(_)) => section.refuse("key", " needs server.tls.certificate beside it"),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        tls
+    }
+}
+
+/// Reads the path of a file: from where, nobody who reads the file can know.
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    if path.is_absolute() { Ok(path) } else { Err(format!("{text:?} is not an absolute path")) }
 }
 
 /// Reads an address to listen on; `localhost` is one.
@@ -172,11 +237,11 @@ mod tests {
         assert_eq!(problems("[privac]\n"), ["line 1: unknown section privac; did you mean privacy?"]);
         assert_eq!(
             problems("[other]"),
-            ["line 1: unknown section other; sections are privacy, server, audit"]
+            ["line 1: unknown section other; sections are privacy, server, audit, providers"]
         );
         assert_eq!(
             problems("tier = 1"),
-            ["line 1: unknown section tier; sections are privacy, server, audit"]
+            ["line 1: unknown section tier; sections are privacy, server, audit, providers"]
         );
         assert_eq!(problems("server = 1"), ["line 1: server is a section: write [server]"]);
         assert_eq!(
@@ -185,7 +250,7 @@ mod tests {
                 "line 2: unknown key server.prot; did you mean port?",
                 "line 4: privacy.tier is an integer; a string is expected",
                 "line 5: privacy.hosts is not a list of strings",
-                "line 6: unknown key privacy.xyzzy; keys are tier, offline, hosts",
+                "line 6: unknown key privacy.xyzzy; keys are tier, offline, hosts, lockdown",
             ]
         );
         for (text, wrong) in [
@@ -196,6 +261,11 @@ mod tests {
             ("[server]\nport = -1", "server.port: -1 is not between 0 and 65535"),
             ("[server]\nhost = \"here\"", "server.host: expected an IP address"),
             ("[server]\ncors = [\"null\"]", "server.cors"),
+            ("[server]\ntls = 1", "line 2: server.tls is a section: write [server.tls]"),
+            ("[server.tls]\nkye = 1", "line 2: unknown key server.tls.kye; did you mean key?"),
+            ("[server.tls]\nkey = \"a.pem\"", "server.tls.key: \"a.pem\" is not an absolute path"),
+            ("[server.tls]\nkey = \"/a.pem\"", "server.tls.key needs server.tls.certificate beside it"),
+            ("[server.auth]\nrequired = 1", "server.auth.required is an integer; a boolean is expected"),
             ("[server]\nport = ", "line 2: "),
             ("[server]\n[server]", "line 2: "),
         ] {

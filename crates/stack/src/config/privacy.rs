@@ -1,11 +1,12 @@
 //! Where the tier and the listed hosts come from: `stack.toml`, the environment, and options.
 
 use clap::Args;
-use stack_registry::url::Url;
+use stack_chat::Tier;
+use stack_gateway::privacy::{EgressPolicy, HostPattern, Proxy};
+use stack_url::Url;
 
 use super::{Config, Origin, PrivacySection, Setting};
 use crate::error::{CommandError, Kind};
-use crate::privacy::{HostPattern, Proxy, Settings, Tier, parse_tier};
 use crate::process::machine::environment;
 
 /// What may leave this machine.
@@ -17,7 +18,7 @@ pub(crate) struct PrivacyArguments {
     /// Ask nothing of the network
     #[arg(long)]
     offline: bool,
-    /// List a host for this command: host, host:port or *.domain
+    /// List a host for this command: host, host:port or *.domain; behind = may stand the networks that it is in
     #[arg(long, value_name = "HOST", value_parser = HostPattern::parse)]
     allow_host: Vec<HostPattern>,
 }
@@ -36,9 +37,18 @@ impl PrivacyArguments {
     /// # Errors
     ///
     /// See [`PrivacyArguments::effective`].
-    pub(crate) fn settings(&self, config: &Config) -> Result<Settings, CommandError> {
+    pub(crate) fn policy(&self, config: &Config) -> Result<EgressPolicy, CommandError> {
         let Effective { tier, offline, hosts } = self.effective(&config.privacy)?;
-        Ok(Settings { tier: tier.value, offline: offline.value, listed: hosts.value, proxy: proxy()? })
+        Ok(EgressPolicy { tier: tier.value, offline: offline.value, listed: hosts.value, proxy: None })
+    }
+
+    /// Does the same for commands that fetch files, which they may do by way of a proxy.
+    ///
+    /// # Errors
+    ///
+    /// See [`PrivacyArguments::effective`].
+    pub(crate) fn transfer_policy(&self, config: &Config) -> Result<EgressPolicy, CommandError> {
+        Ok(EgressPolicy { proxy: proxy()?, ..self.policy(config)? })
     }
 
     /// Joins the options with the configuration and the environment, and says where each value is from.
@@ -94,6 +104,11 @@ impl PrivacyArguments {
     }
 }
 
+/// Parses the name of a tier.
+pub(crate) fn parse_tier(text: &str) -> Result<Tier, String> {
+    Tier::from_name(text).ok_or_else(|| "expected sovereign, private or standard".to_owned())
+}
+
 /// Whether a variable of the environment says yes.
 fn is_on(name: &str) -> bool {
     environment(name)
@@ -104,7 +119,7 @@ fn is_on(name: &str) -> bool {
 fn proxy() -> Result<Option<Proxy>, CommandError> {
     let either = |name: &str| environment(name).or_else(|| environment(&name.to_ascii_lowercase()));
     let Some((text, name)) =
-        ["HTTPS_PROXY", "ALL_PROXY"].into_iter().find_map(|name| either(name).map(|text| (text, name)))
+        PROXY_VARIABLES.into_iter().find_map(|name| either(name).map(|text| (text, name)))
     else {
         return Ok(None);
     };
@@ -123,14 +138,16 @@ fn proxy_address(text: &str) -> Result<(Url, Option<(String, String)>), String> 
     if scheme.starts_with("socks") {
         return Err(format!("{scheme} proxies are not supported; give an http or https proxy"));
     }
-    let (login, rest) = match rest.rsplit_once('@') {
-        Some((login, rest)) => {
-            let (user, password) = login.split_once(':').unwrap_or((login, ""));
-            (Some((user.to_owned(), password.to_owned())), rest)
-        }
-        None => (None, rest),
-    };
+    let login = login_of(text).map(|(user, password)| (user.to_owned(), password.to_owned()));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
     Url::parse(&format!("{scheme}://{rest}")).map(|url| (url, login)).map_err(|error| error.to_string())
+}
+
+/// Returns user and password of the address of a proxy, if it has them.
+pub(crate) fn login_of(address: &str) -> Option<(&str, &str)> {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (login, _) = rest.rsplit_once('@')?;
+    Some(login.split_once(':').unwrap_or((login, "")))
 }
 
 /// Reads one entry of `NO_PROXY`: `host`, `.domain` or `*.domain`. What is none of these matches nothing.
@@ -146,6 +163,8 @@ fn usage(name: &str, wrong: &str) -> CommandError {
     CommandError::new(Kind::Usage, format!("{name}: {wrong}"))
 }
 
+/// The address of a proxy, the first one that is set. They are known in small letters, too.
+pub(crate) const PROXY_VARIABLES: [&str; 2] = ["HTTPS_PROXY", "ALL_PROXY"];
 /// Lowers the tier.
 const TIER_VARIABLE: &str = "STACK_PRIVACY";
 /// Each of them switches the network off.
@@ -162,11 +181,11 @@ mod tests {
     fn a_request_may_lower_the_tier_and_not_raise_it() {
         let config = |tier: &str| Config::parse(format!("[privacy]\ntier = \"{tier}\"").as_bytes()).unwrap();
         let asked = |tier| PrivacyArguments { privacy: Some(tier), ..PrivacyArguments::default() };
-        let lowered = asked(Tier::Sovereign).settings(&config("private")).unwrap();
+        let lowered = asked(Tier::Sovereign).policy(&config("private")).unwrap();
         assert_eq!(lowered.tier, Tier::Sovereign);
-        let error = asked(Tier::Standard).settings(&config("private")).unwrap_err();
+        let error = asked(Tier::Standard).policy(&config("private")).unwrap_err();
         assert_eq!(error.kind(), Kind::Refused);
-        let default = PrivacyArguments::default().settings(&Config::default()).unwrap();
+        let default = PrivacyArguments::default().policy(&Config::default()).unwrap();
         assert_eq!((default.tier, default.offline), (Tier::Standard, false));
     }
 

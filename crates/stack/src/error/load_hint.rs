@@ -47,6 +47,9 @@ pub(crate) fn load_hint(kind: LoadErrorKind) -> (Kind, &'static str) {
             (Kind::Malformed, "give another chat template with --template FILE, or none with --raw")
         }
         LoadErrorKind::Device => (Kind::Machine, "`stack doctor` describes the machine"),
+        LoadErrorKind::Draft => {
+            (Kind::Usage, "give a smaller model of the same family with --draft, or leave it out")
+        }
     }
 }
 

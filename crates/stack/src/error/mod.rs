@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     Closed,
     /// More than fits.
     Limit,
+    /// The system does not hold the process as tightly as the tier demands.
+    Unconfined,
     /// A defect of the program.
     Bug,
     /// Ctrl-C.
@@ -80,6 +82,7 @@ impl Kind {
             Self::Busy => 9,
             Self::Closed => 10,
             Self::Limit => 11,
+            Self::Unconfined => 13,
             Self::Bug => 70,
             Self::Interrupted => 130,
         }
@@ -100,6 +103,7 @@ impl Kind {
             Self::Busy => "busy",
             Self::Closed => "closed",
             Self::Limit => "limit",
+            Self::Unconfined => "unconfined",
             Self::Bug => "bug",
             Self::Interrupted => "interrupted",
         }

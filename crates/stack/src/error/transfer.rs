@@ -56,6 +56,13 @@ impl From<TransferError> for CommandError {
             TransferErrorKind::Unreachable | TransferErrorKind::Stalled | TransferErrorKind::Upstream5xx => {
                 (Kind::Network, Some("run the same command again to resume the download"))
             }
+            TransferErrorKind::Certificate => (
+                Kind::Untrusted,
+                Some(
+                    "if an authority of your own has signed it, name its certificate with SSL_CERT_FILE; \
+                     else somebody may be in between",
+                ),
+            ),
             TransferErrorKind::NameTaken => {
                 (Kind::Refused, Some("choose another name with --as, or allow the change with --update"))
             }
@@ -92,6 +99,7 @@ mod tests {
             (TransferErrorKind::SignerChanged, 6),
             (TransferErrorKind::Refused(Refusal::TierForbids), 7),
             (TransferErrorKind::WeightsTier, 7),
+            (TransferErrorKind::Certificate, 6),
             (TransferErrorKind::Stalled, 8),
             (store(StoreError::Locked { what: "the index", pid: None }), 9),
             (store(StoreError::Io { attempt: "writing".to_owned(), source: full }), 1),

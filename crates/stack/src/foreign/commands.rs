@@ -45,8 +45,9 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
         "`stack doctor` says what this machine has and what would be used",
     ),
     (
-        &["login", "logout", "signin", "signout", "auth"],
-        "there is no account: HF_TOKEN is the token for the hub, and registries use the credentials of Docker",
+        &["signin", "signout"],
+        "there is no account: HF_TOKEN is the token for the hub, registries use the credentials of Docker, and `stack login` \
+         keeps the key for a server",
     ),
     (
         &["quantize", "convert", "finetune", "train"],

@@ -199,10 +199,8 @@ const REFUSED: &[(&[&str], &str)] = &[
         "adapters are not supported",
     ),
     (&["--mmproj", "-mm", "--image", "--audio"], "models read text alone"),
-    (
-        &["-md", "--model-draft", "--draft", "--draft-max", "--draft-min", "--speculative-config"],
-        "speculative decoding is not supported",
-    ),
+    (&["-md", "--model-draft", "--speculative-config"], "`--draft MODEL` lets a smaller model guess ahead"),
+    (&["--draft-max", "--draft-min"], "how many tokens are guessed ahead follows from what they are worth"),
     (
         &["-j", "--json-schema", "--json-schema-file"],
         "`stack run --schema FILE` holds an answer to a JSON schema",
@@ -239,11 +237,7 @@ const REFUSED: &[(&[&str], &str)] = &[
     // Servers.
     (
         &["--api-key", "--api-key-file"],
-        "there are no keys yet: the server listens on this machine alone, behind a proxy that checks callers",
-    ),
-    (
-        &["--ssl-key-file", "--ssl-cert-file", "--ssl-keyfile", "--ssl-certfile"],
-        "the server speaks plain HTTP on this machine; a proxy in front of it speaks TLS",
+        "keys are not given on the command line, where others see them: `stack auth token create` makes one",
     ),
     (
         &["--embedding", "--embeddings", "--pooling", "--task", "--runner"],

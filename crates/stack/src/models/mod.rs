@@ -6,6 +6,8 @@ pub(crate) mod default_model;
 pub(crate) mod facts;
 pub(crate) mod memory;
 pub(crate) mod path;
+pub(crate) mod prefixes;
+pub(crate) mod providers;
 pub(crate) mod ready;
 pub(crate) mod sampling_defaults;
 pub(crate) mod served;

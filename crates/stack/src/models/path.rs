@@ -6,9 +6,10 @@ use stack_engine::EngineOptions;
 use stack_engine::encoder;
 use stack_engine::engine::FoundTemplates;
 use stack_engine::executor::Placement;
-use stack_engine::load::{self, Loaded, LoadedExecutor};
+use stack_engine::load::{self, Loaded, LoadedDraft, LoadedExecutor};
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{Files, LoadError, WeightSource};
+use stack_gateway::privacy::recorded_tier;
 use stack_registry::choice::ModelPath;
 use stack_registry::store::{Lease, StoreError};
 use stack_seal::verified::Basis;
@@ -51,6 +52,10 @@ pub(crate) struct OpenModel {
     /// Metadata and tensors.
     pub(crate) source: Box<dyn WeightSource>,
     admission: Option<Admission>,
+    /// Whether any of its files is.
+    pub(crate) is_sealed: bool,
+    /// A smaller one that guesses for it.
+    draft: Option<Box<OpenModel>>,
 }
 
 /// Finds a model, which may then be opened: one of the store is held there, and something lies at the path.
@@ -83,15 +88,16 @@ impl FoundModel {
         let Self { id, target } = self;
         let Some(target) = target else {
             let source = load::open(default_model::files())?;
-            return Ok(OpenModel { access: access.clone(), id, source, admission: None });
+            return Ok(OpenModel::new(access, id, source, None));
         };
+        let is_sealed = target.is_sealed();
         apply(target, access, |applicant| {
             let source = load::open(engine_files(applicant.files()?)?)?;
             let admission = applicant.admit(&facts::of(&*source)).map_err(|error| match error {
                 AdmissionError::Refused { .. } => audited::refused(access, &id, error.into()),
                 _ => error.into(),
             })?;
-            Ok(OpenModel { access: access.clone(), id, source, admission: Some(admission) })
+            Ok(OpenModel { is_sealed, ..OpenModel::new(access, id, source, Some(admission)) })
         })
     }
 
@@ -121,7 +127,7 @@ fn apply<T>(
     let progress = |name: &str, done, total| bars.show(name, done, total);
     let options = AdmissionOptions {
         opener: access.keys.opener(&home),
-        tier: PrivacyArguments::default().settings(&Config::read(&home)?)?.tier,
+        tier: recorded_tier(PrivacyArguments::default().policy(&Config::read(&home)?)?.tier),
         now: machine::now(),
         hashing: HasherOptions { workers: threads::usable(), progress: &progress },
     };
@@ -148,11 +154,20 @@ impl Inspected<'_> {
             }
         };
         let source = load::open(files)?;
-        Ok(OpenModel { access: access.clone(), id: self.id(), source, admission: None })
+        Ok(OpenModel::new(access, self.id(), source, None))
     }
 }
 
 impl OpenModel {
+    fn new(
+        access: &AccessArguments,
+        id: String,
+        source: Box<dyn WeightSource>,
+        admission: Option<Admission>,
+    ) -> Self {
+        Self { access: access.clone(), id, source, admission, is_sealed: false, draft: None }
+    }
+
     /// Whether the model turns texts into vectors and answers nothing.
     pub(crate) fn is_encoder(&self) -> bool {
         encoder::recognises(&*self.source)
@@ -182,21 +197,46 @@ impl OpenModel {
         Ok(options.templates_for(&*self.source, || Tokenizer::read(&*self.source).ok().flatten())?)
     }
 
+    /// Lets a smaller model guess for this one. It is admitted, verified and written down as any other.
+    #[must_use]
+    pub(crate) fn with_draft(self, draft: Option<OpenModel>) -> Self {
+        Self { draft: draft.map(Box::new), ..self }
+    }
+
     /// Loads the weights, showing a bar if it takes a while.
     ///
-    /// A model of the store stays in use, and so is not removed, while the lease lives.
-    pub(crate) fn load(self, options: &EngineOptions) -> Result<(Loaded, Option<Lease>), CommandError> {
-        let bar = Bar::new("loading", &self.id, false);
-        let show = |done, total| bar.show(done, total);
+    /// Models of the store stay in use, and so are not removed, while the leases live.
+    pub(crate) fn load(self, options: &EngineOptions) -> Result<(Loaded, Vec<Lease>), CommandError> {
         // Measured before the weights take theirs, so that a full page cache does not count twice.
         let options = EngineOptions {
             memory_bytes: options.memory_bytes.or_else(machine::available_bytes),
             ..options.clone()
         };
+        let drafted = self.draft.map(|draft| draft.load_draft(&*self.source, &options)).transpose()?;
+        let (draft, lease) = drafted.unzip();
+        let mut leases: Vec<Lease> = lease.flatten().into_iter().collect();
+        let bar = Bar::new("loading", &self.id, false);
+        let show = |done, total| bar.show(done, total);
         self.access.audit()?.record(audited::load(&self.id), || {
-            let loaded = load::load_source(self.source, &options, &show)?;
+            let loaded = load::load_source(self.source, draft, &options, &show)?;
             let about = audited::confirmed(self.admission.as_ref(), loaded.basis(), loaded.files())?;
-            Ok(((loaded, self.admission.and_then(Admission::into_lease)), about))
+            leases.extend(self.admission.and_then(Admission::into_lease));
+            Ok(((loaded, leases), about))
+        })
+    }
+
+    /// Loads the model to guess for another one.
+    fn load_draft(
+        self,
+        target: &dyn WeightSource,
+        options: &EngineOptions,
+    ) -> Result<(LoadedDraft, Option<Lease>), CommandError> {
+        let bar = Bar::new("loading", &self.id, false);
+        let show = |done, total| bar.show(done, total);
+        self.access.audit()?.record(audited::load(&self.id), || {
+            let draft = load::load_draft(self.source, target, options, &show)?;
+            let about = audited::confirmed(self.admission.as_ref(), draft.basis(), draft.files())?;
+            Ok(((draft, self.admission.and_then(Admission::into_lease)), about))
         })
     }
 

@@ -23,8 +23,8 @@ pub(crate) struct Ready {
     pub(crate) license: Option<String>,
     /// How long it took to load.
     pub(crate) load: Duration,
-    /// Keeps it in the store.
-    _lease: Option<Lease>,
+    /// Keep it in the store, and what guesses for it.
+    _leases: Vec<Lease>,
 }
 
 /// A model whose header was read, and which can answer as far as that tells.
@@ -87,10 +87,10 @@ impl Candidate {
         let Self { path, model, options, template, license } = self;
         let started = Instant::now();
         let id = model.id.clone();
-        let (loaded, lease) = model.load(&options)?;
+        let (loaded, leases) = model.load(&options)?;
         let chat =
             loaded.chat().ok_or_else(|| cannot(&id, "answers nothing", "`stack show` says what it is"))?;
-        Ok(Ready { id, path, chat, template, license, load: started.elapsed(), _lease: lease })
+        Ok(Ready { id, path, chat, template, license, load: started.elapsed(), _leases: leases })
     }
 }
 

@@ -9,6 +9,7 @@ use clap::{Args, ValueHint, value_parser};
 use stack_chat::Sampling;
 use stack_engine::executor::{CacheType, DeviceKind, Level, Placement, PrefetchPolicy};
 use stack_engine::{EngineOptions, Speculation};
+use stack_registry::choice::ModelPath;
 use stack_registry::name::Name;
 use stack_registry::store::{Store, StoreError};
 use stack_trust::home::Home;
@@ -16,6 +17,7 @@ use stack_trust::home::Home;
 use crate::audit::AuditLog;
 use crate::error::{CommandError, Kind};
 use crate::home::HomeArguments;
+use crate::models::choice::ModelArgument;
 use crate::process::machine;
 use crate::process::threads::{self, Workload};
 use crate::terminal::input;
@@ -152,11 +154,23 @@ pub(crate) struct EngineArguments {
     /// Guess tokens ahead, from what was said before (`ngram`), or do not (`off`); answers are the same
     #[arg(long, value_name = "KIND", default_value_t = Speculation::default())]
     speculation: Speculation,
+    /// Let this smaller model of the same vocabulary guess tokens ahead, too; answers are the same
+    #[arg(long, value_name = "MODEL", value_hint = ValueHint::AnyPath)]
+    draft: Option<ModelArgument>,
 }
 
 impl EngineArguments {
+    /// Finds the model that guesses ahead.
+    pub(crate) fn draft(&self, home: &Home) -> Result<Option<ModelPath>, CommandError> {
+        self.draft.as_ref().map(|draft| draft.find(home)).transpose()
+    }
+
     /// Reads what the options name.
     pub(crate) fn options(&self, work: Workload) -> Result<EngineOptions, CommandError> {
+        if self.draft.is_some() && self.speculation == Speculation::Off {
+            let message = "--draft guesses tokens ahead, and --speculation off forbids it";
+            return Err(CommandError::new(Kind::Usage, message).hint("leave out one of the two"));
+        }
         Ok(EngineOptions {
             placement: self.compute.placement(work)?,
             context: self.ctx.map(|tokens| tokens as usize),

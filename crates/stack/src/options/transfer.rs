@@ -1,15 +1,15 @@
 //! Options that pulling and pushing share.
 
 use clap::Args;
+use stack_gateway::privacy::{EgressGate, EgressLog};
 use stack_trust::home::Home;
 
 use super::CommonArguments;
 use crate::config::{Config, PrivacyArguments};
 use crate::error::CommandError;
-use crate::privacy::EgressGate;
 use crate::terminal::output::{sanitize, stderr};
 use crate::terminal::progress::TransferProgress;
-use crate::transport::Transport;
+use crate::transport::Fetcher;
 
 /// Options of both commands. With `--json`, progress is events as JSON lines on stderr.
 #[derive(Clone, Debug, Args)]
@@ -21,10 +21,11 @@ pub(crate) struct TransferArguments {
 }
 
 impl TransferArguments {
-    /// Makes the transport behind the gate that configuration, environment and options describe.
-    pub(crate) fn transport(&self, home: &Home) -> Result<Transport, CommandError> {
+    /// Makes what fetches through the gate that configuration, environment and options describe. The command has its
+    /// own entry in the audit log.
+    pub(crate) fn fetcher(&self, home: &Home) -> Result<Fetcher, CommandError> {
         let config = Config::read(home)?;
-        Ok(Transport::new(EgressGate::new(self.privacy.settings(&config)?)))
+        Ok(Fetcher::new(EgressGate::new(self.privacy.transfer_policy(&config)?, EgressLog::Off)))
     }
 
     /// Makes what shows progress.

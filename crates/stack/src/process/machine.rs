@@ -26,16 +26,19 @@ pub(crate) fn environment_path(name: &str) -> Option<PathBuf> {
 
 /// What the clock says.
 pub(crate) fn now() -> UnixTime {
-    #[expect(clippy::disallowed_methods, reason = "the binary reads the clock, here and nowhere else")]
-    let now = SystemTime::now();
-    // A clock before 1970 is set to nothing; whoever compares with it trusts no statement.
-    UnixTime::from_seconds(now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    UnixTime::from_seconds(now_ms() / 1000)
+}
+
+/// What the clock says, in seconds since 1970.
+pub(crate) fn now_s() -> u64 {
+    now_ms() / 1000
 }
 
 /// What the clock says, in milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "the binary reads the clock, here and nowhere else")]
     let now = SystemTime::now();
+    // A clock before 1970 is set to nothing; whoever compares with it trusts no statement.
     now.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 

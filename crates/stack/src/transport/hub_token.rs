@@ -52,8 +52,8 @@ fn parse(text: &str, what: &str) -> Result<Option<Zeroizing<String>>, TransferEr
     Ok(Some(Zeroizing::new(token.to_owned())))
 }
 
-/// The second one is what older programs set.
-const VARIABLES: [&str; 2] = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"];
+/// Where a token may be given. The second one is what older programs set.
+pub(crate) const VARIABLES: [&str; 2] = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"];
 const HUB_HOST: &str = "huggingface.co";
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! How a registry is reached: in clear or not, and as whom.
 
+use stack_gateway::privacy::is_loopback_host;
 use stack_registry::fetch::Cancel;
 use stack_registry::oci::{Remote, Scope};
-use stack_registry::url::Url;
+use stack_url::Url;
 
 use super::login;
 use crate::error::{CommandError, Kind};
-use crate::privacy::is_loopback_host;
 
 /// When a registry may be spoken to without TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

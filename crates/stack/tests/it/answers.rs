@@ -31,6 +31,30 @@ fn the_default_model_answers_without_any_file() {
 }
 
 #[test]
+fn a_draft_model_changes_no_answer_and_must_have_the_same_vocabulary() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let folder = |name: &str| {
+        let folder = dir.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        folder
+    };
+    let same = tiny_model::write_with_texts(&folder("same"), &[("general.description", "a draft")]);
+    let other = tiny_model::write_with_tokens(&folder("other"), &["<|more|>"]);
+    let run = |more: &[&str]| {
+        let model = ["run", "-m", path.to_str().unwrap(), "--raw", "-n", "20", "ab ab"];
+        stack(&[&model, more].concat())
+    };
+    for sampling in [["--temperature", "0"], ["--seed", "7"]] {
+        let plain = run(&[&sampling[..], &["--speculation", "off"]].concat()).output();
+        let drafted = run(&[&sampling[..], &["--draft", same.to_str().unwrap()]].concat()).output();
+        assert_eq!(drafted, plain);
+    }
+    run(&["--draft", other.to_str().unwrap()])
+        .fails(2, &["draft model", "token 11 is \"<|more|>\" there and unused here", "hint: ", "--draft"]);
+}
+
+#[test]
 fn the_prompt_may_come_through_a_pipe() {
     let dir = tempfile::tempdir().unwrap();
     let path = tiny_model::write(dir.path());

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::stack::{Ran, command};
+use crate::stack::{Ran, Running, command};
 use crate::tiny_model;
 
 /// A command in an environment that says nothing about any folder.
@@ -84,16 +84,14 @@ fn files_are_signed_and_sealed_without_a_home() {
 #[cfg(unix)]
 #[test]
 fn a_server_starts_without_a_home() {
-    use std::io::{BufRead, BufReader};
+    use std::io::BufRead;
 
     let dir = tempfile::tempdir().unwrap();
     let path = tiny_model::write(dir.path());
-    let mut child = homeless(&["serve", "--port", "0", path.to_str().unwrap()]).spawn().unwrap();
-    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut running = Running::start(&mut homeless(&["serve", "--port", "0", path.to_str().unwrap()]));
+    let stderr = running.stderr();
     let said: Vec<String> =
         stderr.lines().map_while(Result::ok).take_while(|line| !line.contains("tiny is ready")).collect();
-    child.kill().unwrap();
-    child.wait().unwrap();
     assert!(said.iter().any(|line| line.contains("no trust policy")), "{said:?}");
     assert!(said.iter().all(|line| !line.starts_with("error")), "{said:?}");
 }

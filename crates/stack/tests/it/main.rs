@@ -4,6 +4,7 @@
 
 mod answers;
 mod audit;
+mod auth;
 mod bit_flips;
 mod config;
 mod contracts;
@@ -13,6 +14,7 @@ mod guides;
 mod help;
 mod homeless;
 mod models;
+mod providers;
 mod pull;
 mod sealed_files;
 mod sealing;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fs;
 #[cfg(target_os = "linux")]
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 #[cfg(target_os = "linux")]
 use std::os::unix::{fs::MetadataExt, process::ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stack::{Ran, command, stack};
+use crate::stack::{Ran, Running, command, stack};
 
 #[test]
 fn a_file_returns_to_those_it_was_sealed_for_and_to_nobody_else() {
@@ -393,11 +393,11 @@ fn a_process_that_holds_secrets_dumps_no_core() {
         let served = [env!("CARGO_BIN_EXE_stack"), "serve", "-m", model, "--port", "0", "--home"];
         let mut command = Command::new("sh");
         command.args(["-c", script, "sh", &folder]).args(served).arg(site.path("home"));
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let said = BufReader::new(child.stderr.take().unwrap());
-        assert!(said.lines().any(|line| line.unwrap().contains("ready")), "{model} is not served");
-        end(child.id(), "ABRT");
-        let dumped = ExitStatusExt::core_dumped(&child.wait().unwrap());
+        let mut running = Running::start(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+        let mut said = running.stderr().lines();
+        assert!(said.any(|line| line.unwrap().contains("ready")), "{model} is not served");
+        running.signal("ABRT");
+        let dumped = ExitStatusExt::core_dumped(&running.wait());
         fs::remove_dir_all(&folder).unwrap();
         dumped
     };
@@ -407,13 +407,6 @@ fn a_process_that_holds_secrets_dumps_no_core() {
     }
     site.stack(&["encrypt", NAME, "--recipient", "alice"]).output();
     assert!(!dumps(NAME), "its memory holds the weights");
-}
-
-/// Asks a process to end.
-#[cfg(target_os = "linux")]
-fn end(process: u32, signal: &str) {
-    let kill = Command::new("kill").args([&format!("-{signal}"), &process.to_string()]).status();
-    assert!(kill.unwrap().success());
 }
 
 /// A home with identities, and a folder for files.
@@ -461,9 +454,9 @@ impl Site {
     #[cfg(target_os = "linux")]
     fn ended_while_it_writes(&self, arguments: &[&str], signal: &str) -> Ran {
         let mut command = command(arguments);
-        let child = command.args(["--home", &self.path("home")]).spawn().unwrap();
+        let running = Running::start(command.args(["--home", &self.path("home")]));
         let writes = || {
-            let files = fs::read_dir(format!("/proc/{}/fd", child.id())).into_iter().flatten();
+            let files = fs::read_dir(format!("/proc/{}/fd", running.id())).into_iter().flatten();
             let files = files.filter_map(|file| fs::metadata(file.unwrap().path()).ok());
             let is_new = |file: &fs::Metadata| file.is_file() && MetadataExt::nlink(file) == 0;
             files.filter(is_new).any(|file| file.len() > 1 << 20)
@@ -471,8 +464,8 @@ impl Site {
         while !writes() {
             thread::sleep(Duration::from_millis(2));
         }
-        end(child.id(), signal);
-        Ran::from(child.wait_with_output().unwrap())
+        running.signal(signal);
+        running.output()
     }
 
     fn stack(&self, arguments: &[&str]) -> Ran {

@@ -2,15 +2,17 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, ChildStderr};
+use std::process::ChildStderr;
 use std::time::{Duration, Instant};
 
-use crate::stack::{command, stack};
+use tempfile::TempDir;
+
+use crate::stack::{Running, command, stack};
 use crate::tiny_model;
 
 #[test]
 fn to_listen_beyond_this_machine_is_refused() {
-    stack(&["serve", "--host", "0.0.0.0"]).fails(7, &["error: ", "hint: ", "127.0.0.1"]);
+    stack(&["serve", "--host", "0.0.0.0"]).fails(7, &["error[no-api-key]", "hint: ", "127.0.0.1"]);
 }
 
 #[test]
@@ -55,22 +57,20 @@ fn models_answer_by_name_until_the_server_is_asked_to_stop() {
     let wrong = dir.path().join("wrong.gguf");
     std::fs::write(&wrong, b"GGUF").unwrap();
     let models = [path.to_str().unwrap(), wrong.to_str().unwrap()];
-    let (mut child, address, _stderr) = start(&["serve", "--port", "0", "-m", models[0], "-m", models[1]]);
+    let (running, address, _stderr) = start(&["serve", "--port", "0", "-m", models[0], "-m", models[1]]);
     let deadline = Instant::now() + Duration::from_mins(1);
     while !get(&address, "/ready").starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < deadline, "the server never became ready");
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(get(&address, "/v1/models/tiny").contains(r#""id":"tiny""#));
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(killed.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(running.terminate().code(), Some(0));
 }
 
 #[cfg(unix)]
 #[test]
 fn a_second_port_answers_like_the_first() {
-    let (mut child, first, mut stderr) = start(&["serve", "--port", "0", "--ollama-port", "0"]);
+    let (running, first, mut stderr) = start(&["serve", "--port", "0", "--ollama-port", "0"]);
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
     let second = line.trim().strip_prefix("listening on http://").unwrap().to_owned();
@@ -79,36 +79,27 @@ fn a_second_port_answers_like_the_first() {
         assert!(get(address, "/").contains("Ollama is running"), "{address}");
         assert!(get(address, "/api/v1/models").contains(r#""id":"default""#), "{address}");
     }
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(killed.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(running.terminate().code(), Some(0));
 }
 
 #[test]
 fn a_model_that_is_served_is_not_removed() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = tiny_model::write(dir.path());
-    let home = dir.path().join("home").display().to_string();
-    stack(&["adopt", path.to_str().unwrap(), "--copy", "--as", "k", "--home", &home]).output();
-    let (mut child, address, _stderr) = start(&["serve", "--port", "0", "k", "--home", &home]);
+    let (_dir, home) = home_with("k");
+    let (running, address, _stderr) = start(&["serve", "--port", "0", "k", "--home", &home]);
     let deadline = Instant::now() + Duration::from_mins(1);
     while !get(&address, "/ready").starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < deadline, "the server never became ready");
         std::thread::sleep(Duration::from_millis(20));
     }
-    stack(&["rm", "k", "--home", &home]).fails(9, &["error[in-use]", &child.id().to_string()]);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    stack(&["rm", "k", "--home", &home]).fails(9, &["error[in-use]", &running.id().to_string()]);
+    drop(running);
     stack(&["rm", "k", "--home", &home]).output();
 }
 
 #[cfg(unix)]
 #[test]
 fn a_model_of_the_store_is_loaded_by_name_and_unloaded_on_demand() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = tiny_model::write(dir.path());
-    let home = dir.path().join("home").display().to_string();
-    stack(&["adopt", path.to_str().unwrap(), "--copy", "--as", "kept", "--home", &home]).output();
+    let (_dir, home) = home_with("kept");
     let served = Server::start(&["serve", "--port", "0", "--home", &home]);
     let port = served.address.rsplit_once(':').unwrap().1.to_owned();
     let ask = |words: &[&str]| stack(&[words, &["--port", &port, "--home", &home]].concat());
@@ -133,10 +124,7 @@ fn a_model_of_the_store_is_loaded_by_name_and_unloaded_on_demand() {
 #[cfg(unix)]
 #[test]
 fn a_server_that_is_to_serve_its_own_models_only_loads_no_others() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = tiny_model::write(dir.path());
-    let home = dir.path().join("home").display().to_string();
-    stack(&["adopt", path.to_str().unwrap(), "--copy", "--as", "kept", "--home", &home]).output();
+    let (_dir, home) = home_with("kept");
     let served = Server::start(&["serve", "--port", "0", "--only", "--home", &home]);
     assert_eq!(served.models(), ["default"]);
     let refused = served.complete(r#"{"model": "kept", "prompt": "ab", "max_tokens": 1}"#);
@@ -152,7 +140,7 @@ fn a_server_lets_in_whom_its_options_name() {
     let path = tiny_model::write(dir.path());
     let options = ["--any-model", "--cors", "https://App.example:443/", "--host-name", "llm.example"];
     let arguments = [&["serve", "--port", "0", "-m", path.to_str().unwrap()], &options[..]].concat();
-    let (mut child, address, _stderr) = start(&arguments);
+    let (_running, address, _stderr) = start(&arguments);
     assert!(get(&address, "/live").starts_with("HTTP/1.1 200"));
     let deadline = Instant::now() + Duration::from_mins(1);
     while !get(&address, "/health").starts_with("HTTP/1.1 200") {
@@ -168,8 +156,6 @@ fn a_server_lets_in_whom_its_options_name() {
     assert!(reply.contains(r#""id":"tiny""#), "{reply}");
     assert!(ask("llm.example", "https://other.example").starts_with("HTTP/1.1 403"));
     assert!(ask("other.example", "https://app.example").starts_with("HTTP/1.1 403"));
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[cfg(unix)]
@@ -228,10 +214,84 @@ fn the_operators_sampling_holds_where_a_request_says_nothing() {
     served.stop();
 }
 
+#[cfg(unix)]
+#[test]
+fn what_was_computed_outlives_the_server_and_nothing_else_is_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let kept = dir.path().join("kept");
+    let arguments =
+        ["serve", "--port", "0", path.to_str().unwrap(), "--prefix-dir", kept.to_str().unwrap(), "--only"];
+    let body = format!(r#"{{"prompt": "{}", "max_tokens": 3, "temperature": 0}}"#, "ab ".repeat(40));
+    let ask = |more: &[&str]| {
+        let served = Server::start(&[&arguments, more].concat());
+        let reply = served.complete(&body);
+        let json = reply.find('{').unwrap_or_else(|| panic!("{reply:?}"));
+        let answer: serde_json::Value = serde_json::from_str(&reply[json..]).unwrap();
+        let cached = answer["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap_or(0);
+        (answer["choices"].clone(), cached, served.stop())
+    };
+    let (first, cached, _) = ask(&[]);
+    assert_eq!(cached, 0);
+    let files = || std::fs::read_dir(&kept).unwrap().map(|file| file.unwrap().path()).collect::<Vec<_>>();
+    let [file] = files().try_into().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+
+    let (second, cached, said) = ask(&[]);
+    assert_eq!((second, cached), (first.clone(), 32), "{said}");
+    assert!(said.contains("tiny has 32 tokens of prompts from"), "{said}");
+
+    // A flipped bit, half a file, another cache type, a file that others may write.
+    let whole = std::fs::read(&file).unwrap();
+    let mut flipped = whole.clone();
+    flipped[whole.len() / 2] ^= 1;
+    let damaged = "truncated or damaged";
+    for (bytes, more, says) in [
+        (&flipped[..], &[][..], damaged),
+        (&whole[..whole.len() / 2], &[], damaged),
+        (&whole[..], &["--kv-cache", "q8_0"], "another KV cache type"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let (answer, cached, said) = ask(more);
+        assert!(cached == 0 && said.contains(says), "{cached} {said}");
+        assert!(!more.is_empty() || answer == first, "{answer}");
+    }
+    std::fs::write(&file, &whole).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o622)).unwrap();
+    let (_, cached, said) = ask(&[]);
+    assert!(cached == 0 && said.contains("others may write it"), "{said}");
+    assert_eq!(files(), [file]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_draft_model_guesses_for_one_model_and_changes_no_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let draft = tiny_model::write_with_texts(&other, &[("general.description", "a draft")]);
+    let [model, draft] = [path.to_str().unwrap(), draft.to_str().unwrap()];
+    let body = r#"{"prompt": "ab ab", "max_tokens": 20, "temperature": 0, "ignore_eos": true}"#;
+    let said_by = |more: &[&str]| {
+        let served = Server::start(&[&["serve", "--port", "0", "--only", model], more].concat());
+        let reply = served.complete(body);
+        served.stop();
+        let text = reply.find(r#""text":"#).unwrap_or_else(|| panic!("{reply:?}"));
+        reply[text..].split('}').next().unwrap().to_owned()
+    };
+    assert_eq!(said_by(&["--draft", draft]), said_by(&["--speculation", "off"]));
+    stack(&["serve", "--port", "0", model, draft, "--draft", draft])
+        .fails(2, &["--draft guesses for one model, and 2 are given", "hint: "]);
+    stack(&["serve", "--port", "0", model, "--draft", draft, "--speculation", "off"])
+        .fails(2, &["--speculation off", "hint: "]);
+}
+
 /// A server whose models are ready.
 #[cfg(unix)]
 struct Server {
-    child: Child,
+    running: Running,
     address: String,
     stderr: BufReader<ChildStderr>,
     said: String,
@@ -240,15 +300,14 @@ struct Server {
 #[cfg(unix)]
 impl Server {
     fn start(arguments: &[&str]) -> Self {
-        // The models of whoever runs the tests are not to be seen.
-        let mut child = command(arguments).env("STACK_HOME", "/nonexistent").spawn().unwrap();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut running = Running::start(&mut command(arguments));
+        let mut stderr = running.stderr();
         let mut said = String::new();
         while !said.contains("listening on ") {
             assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "{said}");
         }
         let address = said.trim().rsplit_once("listening on http://").unwrap().1.to_owned();
-        let server = Self { child, address, stderr, said };
+        let server = Self { running, address, stderr, said };
         let deadline = Instant::now() + Duration::from_mins(1);
         while server.models().is_empty() || get(&server.address, "/v1/models").contains(r#""loading""#) {
             assert!(Instant::now() < deadline, "the server never became ready");
@@ -283,21 +342,30 @@ impl Server {
 
     /// Ends the server, and returns all that it said.
     fn stop(mut self) -> String {
-        std::process::Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.running.signal("TERM");
         self.stderr.read_to_string(&mut self.said).unwrap();
-        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        assert_eq!(self.running.wait().code(), Some(0));
         self.said
     }
 }
 
+/// Makes a home whose store has a model of this name. It is there as long as its folder is.
+fn home_with(name: &str) -> (TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = tiny_model::write(dir.path());
+    let home = dir.path().join("home").display().to_string();
+    stack(&["adopt", path.to_str().unwrap(), "--copy", "--as", name, "--home", &home]).output();
+    (dir, home)
+}
+
 /// Starts a server and waits until it says where it listens.
-pub(crate) fn start(arguments: &[&str]) -> (Child, String, BufReader<ChildStderr>) {
-    let mut child = command(arguments).spawn().unwrap();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+pub(crate) fn start(arguments: &[&str]) -> (Running, String, BufReader<ChildStderr>) {
+    let mut running = Running::start(&mut command(arguments));
+    let mut stderr = running.stderr();
     let mut line = String::new();
     stderr.read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line:?}"));
-    (child, address.to_owned(), stderr)
+    (running, address.to_owned(), stderr)
 }
 
 fn get(address: &str, path: &str) -> String {

@@ -1,9 +1,9 @@
 //! The built binary, run with arguments.
 
 use std::fs;
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::LazyLock;
 
 use serde_json::Value;
@@ -41,6 +41,57 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command.args(arguments).env_remove("STACK_LOG").env("STACK_HOME", &*HOME).stdin(Stdio::null());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// A command that goes on running. A test that fails takes it along: a server that is left behind would keep its memory
+/// and its port until somebody finds it.
+pub(crate) struct Running(Option<Child>);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(Some(command.spawn().unwrap()))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
+    }
+
+    /// Takes what it says from here on.
+    pub(crate) fn stderr(&mut self) -> BufReader<ChildStderr> {
+        BufReader::new(self.0.as_mut().unwrap().stderr.take().unwrap())
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn terminate(self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until it ends.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.0.take().unwrap().wait().unwrap()
+    }
+
+    /// Waits until it ends, and returns what it left behind.
+    pub(crate) fn output(mut self) -> Ran {
+        Ran::from(self.0.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended by itself.
+            let _ended = child.kill();
+            let _reaped = child.wait();
+        }
+    }
 }
 
 impl Ran {

@@ -12,7 +12,7 @@ use stack_testkit::{HttpReply, HttpServer};
 use tempfile::TempDir;
 
 use crate::pull::registry::Registry;
-use crate::stack::{Ran, command};
+use crate::stack::{Ran, Running, command};
 
 #[test]
 fn a_model_is_fetched_signed_verified_run_sealed_and_carried_over_the_gap() {
@@ -135,15 +135,14 @@ impl Site {
 
     /// Starts a command and presses Ctrl-C once it is so far.
     fn interrupt(&self, arguments: &[&str], is_so_far: impl Fn() -> bool) -> Ran {
-        let running = self.command(arguments).spawn().unwrap();
+        let running = Running::start(&mut self.command(arguments));
         let started = Instant::now();
         while !is_so_far() {
             assert!(started.elapsed() < Duration::from_mins(1), "it never came so far");
             thread::sleep(Duration::from_millis(10));
         }
-        let pressed = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
-        assert!(pressed.success());
-        Ran::from(running.wait_with_output().unwrap())
+        running.signal("INT");
+        running.output()
     }
 
     fn command(&self, arguments: &[&str]) -> Command {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde_json::{Value, json};
-use stack_audit::{AuditError, StreamId};
+use stack_audit::StreamId;
 
 use crate::error::{CommandError, Kind};
 use crate::options::CommonArguments;
@@ -29,9 +29,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         let reason = arguments.reason.as_deref().ok_or_else(|| {
             CommandError::new(Kind::Usage, "a hold needs a reason").hint("say why with --reason TEXT")
         })?;
-        if !super::log(&arguments.common)?.has(stream)? {
-            return Err(AuditError::UnknownStream(stream).into());
-        }
         let (audit, actor) = arguments.common.audit()?.writable()?;
         if arguments.release {
             audit.release(stream, reason, actor)?;

@@ -1,18 +1,18 @@
 //! `stack audit verify`: whether a log, or an export of one, is what was written.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use serde_json::json;
 use stack_audit::export::{self, CheckedExport};
-use stack_audit::{Fault, FaultClass, Log, Report, StreamId, VerifyOptions};
+use stack_audit::{Fault, Log, Report, StreamId, VerifyOptions};
 use stack_seal::hex;
 use stack_seal::key::PublicKey;
 
 use crate::config::Config;
-use crate::error::{CommandError, Kind};
+use crate::error::CommandError;
 use crate::options::CommonArguments;
+use crate::terminal::input;
 use crate::terminal::output::{Data, sanitize};
 
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let anchors = arguments.anchor.iter().map(|path| Ok((path.display().to_string(), text(path)?)));
     let mut anchors = anchors.collect::<Result<Vec<_>, CommandError>>()?;
     match &arguments.file {
-        Some(path) if !path.is_dir() => return arguments.export(path, &anchors),
+        Some(path) if !path.is_dir() => return arguments.export(path, anchors),
         Some(_) => {}
         None => anchors.extend(configured(&arguments.common)?),
     }
@@ -49,16 +49,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         Some(folder) => Log::open(folder)?,
         None => super::log(&arguments.common)?,
     };
-    let report = log.verify(&VerifyOptions {
-        session: arguments.session,
-        keys: arguments.key.clone(),
-        checkpoints: anchors,
-        require_anchor: arguments.require_anchor,
-    });
-    arguments.log(&report.map_err(explained)?)
+    arguments.log(&log.verify(&arguments.options(anchors)).map_err(explained)?)
 }
 
 impl Arguments {
+    fn options(&self, checkpoints: Vec<(String, String)>) -> VerifyOptions {
+        let (session, keys, require_anchor) = (self.session, self.key.clone(), self.require_anchor);
+        VerifyOptions { session, keys, checkpoints, require_anchor }
+    }
+
     /// Prints what a log holds that verifies.
     fn log(&self, report: &Report) -> Result<(), CommandError> {
         let mut data = Data::new();
@@ -93,21 +92,10 @@ impl Arguments {
     }
 
     /// Checks an export, and prints what it holds.
-    fn export(&self, path: &Path, anchors: &[(String, String)]) -> Result<(), CommandError> {
-        let document = text(path)?;
-        let checked = export::check(&document, &self.key, anchors).map_err(explained)?;
-        let CheckedExport { checkpoint, key, streams, entries, payloads, open_intents, ambiguous, anchored } =
+    fn export(&self, path: &Path, anchors: Vec<(String, String)>) -> Result<(), CommandError> {
+        let checked = export::check(&text(path)?, &self.options(anchors)).map_err(explained)?;
+        let CheckedExport { checkpoint, key, entries, payloads, open_intents, ambiguous, anchored, .. } =
             checked;
-        if let Some(stream) = self.session
-            && !streams.contains(&stream)
-        {
-            let expected = format!("an entry of {stream}");
-            return Err(explained(Fault::new(FaultClass::UnknownSession, expected, "none")));
-        }
-        if self.require_anchor && anchored == 0 {
-            let expected = format!("a checkpoint from elsewhere of {} entries", checkpoint.size);
-            return Err(explained(Fault::new(FaultClass::NotAnchored, expected, "none")));
-        }
         let mut data = Data::new();
         if self.common.json {
             return data.json(&json!({
@@ -162,13 +150,7 @@ fn configured(common: &CommonArguments) -> Result<Vec<(String, String)>, Command
 }
 
 fn text(path: &Path) -> Result<String, CommandError> {
-    let reading = |error| CommandError::reading(path.display(), error);
-    let length = fs::metadata(path).map_err(reading)?.len();
-    if length > FILE_MAX {
-        let message = format!("{} has {length} bytes, more than any export", path.display());
-        return Err(CommandError::new(Kind::Limit, message).hint("give an export, or a file of checkpoints"));
-    }
-    fs::read_to_string(path).map_err(reading)
+    input::file(path, FILE_MAX, "give an export, or a file of checkpoints")
 }
 
 /// Tells of a fault, for programs field by field.
@@ -185,4 +167,5 @@ fn explained(fault: Fault) -> CommandError {
     CommandError::from(fault).details(details)
 }
 
+/// No export is larger.
 const FILE_MAX: u64 = 1 << 30;

@@ -176,7 +176,9 @@ impl Arguments {
     fn candidate(&self, path: ModelPath, model: OpenModel) -> Result<Candidate, CommandError> {
         let prompts = if self.raw { Prompts::Raw } else { Prompts::Templated };
         let options = self.engine.options(work_of(&path))?;
-        Candidate::new(path, model, options, prompts)
+        let draft = self.engine.draft(&self.access.home()?)?;
+        let draft = draft.map(|draft| path::open(&draft, &self.access)).transpose()?;
+        Candidate::new(path, model.with_draft(draft), options, prompts)
     }
 
     /// What a text asks.

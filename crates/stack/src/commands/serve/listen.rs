@@ -1,6 +1,6 @@
 //! Where a server listens.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use clap::Args;
@@ -21,6 +21,11 @@ pub(crate) struct ServerArguments {
 }
 
 impl ServerArguments {
+    /// Whether an option says which server is meant.
+    pub(crate) fn is_given(&self) -> bool {
+        self.host.is_some() || self.port.is_some()
+    }
+
     /// The address of the server.
     ///
     /// # Errors
@@ -29,11 +34,16 @@ impl ServerArguments {
     pub(crate) fn address(&self, section: &ServerSection) -> Result<SocketAddr, CommandError> {
         let listen = ListenArguments { host: self.host, port: self.port, ollama_port: None };
         let (host, port) = (listen.host(section)?.value, listen.port(section)?.value);
+        let host = match host {
+            // Who listens everywhere listens here.
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            other => other,
+        };
         if !host.is_loopback() {
             let message = format!("{host} is not an address of this machine's own");
-            return Err(
-                CommandError::new(Kind::Refused, message).hint("only a server on 127.0.0.1 or ::1 is asked")
-            );
+            return Err(CommandError::new(Kind::Refused, message)
+                .hint("a server on another address is asked with --server https://…"));
         }
         Ok(SocketAddr::new(host, port))
     }
@@ -53,25 +63,14 @@ pub(crate) struct ListenArguments {
 }
 
 impl ListenArguments {
-    /// Decides where to listen.
+    /// Decides where to listen, and says who set the host.
     ///
     /// # Errors
     ///
-    /// When a variable makes no sense, and when other machines could connect: nothing tells their users apart yet.
-    pub(crate) fn address(&self, section: &ServerSection) -> Result<SocketAddr, CommandError> {
+    /// When a variable makes no sense.
+    pub(crate) fn address(&self, section: &ServerSection) -> Result<Setting<SocketAddr>, CommandError> {
         let (host, port) = (self.host(section)?, self.port(section)?);
-        if !host.value.is_loopback() {
-            let message =
-                format!("listening on {} would let anyone on the network use the models", host.value);
-            let set_by = match host.origin {
-                Origin::Option(_) => String::new(),
-                origin => format!("; the address is set by {origin}"),
-            };
-            return Err(CommandError::new(Kind::Refused, message).hint(format!(
-                "there are no API keys yet; listen on 127.0.0.1, behind a proxy that authenticates clients{set_by}"
-            )));
-        }
-        Ok(SocketAddr::new(host.value, port.value))
+        Ok(Setting::new(SocketAddr::new(host.value, port.value), host.origin))
     }
 
     /// Where else to listen, beside `address`.
@@ -125,14 +124,13 @@ mod tests {
     fn options_go_before_the_configuration() {
         let section = Config::parse(b"[server]\nhost = \"::1\"\nport = 9").unwrap().server;
         let given = ListenArguments { port: Some(7), ollama_port: Some(8), ..ListenArguments::default() };
-        assert_eq!(given.address(&section).unwrap().to_string(), "[::1]:7");
-        assert_eq!(given.second(given.address(&section).unwrap()).unwrap().to_string(), "[::1]:8");
+        let address = given.address(&section).unwrap();
+        assert_eq!((address.value.to_string().as_str(), address.origin), ("[::1]:7", Origin::File(2)));
+        assert_eq!(given.second(address.value).unwrap().to_string(), "[::1]:8");
         assert_eq!(given.port(&section).unwrap().origin, Origin::Option("--port"));
         assert_eq!(given.host(&section).unwrap().origin, Origin::File(2));
         let nothing = ListenArguments::default();
-        assert_eq!(nothing.address(&ServerSection::default()).unwrap().to_string(), "127.0.0.1:8084");
-        let open = Config::parse(b"[server]\nhost = \"0.0.0.0\"").unwrap().server;
-        let error = nothing.address(&open).unwrap_err();
-        assert_eq!(error.kind(), Kind::Refused);
+        let address = nothing.address(&ServerSection::default()).unwrap();
+        assert_eq!(address, Setting::new("127.0.0.1:8084".parse().unwrap(), Origin::Default));
     }
 }

@@ -8,12 +8,13 @@ use stack_engine::EngineOptions;
 use stack_registry::choice::ModelPath;
 use stack_registry::name::Name;
 use stack_registry::store::{Lease, Store};
-use stack_server::{Library, Served};
+use stack_server::{Library, Served, by_name};
 
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
 use crate::models::memory::Memory;
-use crate::models::path::{FoundModel, OpenModel, locate};
+use crate::models::path::{self, FoundModel, OpenModel, locate};
+use crate::models::prefixes::{KeptPrefixes, PrefixFolder};
 use crate::models::sampling_defaults::WithDefaults;
 use crate::options::SamplingArguments;
 use crate::terminal::output::stderr;
@@ -25,12 +26,21 @@ pub(super) struct Loading {
     pub(super) options: EngineOptions,
     pub(super) access: AccessArguments,
     pub(super) sampling: SamplingArguments,
+    /// What guesses for the one model that the server was started with.
+    pub(super) draft: Option<ModelPath>,
+    /// Where prefixes are kept.
+    pub(super) prefixes: Option<PrefixFolder>,
 }
 
 impl Loading {
     /// Loads a model once, and serves it under each of its names.
     pub(super) fn load(&self, model: FoundModel, ids: &[String]) -> Result<Vec<Served>, CommandError> {
-        self.serve(model.open(&self.access)?, &self.options, ids)
+        let model = model.open(&self.access)?.with_draft(self.open_draft()?);
+        self.serve(model, &self.options, ids)
+    }
+
+    fn open_draft(&self) -> Result<Option<OpenModel>, CommandError> {
+        self.draft.as_ref().map(|draft| path::open(draft, &self.access)).transpose()
     }
 
     fn serve(
@@ -39,9 +49,11 @@ impl Loading {
         options: &EngineOptions,
         ids: &[String],
     ) -> Result<Vec<Served>, CommandError> {
-        let (loaded, lease) = model.load(options)?;
-        let lease: Option<Arc<Lease>> = lease.map(Arc::new);
+        let is_sealed = model.is_sealed;
+        let (loaded, leases) = model.load(options)?;
         let name = ids.first().map_or("the model", String::as_str);
+        let prefixes = self.prefixes.as_ref().and_then(|folder| folder.restore(&loaded, name, is_sealed));
+        let held = Arc::new(Held { _prefixes: prefixes, _leases: leases });
         loaded.warnings().iter().for_each(|warning| stderr(format!("warning: {name}: {warning}")));
         let (sampling, max_tokens) = (self.sampling.sampling(), self.sampling.max_tokens());
         let chat = loaded.chat().map(|chat| WithDefaults::wrap(chat, &sampling, max_tokens));
@@ -50,11 +62,18 @@ impl Loading {
             card: ModelCard { id: id.clone(), ..loaded.card().clone() },
             chat: chat.clone(),
             embedder: Some(loaded.embedder()),
+            reranker: loaded.reranker(),
             prompts: Some(loaded.prompts()),
-            held: lease.clone().map(|lease| lease as _),
+            held: Some(Arc::clone(&held) as _),
         };
         Ok(ids.iter().map(served).collect())
     }
+}
+
+/// What goes with a model: its prefixes are kept, and then its files may be removed.
+struct Held {
+    _prefixes: Option<KeptPrefixes>,
+    _leases: Vec<Lease>,
 }
 
 /// The models of the store, and those that the server was started with, wherever they are.
@@ -90,13 +109,17 @@ impl StoredModels {
         let path = self.path(id).ok_or_else(|| CommandError::new(Kind::Missing, format!("{id} is gone")))?;
         let model = locate(&path, &self.loading.access.home()?)?.open(&self.loading.access)?;
         let wanted = self.loading.options.context.map(|tokens| tokens as u32);
-        let memory = Memory::of(&model, wanted).map_err(CommandError::from)?;
+        let placement = &self.loading.options.placement;
+        let mut memory = Memory::of(&model, placement, wanted).map_err(CommandError::from)?;
+        let is_named = self.named.iter().any(|(name, _)| name == id);
+        let draft = if is_named { self.loading.open_draft()? } else { None };
+        if let Some(draft) = &draft {
+            memory = memory.with_draft(Memory::of(draft, placement, wanted).map_err(CommandError::from)?);
+        }
         let cache_bytes = memory.serving_cache_bytes(wanted);
         make_room(memory.weights_bytes.saturating_add(cache_bytes)).map_err(NotLoaded::NoRoom)?;
-        // The engine leaves a fifth of what caches may take.
-        let memory_bytes = memory.weights_bytes.saturating_add(cache_bytes / 4 * 5);
-        let options = EngineOptions { memory_bytes: Some(memory_bytes), ..self.loading.options.clone() };
-        let mut served = self.loading.serve(model, &options, &[id.to_owned()])?;
+        let options = EngineOptions { cache_bytes: Some(cache_bytes), ..self.loading.options.clone() };
+        let mut served = self.loading.serve(model.with_draft(draft), &options, &[id.to_owned()])?;
         served.pop().ok_or_else(|| CommandError::new(Kind::Bug, "a model has a name").into())
     }
 }
@@ -120,8 +143,7 @@ impl Library for StoredModels {
     }
 
     fn find(&self, name: &str) -> Option<String> {
-        let untagged = name.strip_suffix(":latest").unwrap_or(name);
-        if let Some((named, _)) = self.named.iter().find(|(named, _)| named == name || named == untagged) {
+        if let Some((named, _)) = by_name(&self.named, |(named, _)| named, name) {
             return Some(named.clone());
         }
         match self.path(name)? {

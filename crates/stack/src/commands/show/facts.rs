@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use stack_chat::Basis;
 use stack_engine::EngineOptions;
 use stack_engine::engine::NoTemplate;
+use stack_engine::executor::Placement;
 use stack_engine::load;
 use stack_engine::tokenizer::Tokenizer;
 use stack_engine::weights::{Metadata, SafeTensorsDir};
@@ -126,7 +127,7 @@ impl Facts {
             let name = tensor.ty.map_or_else(|id| format!("type {id}"), |ty| ty.name().to_owned());
             (name, tensor.elements(), tensor.bytes)
         }));
-        match Memory::of(model, context) {
+        match Memory::of(model, &Placement::default(), context) {
             Ok(memory) => {
                 facts.runs = true;
                 facts.memory = Some(memory);

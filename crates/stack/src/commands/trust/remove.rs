@@ -57,17 +57,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         "signed_by": arguments.identity,
     });
     let policy = arguments.common.audit()?.record(Act::new(ActKind::TRUST, about), || {
-        for (revoked, signer) in gone.into_iter().zip(signer.iter().cycle()) {
-            let revocation = Revocation {
-                revoked,
-                since: None,
-                reason: arguments.reason.clone(),
-                issued: machine::now(),
-                signer: signer.signing().public(),
-            };
-            let bundle = Bundle::sign(revocation.to_payload(), signer.signing());
-            let path = folder.keep_revocation(&bundle)?;
-            arguments.common.stderr(format!("revocation: {} (share it)", path.display()));
+        if let Some(signer) = &signer {
+            for revoked in gone {
+                let revocation = Revocation {
+                    revoked,
+                    since: None,
+                    reason: arguments.reason.clone(),
+                    issued: machine::now(),
+                    signer: signer.signing().public(),
+                };
+                let bundle = Bundle::sign(revocation.to_payload(), signer.signing());
+                let path = folder.keep_revocation(&bundle)?;
+                arguments.common.stderr(format!("revocation: {} (share it)", path.display()));
+            }
         }
         Ok((folder.write(&document)?, Value::Null))
     })?;

@@ -4,7 +4,7 @@ use stack_testkit::HttpServer;
 
 use super::Site;
 use crate::pull::{content, file_server};
-use crate::stack::Ran;
+use crate::stack::{Ran, Running};
 
 #[test]
 fn every_command_with_an_effect_begins_and_ends_an_act() {
@@ -128,7 +128,7 @@ fn a_pull_says_what_it_fetched_and_a_failed_one_why() {
 fn a_server_begins_loads_and_ends() {
     let site = Site::new();
     let model = site.path("tiny.gguf");
-    let mut child = site.command(&["serve", "--port", "0", &model]).spawn().unwrap();
+    let running = Running::start(&mut site.command(&["serve", "--port", "0", &model]));
     let started = std::time::Instant::now();
     let loaded = ("registry.load".to_owned(), "done".to_owned());
     while !site.acts().contains(&loaded) {
@@ -137,9 +137,7 @@ fn a_server_begins_loads_and_ends() {
     }
     // It serves, and others write.
     site.stack(&["keygen", "--identity", "alice", "--no-passphrase"]).output();
-    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(killed.unwrap().success());
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(running.terminate().code(), Some(0));
     let acts = site.acts();
     let acts: Vec<_> = acts.iter().map(|(kind, end)| (&**kind, &**end)).collect();
     assert_eq!(

@@ -8,6 +8,7 @@ use stack_testkit::{HttpReply, HttpServer};
 
 use super::Site;
 use crate::pull::content;
+use crate::stack::Running;
 
 #[test]
 fn commands_at_the_same_time_leave_one_chain() {
@@ -44,11 +45,8 @@ fn a_killed_pull_is_called_ambiguous_by_the_next_command() {
         HttpReply::file(request, &bytes, "\"one\"").paced(1 << 16, Duration::from_millis(200))
     });
     let url = server.url("/a.gguf");
-    let mut pull = site
-        .command(&["pull", &url, "--allow-host", "127.0.0.1", "-q"])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let arguments = ["pull", &url, "--allow-host", "127.0.0.1", "-q"];
+    let pull = Running::start(site.command(&arguments).stderr(Stdio::null()));
     let started = Instant::now();
     while server.bytes_sent() == 0 {
         assert!(started.elapsed().as_secs() < 60, "nothing was ever asked for");
@@ -57,8 +55,7 @@ fn a_killed_pull_is_called_ambiguous_by_the_next_command() {
     // While it lives, its act is under way, whoever else writes.
     site.stack(&["keygen", "--identity", "alice", "--no-passphrase"]).output();
     assert_eq!(site.verifies()["open_intents"], 1);
-    pull.kill().unwrap();
-    pull.wait().unwrap();
+    drop(pull);
     site.stack(&["keygen", "--identity", "bob", "--no-passphrase"]).output();
     let verified = site.verifies();
     assert_eq!((&verified["open_intents"], &verified["ambiguous"]), (&0.into(), &1.into()));

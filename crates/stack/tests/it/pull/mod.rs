@@ -1,6 +1,7 @@
 //! `stack pull` against scripted servers on this machine.
 
 mod again;
+mod certificates;
 mod failures;
 mod hub;
 mod interruptions;

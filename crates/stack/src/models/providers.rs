@@ -1,0 +1,115 @@
+//! The models of providers, as the configuration describes them.
+
+use std::sync::Arc;
+
+use stack_chat::{ChatModel, Failure, Tier};
+use stack_gateway::privacy::{EgressGate, EgressLog, EgressPolicy};
+use stack_gateway::provider::{Provider, ProviderKey};
+use stack_server::{Providers, Served};
+use stack_trust::home::Home;
+
+use crate::config::ProviderSection;
+use crate::error::{CommandError, Kind};
+use crate::home::secrets;
+use crate::process::machine;
+
+/// The providers behind one gate.
+pub(crate) struct ConfiguredProviders {
+    gate: Arc<EgressGate>,
+    providers: Vec<Arc<Provider>>,
+    /// The models that the configuration lists, and that may be asked.
+    listed: Vec<Arc<Served>>,
+}
+
+impl ConfiguredProviders {
+    /// Makes them; none is contacted.
+    ///
+    /// # Errors
+    ///
+    /// When the key of one of them is not there, or is none.
+    pub(crate) fn new(
+        sections: &[ProviderSection],
+        home: &Home,
+        policy: EgressPolicy,
+        log: EgressLog,
+    ) -> Result<Self, CommandError> {
+        let gate = Arc::new(EgressGate::new(policy, log));
+        let seed = machine::seed()?;
+        let provider = |section: &ProviderSection| {
+            let mut options = section.options();
+            options.key = key(section, home)?;
+            Ok(Provider::new(options, Arc::clone(&gate), machine::now_s, seed))
+        };
+        let providers = sections.iter().map(provider).collect::<Result<Vec<_>, CommandError>>()?;
+        let listed = providers.iter().filter(|provider| provider.class().is_ok()).flat_map(|provider| {
+            provider.options().models.iter().filter_map(|model| served(provider, model))
+        });
+        Ok(Self { listed: listed.collect(), gate, providers })
+    }
+
+    /// Says of each provider whether it may be asked.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = String> + '_ {
+        self.providers.iter().map(|provider| {
+            let name = &provider.options().name;
+            match provider.class() {
+                Ok(class) => format!("provider {name} at {} ({})", provider.options().base, class.name()),
+                Err(denied) => format!("provider {name} is not asked: {denied}"),
+            }
+        })
+    }
+}
+
+impl Providers for ConfiguredProviders {
+    fn list(&self) -> Vec<Arc<Served>> {
+        self.listed.clone()
+    }
+
+    /// A name is split at its first `/`, else at its first `:`, if a provider is on the left.
+    fn find(&self, name: &str) -> Option<Arc<Served>> {
+        let at = |separator| {
+            let (left, model) = name.split_once(separator)?;
+            let provider = self.providers.iter().find(|provider| provider.options().name == left)?;
+            served(provider, model)
+        };
+        at('/').or_else(|| at(':'))
+    }
+
+    fn admit_tier(&self, asked: Tier) -> Result<(), Failure> {
+        let Err(denied) = self.gate.policy().effective(Some(asked)) else { return Ok(()) };
+        let (gate, noted) = (Arc::clone(&self.gate), denied.clone());
+        // It is written where that holds nobody up.
+        drop(tokio::task::spawn_blocking(move || gate.deny_tier(asked, &noted)));
+        Err(denied.into())
+    }
+}
+
+fn served(provider: &Arc<Provider>, model: &str) -> Option<Arc<Served>> {
+    let model = provider.model(model)?;
+    let card = model.card().clone();
+    let id = card.id.clone();
+    Some(Arc::new(Served {
+        id,
+        card,
+        chat: Some(Arc::new(model)),
+        embedder: None,
+        reranker: None,
+        prompts: None,
+        held: None,
+    }))
+}
+
+fn key(section: &ProviderSection, home: &Home) -> Result<Option<ProviderKey>, CommandError> {
+    let Some(name) = section.key.as_ref().map(|key| &key.value) else { return Ok(None) };
+    let text = secrets::find(home, name)?.ok_or_else(|| {
+        let message = format!("the key of the provider {} is not there", section.name);
+        let name = name.as_str();
+        CommandError::new(Kind::Missing, message).reason("no-secret").hint(format!(
+            "put it into the variable {name}, or into the file secrets/{name} of the home, readable by its owner alone"
+        ))
+    })?;
+    let key = ProviderKey::new(&text).ok_or_else(|| {
+        let message = format!("the key of the provider {} has characters that no key has", section.name);
+        CommandError::new(Kind::Malformed, message).reason("no-secret")
+    })?;
+    Ok(Some(key))
+}
