@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use stack_benches::median;
 
 use crate::client::Answer;
 
@@ -47,9 +48,11 @@ impl Figures {
         ])
     }
 
-    /// Makes figures, each from those of the same name.
-    pub(crate) fn from_each(make: impl Fn(&dyn Fn(&Self) -> f64) -> f64) -> Self {
-        Self(std::array::from_fn(|index| make(&|figures: &Self| figures.0[index])))
+    /// The median of each figure over several turns.
+    pub(crate) fn medians(turns: &[Self]) -> Self {
+        Self(std::array::from_fn(|index| {
+            median(&mut turns.iter().map(|turn| turn.0[index]).collect::<Vec<_>>())
+        }))
     }
 
     pub(crate) fn tokens_per_second(&self) -> f64 {

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use serde_json::{Value, json};
-use stack_benches::{Machine, median};
+use stack_benches::Machine;
 
 use crate::figures::{Figures, NAMES};
 use crate::plot::Plot;
@@ -49,7 +49,7 @@ struct Options {
     /// What the clients ask
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = [Workload::Shared, Workload::Mixed])]
     workloads: Vec<Workload>,
-    /// Clients at once
+    /// Clients at once; with `--rate`, the places that llama-server has
     #[arg(long, value_delimiter = ',', default_values_t = [16])]
     clients: Vec<usize>,
     /// Requests of all clients together
@@ -89,8 +89,8 @@ fn main() -> Result<()> {
         for &clients in &options.clients {
             let load = Load { workload, clients, requests: options.requests, rate: options.rate };
             for (side, turns) in sides.iter().zip(turns(&sides, load, options.rounds)?) {
-                let middle = medians(&turns);
-                plot.add(&side.name, clients, middle.tokens_per_second());
+                let middle = Figures::medians(&turns);
+                plot.add(format!("{}, {workload}", side.name), clients, middle.tokens_per_second());
                 if !options.json {
                     println!("| {workload} | {clients} | {} | {middle} |", side.name);
                 }
@@ -119,6 +119,7 @@ impl Options {
         let stack = self.stack.clone().or_else(beside).context("there is no `stack` to measure")?;
         let slots = self.clients.iter().max().copied().unwrap_or(1);
         ensure!(slots > 0 && self.requests > 0, "there must be clients and requests");
+        ensure!(self.rate.is_none() || self.clients.len() == 1, "with --rate, --clients takes one number");
         let ours = |name: &str, options: &str| {
             Program::ours(name, stack.clone(), &self.model, self.threads, options)
         };
@@ -143,8 +144,4 @@ fn turns(sides: &[Program], load: Load, rounds: u32) -> Result<Vec<Vec<Figures>>
         }
     }
     Ok(all)
-}
-
-fn medians(turns: &[Figures]) -> Figures {
-    Figures::from_each(|figure| median(&mut turns.iter().map(figure).collect::<Vec<_>>()))
 }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use plotters::prelude::*;
 
-/// Tokens per second of each side, by the number of clients.
+/// Tokens per second of each line (a side at a workload), by the number of clients.
 #[derive(Default)]
 pub(crate) struct Plot(BTreeMap<String, Vec<(usize, f64)>>);
 
 impl Plot {
-    pub(crate) fn add(&mut self, side: &str, clients: usize, rate: f64) {
-        self.0.entry(side.to_owned()).or_default().push((clients, rate));
+    pub(crate) fn add(&mut self, line: String, clients: usize, rate: f64) {
+        self.0.entry(line).or_default().push((clients, rate));
     }
 
     /// Draws it; both axes begin at zero.
@@ -37,12 +37,12 @@ impl Plot {
             .bold_line_style(BLACK.mix(0.15))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        for ((side, points), color) in self.0.iter().zip(COLORS.iter().cycle()) {
+        for ((line, points), color) in self.0.iter().zip(COLORS.iter().cycle()) {
             let mut points = points.clone();
             points.sort_by_key(|(clients, _)| *clients);
             chart
                 .draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))?
-                .label(side)
+                .label(line)
                 .legend(|(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(3)));
             chart.draw_series(points.into_iter().map(|point| Circle::new(point, 4, color.filled())))?;
         }
@@ -61,20 +61,30 @@ impl Plot {
 const SIZE: (u32, u32) = (860, 540);
 
 /// Colours that the colour-blind tell apart.
-const COLORS: [RGBColor; 3] = [RGBColor(213, 94, 0), RGBColor(0, 114, 178), RGBColor(110, 110, 110)];
+const COLORS: [RGBColor; 6] = [
+    RGBColor(213, 94, 0),
+    RGBColor(0, 114, 178),
+    RGBColor(110, 110, 110),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(86, 180, 233),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_side_has_a_line() {
+    fn every_side_has_a_line_for_each_workload() {
         let mut plot = Plot::default();
-        for (side, clients, rate) in [("stack", 4, 300.0), ("stack", 1, 100.0), ("peer", 1, 90.0)] {
-            plot.add(side, clients, rate);
+        for (line, clients, rate) in
+            [("stack, shared", 4, 300.0), ("stack, mixed", 4, 100.0), ("peer, shared", 1, 90.0)]
+        {
+            plot.add(line.to_owned(), clients, rate);
         }
         let svg = plot.to_svg().unwrap();
         assert_eq!(svg.matches("<circle").count(), 3);
-        assert!(svg.contains("stack") && svg.contains("peer") && svg.contains("clients at once"));
+        assert!(["stack, shared", "stack, mixed", "peer, shared"].iter().all(|line| svg.contains(line)));
+        assert!(svg.contains("clients at once"));
     }
 }

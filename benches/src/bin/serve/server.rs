@@ -7,7 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
 
 /// A server to be started for each turn.
 pub(crate) struct Program {
@@ -20,6 +21,8 @@ pub(crate) struct Program {
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    /// What it writes down goes here and not into the home of whoever measures.
+    _home: TempDir,
 }
 
 impl Program {
@@ -50,17 +53,22 @@ impl Program {
     /// Starts it and waits until its model is loaded.
     pub(crate) fn start(&self) -> Result<Server> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let home = tempfile::tempdir()?;
         let child = Command::new(&self.file)
             .args(&self.arguments)
+            .env("STACK_HOME", home.path())
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("{} cannot be started", self.file.display()))?;
-        let server = Server { child, address: (Ipv4Addr::LOCALHOST, port).into() };
+        let mut server = Server { child, address: (Ipv4Addr::LOCALHOST, port).into(), _home: home };
         let begun = Instant::now();
         while !server.is_ready() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("{} ended at once: {status}", self.command());
+            }
             ensure!(begun.elapsed() < START_MAX, "{} does not become ready", self.command());
             thread::sleep(Duration::from_millis(50));
         }
