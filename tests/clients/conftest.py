@@ -13,6 +13,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import openai
@@ -66,28 +67,32 @@ def http(server):
 
 @contextmanager
 def serve(*options: str):
-    """Runs a server until it is no longer needed."""
+    """Runs a server until it is no longer needed, with a home of its own: the models, the policy and the log of whoever
+    runs this are none of its business."""
     binary, model = os.environ.get("STACK_BINARY"), os.environ.get("STACK_MODEL")
     if not binary or not model:
         pytest.exit("STACK_BINARY and STACK_MODEL are not set: run `.ci/deep`", 2)
-    process = subprocess.Popen(
-        [binary, "serve", "--port", "0", "-m", model, *options],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        url = next(found[1] for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
-        # A full pipe would stop the server.
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        wait_until_ready(url)
-        client = openai.OpenAI(base_url=f"{url}/v1", api_key="unused")
-        [served] = client.models.list().data
-        yield Server(url, served.id, process.pid)
-    finally:
-        process.terminate()
-        process.wait(30)
+    with TemporaryDirectory() as home:
+        (Path(home) / "stack.toml").write_text("[audit]\nenabled = false\n")
+        process = subprocess.Popen(
+            [binary, "serve", "--port", "0", "-m", model, *options],
+            env={**os.environ, "STACK_HOME": home},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            url = next(found[1] for line in process.stderr if (found := re.search(r"listening on (http://\S+)", line)))
+            # A full pipe would stop the server.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            wait_until_ready(url)
+            client = openai.OpenAI(base_url=f"{url}/v1", api_key="unused")
+            [served] = client.models.list().data
+            yield Server(url, served.id, process.pid)
+        finally:
+            process.terminate()
+            process.wait(30)
 
 
 def wait_until_ready(url: str) -> None:

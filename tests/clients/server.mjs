@@ -1,7 +1,9 @@
 // A server with a real chat model, for clients in JavaScript. `.ci/deep` sets STACK_BINARY and STACK_MODEL.
 
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const START_MS = 120_000;
@@ -13,7 +15,11 @@ const REST_MS = 3_000;
 export async function serve(...options) {
     const { STACK_BINARY: binary, STACK_MODEL: model } = process.env;
     if (!binary || !model) throw new Error("STACK_BINARY and STACK_MODEL are not set: run `.ci/deep`");
+    // The models, the policy and the log of whoever runs this are none of its business.
+    const home = mkdtempSync(join(tmpdir(), "stack-"));
+    writeFileSync(join(home, "stack.toml"), "[audit]\nenabled = false\n");
     const child = spawn(binary, ["serve", "--port", "0", "-m", model, ...options], {
+        env: { ...process.env, STACK_HOME: home },
         stdio: ["ignore", "ignore", "pipe"],
     });
     const url = await new Promise((resolve, reject) => {
@@ -33,7 +39,10 @@ export async function serve(...options) {
     const list = await (await fetch(`${url}/v1/models`)).json();
     const stop = () =>
         new Promise((resolve) => {
-            child.removeAllListeners("exit").on("exit", resolve);
+            child.removeAllListeners("exit").on("exit", () => {
+                rmSync(home, { recursive: true });
+                resolve();
+            });
             child.kill();
         });
     return { url, port: new URL(url).port, model: list.data[0].id, stop, rests: () => rests(child.pid) };

@@ -12,6 +12,7 @@ from schemathesis.specs.openapi import checks
 
 EXAMPLES = int(os.environ.get("STACK_EXAMPLES", "5"))
 TOKENS = 4
+DEADLINE = "x-stack-deadline-ms"
 
 EXCLUDED = [
     # `null` is as good as nothing, which the document does not say of every field.
@@ -23,7 +24,10 @@ EXCLUDED = [
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """Keeps answers short, and whole: of the events of a stream the document says nothing."""
+    """Keeps answers short, and whole: of the events of a stream the document says nothing. A deadline that is one is far
+    away, because a 504 that the request asks for is no failure."""
+    if str((case.headers or {}).get(DEADLINE, "")).isdecimal():
+        case.headers[DEADLINE] = "86400000"
     body = case.body
     if not isinstance(body, dict):
         return
@@ -67,7 +71,8 @@ def test_requests(server):
 
         try:
             holds()
-        except Exception as failure:
+        # What schemathesis finds comes as a group that is no `Exception`.
+        except (Exception, BaseExceptionGroup) as failure:
             failures.append(f"{operation.label}: {failure}")
-    assert asked > 20 * EXAMPLES // 2
     assert not failures, "\n\n".join(failures)
+    assert asked > 20 * EXAMPLES // 2

@@ -7,6 +7,7 @@ mod contributing;
 mod dependencies;
 mod fuzzing;
 mod glossary;
+mod open_server;
 mod openai_client;
 mod pages;
 mod plain_http;
