@@ -216,6 +216,16 @@ impl Breaker {
         self.state = State::Closed(VecDeque::new());
     }
 
+    /// Whether it is as good as new.
+    pub(crate) fn is_untroubled(&self) -> bool {
+        matches!(&self.state, State::Closed(failures) if failures.is_empty())
+    }
+
+    /// Whether somebody holds it open.
+    pub(crate) fn is_pinned(&self) -> bool {
+        matches!(self.state, State::Pinned { .. })
+    }
+
     /// Tells what it does.
     pub fn report(&mut self, now: Instant) -> BreakerReport {
         self.advance(now);

@@ -74,6 +74,10 @@ impl Breakers {
         let findings = findings(ended);
         of_provider.settle(tickets.provider, findings.of_provider, now);
         of_model.settle(tickets.model, findings.of_model, now);
+        if of_model.is_untroubled() {
+            // Names of models are the caller's words: those with nothing to remember are forgotten.
+            self.entry(provider).models.remove(model);
+        }
     }
 
     /// Returns the breaker of a provider.
@@ -89,6 +93,12 @@ impl Breakers {
     fn both(&mut self, provider: &str, model: &str) -> (&mut Breaker, &mut Breaker) {
         let options = self.options.clone();
         let Provider { breaker, models } = self.entry(provider);
+        if models.len() >= MODELS_MAX && !models.contains_key(model) {
+            let forgotten = models.iter().find(|(_, breaker)| !breaker.is_pinned());
+            if let Some(name) = forgotten.map(|(name, _)| name.clone()) {
+                models.remove(&name);
+            }
+        }
         (breaker, models.entry(model.to_owned()).or_insert_with(|| Breaker::new(options)))
     }
 
@@ -98,6 +108,9 @@ impl Breakers {
         providers.entry(provider.to_owned()).or_insert_with(closed)
     }
 }
+
+/// More failing models of a provider are not told apart for long: one of them is forgotten for another.
+const MODELS_MAX: usize = 1024;
 
 /// What an attempt says about each of the two.
 struct Findings {
@@ -202,6 +215,21 @@ mod tests {
                 assert!(breakers.admit("elsewhere", "m", now).is_ok(), "providers are independent");
             }
         }
+    }
+
+    #[test]
+    fn names_that_callers_made_up_are_forgotten() {
+        let (mut breakers, now) = breakers();
+        for kind in [FailureKind::ModelMissing, FailureKind::ServerError] {
+            for number in 0..3000 {
+                let (name, ended) = (format!("made-up-{number}"), Ended::Failed { kind, status: None });
+                let tickets = breakers.admit("p", &name, now).unwrap();
+                breakers.settle("p", &name, tickets, ended, now);
+            }
+            let kept = breakers.providers["p"].models.len();
+            assert_eq!(kept, if kind == FailureKind::ModelMissing { 0 } else { MODELS_MAX });
+        }
+        assert!(breakers.admit("p", "made-up-2999", now).is_err(), "the last one is remembered");
     }
 
     #[test]

@@ -81,11 +81,8 @@ impl<'a> Attempt<'a> {
     /// Sends a request, for a permit of its own, and waits for the head of the reply.
     pub(super) async fn ask(&mut self, request: HttpRequest) -> Result<Reply, Failure> {
         let permit = self.permit().await?;
-        let (at, overdue) = self.timer.due();
-        let opened = timeout_at(at.into(), self.provider().transport.open(permit, request)).await;
-        let name = &self.provider().options.name;
-        let reply =
-            opened.map_err(|_elapsed| self.overdue(overdue))?.map_err(|error| error.into_failure(name))?;
+        let opened = self.provider().transport.open(permit, request, self.due()).await;
+        let reply = opened.map_err(|error| error.into_failure(&self.provider().options.name))?;
         self.timer.heard(Instant::now());
         self.status = Some(reply.status());
         Ok(reply)
@@ -221,7 +218,7 @@ impl<'a> Attempt<'a> {
         failure
     }
 
-    pub(super) fn overdue(&self, overdue: Overdue) -> Failure {
+    fn overdue(&self, overdue: Overdue) -> Failure {
         let name = &self.provider().options.name;
         match overdue {
             Overdue::Answer(FailureKind::StreamStalled) => {

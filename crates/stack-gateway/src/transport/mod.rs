@@ -9,12 +9,15 @@ mod reply;
 mod resolver;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect;
 use serde_json::json;
 use stack_url::{Origin, Scheme, Url};
+use tokio::sync::OnceCell;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout_at;
 use zeroize::Zeroizing;
 
 pub use error::{TransportError, TransportErrorKind};
@@ -31,8 +34,8 @@ pub struct Transport {
     gate: Arc<EgressGate>,
     /// For speech in clear. It knows no certificates and no proxy.
     plain: OnceLock<reqwest::Client>,
-    /// Made when needed: it reads the system's certificates.
-    tls: OnceLock<reqwest::Client>,
+    /// Made when needed, where it holds nobody up: it reads the system's certificates.
+    tls: OnceCell<reqwest::Client>,
 }
 
 /// A request as it is sent.
@@ -53,18 +56,29 @@ pub struct HttpRequest {
 impl Transport {
     /// Makes a transport; nothing is opened yet.
     pub fn new(gate: Arc<EgressGate>) -> Self {
-        Self { gate, plain: OnceLock::new(), tls: OnceLock::new() }
+        Self { gate, plain: OnceLock::new(), tls: OnceCell::new() }
     }
 
-    /// Sends a request where its permit allows, and returns the head of the reply. It waits for as long as that takes;
-    /// dropping the future ends the request.
+    /// Sends a request where its permit allows, and returns the head of the reply. Dropping the future ends the request, as
+    /// the caller's wish.
     ///
     /// # Errors
     ///
-    /// When the request cannot be sent, or no reply came.
-    pub async fn open(&self, permit: EgressPermit, request: HttpRequest) -> Result<Reply, TransportError> {
+    /// When the request cannot be sent, or no reply came `until` then.
+    pub async fn open(
+        &self,
+        permit: EgressPermit,
+        request: HttpRequest,
+        until: Instant,
+    ) -> Result<Reply, TransportError> {
         let (origin, entry) = permit.spend();
-        let sent = self.send(&origin, request).await;
+        let sent = match timeout_at(until.into(), self.send(&origin, request)).await {
+            Ok(sent) => sent,
+            Err(_elapsed) => {
+                let message = "no reply came in time";
+                Err(TransportError::new(TransportErrorKind::Stalled, &origin.authority(), message))
+            }
+        };
         match sent {
             Ok(response) => Ok(Reply::new(response, origin.authority(), entry)),
             Err(error) => {
@@ -82,7 +96,7 @@ impl Transport {
         let host = origin.authority();
         let client = match origin.scheme {
             Scheme::Http => self.plain(&host)?,
-            Scheme::Https => self.tls(&host)?,
+            Scheme::Https => self.tls(&host).await?,
         };
         let prepared = prepare(client, origin, request)?;
         let response = client.execute(prepared).await.map_err(|error| TransportError::of(&host, error))?;
@@ -103,51 +117,49 @@ impl Transport {
     }
 
     fn plain(&self, host: &str) -> Result<&reqwest::Client, TransportError> {
-        let builder = || self.builder().tls_certs_only([]);
-        made(&self.plain, builder, host, "the network cannot be used")
+        if let Some(client) = self.plain.get() {
+            return Ok(client);
+        }
+        let built = builder(&self.gate).tls_certs_only([]).build();
+        let client = built.map_err(|error| machine(host, "the network cannot be used").caused(error))?;
+        Ok(self.plain.get_or_init(|| client))
     }
 
-    fn tls(&self, host: &str) -> Result<&reqwest::Client, TransportError> {
-        let builder = || {
+    async fn tls(&self, host: &str) -> Result<&reqwest::Client, TransportError> {
+        let build = async || {
             let gate = Arc::clone(&self.gate);
-            self.builder().proxy(reqwest::Proxy::custom(move |url| proxy(gate.policy(), url)))
+            let built = spawn_blocking(move || {
+                let builder = builder(&gate);
+                builder.proxy(reqwest::Proxy::custom(move |url| proxy(gate.policy(), url))).build()
+            });
+            let built =
+                built.await.map_err(|error| machine(host, "the network cannot be used").caused(error))?;
+            built.map_err(|error| machine(host, "no root certificates found").caused(error))
         };
-        made(&self.tls, builder, host, "no root certificates found")
-    }
-
-    /// What all clients have in common.
-    fn builder(&self) -> reqwest::ClientBuilder {
-        // Another part of the program may have chosen the same cryptography before, which is as good.
-        let _chosen_before = rustls::crypto::ring::default_provider().install_default();
-        #[expect(clippy::disallowed_methods, reason = "this is the transport")]
-        let builder = reqwest::Client::builder();
-        builder
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .http1_only()
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT_MAX)
-            .dns_resolver(Resolver(Arc::clone(&self.gate)))
-            .user_agent(concat!("stack/", env!("CARGO_PKG_VERSION")))
+        self.tls.get_or_try_init(build).await
     }
 }
 
-/// Returns a client, which the first who needs it makes.
-fn made<'a>(
-    place: &'a OnceLock<reqwest::Client>,
-    builder: impl FnOnce() -> reqwest::ClientBuilder,
-    host: &str,
-    problem: &str,
-) -> Result<&'a reqwest::Client, TransportError> {
-    if let Some(client) = place.get() {
-        return Ok(client);
-    }
-    let client = builder()
-        .build()
-        .map_err(|error| TransportError::new(TransportErrorKind::Machine, host, problem).caused(error))?;
-    Ok(place.get_or_init(|| client))
+/// What all clients have in common.
+fn builder(gate: &Arc<EgressGate>) -> reqwest::ClientBuilder {
+    // Another part of the program may have chosen the same cryptography before, which is as good.
+    let _chosen_before = rustls::crypto::ring::default_provider().install_default();
+    #[expect(clippy::disallowed_methods, reason = "this is the transport")]
+    let builder = reqwest::Client::builder();
+    builder
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .http1_only()
+        .tcp_nodelay(true)
+        .connect_timeout(CONNECT_MAX)
+        .dns_resolver(Resolver(Arc::clone(gate)))
+        .user_agent(concat!("stack/", env!("CARGO_PKG_VERSION")))
+}
+
+fn machine(host: &str, problem: &str) -> TransportError {
+    TransportError::new(TransportErrorKind::Machine, host, problem)
 }
 
 /// Chooses the proxy as the policy did.

@@ -1,5 +1,6 @@
 //! Nothing leaves that may not, and what leaves or is refused is written down.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use stack_audit::{FullEntry, Log, Outcome, PayloadState, Phase, StreamId};
 use stack_chat::{ChatRequest, Tier};
 use stack_gateway::privacy::{EgressGate, EgressLog};
 use stack_gateway::provider::{Provider, ProviderBase, ProviderOptions};
-use stack_testkit::{HttpReply, HttpServer, ProviderFamily, Recording, Said};
+use stack_testkit::{HttpReply, HttpServer, ProviderFamily, Recording, Said, Step};
 
 use super::support::{KEY, answer, ask, begin, log, next, options, policy, provider};
 
@@ -48,6 +49,23 @@ fn an_answer_has_its_entry_and_neither_prompt_nor_key_is_in_it() {
     assert!(entries[1].1.contains("\"output\":7"), "{entries:?}");
     let all = format!("{entries:?}");
     assert!(!all.contains("canary") && !all.contains("\"Hi\"") && !all.contains(KEY), "{all}");
+}
+
+#[test]
+fn silence_is_written_down_as_the_providers_failure() {
+    let (folder, audit, log) = log();
+    let server = HttpServer::start(|_| HttpReply::steps(200, [Step::Hang]));
+    // Connections wait to be accepted, and nobody does.
+    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
+    for base in [server.url("/"), format!("http://{}", mute.local_addr().unwrap())] {
+        let options = options(ProviderFamily::OpenaiChat, &base);
+        let provider = behind(options, Tier::Sovereign, &[], log.clone());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        assert_eq!(runtime.block_on(answer(&provider, ask())), "!provider_timeout");
+    }
+    audit.checkpoint().unwrap();
+    let outcomes: Vec<_> = entries(folder.path()).into_iter().filter_map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed; 2]);
 }
 
 #[tokio::test]

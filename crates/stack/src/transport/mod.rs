@@ -10,7 +10,7 @@ pub(crate) mod registry;
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stack_chat::Tier;
 use stack_gateway::privacy::{Denied, EgressGate, EgressPermit, EgressRequest, Purpose, Refusal};
@@ -94,7 +94,7 @@ impl Fetch for Fetcher {
             .map_err(|denied| FetchError::new(refused(denied.refusal), &host, denied.message))?;
         let runtime = self.runtime()?;
         let cancels = [self.interrupt.clone(), request.cancel.clone()];
-        let opening = self.transport.open(permit, http_request(request));
+        let opening = self.transport.open(permit, http_request(request), Instant::now() + request.timeout);
         let reply = match runtime.block_on(wait(&cancels, request.timeout, opening)) {
             Ok(reply) => reply.map_err(of_transport)?,
             Err(trouble) => return Err(FetchError::new(trouble, host, "no response")),
