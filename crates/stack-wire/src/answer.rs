@@ -145,6 +145,11 @@ impl Choice {
         Message { role: Role::Assistant, name: None, parts }
     }
 
+    /// Returns what the provider wants back with a part.
+    pub(crate) fn opaque_of(&self, part: u32) -> Option<&Opaque> {
+        self.opaque.iter().rfind(|(number, _)| *number == part).map(|(_, opaque)| opaque)
+    }
+
     /// Returns its text, all parts of it together; `None` if it has no such part.
     pub(crate) fn text(&self) -> Option<String> {
         self.joined(|kind| *kind == PartKind::Text)
@@ -162,8 +167,13 @@ impl Choice {
 
     /// Iterates over its tool calls: identifier, name, arguments.
     pub(crate) fn calls(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.parts.iter().filter_map(|(kind, text)| match kind {
-            PartKind::ToolCall { id, name } => Some((id.as_str(), name.as_str(), arguments(text))),
+        self.numbered_calls().map(|(_, call)| call)
+    }
+
+    /// Returns the same, each with the number of its part.
+    pub(crate) fn numbered_calls(&self) -> impl Iterator<Item = (u32, (&str, &str, &str))> {
+        (0..).zip(&self.parts).filter_map(|(number, (kind, text))| match kind {
+            PartKind::ToolCall { id, name } => Some((number, (id.as_str(), name.as_str(), arguments(text)))),
             _ => None,
         })
     }

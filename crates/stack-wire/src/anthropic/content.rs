@@ -5,7 +5,7 @@ use stack_chat::{Failure, Foreign, Json, Media, MediaSource, Message, Part, Role
 
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
-use crate::opaque::{cache_mark, opaque};
+use crate::opaque::{cache_mark, kept, opaque};
 use crate::provider::{Family, REDACTED, SIGNATURE};
 use crate::{Ignored, media};
 
@@ -146,7 +146,7 @@ fn part(
         Part::Thinking(_) => block.text("signature", usize::MAX)?.filter(|signature| !signature.is_empty()),
         _ => None,
     };
-    if signature.is_some() {
+    if signature.as_deref().is_some_and(|signature| kept(signature).is_none()) {
         ignored.note("messages[].content[].signature");
     }
     block.ignore_rest("messages[].content[]", ignored);

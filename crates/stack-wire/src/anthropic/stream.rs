@@ -1,10 +1,11 @@
 //! Answers as events about content blocks.
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, Usage};
+use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Usage};
 
 use super::error::error_object;
 use super::whole::{block, delta_usage, stop_reason, usage_object, whole};
+use crate::opaque::kept_text;
 use crate::{Answer, AnswerWriter, Problem, sse};
 
 /// What an answer says about itself.
@@ -21,6 +22,8 @@ pub struct Reply {
 pub struct Writer {
     reply: Reply,
     end: Option<(FinishReason, Option<String>)>,
+    /// The part that began last, if it is a thought: others have no place for a signature.
+    thinks: Option<u32>,
 }
 
 impl Reply {
@@ -42,7 +45,7 @@ impl Reply {
 impl Writer {
     /// Prepares an answer, which has one choice in this dialect.
     pub fn new(reply: Reply) -> Self {
-        Self { reply, end: None }
+        Self { reply, end: None, thinks: None }
     }
 }
 
@@ -60,10 +63,15 @@ impl AnswerWriter for Writer {
                 emit(out, "message_start", json!({"message": message}));
             }
             ChatEvent::PartStarted { part, kind, .. } => {
+                self.thinks = (*kind == PartKind::Thinking).then_some(*part);
                 emit(out, "content_block_start", json!({"index": part, "content_block": block(kind, "")}));
             }
             ChatEvent::Delta(delta) => write_delta(delta, out),
             ChatEvent::PartEnded { part, .. } => emit(out, "content_block_stop", json!({"index": part})),
+            ChatEvent::OpaqueAdded { part, opaque, .. } if self.thinks == Some(*part) => {
+                let delta = json!({"type": "signature_delta", "signature": kept_text(opaque)});
+                emit(out, "content_block_delta", json!({"index": part, "delta": delta}));
+            }
             ChatEvent::Usage(_) | ChatEvent::OpaqueAdded { .. } | ChatEvent::CitationAdded { .. } => {}
             ChatEvent::Alive => out.push_str(self.alive()),
             ChatEvent::Finished { reason, stop, .. } => self.end = Some((*reason, stop.clone())),
@@ -109,7 +117,7 @@ fn emit(out: &mut String, name: &str, data: Value) {
 
 #[cfg(test)]
 mod tests {
-    use stack_chat::{PartKind, Timings};
+    use stack_chat::Timings;
 
     use super::*;
 

@@ -5,6 +5,7 @@ use stack_chat::{FinishReason, PartKind, Usage};
 
 use super::stream::Reply;
 use crate::answer::{Answer, Choice, arguments};
+use crate::opaque::kept_text;
 
 /// Renders how many tokens a conversation has.
 pub fn count_object(tokens: u32) -> String {
@@ -24,7 +25,14 @@ pub(super) fn whole(reply: &Reply, answer: &Answer) -> String {
 }
 
 fn blocks(choice: &Choice) -> Vec<Value> {
-    choice.parts.iter().map(|(kind, text)| block(kind, text)).collect()
+    let block = |(number, (kind, text)): (u32, &(PartKind, String))| {
+        let mut block = block(kind, text);
+        if let Some(opaque) = choice.opaque_of(number).filter(|_| *kind == PartKind::Thinking) {
+            block["signature"] = kept_text(opaque).into();
+        }
+        block
+    };
+    (0..).zip(&choice.parts).map(block).collect()
 }
 
 /// Renders one part as a content block. Arguments that are no object, because the answer ends within them, are none.

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, Fragment, PartKind};
+use stack_chat::{ChatEvent, Delta, Failure, Fragment, Opaque, PartKind};
 
 use super::error::error_object;
 use super::logprobs::{chat_token, completion};
 use super::reply::{Reply, Shape, finish_word, timings_object, usage_object};
-use super::whole::whole;
+use super::whole::{extra_content, whole};
 use crate::{Answer, AnswerWriter, Problem, sse};
 
 /// Writes an answer as one object, or in chunks as it grows.
@@ -54,6 +54,13 @@ impl Writer {
         self.chunk(choice, Some(delta), "", &Value::Null, &Value::Null, out);
     }
 
+    /// Calls alone have a place for what their provider wants back.
+    fn opaque(&self, choice: u32, part: u32, opaque: &Opaque, out: &mut String) {
+        let Some(index) = self.calls.number(choice, part) else { return };
+        let call = json!({"index": index, "extra_content": extra_content(opaque)});
+        self.chunk(choice, Some(json!({"tool_calls": [call]})), "", &Value::Null, &Value::Null, out);
+    }
+
     fn delta(&mut self, delta: &Delta, out: &mut String) {
         let tokens = &delta.tokens;
         let logprobs = match self.reply.logprobs {
@@ -75,7 +82,7 @@ impl Writer {
             Fragment::Thinking(text) => json!({"reasoning_content": text}),
             Fragment::Refusal(text) => json!({"refusal": text}),
             Fragment::Arguments(text) => {
-                let index = self.calls.number(delta.choice, delta.part);
+                let index = self.calls.number(delta.choice, delta.part).unwrap_or_default();
                 json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]})
             }
         };
@@ -120,8 +127,8 @@ impl AnswerWriter for Writer {
             ChatEvent::Started { .. } => self.open(out),
             ChatEvent::PartStarted { choice, part, kind } => self.part(*choice, *part, kind, out),
             ChatEvent::Delta(delta) => self.delta(delta, out),
+            ChatEvent::OpaqueAdded { choice, part, opaque } => self.opaque(*choice, *part, opaque, out),
             ChatEvent::PartEnded { .. }
-            | ChatEvent::OpaqueAdded { .. }
             | ChatEvent::CitationAdded { .. }
             | ChatEvent::Usage(_)
             | ChatEvent::Alive => {}
@@ -160,8 +167,8 @@ impl Calls {
         *count - 1
     }
 
-    fn number(&self, choice: u32, part: u32) -> u32 {
-        self.numbers.get(&(choice, part)).copied().unwrap_or_default()
+    fn number(&self, choice: u32, part: u32) -> Option<u32> {
+        self.numbers.get(&(choice, part)).copied()
     }
 }
 

@@ -1,10 +1,12 @@
 //! Answers as one object.
 
 use serde_json::{Value, json};
+use stack_chat::Opaque;
 
 use super::logprobs::{chat_token, completion};
 use super::reply::{Reply, Shape, finish_word, timings_object, usage_object};
 use crate::answer::{Answer, Choice};
+use crate::opaque::kept_text;
 
 /// Renders a complete answer.
 pub(super) fn whole(reply: &Reply, answer: &Answer) -> String {
@@ -44,12 +46,22 @@ fn choice_object(reply: &Reply, index: usize, choice: &Choice) -> Value {
     }
 }
 
+/// Renders what a provider wants back with a call, in the place where clients of Gemini look for it.
+pub(super) fn extra_content(opaque: &Opaque) -> Value {
+    json!({"google": {"thought_signature": kept_text(opaque)}})
+}
+
 /// Beside calls or a refusal there may be no text; an answer that says nothing at all is an empty one.
 fn message(choice: &Choice) -> Value {
     let calls: Vec<_> = choice
-        .calls()
-        .map(|(id, name, arguments)| {
-            json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
+        .numbered_calls()
+        .map(|(part, (id, name, arguments))| {
+            let function = json!({"name": name, "arguments": arguments});
+            let mut call = json!({"id": id, "type": "function", "function": function});
+            if let Some(opaque) = choice.opaque_of(part) {
+                call["extra_content"] = extra_content(opaque);
+            }
+            call
         })
         .collect();
     let refusal = choice.refusal();

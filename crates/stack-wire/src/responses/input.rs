@@ -7,7 +7,7 @@ use super::recall::{PREVIOUS, Recall};
 use super::stored::{Find, StoredInput};
 use crate::calls::Calls;
 use crate::fields::{Fields, bounded, mismatch};
-use crate::opaque::opaque;
+use crate::opaque::{kept, opaque};
 use crate::openai::arguments;
 use crate::provider::{Family, REASONING};
 use crate::{Ignored, media};
@@ -140,7 +140,9 @@ impl Conversation<'_> {
         }
         self.assistant.extend((!texts.is_empty()).then(|| Part::Thinking(texts.join("\n"))));
         let encrypted = item.text(ENCRYPTED, usize::MAX)?.filter(|text| !text.is_empty());
-        if let (Some(_), Some(Json(whole))) = (encrypted, whole) {
+        if let Some(opaque) = encrypted.as_deref().and_then(kept) {
+            self.assistant.push(Part::Opaque(opaque));
+        } else if let (Some(_), Some(Json(whole))) = (encrypted, whole) {
             self.ignored.note("input[].encrypted_content");
             self.assistant.push(opaque(Family::OpenaiResponses, REASONING, whole));
         }

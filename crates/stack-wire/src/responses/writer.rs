@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind};
+use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, Opaque, PartKind};
 
 use super::echo::Echo;
 use super::error::error_value;
 use super::item::{Progress, ReplyOptions, content, finish, input, item, prefix, summary};
 use crate::answer::arguments;
+use crate::opaque::kept_text;
 use crate::{Answer, AnswerWriter, sse};
 
 /// What an answer says about itself.
@@ -32,6 +33,8 @@ pub struct Writer {
     reply: Reply,
     /// The parts so far, by their number, which is that of their item.
     parts: BTreeMap<u32, (PartKind, String)>,
+    /// What the provider wants back with them.
+    opaque: BTreeMap<u32, Opaque>,
     /// The part that ended last, until it is known whether the answer ends within it.
     ending: Option<u32>,
     /// The number of the next event.
@@ -50,8 +53,10 @@ impl Reply {
         let choice = answer.choices.first();
         let parts = choice.map(|choice| choice.parts.as_slice()).unwrap_or_default();
         let reason = choice.and_then(|choice| choice.finish);
-        let numbered =
-            parts.iter().enumerate().map(|(part, (kind, text))| (part as u32, kind, text.as_str()));
+        let numbered = parts.iter().enumerate().map(|(part, (kind, text))| {
+            let part = part as u32;
+            (part, kind, text.as_str(), choice.and_then(|choice| choice.opaque_of(part)))
+        });
         response["output"] = self.items(numbered, reason);
         finish(&mut response, reason, answer.usage, answer.timings);
         response
@@ -61,21 +66,32 @@ impl Reply {
         format!("{}_{}_{part}", prefix(kind, &self.options.custom), self.unique)
     }
 
-    fn item(&self, part: u32, kind: &PartKind, text: &str, progress: Progress) -> Value {
-        item(&self.item_id(part, kind), kind, text, &self.options, progress)
+    fn item(
+        &self,
+        part: u32,
+        kind: &PartKind,
+        text: &str,
+        opaque: Option<&Opaque>,
+        progress: Progress,
+    ) -> Value {
+        let mut item = item(&self.item_id(part, kind), kind, text, &self.options, progress);
+        if let Some(opaque) = opaque.filter(|_| *kind == PartKind::Thinking) {
+            item["encrypted_content"] = kept_text(opaque).into();
+        }
+        item
     }
 
     /// Renders all items of an answer. How it ended tells how far the last one is.
     fn items<'a>(
         &self,
-        parts: impl ExactSizeIterator<Item = (u32, &'a PartKind, &'a str)>,
+        parts: impl ExactSizeIterator<Item = (u32, &'a PartKind, &'a str, Option<&'a Opaque>)>,
         reason: Option<FinishReason>,
     ) -> Value {
         let last = parts.len().saturating_sub(1);
         let progress = |place| if place == last { Progress::of_last(reason) } else { Progress::Complete };
         parts
             .enumerate()
-            .map(|(place, (part, kind, text))| self.item(part, kind, text, progress(place)))
+            .map(|(place, (part, kind, text, opaque))| self.item(part, kind, text, opaque, progress(place)))
             .collect()
     }
 
@@ -91,7 +107,14 @@ impl Reply {
 impl Writer {
     /// Prepares an answer, which has one choice in this dialect.
     pub fn new(reply: Reply) -> Self {
-        Self { reply, parts: BTreeMap::new(), ending: None, sequence: 0, reason: None }
+        Self {
+            reply,
+            parts: BTreeMap::new(),
+            opaque: BTreeMap::new(),
+            ending: None,
+            sequence: 0,
+            reason: None,
+        }
     }
 
     /// Returns what the answer says about itself.
@@ -100,7 +123,7 @@ impl Writer {
     }
 
     fn begin(&mut self, part: u32, kind: &PartKind, out: &mut String) {
-        let begun = self.reply.item(part, kind, "", Progress::Begun);
+        let begun = self.reply.item(part, kind, "", None, Progress::Begun);
         self.emit(out, "response.output_item.added", json!({"output_index": part, "item": begun}));
         if self.reply.is_summary(kind) {
             let mut data = self.place(part, kind);
@@ -178,7 +201,7 @@ impl Writer {
         } else if !matches!(kind, PartKind::ToolCall { .. }) {
             self.emit(out, "response.content_part.done", with("part", content(&kind, &text)));
         }
-        let item = self.reply.item(part, &kind, &text, progress);
+        let item = self.reply.item(part, &kind, &text, self.opaque.get(&part), progress);
         self.emit(out, "response.output_item.done", json!({"output_index": part, "item": item}));
     }
 
@@ -195,7 +218,8 @@ impl Writer {
 
     /// Renders the items so far, of an answer that ended for this reason.
     fn output(&self, reason: Option<FinishReason>) -> Value {
-        let parts = self.parts.iter().map(|(part, (kind, text))| (*part, kind, text.as_str()));
+        let parts =
+            self.parts.iter().map(|(part, (kind, text))| (*part, kind, text.as_str(), self.opaque.get(part)));
         self.reply.items(parts, reason)
     }
 
@@ -231,10 +255,10 @@ impl AnswerWriter for Writer {
             ChatEvent::PartStarted { part, kind, .. } => self.begin(*part, kind, out),
             ChatEvent::Delta(delta) => self.delta(delta, out),
             ChatEvent::PartEnded { part, .. } => self.ending = Some(*part),
-            ChatEvent::Usage(_)
-            | ChatEvent::OpaqueAdded { .. }
-            | ChatEvent::CitationAdded { .. }
-            | ChatEvent::Alive => {}
+            ChatEvent::Usage(_) | ChatEvent::CitationAdded { .. } | ChatEvent::Alive => {}
+            ChatEvent::OpaqueAdded { part, opaque, .. } => {
+                self.opaque.insert(*part, opaque.clone());
+            }
             ChatEvent::Finished { reason, .. } => self.reason = Some(*reason),
             ChatEvent::Done { usage, timings } => {
                 let mut response = self.reply.response("completed");

@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails must fail the test")]
 
+mod opaque;
 mod provider;

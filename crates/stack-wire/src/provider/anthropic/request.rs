@@ -1,7 +1,7 @@
 //! Requests.
 
 use serde_json::{Map, Value, json};
-use stack_chat::{Effort, Failure, Output, Thinking, ToolChoice};
+use stack_chat::{Effort, Failure, Message, Output, Part, Role, Thinking, ToolChoice};
 
 use super::message;
 use crate::provider::draft::{Draft, decimal, is_forced, parameters, parsed};
@@ -92,6 +92,8 @@ fn thinking(draft: &mut Draft<'_>, output_tokens: u32, config: &mut Map<String, 
         (_, None) => {}
         // A model that thinks cannot be made to call a tool, and the call was asked for outright.
         _ if is_forced(&draft.request.tool_choice) => draft.change(Change::Dropped("thinking")),
+        // It goes on from thoughts of its own to the results of its calls, or does not think.
+        _ if lacks_thought(draft) => draft.change(Change::Dropped("thinking")),
         (_, Some(effort)) if form == ThinkingForm::Effort => {
             draft.set("thinking", json!({"type": "adaptive"}));
             config.insert("effort".into(), effort_word(effort).into());
@@ -117,6 +119,18 @@ fn thinking(draft: &mut Draft<'_>, output_tokens: u32, config: &mut Map<String, 
         }
     }
     false
+}
+
+/// Whether the last messages are results of calls, and the thought before the calls is lost: the caller's dialect had no place
+/// for its signature, or another model made them.
+fn lacks_thought(draft: &Draft<'_>) -> bool {
+    let is_result = |message: &&Message| {
+        message.role == Role::Tool || message.parts.iter().any(|part| matches!(part, Part::ToolResult(_)))
+    };
+    let results = draft.messages.iter().rev().take_while(is_result).count();
+    let Some(caller) = draft.messages.iter().rev().nth(results).filter(|_| results > 0) else { return false };
+    let origin = draft.route.origin();
+    !caller.parts.iter().any(|part| matches!(part, Part::Opaque(opaque) if opaque.origin == origin))
 }
 
 /// A model that thinks draws its tokens by its own rules, and refuses others.
