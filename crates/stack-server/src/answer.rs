@@ -48,7 +48,7 @@ pub(crate) async fn served(
     waits: &Waits,
     asked: Option<&str>,
 ) -> Result<Arc<Served>, ApiError> {
-    server.permit(waits.grant(), asked).await?;
+    server.permit(waits.grant(), asked, server.options.any_model).await?;
     waits.within(server.models.get(asked, server.options.any_model)).await?
 }
 
@@ -124,13 +124,20 @@ pub(crate) async fn begin(
     let model = talking(server, waits.grant(), &served)?;
     stay(server, waits.grant(), &served, call.keep_alive);
     let opening = opening(server, &served);
-    let watch = watch(server, waits, &served);
+    let mut watch = watch(server, waits, &served);
+    let mut expected = 0_u32;
     let ask = |request: ChatRequest| {
         let request = waits.ask(request);
         server.models.admit_tier(request.tier)?;
+        if let Some(estimate) = model.estimate(&request) {
+            expected = expected.saturating_add(estimate.unwrap_or(0));
+        }
         Ok((request.choices, model.chat(request)?))
     };
     let streams = call.request.into_iter().map(ask).collect::<Result<Vec<_>, Failure>>()?;
+    if expected > 0 {
+        watch.expect(expected);
+    }
     Ok((opening, watch.over(merge(streams))))
 }
 
@@ -150,7 +157,10 @@ pub(crate) async fn count(
         return Ok(estimate?);
     }
     let stream = model.chat(request)?;
-    let mut events = watch(server, waits, &served).over(stream);
+    // What is only counted costs nothing.
+    let active = server.activity.begin(&served, &waits.grant().tenant);
+    let meter = Meter::new(&server.rates, &server.operator);
+    let mut events = Stopwatch::start(Arc::clone(&server.metrics), active, meter).over(stream);
     match waits.on(events.next()).await {
         Ok(ChatEvent::Started { prompt_tokens, .. }) => Ok(prompt_tokens),
         Ok(event) => Err(Failure::internal(format!("the first event is {event:?}")).into()),

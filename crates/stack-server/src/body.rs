@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::body::BodyDataStream;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{FromRequest, Request};
 use axum::http::header;
 use futures_core::Stream;
@@ -66,6 +66,17 @@ impl WholeBody {
         match tokio::task::spawn_blocking(move || parser(&body)).await {
             Ok(parsed) => Ok(parsed?),
             Err(_panicked) => Err(ApiError::Panic),
+        }
+    }
+}
+
+/// Reads what nobody wants, no more than so many bytes of it.
+pub(crate) async fn discard(body: Body, bytes_max: usize) {
+    let (mut stream, mut length) = (body.into_data_stream(), 0);
+    while length <= bytes_max {
+        match poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)).await {
+            Some(Ok(chunk)) => length += chunk.len(),
+            Some(Err(_)) | None => return,
         }
     }
 }

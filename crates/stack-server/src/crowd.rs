@@ -95,6 +95,8 @@ impl Guest {
             if self.state.is_idle(Instant::now()) {
                 return;
             }
+            // It can be asked again.
+            self.crowd.lock().present.insert(self.number, Arc::clone(&self.state));
         }
     }
 
@@ -203,5 +205,7 @@ mod tests {
         let answering = guest.answers();
         assert!(!goes(&guest).await);
         drop(answering);
+        guest.wait();
+        assert!(crowd.make_room(Instant::now()) && goes(&guest).await, "it goes another time");
     }
 }

@@ -24,7 +24,7 @@ use crate::route::{Access, Pages, Route, terms_of};
 use crate::server::Server;
 use crate::terms::Terms;
 use crate::waits::Waits;
-use crate::{Options, auth, cors};
+use crate::{Options, auth, body, cors};
 
 /// What the guard decides by.
 #[derive(Clone)]
@@ -75,9 +75,16 @@ async fn run(server: &Server, access: Access, mut request: Request, next: Next) 
             request.extensions_mut().insert(waits.granted(grant));
             next.run(request).await
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            let drained = body::discard(request.into_body(), REFUSED_BYTES_MAX);
+            let _in_time = tokio::time::timeout(server.options.body_timeout, drained).await;
+            error.into_response()
+        }
     }
 }
+
+/// So much is read of what is refused: most clients look at the response only once they have sent everything.
+const REFUSED_BYTES_MAX: usize = 4 << 20;
 
 /// Who asks.
 #[derive(Debug, PartialEq, Eq)]

@@ -122,6 +122,11 @@ impl Route {
         Self { access: Access::OneOf(&[Scope::Infer]), ..self }
     }
 
+    /// Counts it against the limits of a key like a request that asks a model: it may load one.
+    pub(crate) const fn counted(self) -> Self {
+        Self { access: Access::Inference, ..self }
+    }
+
     /// Asks for a key, and for nothing that it allows.
     pub(crate) const fn for_any_key(self) -> Self {
         Self { access: Access::AnyKey, ..self }

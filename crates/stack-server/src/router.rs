@@ -55,7 +55,7 @@ static ROUTES: &[Route] = &[
     infers("/tokenize", |post| on(post, llama_server::tokenize)).unversioned(),
     infers("/detokenize", |post| on(post, llama_server::detokenize)).unversioned(),
     infers("/apply-template", |post| on(post, llama_server::apply_template)).unversioned(),
-    reads("/props", |get| on(get, llama_server::props)).unversioned().for_asking(),
+    reads("/props", |get| on(get, llama_server::props)).unversioned().counted(),
     reads("/slots", |get| on(get, llama_server::slots)).unversioned(),
     reads("/health", |get| on(get, health::health)).open(),
     reads("/live", |get| on(get, health::live)).unversioned().open(),

@@ -50,14 +50,19 @@ impl Server {
         self.stored.as_ref().map(|all| all.of(&grant.tenant))
     }
 
-    /// Refuses a request whose key is not for the model that it means. Such a key does not tell which others there are.
-    pub(crate) async fn permit(&self, grant: &Grant, asked: Option<&str>) -> Result<(), ApiError> {
+    /// Refuses a request whose key is not for the model that it means, by a route where the only model answers to every name
+    /// if `any_model`. Such a key does not tell which others there are.
+    pub(crate) async fn permit(
+        &self,
+        grant: &Grant,
+        asked: Option<&str>,
+        any_model: bool,
+    ) -> Result<(), ApiError> {
         if grant.covers_all() {
             return Ok(());
         }
-        let meant = self.models.named(asked, self.options.any_model).await;
-        match (meant, asked) {
-            (Ok(id), _) if grant.covers(&id) => Ok(()),
+        match (self.models.meant(asked, any_model).await, asked) {
+            (Ok(meant), _) if grant.covers(meant.id()) => Ok(()),
             (Err(_), Some(name)) if grant.covers(name) => {
                 let shown: String = name.chars().take(64).collect();
                 Err(unknown_model(format!(

@@ -29,6 +29,10 @@ pub(crate) struct Stopwatch {
     /// When each choice last moved, by its number.
     last: Vec<Option<Instant>>,
     any_token: bool,
+    /// Whether whoever answers counts tokens at the end alone.
+    is_estimated: bool,
+    /// Bytes of the answer, which stand for its tokens until then.
+    bytes: usize,
 }
 
 impl Stopwatch {
@@ -44,6 +48,8 @@ impl Stopwatch {
             charged: [0; 2],
             last: Vec::new(),
             any_token: false,
+            is_estimated: false,
+            bytes: 0,
         }
     }
 
@@ -64,10 +70,19 @@ impl Stopwatch {
         self.charge([tokens, 0]);
     }
 
-    /// Charges the key what it was not charged before. A provider says at the end alone what an answer took.
+    /// Charges the key what was not counted yet of a prompt whose length is estimated, as a provider says at the end alone how
+    /// long it was. Whoever leaves before that has paid for it.
+    pub(crate) fn expect(&mut self, tokens: u32) {
+        self.is_estimated = true;
+        self.charge([tokens, 0]);
+    }
+
+    /// Charges the key what it was not charged before.
     fn charge(&mut self, [prompt, generated]: [u32; 2]) {
         let [charged_prompt, charged_generated] = &mut self.charged;
-        let more = prompt.saturating_sub(*charged_prompt) + generated.saturating_sub(*charged_generated);
+        let more = prompt
+            .saturating_sub(*charged_prompt)
+            .saturating_add(generated.saturating_sub(*charged_generated));
         *charged_prompt = prompt.max(*charged_prompt);
         *charged_generated = generated.max(*charged_generated);
         self.meter.charge(more);
@@ -85,9 +100,9 @@ impl Stopwatch {
             | ChatEvent::OpaqueAdded { .. }
             | ChatEvent::CitationAdded { .. }
             | ChatEvent::PartEnded { .. }
-            | ChatEvent::Usage(_)
             | ChatEvent::Alive
             | ChatEvent::Finished { .. } => {}
+            ChatEvent::Usage(usage) => self.charge([usage.prompt(), usage.generated()]),
             ChatEvent::Done { usage, timings } => {
                 self.prompt_tokens = usage.prompt();
                 self.charge([usage.prompt(), usage.generated()]);
@@ -101,6 +116,10 @@ impl Stopwatch {
     fn tokens(&mut self, delta: &Delta) {
         let Ok(count) = u32::try_from(delta.tokens.len()) else { return };
         if count == 0 {
+            if self.is_estimated {
+                self.bytes = self.bytes.saturating_add(delta.fragment.as_str().len());
+                self.charge([0, u32::try_from(self.bytes / TOKEN_BYTES).unwrap_or(u32::MAX)]);
+            }
             return;
         }
         let now = Instant::now();
@@ -143,3 +162,6 @@ impl Drop for Stopwatch {
         self.metrics.request.record(self.started.elapsed());
     }
 }
+
+/// How long a token of an answer is on average, where nobody has counted them.
+const TOKEN_BYTES: usize = 4;

@@ -77,21 +77,18 @@ pub(crate) async fn admit(
     if access == Access::Open {
         return Ok(operator());
     }
-    let grant = match presented(headers) {
-        Ok(Some(key)) => match find(auth, key).await? {
-            FoundKey::Valid(grant) => grant,
-            FoundKey::Foreign if !auth.required => return Ok(operator()),
-            FoundKey::Unknown | FoundKey::Foreign => {
-                return Err(unauthenticated("the API key is not known here, or has been revoked"));
-            }
-        },
-        Ok(None) | Err(_) if !auth.required => return Ok(operator()),
-        Ok(None) => {
-            return Err(unauthenticated(
-                "an API key is needed: send it as `Authorization: Bearer KEY` or as `x-api-key: KEY`",
-            ));
-        }
+    let keys = match presented(headers) {
+        Ok(keys) => keys,
+        Err(_) if !auth.required => return Ok(operator()),
         Err(wrong) => return Err(unauthenticated(wrong)),
+    };
+    let Some(grant) = granted(auth, &keys).await? else {
+        if !auth.required {
+            return Ok(operator());
+        }
+        return Err(unauthenticated(
+            "an API key is needed: send it as `Authorization: Bearer KEY` or as `x-api-key: KEY`",
+        ));
     };
     if grant.has_expired(now_s()) {
         return Err(unauthenticated("the API key has expired"));
@@ -105,6 +102,31 @@ pub(crate) async fn admit(
     }
     Ok(grant)
 }
+
+/// Finds what the keys of a request allow, of which one may be meant. Where none is needed, texts that were never keys of this
+/// server are none.
+async fn granted(auth: &Auth, keys: &[&str]) -> Result<Option<Arc<Grant>>, ApiError> {
+    if auth.required && keys.len() > 1 {
+        return Err(unauthenticated(TWO_KEYS));
+    }
+    let mut granted = None;
+    for &key in keys {
+        let grant = match find(auth, key).await? {
+            FoundKey::Foreign if !auth.required => continue,
+            FoundKey::Valid(grant) => grant,
+            FoundKey::Unknown | FoundKey::Foreign => {
+                return Err(unauthenticated("the API key is not known here, or has been revoked"));
+            }
+        };
+        if granted.replace(grant).is_some() {
+            return Err(unauthenticated(TWO_KEYS));
+        }
+    }
+    Ok(granted)
+}
+
+/// Which of them is meant is not for us to guess.
+const TWO_KEYS: &str = "the request has two different API keys";
 
 async fn find(auth: &Auth, key: &str) -> Result<FoundKey, ApiError> {
     let found = if auth.keys.have_changed() {

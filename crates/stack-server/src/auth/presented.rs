@@ -3,23 +3,20 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Finds the key. Several headers may repeat it.
+/// Finds the keys, each once. Several headers may repeat one.
 ///
 /// # Errors
 ///
-/// Says what is wrong where a header holds no key, or two hold different ones: which of them is meant is not for us to guess.
-pub(super) fn presented(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+/// Says what is wrong where a header holds no key.
+pub(super) fn presented(headers: &HeaderMap) -> Result<Vec<&str>, &'static str> {
     let bearers = headers.get_all(header::AUTHORIZATION).iter().map(bearer);
     let plain = headers.get_all(API_KEY).iter().map(|value| text(value));
-    let mut found = None;
+    let mut found = Vec::new();
     for key in bearers.chain(plain) {
         // What is sent without a value was left empty in the settings of a client.
         let key = key.ok_or(MALFORMED)?;
-        if key.is_empty() {
-            continue;
-        }
-        if *found.get_or_insert(key) != key {
-            return Err("the request has two different API keys");
+        if !key.is_empty() && !found.contains(&key) {
+            found.push(key);
         }
     }
     Ok(found)
@@ -43,34 +40,34 @@ const MALFORMED: &str =
 mod tests {
     use super::*;
 
-    fn found(pairs: &[(&'static str, &str)]) -> Result<Option<String>, &'static str> {
+    fn found(pairs: &[(&'static str, &str)]) -> Result<Vec<String>, &'static str> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        presented(&headers).map(|key| key.map(str::to_owned))
+        presented(&headers).map(|keys| keys.into_iter().map(str::to_owned).collect())
     }
 
     #[test]
     fn a_key_comes_in_either_header_or_in_both() {
-        let key = Ok(Some("k".to_owned()));
-        assert_eq!(found(&[]), Ok(None));
+        let key = Ok(vec!["k".to_owned()]);
+        assert_eq!(found(&[]), Ok(Vec::new()));
         assert_eq!(found(&[("authorization", "Bearer k")]), key);
         assert_eq!(found(&[("authorization", "bearer  k ")]), key);
         assert_eq!(found(&[("x-api-key", "k")]), key);
         assert_eq!(found(&[("x-api-key", "k"), ("authorization", "Bearer k")]), key);
         assert_eq!(found(&[("x-api-key", ""), ("authorization", "Bearer k")]), key);
-        assert_eq!(found(&[("authorization", "Bearer ")]), Ok(None));
+        assert_eq!(found(&[("authorization", "Bearer ")]), Ok(Vec::new()));
     }
 
     #[test]
-    fn two_different_keys_are_none() {
+    fn different_keys_are_told_apart() {
         for pairs in [
             [("x-api-key", "k"), ("authorization", "Bearer K")],
             [("x-api-key", "k"), ("x-api-key", "l")],
             [("authorization", "Bearer k"), ("authorization", "Bearer l")],
         ] {
-            assert!(found(&pairs).unwrap_err().contains("two different"), "{pairs:?}");
+            assert_eq!(found(&pairs).map(|keys| keys.len()), Ok(2), "{pairs:?}");
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
 use stack_chat::{ChatModel, Embedder, Failure, FailureKind, ModelCard, Prompts, Reranker, Tier};
+use stack_wire::native::PROVIDER;
 use stack_wire::{Availability, KeepAlive};
 
 use self::on_demand::Leaving;
@@ -51,6 +52,24 @@ pub struct Served {
     pub prompts: Option<Arc<dyn Prompts>>,
     /// What must not go before it, such as a lease of its files.
     pub held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// The model that a request means.
+pub(crate) enum Meant {
+    /// One of this process, by its name.
+    Here(String),
+    /// One that runs elsewhere.
+    Elsewhere(Arc<Served>),
+}
+
+impl Meant {
+    /// Returns the name by which keys are for it.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Here(id) => id,
+            Self::Elsewhere(served) => &served.id,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -112,9 +131,10 @@ impl Models {
         }
     }
 
-    /// Finds the model of a provider that a request means.
+    /// Finds the model of a provider that a request means. Nobody else is asked where it means this process.
     fn elsewhere(&self, name: &str) -> Option<Arc<Served>> {
-        self.providers.as_ref().and_then(|providers| providers.find(name))
+        let elsewhere = self.providers.as_ref().filter(|_| of_this_process(name).is_none());
+        elsewhere.and_then(|providers| providers.find(name))
     }
 
     /// Announces a model that is being loaded; requests for it are told to come back.
@@ -187,15 +207,21 @@ impl Models {
         any_model: bool,
         render: impl FnOnce(&str, Availability<'_>) -> T,
     ) -> Result<T, ApiError> {
-        let named = self.named(Some(id), any_model).await;
-        if let (Err(_), Some(served)) = (&named, self.elsewhere(id)) {
-            return Ok(render(&served.id, Availability::Ready(&served.card)));
+        match self.meant(Some(id), any_model).await? {
+            Meant::Elsewhere(served) => Ok(render(&served.id, Availability::Ready(&served.card))),
+            Meant::Here(id) => Ok(self.read(|entries| {
+                let entry = entries.iter().find(|entry| entry.id == id);
+                render(&id, entry.map_or(Availability::Stored, Entry::availability))
+            })),
         }
-        let id = named?;
-        Ok(self.read(|entries| {
-            let entry = entries.iter().find(|entry| entry.id == id);
-            render(&id, entry.map_or(Availability::Stored, Entry::availability))
-        }))
+    }
+
+    /// Finds out which model a request means: one of this process, in memory or not, or one that runs elsewhere.
+    pub(crate) async fn meant(&self, asked: Option<&str>, any_model: bool) -> Result<Meant, ApiError> {
+        match self.named(asked, any_model).await {
+            Ok(id) => Ok(Meant::Here(id)),
+            Err(missing) => asked.and_then(|name| self.elsewhere(name)).map(Meant::Elsewhere).ok_or(missing),
+        }
     }
 
     fn own(&self, id: &str, state: State) {
@@ -304,12 +330,18 @@ impl Entry {
 /// only one that the server was started with. What else was loaded in the meantime does not count: a request means the same
 /// model from one time to the next.
 fn choose<'a>(entries: &'a [Entry], asked: Option<&str>, any_model: bool) -> Option<&'a Entry> {
-    let named = asked.and_then(|name| by_name(entries, |entry| &entry.id, name));
+    let find = |name| by_name(entries, |entry| &entry.id, name);
+    let named = asked.and_then(|name| find(name).or_else(|| of_this_process(name).and_then(find)));
     if named.is_some() || (asked.is_some() && !any_model) {
         return named;
     }
     let mut own = entries.iter().filter(|entry| entry.is_own);
     own.next().filter(|_| own.next().is_none())
+}
+
+/// Takes apart a name by which a request insists on a model of this process: `engine/NAME`.
+fn of_this_process(name: &str) -> Option<&str> {
+    name.strip_prefix(PROVIDER)?.strip_prefix('/')
 }
 
 /// Makes the error for a request whose model is not there.

@@ -8,7 +8,7 @@ use stack_wire::KeepAlive;
 use stack_wire::ollama::Running;
 
 use super::residency::{Residency, Resident, Room};
-use super::{Entry, Library, Models, Served, State, choose, missing};
+use super::{Entry, Library, Models, Served, State, choose, missing, of_this_process};
 use crate::error::ApiError;
 
 /// A model that was let go while it still answers.
@@ -34,10 +34,10 @@ impl Models {
         let (wanted, is_known) = self.read(|entries| match choose(entries, asked, any_model) {
             Some(entry) if entry.starting => (None, true),
             Some(entry) => (Some(entry.id.clone()), true),
-            None => (asked.map(str::to_owned), false),
+            None => (asked.map(|name| of_this_process(name).unwrap_or(name).to_owned()), false),
         });
         let Some(name) = wanted else { return Err(missing) };
-        let elsewhere = if is_known { None } else { self.elsewhere(&name) };
+        let elsewhere = asked.filter(|_| !is_known).and_then(|name| self.elsewhere(name));
         if let Some(elsewhere) = elsewhere {
             // What could be answered here must not leave because of a provider of the same name.
             let asked = name.clone();
@@ -144,7 +144,7 @@ impl Models {
         if let Some(id) = known {
             return Ok(id);
         }
-        let name = asked.map(str::to_owned);
+        let name = asked.map(|name| of_this_process(name).unwrap_or(name).to_owned());
         let look = move |library: &dyn Library| match name.and_then(|name| library.find(&name)) {
             Some(id) => Ok(id),
             None => Err(library.names()),

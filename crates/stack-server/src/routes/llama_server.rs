@@ -6,7 +6,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use stack_chat::{ChatModel, ChatRequest, Failure, Prompt, Prompts};
+use stack_chat::{ChatModel, ChatRequest, Failure, FailureKind, Prompt, Prompts};
 use stack_wire::llama_server::{self, Completion, Content, Properties, Reply, Tokenize, Writer};
 use stack_wire::{Call, openai};
 
@@ -127,10 +127,20 @@ pub(crate) async fn props(
     })))
 }
 
-/// Lists what is being answered to the tenant of who asks.
-pub(crate) async fn slots(State(server): State<Arc<Server>>, Extension(waits): Extension<Waits>) -> Response {
+/// Lists what is being answered to the tenant of who asks. With `fail_on_no_slot` in the query, that nothing is idle is an error.
+pub(crate) async fn slots(
+    State(server): State<Arc<Server>>,
+    Extension(waits): Extension<Waits>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
+    let has_free = server.activity.count() < server.options.requests_max;
+    let mut query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    if !has_free && query.any(|(name, _)| name == "fail_on_no_slot") {
+        return Err(Failure::new(FailureKind::QueueFull, "no slot available").into());
+    }
+    let context = server.models.find(None, false).ok().map(|served| served.card.context);
     let busy = server.activity.slots(&waits.grant().tenant);
-    json(llama_server::slot_list(&busy, server.activity.count() < server.options.requests_max))
+    Ok(json(llama_server::slot_list(&busy, has_free.then_some(context))))
 }
 
 /// Whether a path that OpenAI and llama-server share is answered in llama-server's shape: outside `/v1`, where the operator

@@ -35,7 +35,7 @@ pub(crate) async fn model(
     uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    server.permit(waits.grant(), Some(&id)).await?;
+    server.permit(waits.grant(), Some(&id), server.options.any_model).await?;
     let render = match Dialect::of(uri.path(), &headers, &server.options) {
         Dialect::Anthropic => anthropic::model_object,
         _ => openai::model_object,

@@ -109,7 +109,7 @@ async fn respond(
     let reply = |model: String| Reply { shape, created_s: now_s(), model };
     let body = if keep_alive == Some(KeepAlive::For(Duration::ZERO)) {
         waits.grant().operates()?;
-        server.permit(waits.grant(), name).await?;
+        server.permit(waits.grant(), name, server.options.any_model).await?;
         // Nothing is asked but that it goes, for which it need not be loaded.
         reply(server.models.release(name, server.options.any_model).await?).unloaded()
     } else {

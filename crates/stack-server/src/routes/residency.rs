@@ -21,7 +21,7 @@ pub(crate) async fn load(
     body: WholeBody,
 ) -> Result<Response, ApiError> {
     let Call { request: model, ignored, keep_alive, .. } = body.parse(llama_server::parse_model).await?;
-    server.permit(waits.grant(), Some(&model)).await?;
+    server.permit(waits.grant(), Some(&model), false).await?;
     let served = waits.within(server.models.get(Some(&model), false)).await??;
     stay(&server, waits.grant(), &served, keep_alive);
     Ok(report(json(llama_server::success_object()), &ignored))
@@ -34,7 +34,7 @@ pub(crate) async fn unload(
     body: WholeBody,
 ) -> Result<Response, ApiError> {
     let Call { request: model, ignored, .. } = body.parse(llama_server::parse_model).await?;
-    server.permit(waits.grant(), Some(&model)).await?;
+    server.permit(waits.grant(), Some(&model), false).await?;
     if server.models.unload(&model) {
         return Ok(report(json(llama_server::success_object()), &ignored));
     }

@@ -7,9 +7,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
-use stack_chat::{ChatModel, Priority, Tenant};
+use stack_chat::{ChatModel, Failure, Priority, Tenant, Tier};
 use stack_server::{
-    ApiKeys, Auth, FoundKey, Grant, ModelPattern, Models, Options, RateLimits, Scope, Served, router,
+    ApiKeys, Auth, FoundKey, Grant, ModelPattern, Models, Options, Providers, RateLimits, Scope, Served,
+    router,
 };
 use stack_testkit::ScriptedModel;
 
@@ -300,6 +301,8 @@ async fn where_no_key_is_needed_a_key_still_means_what_it_says() {
     assert_eq!(status(&[("authorization", "Bearer unused")]).await, 200, "clients send something");
     assert_eq!(status(&[("authorization", "Bearer a"), ("x-api-key", "b")]).await, 200);
     assert_eq!(status(&[("x-api-key", "key-reader")]).await, 403);
+    assert_eq!(status(&[("authorization", "Bearer key-reader"), ("x-api-key", "unused")]).await, 403);
+    assert_eq!(status(&[("authorization", "Bearer key-reader"), ("x-api-key", "key-revoked")]).await, 401);
     assert_eq!(status(&[("x-api-key", "key-revoked")]).await, 401);
     let load = ask(&router, Method::POST, "/models/load", &[], r#"{"model": "m"}"#).await;
     assert_eq!(load.status, 200, "the operator may do everything: {}", load.text);
@@ -355,6 +358,80 @@ async fn a_key_sees_and_asks_its_models_alone() {
     let asked =
         with_key(&router, Method::POST, "/v1/chat/completions", "one", &chat_body(r#""model": "m""#)).await;
     assert_eq!(asked.status, 200);
+}
+
+/// One model, `acme/m-1`, at a provider, beside `m` of this process.
+struct Acme(Arc<Served>);
+
+impl Providers for Acme {
+    fn list(&self) -> Vec<Arc<Served>> {
+        vec![Arc::clone(&self.0)]
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Served>> {
+        ["acme/m-1", "acme:m-1"].contains(&name).then(|| Arc::clone(&self.0))
+    }
+
+    fn admit_tier(&self, _asked: Tier) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn served(id: &str, model: &Arc<ScriptedModel>) -> Served {
+    let chat: Arc<dyn ChatModel> = Arc::clone(model) as _;
+    let card = model.card().clone();
+    Served {
+        id: id.to_owned(),
+        card,
+        chat: Some(chat),
+        embedder: None,
+        reranker: None,
+        prompts: None,
+        held: None,
+    }
+}
+
+#[tokio::test]
+async fn a_key_for_models_of_a_provider_asks_them_and_no_others() {
+    let (here, there) = (story(), Arc::new(ScriptedModel::new("m-1", &["Far"])));
+    let models = Models::default().with_providers(Arc::new(Acme(Arc::new(served("acme/m-1", &there)))));
+    let models = Arc::new(models);
+    models.ready(served("m", &here));
+    let one = Grant { models: vec!["acme/*".parse().unwrap()], ..grant("one", &[Scope::Infer, Scope::Read]) };
+    let all = grant("all", &[Scope::Infer, Scope::Read]);
+    let auth = Some(Auth { keys: Ring::of([one, all]) as _, required: true });
+    let router = router(models, Options { auth, ..Options::default() });
+    for (key, model, want) in [
+        ("one", "acme/m-1", 200),
+        ("one", "acme:m-1", 200),
+        ("one", "m", 403),
+        ("one", "acme/m-2", 404),
+        ("one", "engine/m", 403),
+        ("all", "engine/m", 200),
+        ("all", "engine/acme/m-1", 404),
+    ] {
+        let body = chat_body(&format!(r#""model": "{model}""#));
+        let reply = with_key(&router, Method::POST, "/v1/chat/completions", key, &body).await;
+        assert_eq!(reply.status, want, "{key} {model}: {}", reply.text);
+    }
+    assert_eq!(with_key(&router, Method::GET, "/v1/models/acme/m-1", "one", "").await.status, 200);
+    let pinned =
+        r#"{"provider": "engine", "model": "acme/m-1", "messages": [{"role": "user", "content": "Hi"}]}"#;
+    let reply = with_key(&router, Method::POST, "/api/v1/chat", "all", pinned).await;
+    assert_eq!(reply.status, 404, "this process has no such model: {}", reply.text);
+    assert_eq!(there.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn one_name_for_all_models_is_no_leave_to_load_others() {
+    let models: Arc<Models> = registry(&story());
+    let operator = Grant { models: vec!["m".parse().unwrap()], ..grant("one", &[Scope::Operate]) };
+    let auth = Some(Auth { keys: Ring::of([operator]) as _, required: true });
+    let router = router(models, Options { auth, any_model: true, ..Options::default() });
+    for path in ["/models/load", "/models/unload"] {
+        let reply = with_key(&router, Method::POST, path, "one", r#"{"model": "secret"}"#).await;
+        assert_eq!(reply.status, 403, "{path}: {}", reply.text);
+    }
 }
 
 #[tokio::test]

@@ -59,7 +59,29 @@ async fn the_server_describes_itself() {
     let props = get(&router, "/props?model=m").await.json();
     assert_eq!((&props["bos_token"], &props["chat_template"]), (&json!("<s>"), &json!("{{ messages }}")));
     assert_eq!(get(&router, "/props?model=x").await.status, 404);
-    assert_eq!(get(&router, "/slots").await.json(), json!([{"id": 0, "is_processing": false}]));
+    assert_eq!(get(&router, "/slots").await.json(), json!([{"id": 0, "is_processing": false, "n_ctx": 0}]));
+}
+
+#[tokio::test]
+async fn who_needs_an_idle_slot_learns_that_there_is_none() {
+    let model = Arc::new(ScriptedModel::new("m", &["a"]).holding_after(1));
+    let router = router(registry(&model), Options { requests_max: 1, ..Options::default() });
+    let asked = tokio::spawn({
+        let router = router.clone();
+        async move { post(&router, "/completion", r#"{"prompt": "a"}"#).await }
+    });
+    while model.running() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let slots = get(&router, "/slots").await.json();
+    assert_eq!((slots.as_array().unwrap().len(), &slots[0]["is_processing"]), (1, &json!(true)), "{slots}");
+    for query in ["fail_on_no_slot=1", "fail_on_no_slot"] {
+        let reply = get(&router, &format!("/slots?{query}")).await;
+        assert!(reply.status == 503 && reply.text.contains("no slot available"), "{}", reply.text);
+    }
+    model.release();
+    assert_eq!(asked.await.unwrap().status, 200);
+    assert_eq!(get(&router, "/slots?fail_on_no_slot=1").await.status, 200);
 }
 
 #[tokio::test]

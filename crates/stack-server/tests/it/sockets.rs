@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use stack_server::{Limits, Options, router, serve};
+use stack_server::{ApiKeys, Auth, FoundKey, Limits, Options, router, serve};
 use stack_testkit::ScriptedModel;
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -230,6 +230,37 @@ async fn large_bodies_are_read_or_refused_with_a_status() {
     let reply = server.client(move |socket| exchange(&socket, &waits)).await;
     assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
     assert!(server.is_healthy().await);
+}
+
+/// There are no keys.
+#[derive(Debug)]
+struct NoKeys;
+
+impl ApiKeys for NoKeys {
+    fn have_changed(&self) -> bool {
+        false
+    }
+
+    fn find(&self, _key: &str) -> Result<FoundKey, String> {
+        Ok(FoundKey::Foreign)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sends_much_without_a_key_gets_to_know_why_it_is_refused() {
+    let auth = Some(Auth { keys: Arc::new(NoKeys), required: true });
+    let server = Running::start(story(), Options { auth, ..Options::default() }, Limits::default()).await;
+    let reply = server
+        .client(|mut socket| {
+            let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+            let body = " ".repeat(3 << 20);
+            let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+            // Most clients read only once they have sent everything.
+            socket.write_all(request.as_bytes()).unwrap();
+            rest(&socket)
+        })
+        .await;
+    assert!(reply.starts_with("HTTP/1.1 401"), "{reply}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,4 +18,4 @@ pub use whoami::{Whoami, whoami_object};
 pub use writer::Writer;
 
 /// The name under which whatever runs in this process answers.
-pub(crate) const PROVIDER: &str = "engine";
+pub const PROVIDER: &str = "engine";

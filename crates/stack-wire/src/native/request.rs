@@ -31,6 +31,8 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
     let model = openai::model(&mut fields)?.filter(|model| model != LOCAL);
     let model = match (provider, model) {
         (Some(provider), Some(model)) => Some(format!("{provider}/{model}")),
+        // Without a name, a model of this process is meant anyway.
+        (Some(provider), None) if provider == PROVIDER => None,
         (Some(_), None) => {
             let message = "`model` is required where `provider` says who answers";
             return Err(Failure::invalid("model", message));
@@ -77,7 +79,7 @@ fn tier(fields: &mut Fields) -> Result<Option<Tier>, Failure> {
     Ok(is_sovereign.then_some(Tier::Sovereign).into_iter().chain(named).min())
 }
 
-/// Takes who is to answer, if that is not a model of this process. Whether another one may stand in changes nothing,
+/// Takes who is to answer. Whether another one may stand in changes nothing,
 /// because none does.
 fn provider(fields: &mut Fields) -> Result<Option<String>, Failure> {
     if let Some(fallback) = fields.text("fallback", 32)?
@@ -85,7 +87,7 @@ fn provider(fields: &mut Fields) -> Result<Option<String>, Failure> {
     {
         return Err(Failure::invalid("fallback", "`fallback` must be \"allowed\" or \"off\""));
     }
-    Ok(fields.text("provider", 64)?.filter(|provider| provider != PROVIDER))
+    fields.text("provider", 64)
 }
 
 /// Brings an amount into the unit of money.
@@ -117,7 +119,7 @@ mod tests {
                 "privacy": "sovereign", "sovereign": true, "provider": "engine", "fallback": "off", "cost_max": 0"#,
         )
         .unwrap();
-        assert_eq!((call.model.as_deref(), call.request.max_tokens), (Some("m"), Some(5)));
+        assert_eq!((call.model.as_deref(), call.request.max_tokens), (Some("engine/m"), Some(5)));
         assert_eq!((call.request.tool_choice, call.request.output), (ToolChoice::Required, Output::Json));
         assert_eq!(call.ignored.header_value().as_deref(), Some("user"));
         assert_eq!((call.request.tier, call.request.cost_max), (Some(Tier::Sovereign), Some(Money(0))));
