@@ -25,7 +25,7 @@ pub struct Completion {
 /// Names the field at fault.
 pub fn parse_completion(body: &[u8]) -> Result<Call<Completion>, Failure> {
     let mut fields = Fields::parse(body)?;
-    let prompts = openai::inputs(&mut fields, "prompt", PROMPTS_MAX)?;
+    let prompts = inputs(&mut fields, "prompt", PROMPTS_MAX)?;
     let prompts = prompts.into_iter().map(|prompt| match prompt {
         EmbedInput::Text(text) => Prompt::Text(text),
         EmbedInput::Tokens(tokens) => Prompt::Tokens(tokens),
@@ -52,6 +52,35 @@ pub(super) fn options(mut fields: Fields, prompts: Vec<Prompt>) -> Result<Call<C
     let requests = prompts.into_iter().map(|prompt| ChatRequest { prompt, ..request.clone() }).collect();
     let request = Completion { requests, return_tokens, fields: shown };
     Ok(Call { model, request, delivery, ignored, keep_alive: None })
+}
+
+/// Takes texts and token ids as OpenAI has them, and texts in objects: `{"prompt_string": TEXT}`, alone or in a list.
+pub(super) fn inputs(fields: &mut Fields, name: &str, len_max: usize) -> Result<Vec<EmbedInput>, Failure> {
+    let path = fields.path(name);
+    let value = match fields.require(name)? {
+        Value::Array(values) => {
+            let text = |(index, value)| unwrapped(format!("{path}[{index}]"), value);
+            values.into_iter().enumerate().map(text).collect::<Result<_, _>>()?
+        }
+        value => unwrapped(path, value)?,
+    };
+    openai::inputs_of(name, value, len_max)
+}
+
+fn unwrapped(path: String, value: Value) -> Result<Value, Failure> {
+    if !value.is_object() {
+        return Ok(value);
+    }
+    let mut prompt = Fields::open(path, value)?;
+    let text = prompt.require_text("prompt_string", usize::MAX)?;
+    match prompt.rest().iter().find(|(_, value)| value.as_array().is_none_or(|list| !list.is_empty())) {
+        None => Ok(Value::String(text)),
+        Some((name, _)) => {
+            let path = prompt.path(name);
+            let message = format!("`{path}` is not supported here: a prompt is text or token ids");
+            Err(Failure::unsupported(path, message))
+        }
+    }
 }
 
 /// Takes the names of the fields that the answer is to have; `a/b` is the field `b` of the object `a`.
@@ -92,6 +121,37 @@ mod tests {
         assert_eq!((first.max_tokens, first.logprobs), (Some(4), Some(Logprobs { top: 3 })));
         assert_eq!((first.stop.as_slice(), first.sampling.seed), (&["x".to_owned()][..], Some(7)));
         assert!(matches!(&first.output, Output::Grammar(grammar) if grammar.syntax == GrammarSyntax::Gbnf));
+    }
+
+    #[test]
+    fn a_prompt_may_stand_in_an_object() {
+        for (prompt, want) in [
+            (r#"{"prompt_string": "a"}"#, vec![Prompt::Text("a".into())]),
+            (r#"[{"prompt_string": "a", "multimodal_data": []}, [1], "b"]"#, {
+                vec![Prompt::Text("a".into()), Prompt::Tokens(vec![1]), Prompt::Text("b".into())]
+            }),
+        ] {
+            let call = parse_completion(format!(r#"{{"prompt": {prompt}}}"#).as_bytes()).unwrap();
+            let prompts: Vec<_> = call.request.requests.into_iter().map(|request| request.prompt).collect();
+            assert_eq!(prompts, want);
+        }
+        for (prompt, field) in [
+            (r#"{"prompt_string": "a", "multimodal_data": ["x"]}"#, "prompt.multimodal_data"),
+            (r#"[{"prompt_string": 1}]"#, "prompt[0].prompt_string"),
+            ("{}", "prompt.prompt_string"),
+        ] {
+            let error = parse_completion(format!(r#"{{"prompt": {prompt}}}"#).as_bytes()).unwrap_err();
+            assert_eq!(error.field.as_deref(), Some(field));
+        }
+    }
+
+    #[test]
+    fn its_own_names_for_what_others_call_otherwise_count() {
+        let body = br#"{"prompt": "a", "n": 2, "n_cmpl": 3, "samplers":
+            ["penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature"]}"#;
+        assert_eq!(parse_completion(body).unwrap().request.requests[0].choices, 3);
+        let error = parse_completion(br#"{"prompt": "a", "samplers": ["top_k"]}"#).unwrap_err();
+        assert_eq!(error.field.as_deref(), Some("samplers"));
     }
 
     #[test]

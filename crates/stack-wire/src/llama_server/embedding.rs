@@ -2,6 +2,7 @@
 
 use stack_chat::{EmbedRequest, Embeddings, Failure};
 
+use super::completion::inputs;
 use crate::fields::Fields;
 use crate::openai::{self, EMBEDDING};
 use crate::{Call, Delivery, Ignored};
@@ -16,7 +17,7 @@ pub fn parse_embedding(body: &[u8]) -> Result<Call<EmbedRequest>, Failure> {
     let mut ignored = Ignored::default();
     openai::refuse(&mut fields, EMBEDDING)?;
     let name = if fields.rest().contains_key("input") { "input" } else { "content" };
-    let request = EmbedRequest { inputs: openai::inputs(&mut fields, name, INPUTS_MAX)?, dimensions: None };
+    let request = EmbedRequest { inputs: inputs(&mut fields, name, INPUTS_MAX)?, dimensions: None };
     let model = openai::model(&mut fields)?;
     fields.ignore_rest("", &mut ignored);
     Ok(Call { model, request, delivery: Delivery::Whole, ignored, keep_alive: None })

@@ -1,6 +1,7 @@
 //! Errors as llama-server writes them: the status is the code.
 
 use serde_json::Value;
+use stack_chat::Overflow;
 
 use crate::{Problem, openai};
 
@@ -8,13 +9,20 @@ use crate::{Problem, openai};
 pub fn error_object(problem: &Problem) -> String {
     let mut object = openai::error_value(problem);
     object["error"]["code"] = Value::from(problem.status);
+    if let Some(Overflow { prompt_tokens, context }) = problem.failure.overflow {
+        // Editors look for these words.
+        object["error"]["message"] = format!(
+            "request ({prompt_tokens} tokens) exceeds the available context size ({context} tokens), try increasing it"
+        )
+        .into();
+    }
     object.to_string()
 }
 
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use stack_chat::{Failure, FailureKind, Overflow};
+    use stack_chat::{Failure, FailureKind};
 
     use super::*;
 
@@ -30,5 +38,7 @@ mod tests {
         );
         let long = object(Failure::overflow(Overflow { prompt_tokens: 9, context: 8 }, "too long"));
         assert_eq!((&long["error"]["code"], &long["error"]["n_ctx"]), (&json!(400), &json!(8)));
+        let message = "request (9 tokens) exceeds the available context size (8 tokens), try increasing it";
+        assert_eq!(long["error"]["message"], message);
     }
 }

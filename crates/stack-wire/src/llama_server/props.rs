@@ -32,6 +32,7 @@ pub fn properties_object(properties: &Properties<'_>) -> String {
         "total_slots": slots,
         "model_alias": id,
         "model_path": id,
+        "is_sleeping": false,
         "modalities": {"vision": false, "audio": false},
         "bos_token": bos,
         "eos_token": eos,

@@ -7,7 +7,12 @@ use crate::fields::{Fields, bounded, mismatch};
 
 /// Takes the required field `name`: a string, a list of token ids, or a list of at most `len_max` of either.
 pub(crate) fn inputs(fields: &mut Fields, name: &str, len_max: usize) -> Result<Vec<EmbedInput>, Failure> {
-    match fields.require(name)? {
+    inputs_of(name, fields.require(name)?, len_max)
+}
+
+/// Reads the value of the field `name` as that.
+pub(crate) fn inputs_of(name: &str, value: Value, len_max: usize) -> Result<Vec<EmbedInput>, Failure> {
+    match value {
         Value::Array(values) if values.is_empty() => {
             Err(Failure::invalid(name, format!("`{name}` must not be empty")))
         }

@@ -27,7 +27,7 @@ pub(crate) use embedding::numbers;
 pub use embedding::{EmbeddingCall, Encoding, embedding_list, parse_embedding};
 pub use error::error_object;
 pub(crate) use error::error_value;
-pub(crate) use input::inputs;
+pub(crate) use input::{inputs, inputs_of};
 pub(crate) use logprobs::token_value;
 pub(crate) use message::{arguments, messages};
 pub use model::{model_list, model_object};

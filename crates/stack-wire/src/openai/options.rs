@@ -51,7 +51,9 @@ pub(crate) fn delivery(fields: &mut Fields, ignored: &mut Ignored) -> Result<Del
 pub(crate) fn generation(fields: &mut Fields, request: &mut ChatRequest) -> Result<(), Failure> {
     request.sampling = sampling(fields)?;
     request.stop = stop(fields)?;
-    request.choices = fields.integer("n", 1..=CHOICES_MAX)?.unwrap_or(1);
+    let choices = fields.integer("n", 1..=CHOICES_MAX)?;
+    // llama-server's name for it, which goes before the other there, too.
+    request.choices = fields.integer("n_cmpl", 1..=CHOICES_MAX)?.or(choices).unwrap_or(1);
     request.ignore_eos = fields.flag("ignore_eos")?.unwrap_or(false);
     request.context_policy = context_policy(fields)?;
     Ok(())

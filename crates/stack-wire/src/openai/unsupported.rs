@@ -75,7 +75,6 @@ pub(crate) const GENERATION: &[Rule] = &[
     rule("min_tokens", &["0"]),
     rule("mirostat", &["0"]),
     rule("multimodal_data", &["[]"]),
-    rule("n_cmpl", &["1"]),
     rule("n_indent", &["0"]),
     rule("n_probs", &["0"]),
     rule("post_sampling_probs", &["false"]),
@@ -84,7 +83,8 @@ pub(crate) const GENERATION: &[Rule] = &[
     rule("return_token_ids", &["false"]),
     rule("return_tokens", &["false"]),
     rule("return_tokens_as_token_ids", &["false"]),
-    rule("samplers", &[]),
+    // The order in which they are applied here.
+    rule("samplers", &[SAMPLERS, SAMPLERS_WITHOUT_SIGMA]),
     rule("skip_special_tokens", &["true"]),
     rule("stop_token_ids", &["[]"]),
     rule("system", &["\"\""]),
@@ -95,6 +95,11 @@ pub(crate) const GENERATION: &[Rule] = &[
     rule("truncate_prompt_tokens", &[]),
     rule("use_beam_search", &["false"]),
 ];
+
+const SAMPLERS: &str =
+    r#"["penalties","dry","top_n_sigma","top_k","typ_p","top_p","min_p","xtc","temperature"]"#;
+const SAMPLERS_WITHOUT_SIGMA: &str =
+    r#"["penalties","dry","top_k","typ_p","top_p","min_p","xtc","temperature"]"#;
 
 /// Fields of chat completions alone.
 pub(super) const CHAT: &[Rule] = &[
