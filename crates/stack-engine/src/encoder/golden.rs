@@ -7,7 +7,7 @@ use serde::Deserialize;
 use stack_chat::{Ability, EmbedInput, EmbedRequest, Embedder, RankRequest, Reranker};
 
 use super::tests::Written;
-use super::tiny::{Tiny, wait};
+use super::tiny::{POSITIONS, Tiny, wait};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -32,6 +32,7 @@ fn every_family_computes_what_the_papers_say_from_both_kinds_of_files() {
             let encoder = written.load().unwrap();
             let family = tiny.family();
             assert_eq!(encoder.card().architecture, family);
+            assert_eq!(encoder.card().context_trained, POSITIONS as u32, "{family}");
             let inputs = inputs.iter().cloned().map(EmbedInput::Tokens).collect();
             let found = wait(encoder.embed(EmbedRequest { inputs, dimensions: None })).unwrap().vectors;
             assert_eq!(found.len(), expected.vectors.len());

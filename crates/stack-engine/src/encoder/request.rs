@@ -132,7 +132,7 @@ impl Request {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match &self.work {
             Work::Embed { request, .. } => request.inputs.len(),
             Work::Rank { request, .. } => request.documents.len(),

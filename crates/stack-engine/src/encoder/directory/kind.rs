@@ -225,8 +225,9 @@ const NOMIC: Kind = Kind {
         ("n_layer", Count("block_count")),
         ("n_head", Count("attention.head_count")),
         ("n_inner", Count("feed_forward_length")),
-        ("n_positions", Count("context_length")),
+        // The first one counts: positions behind those that were trained are made of nothing.
         ("max_trained_positions", OptionalCount("context_length")),
+        ("n_positions", Count("context_length")),
         ("layer_norm_epsilon", Number("attention.layer_norm_epsilon")),
         ("rotary_emb_base", Number("rope.freq_base")),
         ("rotary_emb_fraction", Is(&["1.0", "1"])),
