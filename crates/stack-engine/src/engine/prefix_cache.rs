@@ -50,6 +50,19 @@ impl PrefixCache {
         }
     }
 
+    /// Keeps a copy of a sequence that begins with these tokens; nothing where the device has no room for it.
+    pub(super) fn insert_copy(
+        &mut self,
+        executor: &mut dyn Executor,
+        tenant: &Tenant,
+        sequence: SequenceId,
+        tokens: &[u32],
+    ) {
+        if let Some(copy) = fork(executor, sequence, tokens.len()) {
+            self.insert(executor, tenant, copy.sequence, &tokens[..copy.tokens]);
+        }
+    }
+
     /// Forgets what was not used for the longest time, at most about so many tokens; returns false if there is nothing
     /// left.
     pub(super) fn evict(&mut self, executor: &mut dyn Executor, tokens: usize) -> bool {

@@ -17,7 +17,7 @@ use stack_kernels::PAGE_TOKENS;
 
 use super::Belief;
 use crate::engine::pace::{Pace, StepSize};
-use crate::engine::prefix_cache::{CachedPrefix, PrefixCache, fork};
+use crate::engine::prefix_cache::{CachedPrefix, PrefixCache};
 use crate::engine::scheduler::STEP_TOKENS;
 use crate::engine::sequence::Sequence;
 use crate::executor::{Chunk, Executor, ExecutorError, Output, Rows, SequenceId, Wanted};
@@ -108,8 +108,11 @@ impl DraftModel {
                 if sequence.draft.computed < sequence.tokens.len() {
                     return false;
                 }
-                if was_long {
-                    self.keep_copy(tenant, sequence);
+                if let Some(id) = sequence.draft.id.filter(|_| was_long) {
+                    // In whole pages, so that it shares them all.
+                    let whole = sequence.tokens.len() / PAGE_TOKENS * PAGE_TOKENS;
+                    let executor = &mut **self.executor;
+                    self.prefix_cache.insert_copy(executor, tenant, id, &sequence.tokens[..whole]);
                 }
                 let guess = rows.next().and_then(|logits| sequence.guess_from(&logits[..self.vocabulary]));
                 let goes_on = sequence.guessed.len() < *guesses;
@@ -178,17 +181,6 @@ impl DraftModel {
         });
         self.pace.learn(size, took);
         rows
-    }
-
-    /// Keeps what was computed of a sequence for others, in whole pages, so that it shares them all.
-    fn keep_copy(&mut self, tenant: &Tenant, sequence: &Sequence) {
-        let executor = &mut **self.executor;
-        let whole = sequence.tokens.len() / PAGE_TOKENS * PAGE_TOKENS;
-        if let Some(id) = sequence.draft.id
-            && let Some(copy) = fork(executor, id, whole)
-        {
-            self.prefix_cache.insert(executor, tenant, copy.sequence, &sequence.tokens[..copy.tokens]);
-        }
     }
 
     /// Keeps what the draft model has computed of a sequence that has ended or was put aside, for those that begin alike.

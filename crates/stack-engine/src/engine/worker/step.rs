@@ -247,11 +247,9 @@ impl Worker {
         let group = &self.running[index.group];
         let sequence = &group.sequences[index.sequence];
         let is_worth = tokens >= prefix_cache::REUSE_MIN && self.limits.prefix_tokens > 0;
-        if let Some(id) = sequence.id.filter(|_| is_worth && !self.runs_alone(group))
-            && let Some(copy) = prefix_cache::fork(self.executor.as_mut(), id, tokens)
-        {
-            let tokens = &sequence.tokens[..copy.tokens];
-            self.prefix_cache.insert(self.executor.as_mut(), &group.tenant, copy.sequence, tokens);
+        if let Some(id) = sequence.id.filter(|_| is_worth && !self.runs_alone(group)) {
+            let tokens = &sequence.tokens[..tokens];
+            self.prefix_cache.insert_copy(self.executor.as_mut(), &group.tenant, id, tokens);
         }
     }
 }
