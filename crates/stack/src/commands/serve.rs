@@ -153,7 +153,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let tier = policy.tier;
     // From here on, the kernel holds the server to the tier. No thread has been started yet.
     let lockdown = match tier {
-        Tier::Sovereign => Some(lockdown::sovereign(&config, &home)?.name()),
+        Tier::Sovereign => Some(lockdown::sovereign(&config, &home, arguments.prefix_dir.as_deref())?.name()),
         Tier::Private | Tier::Standard => None,
     };
     let web = Options { lockdown, ..web };

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use stack_engine::engine::PrefixOutcome;
 use stack_engine::load::Loaded;
 use stack_trust::private_file::{self, AtomicFile, FileMode};
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 
 use crate::terminal::output::{sanitize, stderr};
 use crate::terminal::units;
@@ -92,7 +94,12 @@ impl KeptPrefixes {
 
 impl Drop for KeptPrefixes {
     fn drop(&mut self) {
-        if let Err(error) = self.save() {
+        // A model is let go by whoever used it last, among them tasks that must hold up no others.
+        let saved = match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(|| self.save()),
+            _ => self.save(),
+        };
+        if let Err(error) = saved {
             tell(&format!("the prefixes of {} cannot be kept in {}: {error}", self.id, self.file.display()));
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use stack_trust::home::Home;
+use stack_trust::private_file;
 
 use crate::config::{AuditPlace, Config};
 use crate::error::{CommandError, Kind};
@@ -15,7 +16,11 @@ use crate::terminal::output::stderr;
 /// # Errors
 ///
 /// When the system cannot do what the configuration requires, or something is configured that a locked down server cannot do.
-pub(super) fn sovereign(config: &Config, home: &Home) -> Result<LockdownLevel, CommandError> {
+pub(super) fn sovereign(
+    config: &Config,
+    home: &Home,
+    prefixes: Option<&Path>,
+) -> Result<LockdownLevel, CommandError> {
     let required = config.privacy.lockdown();
     if required.value == LockdownLevel::Off {
         stderr(format!("warning: the tier sovereign is not locked down, as {} says", required.origin));
@@ -27,16 +32,21 @@ pub(super) fn sovereign(config: &Config, home: &Home) -> Result<LockdownLevel, C
             .reason("no-lockdown")
             .hint("take a file as the anchor, or write out [privacy] lockdown = \"off\" in stack.toml"));
     }
-    let level = lockdown::enter(&writable(config, home)?)?.meets(required.value)?;
+    let level = lockdown::enter(&writable(config, home, prefixes)?)?.meets(required.value)?;
     stderr(format!("locked down at {level}: this process cannot open a connection"));
     Ok(level)
 }
 
-/// Where a server writes: in its home, and beside its anchors.
-fn writable(config: &Config, home: &Home) -> Result<Vec<PathBuf>, CommandError> {
+/// Where a server writes: in its home, where it keeps prefixes, and beside its anchors.
+fn writable(config: &Config, home: &Home, prefixes: Option<&Path>) -> Result<Vec<PathBuf>, CommandError> {
     let mut folders = Vec::new();
+    if let Some(folder) = prefixes {
+        // It must be there to be named, like the home.
+        let made = private_file::make_folder(folder);
+        made.map_err(|error| CommandError::writing_file(folder.display(), error))?;
+        folders.push(folder.to_owned());
+    }
     if let Some(home) = home.known() {
-        // It must be there to be named.
         fs::create_dir_all(home).map_err(|error| CommandError::writing_file(home.display(), error))?;
         folders.push(home.to_owned());
     }

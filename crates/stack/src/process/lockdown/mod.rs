@@ -107,6 +107,7 @@ mod linux {
     use std::fs;
     use std::path::PathBuf;
 
+    use super::namespace::NotIsolated;
     use super::{Lockdown, landlock, namespace, seccomp};
     use crate::error::{CommandError, Kind};
 
@@ -115,7 +116,8 @@ mod linux {
     ///
     /// # Errors
     ///
-    /// When the process has more than one thread: the walls would hold only the one that asks.
+    /// When the process has more than one thread, so that the walls would hold only the one that asks, or is left half way
+    /// through one of them.
     pub(crate) fn enter(writable: &[PathBuf]) -> Result<Lockdown, CommandError> {
         let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
         if threads != 1 {
@@ -123,7 +125,17 @@ mod linux {
             return Err(CommandError::new(Kind::Bug, message));
         }
         // Each wall would be in the way of those before it.
-        let namespace = namespace::isolate().map_err(|error| error.to_string());
+        let namespace = match namespace::isolate() {
+            Ok(()) => Ok(()),
+            Err(NotIsolated::Outside(error)) => Err(error.to_string()),
+            Err(NotIsolated::Nobody(error)) => {
+                let message = "the process has no user in its namespace, and no file would be its own";
+                return Err(CommandError::new(Kind::Unconfined, message)
+                    .reason("no-lockdown")
+                    .caused(error.to_string())
+                    .hint("this system lets namespaces be entered and not set up; [privacy] lockdown = \"off\" goes without"));
+            }
+        };
         let landlock = landlock::restrict(writable).map_err(|error| error.to_string());
         let seccomp = seccomp::apply().map_err(|error| error.to_string());
         Ok(Lockdown { namespace, landlock, seccomp })
