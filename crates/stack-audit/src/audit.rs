@@ -125,7 +125,7 @@ impl Audit {
         let (send, receive) = sync_channel(QUEUE);
         let thread = thread::Builder::new()
             .name("audit-writer".to_owned())
-            .spawn(move || writer.run(&receive))
+            .spawn(move || writer.run(receive))
             .map_err(io)?;
         Ok(Self(Arc::new(Inner {
             folder: folder.to_owned(),

@@ -163,15 +163,16 @@ impl Writer {
     }
 
     /// Serves until it is told to close, or nobody can ask any more.
-    pub(crate) fn run(mut self, orders: &Receiver<Order>) {
+    pub(crate) fn run(mut self, orders: Receiver<Order>) {
         let mut waiting = None;
         loop {
-            let order = waiting.take().map_or_else(|| self.next(orders), Ok);
+            let order = waiting.take().map_or_else(|| self.next(&orders), Ok);
             let order = match order {
                 Ok(Order::Close(reply)) => {
                     let closed = self.close();
-                    // Whoever waited may open the log again at once, so the lock goes first.
-                    drop(self);
+                    // Whoever waited may open the log again at once, so the lock goes first; and nothing can be ordered that
+                    // nobody would write, not even what is not waited for.
+                    drop((self, orders));
                     answer(&reply, closed);
                     return;
                 }
@@ -187,7 +188,7 @@ impl Writer {
                 Ok(order) => order,
             };
             match self.take() {
-                Ok(()) => waiting = self.obey(order, orders),
+                Ok(()) => waiting = self.obey(order, &orders),
                 Err(error) => order.refuse(error),
             }
         }

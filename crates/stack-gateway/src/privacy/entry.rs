@@ -87,16 +87,30 @@ impl EgressEntry {
     }
 
     /// Writes the end where it holds nobody up.
-    fn end(&mut self, end: fn(OpenEntry, Value) -> Result<Receipt, AuditError>, about: Value) {
+    fn end(&mut self, end: End, about: Value) {
         let Some(entry) = self.0.take() else { return };
-        let write = move || {
-            if let Err(error) = end(entry, about) {
-                tracing::error!(%error, "the end of a request to a provider is not in the audit log");
-            }
-        };
+        let ending = Ending { entry: Some(entry), end, about };
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(write)),
-            Err(_outside) => write(),
+            Ok(runtime) => drop(runtime.spawn_blocking(|| drop(ending))),
+            Err(_outside) => drop(ending),
+        }
+    }
+}
+
+type End = fn(OpenEntry, Value) -> Result<Receipt, AuditError>;
+
+/// An end that is written when this is dropped: also by a runtime that shuts down and runs no more tasks.
+struct Ending {
+    entry: Option<OpenEntry>,
+    end: End,
+    about: Value,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Some(entry) = self.entry.take() else { return };
+        if let Err(error) = (self.end)(entry, self.about.take()) {
+            tracing::error!(%error, "the end of a request to a provider is not in the audit log");
         }
     }
 }

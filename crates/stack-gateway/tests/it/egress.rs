@@ -65,7 +65,7 @@ fn silence_is_written_down_as_the_providers_failure() {
     }
     audit.checkpoint().unwrap();
     let outcomes: Vec<_> = entries(folder.path()).into_iter().filter_map(|(outcome, _)| outcome).collect();
-    assert_eq!(outcomes, [Outcome::Failed; 2]);
+    assert_eq!(outcomes, [Outcome::Failed; 2], "{:?}", entries(folder.path()));
 }
 
 #[tokio::test]
@@ -197,5 +197,5 @@ async fn nothing_leaves_while_the_log_cannot_be_written() {
     let provider = behind(options(ProviderFamily::OpenaiChat, &server.url("/")), Tier::Standard, &[], log);
     audit.close().unwrap();
     assert_eq!(answer(&provider, ask()).await, "!policy_privacy_blocked");
-    assert!(server.requests().is_empty());
+    assert!(server.requests().is_empty(), "{:?}", server.requests());
 }
