@@ -7,7 +7,7 @@
 mod record;
 mod shelf;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use stack_chat::{ChatEvent, Failure, FailureKind, Tenant};
@@ -53,26 +53,28 @@ impl StoredResponses {
 
     /// Finds a response.
     pub(crate) fn find(&self, id: &str) -> Option<Arc<StoredResponse>> {
-        self.lock().find(&name(&self.tenant, id), Instant::now()).map(|(response, _)| response)
+        let found = self.with(|shelf| shelf.find(&name(&self.tenant, id), Instant::now()));
+        found.map(|(response, _)| response)
     }
 
     /// Keeps a response that is complete. One that is too long is not kept.
     pub(crate) fn keep(&self, response: StoredResponse) {
         let kept = kept(&self.tenant, response);
-        if self.lock().keep(kept, Instant::now(), || None) == Err(Full) {
+        if self.with(|shelf| shelf.keep(kept, Instant::now(), || None)) == Err(Full) {
             tracing::debug!("a response was not stored: it is too long, or every place is taken");
         }
     }
 
     /// Forgets a response, and stops making it.
     pub(crate) fn remove(&self, id: &str) -> Result<(), ApiError> {
-        if self.lock().remove(&name(&self.tenant, id), Instant::now()) { Ok(()) } else { Err(unknown(id)) }
+        let is_removed = self.with(|shelf| shelf.remove(&name(&self.tenant, id), Instant::now()));
+        if is_removed { Ok(()) } else { Err(unknown(id)) }
     }
 
     /// Stops making a response. One that is complete already stays as it is.
     pub(crate) fn cancel(&self, id: &str) -> Result<Arc<StoredResponse>, ApiError> {
         let (name, now) = (name(&self.tenant, id), Instant::now());
-        let found = self.lock().find(&name, now);
+        let found = self.with(|shelf| shelf.find(&name, now));
         let (response, is_complete) = found.ok_or_else(|| unknown(id))?;
         if !response.is_background() {
             let message = "only a response that was asked for with `background: true` can be cancelled; \
@@ -84,9 +86,11 @@ impl StoredResponses {
         }
         // Made while nobody is held up; one that is complete by now stays as it is.
         let cancelled = kept(&self.tenant, response.cancelled());
-        let mut shelf = self.lock();
-        shelf.complete(cancelled, now);
-        Ok(shelf.find(&name, now).map_or(response, |(response, _)| response))
+        let found = self.with(|shelf| {
+            shelf.complete(cancelled, now);
+            shelf.find(&name, now)
+        });
+        Ok(found.map_or(response, |(response, _)| response))
     }
 
     /// Makes a response while nobody waits for it, and returns what there is to tell of it now.
@@ -103,7 +107,7 @@ impl StoredResponses {
         let draft = Draft { shared, tenant, reply: Some(reply), input };
         // The lock is held, so that the response is known before it is complete.
         let spawn = || Some(Job(tokio::spawn(draft.complete(events)).abort_handle()));
-        if self.lock().keep(begun, Instant::now(), spawn) == Err(Full) {
+        if self.with(|shelf| shelf.keep(begun, Instant::now(), spawn)) == Err(Full) {
             let message = "too many responses are being made in the background";
             let full = Failure::new(FailureKind::QueueFull, message);
             return Err(full.after(Duration::from_secs(1)).into());
@@ -111,9 +115,19 @@ impl StoredResponses {
         Ok(body)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelf<Arc<StoredResponse>, Job>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, act: impl FnOnce(&mut Shelf<Arc<StoredResponse>, Job>) -> T) -> T {
+        with(&self.shared, act)
     }
+}
+
+/// Does something with all responses, and drops what is forgotten then when nobody waits for it.
+fn with<T>(shared: &Shared, act: impl FnOnce(&mut Shelf<Arc<StoredResponse>, Job>) -> T) -> T {
+    let mut shelf = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = act(&mut shelf);
+    let gone = shelf.take_gone();
+    drop(shelf);
+    drop(gone);
+    done
 }
 
 /// A response that is being made. If that ends in any other way than it should, it has failed.
@@ -153,8 +167,7 @@ impl Draft {
     fn tell(&self, response: StoredResponse) {
         if let Some(shared) = self.shared.upgrade() {
             let kept = kept(&self.tenant, response);
-            let mut shelf = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            shelf.complete(kept, Instant::now());
+            with(&shared, |shelf| shelf.complete(kept, Instant::now()));
         }
     }
 }

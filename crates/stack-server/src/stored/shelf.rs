@@ -1,5 +1,6 @@
 //! Which responses are kept: bounded in number, bytes and age. Nothing here waits, and the time is an argument.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,8 @@ pub(crate) struct Bounds {
     pub(crate) age: Duration,
 }
 
-/// Values by name, the oldest of which make room for new ones. One that is still being made has a job, which is dropped
-/// with it, and does not make room.
+/// Values by name, which make room for new ones: the oldest of whoever holds most. One that is still being made has a job,
+/// which is dropped with it, and does not make room. The first line of a name says whose it is.
 #[derive(Debug)]
 pub(crate) struct Shelf<V, J> {
     bounds: Bounds,
@@ -24,10 +25,12 @@ pub(crate) struct Shelf<V, J> {
     numbers: HashMap<String, u64>,
     next: u64,
     bytes: usize,
+    gone: Vec<Entry<V, J>>,
 }
 
+/// A value and what belongs to it.
 #[derive(Debug)]
-struct Entry<V, J> {
+pub(crate) struct Entry<V, J> {
     name: String,
     value: V,
     bytes: usize,
@@ -49,7 +52,14 @@ pub(crate) struct Full;
 
 impl<V: Clone, J> Shelf<V, J> {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, entries: BTreeMap::new(), numbers: HashMap::new(), next: 0, bytes: 0 }
+        Self {
+            bounds,
+            entries: BTreeMap::new(),
+            numbers: HashMap::new(),
+            next: 0,
+            bytes: 0,
+            gone: Vec::new(),
+        }
     }
 
     /// Keeps a value. Where `job` starts one, the value is not complete yet.
@@ -115,7 +125,12 @@ impl<V: Clone, J> Shelf<V, J> {
         }
     }
 
-    /// Forgets the oldest complete values until one more of so many bytes fits.
+    /// Hands out what was forgotten. It may be large, and is dropped where nobody waits for it.
+    pub(crate) fn take_gone(&mut self) -> Vec<Entry<V, J>> {
+        std::mem::take(&mut self.gone)
+    }
+
+    /// Forgets complete values until one more of so many bytes fits.
     fn make_room(&mut self, bytes: usize) -> Result<(), Full> {
         let busy = || self.entries.values().filter(|entry| entry.job.is_some());
         let busy_bytes: usize = busy().map(|entry| entry.bytes).sum();
@@ -124,23 +139,45 @@ impl<V: Clone, J> Shelf<V, J> {
             return Err(Full);
         }
         while self.entries.len() >= self.bounds.count || self.bytes + bytes > self.bounds.bytes {
-            let complete = self.entries.iter().find(|(_, entry)| entry.job.is_none());
-            let Some((&number, _)) = complete else { return Err(Full) };
+            let Some(number) = self.dispensable(self.bytes + bytes > self.bounds.bytes) else {
+                return Err(Full);
+            };
             self.remove_number(number);
         }
         Ok(())
     }
 
+    /// Finds the oldest complete value of whoever holds most of what is short: bytes or places.
+    fn dispensable(&self, bytes_are_short: bool) -> Option<u64> {
+        let mut held: HashMap<&str, usize> = HashMap::new();
+        for entry in self.entries.values() {
+            *held.entry(entry.owner()).or_default() += if bytes_are_short { entry.bytes } else { 1 };
+        }
+        let complete = self.entries.iter().filter(|(_, entry)| entry.job.is_none());
+        complete
+            .min_by_key(|&(&number, entry)| (Reverse(held[entry.owner()]), number))
+            .map(|(&number, _)| number)
+    }
+
     fn remove_number(&mut self, number: u64) {
-        if let Some(entry) = self.take(number) {
-            self.numbers.remove(&entry.name);
+        if let Some(name) = self.take(number) {
+            self.numbers.remove(&name);
         }
     }
 
-    fn take(&mut self, number: u64) -> Option<Entry<V, J>> {
+    /// Takes out an entry, and returns its name.
+    fn take(&mut self, number: u64) -> Option<String> {
         let entry = self.entries.remove(&number)?;
         self.bytes -= entry.bytes;
-        Some(entry)
+        let name = entry.name.clone();
+        self.gone.push(entry);
+        Some(name)
+    }
+}
+
+impl<V, J> Entry<V, J> {
+    fn owner(&self) -> &str {
+        self.name.split_once('\n').map_or(&self.name, |(owner, _)| owner)
     }
 }
 
@@ -203,6 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn who_holds_most_makes_room() {
+        let mut bench = Bench::new();
+        for name in ["x\na", "y\nb", "y\nc", "y\nd"] {
+            bench.keep(name, 1, 0).unwrap();
+        }
+        let now = bench.at(0);
+        let mut is_there = |name| bench.shelf.find(name, now).is_some();
+        assert_eq!(["x\na", "y\nb", "y\nc", "y\nd"].map(&mut is_there), [true, false, true, true]);
+    }
+
+    #[test]
     fn as_many_make_room_as_a_large_one_takes() {
         let mut bench = Bench::new();
         for (name, bytes) in [("a", 40), ("b", 40), ("c", 20), ("d", 70)] {
@@ -231,6 +279,7 @@ mod tests {
         let now = bench.at(0);
         assert_eq!(bench.shelf.find("a", now), Some((0, false)));
         assert!(is_alive(&job) && bench.shelf.remove("a", now));
+        drop(bench.shelf.take_gone());
         assert!(!is_alive(&job) && !bench.shelf.remove("a", now));
         bench.shelf.complete(kept("a", 1, 1), now);
         assert_eq!(bench.names(0), [""; 0], "what was removed does not come back");
