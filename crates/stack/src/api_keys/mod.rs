@@ -132,11 +132,13 @@ impl KeyFile {
 
     /// Returns what the file holds now.
     fn contents(&self) -> Arc<Contents> {
-        if self.have_changed() {
-            let read = Arc::new(Contents::read(&self.path));
-            *self.last_read.write().unwrap_or_else(PoisonError::into_inner) = read;
+        if !self.have_changed() {
+            return self.last_read();
         }
-        self.last_read()
+        // What was read here counts, also where another thread keeps something older.
+        let read = Arc::new(Contents::read(&self.path));
+        *self.last_read.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&read);
+        read
     }
 
     fn last_read(&self) -> Arc<Contents> {

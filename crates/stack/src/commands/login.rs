@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let transfer = &arguments.transfer;
     let home = transfer.common.home()?;
     let server = address(&arguments.server);
-    let mut logins = Logins::read(&home)?;
+    // What cannot be read is told before anybody types a key.
+    Logins::read(&home)?;
     let key = key_for(&server)?;
     let answer =
         client(transfer, &home, arguments.server.clone(), Some(key.clone()))?.get("/api/v1/whoami")?;
@@ -50,7 +51,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
             .reason("no-key")
             .hint("without a login, everything works as well"));
     }
-    logins.add(Login { server: server.clone(), key })?;
+    // Read again: meanwhile, somebody may have logged in elsewhere.
+    Logins::read(&home)?.add(Login { server: server.clone(), key })?;
     if transfer.common.json {
         return Data::new().json(&json!({"server": server, "whoami": answer}));
     }
