@@ -44,11 +44,8 @@ fn written(mut writer: impl AnswerWriter, events: Vec<ChatEvent>) -> (Value, Str
 /// What is opaque in a conversation.
 fn kept(request: &ChatRequest) -> Vec<&Opaque> {
     let Prompt::Messages(messages) = &request.prompt else { panic!("a conversation") };
-    let of_part = |part| match part {
-        &Part::Opaque(ref opaque) => Some(opaque),
-        _ => None,
-    };
-    messages.iter().flat_map(|message| &message.parts).filter_map(of_part).collect()
+    let parts = messages.iter().flat_map(|message| &message.parts);
+    parts.filter_map(|part| if let Part::Opaque(opaque) = part { Some(opaque) } else { None }).collect()
 }
 
 fn through_anthropic(thought: Option<&Opaque>) -> (ChatRequest, String) {
