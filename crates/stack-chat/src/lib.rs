@@ -17,6 +17,7 @@
 mod embed;
 mod event;
 mod failure;
+mod lineage;
 mod message;
 mod model;
 mod money;
@@ -38,6 +39,7 @@ pub use event::{
     ChatEvent, Citation, Delta, EventStream, FinishReason, Fragment, PartKind, Timings, TokenLogprob,
 };
 pub use failure::{Domain, Failure, FailureKind, Overflow, Retry};
+pub use lineage::{Answerer, Commit, ENGINE, Fallback, Lineage, LineageRecord, RouteAttempt, Routing};
 pub use message::{Json, Message, Role};
 pub use model::{Ability, Basis, ChatModel, ModelCard};
 pub use money::Money;

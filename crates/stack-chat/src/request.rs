@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Json, Logprobs, Message, Money, Output, Sampling, Tenant, Thinking, Tier, Tool, ToolChoice};
+use crate::{
+    Json, Logprobs, Message, Money, Output, Routing, Sampling, Tenant, Thinking, Tier, Tool, ToolChoice,
+};
 
 /// What the model continues.
 #[derive(Clone, Debug, PartialEq)]
@@ -122,6 +124,8 @@ pub struct ChatRequest {
     pub tier: Option<Tier>,
     /// What the answer may cost; it is free where it is computed here.
     pub cost_max: Option<Money>,
+    /// How it may be routed.
+    pub routing: Routing,
 }
 
 /// What becomes of a prompt that does not fit into the context.
@@ -169,6 +173,7 @@ impl ChatRequest {
             tenant: Tenant::default(),
             tier: None,
             cost_max: None,
+            routing: Routing::default(),
         }
     }
 
