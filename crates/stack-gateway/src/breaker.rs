@@ -122,10 +122,21 @@ pub struct BreakerReport {
     pub state: BreakerState,
     /// How many failures in a row it has seen.
     pub failures: u32,
-    /// When it may admit a probe, if it is open and that is known.
+    /// When it may admit a probe, if it admits none now and that is known.
     pub probe_in: Option<Duration>,
     /// Why somebody holds it open, if somebody does.
     pub pinned: Option<String>,
+}
+
+impl BreakerReport {
+    /// Whether it would admit an attempt.
+    pub fn admits(&self) -> bool {
+        match self.state {
+            BreakerState::Closed => true,
+            BreakerState::Open => false,
+            BreakerState::HalfOpen => self.probe_in.is_none(),
+        }
+    }
 }
 
 impl BreakerState {
@@ -238,7 +249,10 @@ impl Breaker {
                 let probe_in = Some(until.duration_since(now));
                 BreakerReport { failures: self.options.failures, probe_in, ..report(BreakerState::Open) }
             }
-            State::HalfOpen { .. } => report(BreakerState::HalfOpen),
+            State::HalfOpen { probe, .. } => BreakerReport {
+                probe_in: probe.map(|lease| lease.duration_since(now)),
+                ..report(BreakerState::HalfOpen)
+            },
             State::Pinned { until, reason } => BreakerReport {
                 probe_in: until.map(|until| until.duration_since(now)),
                 pinned: Some(reason.clone()),

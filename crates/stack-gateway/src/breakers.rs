@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use stack_chat::FailureKind;
 
-use crate::breaker::{Breaker, BreakerOptions, Evidence, Refused, Ticket};
+use crate::breaker::{Breaker, BreakerOptions, BreakerReport, BreakerState, Evidence, Refused, Ticket};
 
 /// The breakers of all providers and their models.
 #[derive(Debug)]
@@ -90,6 +90,27 @@ impl Breakers {
         self.both(provider, model).1
     }
 
+    /// Tells what the breakers of a provider and of a model there do; those that have seen nothing are closed.
+    pub fn report(&mut self, provider: &str, model: &str, now: Instant) -> [BreakerReport; 2] {
+        let closed = || Breaker::new(self.options.clone());
+        match self.providers.get_mut(provider) {
+            None => [closed().report(now), closed().report(now)],
+            Some(Provider { breaker, models }) => {
+                let of_model = models.get_mut(model).map(|breaker| breaker.report(now));
+                [breaker.report(now), of_model.unwrap_or_else(|| closed().report(now))]
+            }
+        }
+    }
+
+    /// Lists the models of a provider whose breakers have something to tell.
+    pub fn models(&mut self, provider: &str, now: Instant) -> Vec<(String, BreakerReport)> {
+        let models = self.providers.get_mut(provider).into_iter().flat_map(|found| &mut found.models);
+        let reports = models.map(|(model, breaker)| (model.clone(), breaker.report(now)));
+        let mut told: Vec<_> = reports.filter(|(_, report)| !is_idle(report)).collect();
+        told.sort_by(|one, other| one.0.cmp(&other.0));
+        told
+    }
+
     fn both(&mut self, provider: &str, model: &str) -> (&mut Breaker, &mut Breaker) {
         let options = self.options.clone();
         let Provider { breaker, models } = self.entry(provider);
@@ -111,6 +132,10 @@ impl Breakers {
 
 /// More failing models of a provider are not told apart for long: one of them is forgotten for another.
 const MODELS_MAX: usize = 1024;
+
+fn is_idle(report: &BreakerReport) -> bool {
+    report.state == BreakerState::Closed && report.failures == 0
+}
 
 /// What an attempt says about each of the two.
 struct Findings {
@@ -248,6 +273,23 @@ mod tests {
         let tickets = breakers.admit("p", "other", now).unwrap();
         let ended = Ended::Failed { kind: FailureKind::ConnectionFailed, status: None };
         breakers.settle("p", "other", tickets, ended, now);
+    }
+
+    #[test]
+    fn whatever_callers_ask_for_few_models_are_watched_and_pins_stay() {
+        let (mut breakers, now) = breakers();
+        breakers.model("p", "held").pin("bad", None);
+        for number in 0..5000 {
+            let model = number.to_string();
+            let tickets = breakers.admit("p", &model, now).unwrap();
+            let ended = Ended::Failed { kind: FailureKind::ServerError, status: None };
+            breakers.settle("p", &model, tickets, ended, now);
+        }
+        assert!(breakers.providers["p"].models.len() <= MODELS_MAX + 1);
+        assert!(breakers.models("p", now).iter().any(|(model, report)| model == "held" && !report.admits()));
+        let [of_provider, of_model] = breakers.report("p", "held", now);
+        assert!(of_provider.admits() && !of_model.admits());
+        assert!(breakers.report("q", "m", now).iter().all(BreakerReport::admits));
     }
 
     #[test]

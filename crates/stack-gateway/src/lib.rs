@@ -5,7 +5,7 @@
 //! that opens a connection to elsewhere. A model at a [`provider`] is a [`stack_chat::ChatModel`] like any other.
 //!
 //! Around them stand decisions, each a machine without a clock or a socket: what happened and the present go in, what to do
-//! comes out. Whoever moves the bytes asks the [`Breakers`] before an attempt and tells them how it
+//! comes out. [`route`] decides which candidates of a text are asked, and [`routed`] asks them. Whoever moves the bytes asks the [`Breakers`] before an attempt and tells them how it
 //! ended, and asks [`Attempts`] what to do after a failure. A [`Queue`] says whether a request stays on this machine,
 //! [`least_loaded`] which of several equal backends takes it, and [`Health`] when a provider has changed its ways.
 //!
@@ -39,6 +39,8 @@ pub mod provider;
 mod queue;
 mod retry;
 mod retry_budget;
+pub mod route;
+pub mod routed;
 mod stable_hash;
 pub mod transport;
 

@@ -13,7 +13,7 @@ pub struct QueueLimits {
 }
 
 /// A backend, and how many requests it has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Queue {
     /// How many requests it has.
     pub depth: u32,

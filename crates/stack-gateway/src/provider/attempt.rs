@@ -1,7 +1,7 @@
 //! One request and its reply.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use stack_chat::{ChatEvent, Failure, FailureKind, Tier};
@@ -30,9 +30,13 @@ impl<'a> Attempt<'a> {
     /// Begins an attempt that must be over at `ends`.
     pub(super) fn new(call: &'a Call, unique: &'a str, ends: Instant) -> Self {
         let mut timeouts: StreamTimeouts = call.provider.options.timeouts;
+        if let Some(patience) = call.patience {
+            timeouts.first_output = timeouts.first_output.min(patience);
+        }
         if call.thinks {
             // What is thought is not always shown.
-            timeouts.first_output *= 2;
+            let longest = THINKING_MAX.max(timeouts.first_output);
+            timeouts.first_output = timeouts.first_output.saturating_mul(6).min(longest);
         }
         let timer = StreamTimer::start(timeouts, ends, Instant::now());
         Self { call, unique, timer, status: None, received: 0 }
@@ -257,5 +261,7 @@ impl Call {
     }
 }
 
+/// No thought is waited for longer, unless the operator allows any answer as much.
+const THINKING_MAX: Duration = Duration::from_mins(2);
 /// More of an error is not read.
 const ERROR_BYTES_MAX: usize = 256 << 10;

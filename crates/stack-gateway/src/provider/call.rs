@@ -1,4 +1,4 @@
-//! One request to a provider, tried again where that makes sense and nobody has seen any of the answer.
+//! One attempt to get an answer of a provider.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,8 +10,7 @@ use super::Provider;
 use super::attempt::Attempt;
 use super::driven::Outlet;
 use super::hold::Hold;
-use crate::stable_hash::stable_hash;
-use crate::{Attempts, Ended, Next, Situation};
+use crate::Ended;
 
 /// What is asked of a provider.
 pub(super) struct Call {
@@ -22,8 +21,10 @@ pub(super) struct Call {
     pub(super) tier: Option<Tier>,
     /// Whether the model was told to think before it answers.
     pub(super) thinks: bool,
-    /// How long the caller waits for all of it.
-    pub(super) deadline: Option<Duration>,
+    /// How long the first output is waited for, if that is less than the provider may take.
+    pub(super) patience: Option<Duration>,
+    /// When the attempt is over, whatever came of it.
+    pub(super) ends: Instant,
 }
 
 impl Call {
@@ -40,34 +41,14 @@ impl Call {
     }
 
     async fn run(&self, outlet: &Outlet) -> Result<(), Failure> {
-        let total = self.provider.options.timeouts.total;
-        let ends = Instant::now() + self.deadline.map_or(total, |deadline| deadline.min(total));
         let unique = self.provider.unique();
-        let mut attempts = Attempts::new(self.provider.options.retries.clone());
-        attempts.begin_route();
-        self.provider.state().retries.deposit();
-        for number in 0_u32.. {
-            let admitted = self.provider.admit(&self.route.model)?;
-            let mut hold = Hold::default();
-            let mut attempt = Attempt::new(self, &unique, ends);
-            let Err(failure) = attempt.run(&mut hold, outlet).await else {
-                admitted.settle(Ended::Answered);
-                return Ok(());
-            };
-            admitted.settle(Ended::Failed { kind: failure.kind, status: attempt.status() });
-            let situation = Situation {
-                is_committed: hold.is_open(),
-                has_other_route: false,
-                time_left: ends.saturating_duration_since(Instant::now()),
-            };
-            // Waits of different requests differ, and that is all that is asked of the draw.
-            let draw = stable_hash(&[&unique, &number.to_string()]) as f64 / u64::MAX as f64;
-            let next = attempts.after(&failure, situation, &mut self.provider.state().retries, draw);
-            match next {
-                Next::Again(wait) => tokio::time::sleep(wait).await,
-                Next::Elsewhere { .. } | Next::GiveUp { .. } => return Err(failure),
-            }
-        }
-        Ok(())
+        let admitted = self.provider.admit(&self.route.model)?;
+        let mut attempt = Attempt::new(self, &unique, self.ends);
+        let ran = attempt.run(&mut Hold::default(), outlet).await;
+        admitted.settle(match &ran {
+            Ok(()) => Ended::Answered,
+            Err(failure) => Ended::Failed { kind: failure.kind, status: attempt.status() },
+        });
+        ran
     }
 }

@@ -7,7 +7,7 @@ use stack_chat::{ChatEvent, Failure, FailureKind, Fragment, PartKind};
 
 /// What was held back, or that nothing is held back any more.
 #[derive(Debug, Default)]
-pub(super) struct Hold {
+pub(crate) struct Hold {
     held: Vec<ChatEvent>,
     bytes: usize,
     is_open: bool,
@@ -15,7 +15,7 @@ pub(super) struct Hold {
 
 impl Hold {
     /// Whether the caller may have seen some of the answer.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.is_open
     }
 
@@ -24,7 +24,7 @@ impl Hold {
     /// # Errors
     ///
     /// When there is much, and no output in it.
-    pub(super) fn push(&mut self, event: ChatEvent) -> Result<Vec<ChatEvent>, Failure> {
+    pub(crate) fn push(&mut self, event: ChatEvent) -> Result<Vec<ChatEvent>, Failure> {
         if self.is_open {
             return Ok(vec![event]);
         }
@@ -47,10 +47,13 @@ impl Hold {
 }
 
 /// Whether an event is a part of the answer, or its good end.
-fn is_output(event: &ChatEvent) -> bool {
+pub(crate) fn is_output(event: &ChatEvent) -> bool {
     match event {
         ChatEvent::Delta(delta) => match &delta.fragment {
-            Fragment::Text(text) | Fragment::Thinking(text) | Fragment::Refusal(text) => !text.is_empty(),
+            // A token whose bytes are no character yet is a part of the answer, too.
+            Fragment::Text(text) | Fragment::Thinking(text) | Fragment::Refusal(text) => {
+                !text.is_empty() || !delta.tokens.is_empty()
+            }
             Fragment::Arguments(_) => false,
         },
         ChatEvent::PartStarted { kind: PartKind::ToolCall { name, .. }, .. } => !name.is_empty(),
@@ -60,7 +63,7 @@ fn is_output(event: &ChatEvent) -> bool {
 }
 
 /// How much an event takes, as far as the provider can make it long.
-fn size(event: &ChatEvent) -> usize {
+pub(crate) fn size(event: &ChatEvent) -> usize {
     match event {
         ChatEvent::OpaqueAdded { opaque, .. } => opaque.data.len(),
         ChatEvent::Delta(delta) => delta.fragment.as_str().len(),

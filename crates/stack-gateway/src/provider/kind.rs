@@ -104,6 +104,18 @@ impl ProviderKind {
         }
     }
 
+    /// How long its first output is waited for while somebody else could answer: as long as it takes one that works. A prompt
+    /// of so many tokens has to be read first, and open servers may be busy with others.
+    pub fn patience(self, tokens: u32) -> Duration {
+        match self {
+            Self::Ollama => Duration::from_mins(2),
+            Self::Vllm | Self::LlamaCpp => Duration::from_secs(30),
+            Self::Openai | Self::Anthropic | Self::Gemini | Self::Xai => {
+                Duration::from_secs(10 + u64::from(tokens / 10_000))
+            }
+        }
+    }
+
     /// How long it may take until the first output. Ollama may have to load the model first.
     pub const fn first_output(self) -> Duration {
         match self {

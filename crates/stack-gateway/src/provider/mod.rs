@@ -1,24 +1,24 @@
 //! Providers: models that run elsewhere, behind the same [`ChatModel`](stack_chat::ChatModel) as those that run here.
 //!
 //! ```text
-//! render the request → admit (breaker) → permit (policy, audit) → send → read → hold → the caller
-//!                        ↑                                          │
-//!                        └── try again, while nobody has seen any ──┘
+//! render the request → admit (breaker) → permit (policy, audit) → send → read → hold → whoever asked
 //! ```
 //!
 //! A [`Provider`] is what the operator configured; [`Provider::model`] is one of its models. What is asked of it is a
-//! `Call`, which makes the events of the answer while somebody reads them. An `Attempt` is one request and its reply,
-//! watched by a [timer], and what it brings is [held](hold) until there is some of an answer in it.
+//! `Call`, one attempt, which makes the events of the answer while somebody reads them. An `Attempt` is its request and its
+//! reply, watched by a [timer], and what it brings is [held](hold) until there is some of an answer in it. Whether it is
+//! tried again, and where, is not decided here.
 
 mod attempt;
 mod call;
-mod driven;
+pub(crate) mod driven;
 mod forwarded;
-mod hold;
+pub(crate) mod hold;
 mod key;
 mod kind;
 mod model;
 mod options;
+mod probe;
 mod timer;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +35,7 @@ pub use timer::StreamTimeouts;
 
 use crate::privacy::{Denied, EgressGate, EgressRequest, Purpose};
 use crate::transport::Transport;
-use crate::{BreakerOptions, Breakers, Ended, RetryBudget, Tickets};
+use crate::{BreakerReport, Breakers, Ended, RetryBudget, Tickets};
 
 /// A provider, as the operator configured it.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Provider {
     /// other processes do not have.
     pub fn new(options: ProviderOptions, gate: Arc<EgressGate>, clock: fn() -> u64, seed: u64) -> Arc<Self> {
         let transport = Transport::new(Arc::clone(&gate));
-        let breakers = Breakers::new(BreakerOptions::default());
+        let breakers = Breakers::new(options.breaker.clone());
         let state = Mutex::new(State { breakers, retries: RetryBudget::default() });
         Arc::new(Self { options, gate, transport, state, clock, seed, calls: AtomicU64::new(0) })
     }
@@ -96,8 +96,23 @@ impl Provider {
         EgressRequest { origin: base.origin(), purpose, tier }
     }
 
+    /// Tells what its breakers do, and those of one of its models.
+    pub(crate) fn report(&self, model: &str, now: Instant) -> [BreakerReport; 2] {
+        self.state().breakers.report(&self.options.name, model, now)
+    }
+
+    /// Looks at its breakers.
+    pub(crate) fn breakers<T>(&self, look: impl FnOnce(&mut Breakers, &str) -> T) -> T {
+        look(&mut self.state().breakers, &self.options.name)
+    }
+
+    /// Looks at what its requests have paid for retries.
+    pub(crate) fn retries<T>(&self, look: impl FnOnce(&mut RetryBudget) -> T) -> T {
+        look(&mut self.state().retries)
+    }
+
     /// Makes an identifier that no other answer has.
-    fn unique(&self) -> String {
+    pub(crate) fn unique(&self) -> String {
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         format!("{:x}", self.seed.wrapping_add(call))
     }

@@ -1,6 +1,7 @@
 //! A model at a provider, as everybody who asks models sees it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use stack_chat::{
     Ability, ChatModel, ChatRequest, Class, EventStream, Failure, FailureKind, ModelCard, Unused,
@@ -11,9 +12,10 @@ use stack_wire::provider::{Change, ProviderRequest, Route};
 use super::Provider;
 use super::call::Call;
 use super::driven::Driven;
+use crate::routed::Walk;
 
 /// A model at a provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ProviderModel {
     provider: Arc<Provider>,
     route: Route,
@@ -32,6 +34,36 @@ impl ProviderModel {
             ..ModelCard::default()
         };
         Self { provider: Arc::clone(provider), route: provider.options().route(model), card }
+    }
+
+    /// Begins one attempt, which is over at `ends`. The provider is always asked for a stream, so that silence is noticed,
+    /// whatever the caller gets.
+    pub(crate) fn attempt(
+        &self,
+        request: &ChatRequest,
+        patience: Option<Duration>,
+        ends: Instant,
+    ) -> Result<EventStream, Failure> {
+        let call = Call {
+            provider: Arc::clone(&self.provider),
+            route: self.route.clone(),
+            request: self.render(request)?,
+            tier: request.tier,
+            thinks: request.thinking.effort().is_some(),
+            patience,
+            ends,
+        };
+        Ok(Box::pin(Driven::new(|outlet| call.answer(outlet))))
+    }
+
+    /// Returns the provider.
+    pub(crate) fn provider(&self) -> &Arc<Provider> {
+        &self.provider
+    }
+
+    /// Returns its name there.
+    pub(crate) fn name(&self) -> &str {
+        &self.route.model
     }
 
     /// Renders a request. What the provider is not asked, because it has no such option, is said to the caller.
@@ -58,17 +90,11 @@ impl ChatModel for ProviderModel {
         &self.card
     }
 
-    /// The provider is always asked for a stream, so that silence is noticed, whatever the caller gets.
+    /// Tries this model alone, and again where that makes sense and nobody has seen any of the answer.
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
-        let call = Call {
-            provider: Arc::clone(&self.provider),
-            route: self.route.clone(),
-            request: self.render(&request)?,
-            tier: request.tier,
-            thinks: request.thinking.effort().is_some(),
-            deadline: request.deadline,
-        };
-        Ok(Box::pin(Driven::new(|outlet| call.answer(outlet))))
+        // What cannot be asked at all is said at once.
+        self.render(&request)?;
+        Ok(Walk::alone(self.clone(), request).begin())
     }
 
     /// Four bytes of JSON a token, more or less: providers that count would have to be sent the prompt.

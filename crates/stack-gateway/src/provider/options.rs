@@ -6,7 +6,7 @@ use stack_url::{Origin, Url};
 use stack_wire::provider::{Family, Route, ThinkingForm};
 
 use super::{Interface, ProviderKey, ProviderKind, StreamTimeouts};
-use crate::RetryOptions;
+use crate::{BreakerOptions, RetryOptions};
 
 /// A provider, as the operator describes it.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub struct ProviderOptions {
     pub timeouts: StreamTimeouts,
     /// How often a request to it is tried.
     pub retries: RetryOptions,
+    /// When it is left alone.
+    pub breaker: BreakerOptions,
 }
 
 /// Where a provider is: an origin, and what stands before all paths.
@@ -65,6 +67,7 @@ impl ProviderOptions {
             plaintext: false,
             timeouts,
             retries: RetryOptions::default(),
+            breaker: BreakerOptions::default(),
         }
     }
 

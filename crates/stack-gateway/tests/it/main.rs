@@ -4,7 +4,9 @@
 
 mod answers;
 mod egress;
+mod failover;
 mod faults;
 mod retries;
+mod routing;
 mod support;
 mod tls;
