@@ -1,14 +1,15 @@
 //! From a parsed request to its response.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use stack_chat::{
-    Basis, ChatEvent, ChatModel, ChatRequest, Class, EmbedRequest, Embeddings, Failure, RankRequest, Ranking,
-    Sampling, Unused,
+    Answerer, Basis, ChatEvent, ChatModel, ChatRequest, Class, Commit, EmbedRequest, Embeddings, Failure,
+    ModelCard, RankRequest, Ranking, RouteAttempt, Sampling, Unused,
 };
+use stack_wire::native::LineageReport;
 use stack_wire::{Answer, AnswerWriter, Call, Delivery, Ignored, KeepAlive};
 
 use crate::auth::rates::Meter;
@@ -49,14 +50,46 @@ pub(crate) async fn served(
     asked: Option<&str>,
 ) -> Result<Arc<Served>, ApiError> {
     server.permit(waits.grant(), asked, server.options.any_model).await?;
-    waits.within(server.models.get(asked, server.options.any_model)).await?
+    let any_model = server.options.any_model;
+    let stand_in = server.models.stand_in(asked, any_model).transpose()?;
+    waits.within(server.models.get(stand_in.as_deref().or(asked), any_model)).await?
+}
+
+/// Finds what answers a conversation: the model that a request asks for, or what an alias means.
+async fn answering(server: &Server, waits: &Waits, asked: Option<&str>) -> Result<Arc<Served>, ApiError> {
+    server.permit(waits.grant(), asked, server.options.any_model).await?;
+    if let Some(alias) = server.models.alias(asked, server.options.any_model) {
+        return Ok(alias);
+    }
+    let served = waits.within(server.models.get(asked, server.options.any_model)).await??;
+    if served.card.provider.is_none() {
+        // It answers, or nobody does.
+        waits.record().note(|lineage| {
+            let answerer = answerer(&served);
+            let attempt = RouteAttempt {
+                route: answerer.route(),
+                began: Duration::ZERO,
+                first_output: None,
+                took: None,
+                failure: None,
+            };
+            lineage.attempts = vec![attempt];
+            lineage.answerer = Some(answerer);
+        });
+    }
+    Ok(served)
+}
+
+fn answerer(served: &Served) -> Answerer {
+    let ModelCard { provider, class, basis, digest, .. } = served.card.clone();
+    Answerer { model: served.id.clone(), provider, class, basis, digest }
 }
 
 /// Begins to measure an answer of a model.
 fn watch(server: &Server, waits: &Waits, served: &Arc<Served>) -> Stopwatch {
     let active = server.activity.begin(served, &waits.grant().tenant);
     let meter = Meter::new(&server.rates, waits.grant());
-    Stopwatch::start(Arc::clone(&server.metrics), active, meter)
+    Stopwatch::start(Arc::clone(&server.metrics), active, meter, waits.record().clone())
 }
 
 /// Begins an answer of a model.
@@ -109,7 +142,7 @@ async fn ask(
     let (opening, events) = begin(server, waits, call).await?;
     let writer = writer(opening);
     match delivery {
-        Delivery::Whole => Ok(collect(waits, events, choices, writer.as_ref()).await?),
+        Delivery::Whole => Ok(collect(waits, events, choices, writer).await?),
         Delivery::Stream { .. } => stream::respond(waits, events, writer, server.options.ping_after).await,
     }
 }
@@ -120,17 +153,32 @@ pub(crate) async fn begin(
     waits: &Waits,
     call: Call<Vec<ChatRequest>>,
 ) -> Result<(Opening, Stopwatch), ApiError> {
-    let served = served(server, waits, call.model.as_deref()).await?;
+    let served = answering(server, waits, call.model.as_deref()).await?;
     let model = talking(server, waits.grant(), &served)?;
     stay(server, waits.grant(), &served, call.keep_alive);
+    server.lineages.keep(
+        &waits.grant().tenant,
+        LineageReport {
+            request_id: waits.request_id().to_owned(),
+            created_s: now_s(),
+            requested: call.model.clone(),
+            record: waits.record().clone(),
+        },
+    );
     let opening = opening(server, &served);
+    let is_whole = call.delivery == Delivery::Whole;
     let mut watch = watch(server, waits, &served);
     let mut expected = 0_u32;
     let ask = |request: ChatRequest| {
-        let request = waits.ask(request);
+        let mut request = waits.ask(request);
         server.models.admit_tier(request.tier)?;
         if let Some(estimate) = model.estimate(&request) {
             expected = expected.saturating_add(estimate.unwrap_or(0));
+        }
+        waits.record().note(|lineage| lineage.tier = server.models.effective_tier(request.tier));
+        // Who gets an answer as a whole has seen nothing of it before, so that another model may always take over.
+        if is_whole {
+            request.routing.commit.get_or_insert(Commit::Proof);
         }
         Ok((request.choices, model.chat(request)?))
     };
@@ -149,7 +197,7 @@ pub(crate) async fn count(
     model: Option<&str>,
     request: ChatRequest,
 ) -> Result<u32, ApiError> {
-    let served = served(server, waits, model).await?;
+    let served = answering(server, waits, model).await?;
     let request = waits.ask(ChatRequest { max_tokens: Some(1), ..request });
     server.models.admit_tier(request.tier)?;
     let model = talking(server, waits.grant(), &served)?;
@@ -160,7 +208,8 @@ pub(crate) async fn count(
     // What is only counted costs nothing.
     let active = server.activity.begin(&served, &waits.grant().tenant);
     let meter = Meter::new(&server.rates, &server.operator);
-    let mut events = Stopwatch::start(Arc::clone(&server.metrics), active, meter).over(stream);
+    let mut events =
+        Stopwatch::start(Arc::clone(&server.metrics), active, meter, waits.record().clone()).over(stream);
     match waits.on(events.next()).await {
         Ok(ChatEvent::Started { prompt_tokens, .. }) => Ok(prompt_tokens),
         Ok(event) => Err(Failure::internal(format!("the first event is {event:?}")).into()),
@@ -231,6 +280,13 @@ fn talking<'a>(server: &Server, grant: &Grant, served: &'a Served) -> Result<&'a
     })
 }
 
+/// Tells a writer who answers, which may have turned out only now.
+pub(crate) fn answered_by(waits: &Waits, writer: &mut dyn AnswerWriter) {
+    if let Some(answerer) = waits.record().read().answerer {
+        writer.answered_by(&answerer);
+    }
+}
+
 /// Lists what had no effect in the response's header.
 pub(crate) fn report(mut response: Response, ignored: &Ignored) -> Response {
     if let Some(value) = ignored.header_value().and_then(|names| HeaderValue::try_from(names).ok()) {
@@ -244,7 +300,7 @@ async fn collect(
     waits: &Waits,
     mut events: Stopwatch,
     choices: u32,
-    writer: &dyn AnswerWriter,
+    mut writer: Box<dyn AnswerWriter>,
 ) -> Result<(Response, Vec<Unused>), Failure> {
     let mut answer = Answer::new(choices);
     let mut not_used = Vec::new();
@@ -255,6 +311,7 @@ async fn collect(
         }
         answer.push(event);
     }
+    answered_by(waits, writer.as_mut());
     Ok((json(writer.whole(&answer)), not_used))
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn share(headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
 }
 
 /// What pages may see beside the headers that every page sees.
-const EXPOSED: &str = "request-id, retry-after, x-request-id, x-stack-ignored, x-stack-overhead-us";
+const EXPOSED: &str = "request-id, retry-after, x-request-id, x-stack-attempts, x-stack-ignored, x-stack-overhead-us, x-stack-route, x-stack-tier";
 /// How long a browser may remember a preflight.
 const MAX_AGE_S: &str = "600";
 const PREFLIGHT_VARY: &str = "access-control-request-method, access-control-request-headers, \

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use stack_chat::LineageRecord;
 use stack_wire::Problem;
 
 use crate::dialect::Dialect;
@@ -29,7 +30,7 @@ pub(crate) async fn observe(State(server): State<Arc<Server>>, mut request: Requ
     let name = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default();
     request.extensions_mut().insert(RequestId(name.to_owned()));
     let terms = Terms::read(request.headers());
-    let waits = Waits::new(terms.clone().unwrap_or_default(), since);
+    let waits = Waits::new(terms.clone().unwrap_or_default(), since).named(name);
     let mut response = match terms {
         Ok(_) => {
             request.extensions_mut().insert(waits.clone());
@@ -46,8 +47,23 @@ pub(crate) async fn observe(State(server): State<Arc<Server>>, mut request: Requ
         headers.insert(dialect.request_id(), id);
     }
     let ours = since.elapsed().saturating_sub(waits.total()).as_micros();
+    routed(headers, waits.record());
     headers.insert(OVERHEAD, HeaderValue::from(u64::try_from(ours).unwrap_or(u64::MAX)));
     response
+}
+
+/// Tells who answered, and what was tried.
+fn routed(headers: &mut HeaderMap, record: &LineageRecord) {
+    let lineage = record.read();
+    let text = |value: String| HeaderValue::try_from(value).ok();
+    let route = lineage.answerer.as_ref().and_then(|answerer| text(answerer.route()));
+    let attempts = (!lineage.attempts.is_empty()).then(|| HeaderValue::from(lineage.attempts.len()));
+    let tier = lineage.tier.map(|tier| HeaderValue::from_static(tier.name()));
+    for (name, value) in [(ROUTE, route), (TIER, tier), (ATTEMPTS, attempts)] {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
 }
 
 /// What names a request, in its response and in the record of its answer.
@@ -81,4 +97,7 @@ impl Drop for Tally {
 const ABANDONED: u16 = 499;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-stack-overhead-us");
+const ROUTE: HeaderName = HeaderName::from_static("x-stack-route");
+const TIER: HeaderName = HeaderName::from_static("x-stack-tier");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-stack-attempts");
 const ID_BYTES_MAX: usize = 128;

@@ -1,12 +1,14 @@
 //! What an operator may choose.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Auth;
+use crate::control::ControlPlane;
 use crate::origin::{HostName, Origin};
 
 /// What an operator may choose about the handling of single requests.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Who may ask; without it everybody who can connect is the operator, which is right on a loopback listener alone.
     pub auth: Option<Auth>,
@@ -31,6 +33,8 @@ pub struct Options {
     pub lockdown: Option<&'static str>,
     /// How many responses are kept in memory, so that conversations go on from them; with 0, none is.
     pub stored_responses_max: usize,
+    /// What an operator sees of the way to models, where requests are routed.
+    pub control: Option<Arc<dyn ControlPlane>>,
 }
 
 impl Default for Options {
@@ -47,6 +51,7 @@ impl Default for Options {
             requests_max: 512,
             lockdown: None,
             stored_responses_max: 0,
+            control: None,
         }
     }
 }

@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::guard::Guard;
 use crate::route::{Route, changes, deletes, infers, reads};
 use crate::routes::{
-    completions, embeddings, health, llama_server, messages, metrics, models, native, ollama, openapi,
-    rerank, residency, responses, stored,
+    completions, control, embeddings, health, llama_server, messages, metrics, models, native, ollama,
+    openapi, rerank, residency, responses, stored,
 };
 use crate::server::Server;
 use crate::{Models, Options, error, guard, observe};
@@ -49,6 +49,11 @@ static ROUTES: &[Route] = &[
     infers("/api/v1/embed", |post| on(post, native::embed)).unversioned(),
     reads("/api/v1/models", |get| on(get, native::models)).unversioned().for_callers(),
     reads("/api/v1/whoami", |get| on(get, native::whoami)).unversioned().for_any_key(),
+    reads("/api/v1/route", |get| on(get, control::route)).unversioned(),
+    reads("/api/v1/circuit", |get| on(get, control::circuits)).unversioned(),
+    changes("/api/v1/circuit/{*change}", |post| on(post, control::change_circuit)).unversioned(),
+    reads("/api/v1/health", |get| on(get, control::health)).unversioned(),
+    reads("/api/v1/lineage/{id}", |get| on(get, control::lineage)).unversioned().for_callers(),
     infers("/completion", |post| on(post, llama_server::completion)).unversioned(),
     infers("/infill", |post| on(post, llama_server::infill)).unversioned(),
     infers("/embedding", |post| on(post, llama_server::embedding)).unversioned(),
@@ -115,7 +120,7 @@ mod tests {
     fn every_route_is_described() {
         for Route { path, versioned, .. } in ROUTES {
             let path = if *versioned { format!("/v1{path}") } else { (*path).to_owned() };
-            let key = format!("    \"{}\": {{\n", path.replace("{*id}", "{id}"));
+            let key = format!("    \"{}\": {{\n", path.replace("{*", "{"));
             assert!(openapi::DOCUMENT.contains(&key), "{path} is not in openapi.json");
         }
     }

@@ -11,6 +11,7 @@ use crate::auth::Grant;
 use crate::auth::rates::Rates;
 use crate::error::ApiError;
 use crate::ids::Ids;
+use crate::lineage::Lineages;
 use crate::metrics::Metrics;
 use crate::models::unknown_model;
 use crate::options::Options;
@@ -28,6 +29,8 @@ pub(crate) struct Server {
     pub(crate) ids: Ids,
     pub(crate) activity: Arc<Activity>,
     stored: Option<Arc<StoredResponses>>,
+    /// How the last answers came about.
+    pub(crate) lineages: Lineages,
 }
 
 impl Server {
@@ -42,6 +45,7 @@ impl Server {
             rates: Arc::new(Rates::new(Instant::now())),
             ids: Ids::default(),
             activity: Arc::default(),
+            lineages: Lineages::default(),
         }
     }
 
@@ -60,6 +64,10 @@ impl Server {
     ) -> Result<(), ApiError> {
         if grant.covers_all() {
             return Ok(());
+        }
+        // An alias is a name like any other: who may ask for it gets what it means.
+        if let (Some(alias), Some(name)) = (self.models.alias(asked, any_model), asked) {
+            return if grant.covers(&alias.id) { Ok(()) } else { Err(Grant::excludes(name).into()) };
         }
         match (self.models.meant(asked, any_model).await, asked) {
             (Ok(meant), _) if grant.covers(meant.id()) => Ok(()),

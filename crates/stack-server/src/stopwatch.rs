@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use futures_core::Stream;
-use stack_chat::{ChatEvent, Delta, EventStream, Failure};
+use stack_chat::{ChatEvent, Delta, EventStream, Failure, LineageRecord};
 
 use crate::activity::Active;
 use crate::auth::rates::Meter;
@@ -20,6 +20,7 @@ pub(crate) struct Stopwatch {
     metrics: Arc<Metrics>,
     active: Active,
     meter: Meter,
+    record: LineageRecord,
     started: Instant,
     events: Option<EventStream>,
     /// Tokens in the prompt, until they are counted.
@@ -37,11 +38,12 @@ pub(crate) struct Stopwatch {
 
 impl Stopwatch {
     /// Starts to measure.
-    pub(crate) fn start(metrics: Arc<Metrics>, active: Active, meter: Meter) -> Self {
+    pub(crate) fn start(metrics: Arc<Metrics>, active: Active, meter: Meter, record: LineageRecord) -> Self {
         Self {
             metrics,
             active,
             meter,
+            record,
             started: Instant::now(),
             events: None,
             prompt_tokens: 0,
@@ -104,6 +106,7 @@ impl Stopwatch {
             | ChatEvent::Finished { .. } => {}
             ChatEvent::Usage(usage) => self.charge([usage.prompt(), usage.generated()]),
             ChatEvent::Done { usage, timings } => {
+                self.record.note(|lineage| lineage.usage = Some(*usage));
                 self.prompt_tokens = usage.prompt();
                 self.charge([usage.prompt(), usage.generated()]);
                 self.metrics.queue.record(timings.queue);

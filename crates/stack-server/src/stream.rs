@@ -15,6 +15,7 @@ use stack_chat::{ChatEvent, Failure, Unused};
 use stack_wire::AnswerWriter;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use crate::answer::answered_by;
 use crate::error::{ApiError, broken, log};
 use crate::stopwatch::Stopwatch;
 use crate::waits::Waits;
@@ -30,15 +31,20 @@ pub(crate) async fn respond(
 ) -> Result<(Response, Vec<Unused>), ApiError> {
     let mut opening = String::new();
     let mut not_used = Vec::new();
+    let mut opening_is_alone = false;
     match waits.on(timeout(ping_after, events.next())).await {
         Ok(first) => {
             let first = first?;
+            answered_by(waits, writer.as_mut());
             writer.event(&first, &mut opening);
             if let ChatEvent::Started { unused, .. } = first {
                 not_used = unused;
             }
         }
-        Err(_elapsed) => opening.push_str(writer.alive()),
+        Err(_elapsed) => {
+            opening.push_str(writer.alive());
+            opening_is_alone = true;
+        }
     }
     let headers = [
         (header::CONTENT_TYPE, writer.media_type()),
@@ -46,7 +52,9 @@ pub(crate) async fn respond(
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     let ping = Box::pin(sleep(ping_after));
-    let frames = Frames { state: State::Running(events), writer, opening, ping_after, ping };
+    // Who answers is known from the first event on.
+    let late = opening_is_alone.then(|| waits.clone());
+    let frames = Frames { state: State::Running(events), writer, late, opening, ping_after, ping };
     Ok(((headers, Body::from_stream(frames)).into_response(), not_used))
 }
 
@@ -54,6 +62,8 @@ pub(crate) async fn respond(
 struct Frames {
     state: State,
     writer: Box<dyn AnswerWriter>,
+    /// What tells who answers, where the response began before that was known.
+    late: Option<Waits>,
     /// Frames that were made before the response began.
     opening: String,
     ping_after: Duration,
@@ -112,6 +122,9 @@ impl Frames {
     fn encode(&mut self, event: Result<ChatEvent, Failure>, out: &mut String) {
         match event {
             Ok(event) => {
+                if let Some(waits) = self.late.take() {
+                    answered_by(&waits, self.writer.as_mut());
+                }
                 self.writer.event(&event, out);
                 if matches!(event, ChatEvent::Done { .. }) {
                     self.state = State::Complete;

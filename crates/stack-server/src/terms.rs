@@ -3,16 +3,23 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName};
-use stack_chat::{Failure, Priority, Tier};
+use stack_chat::{Commit, Failure, Fallback, Priority, Tier};
 
 /// How a caller wants to be served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) priority: Priority,
     /// How long the caller waits for the whole answer.
     pub(crate) deadline: Option<Duration>,
     /// How far the request may reach, as far as its head says it.
     pub(crate) tier: Option<Tier>,
+    /// When the answer is the caller's.
+    pub(crate) commit: Option<Commit>,
+    /// Whether another model may stand in.
+    pub(crate) fallback: Option<Fallback>,
+    /// Who asks, and in which conversation, as the caller names them.
+    pub(crate) user: Option<String>,
+    pub(crate) session: Option<String>,
 }
 
 impl Terms {
@@ -46,13 +53,44 @@ impl Terms {
                 Failure::invalid(PRIVACY.as_str(), problem)
             })
         });
-        Ok(Self { priority, deadline: deadline.transpose()?, tier: tier.transpose()? })
+        let commit = text(&COMMIT).map(|value| {
+            let problem = "x-stack-commit must be `output` or `proof`";
+            Commit::from_name(value).ok_or_else(|| Failure::invalid(COMMIT.as_str(), problem))
+        });
+        let fallback = text(&FALLBACK).map(|value| match value {
+            "allowed" => Ok(Fallback::Allowed),
+            "off" => Ok(Fallback::Off),
+            _ => Err(Failure::invalid(FALLBACK.as_str(), "x-stack-fallback must be `allowed` or `off`")),
+        });
+        let name = |header: &HeaderName| {
+            text(header).map(|value| match value.len() {
+                1..=NAME_BYTES_MAX => Ok(value.to_owned()),
+                _ => Err(Failure::invalid(
+                    header.as_str(),
+                    format!("{header} has 1 to {NAME_BYTES_MAX} bytes"),
+                )),
+            })
+        };
+        Ok(Self {
+            priority,
+            deadline: deadline.transpose()?,
+            tier: tier.transpose()?,
+            commit: commit.transpose()?,
+            fallback: fallback.transpose()?,
+            user: name(&USER).transpose()?,
+            session: name(&SESSION).transpose()?,
+        })
     }
 }
 
 const PRIORITY: HeaderName = HeaderName::from_static("x-stack-priority");
 const PRIVACY: HeaderName = HeaderName::from_static("x-stack-privacy");
 const DEADLINE: HeaderName = HeaderName::from_static("x-stack-deadline-ms");
+const COMMIT: HeaderName = HeaderName::from_static("x-stack-commit");
+const FALLBACK: HeaderName = HeaderName::from_static("x-stack-fallback");
+const USER: HeaderName = HeaderName::from_static("x-stack-user");
+const SESSION: HeaderName = HeaderName::from_static("x-stack-session");
+const NAME_BYTES_MAX: usize = 256;
 /// A day.
 const DEADLINE_MS_MAX: u64 = 86_400_000;
 
@@ -77,6 +115,12 @@ mod tests {
         assert_eq!(terms("x-stack-priority", "batch"), Ok(patient));
         let deadline = Some(Duration::from_millis(1500));
         let hurried = Terms { deadline, ..Terms::default() };
+        let sure = Terms { commit: Some(Commit::Proof), ..Terms::default() };
+        assert_eq!(terms("x-stack-commit", "proof"), Ok(sure));
+        let alone = Terms { fallback: Some(Fallback::Off), ..Terms::default() };
+        assert_eq!(terms("x-stack-fallback", "off"), Ok(alone));
+        let talks = Terms { session: Some("s-1".to_owned()), ..Terms::default() };
+        assert_eq!(terms("x-stack-session", "s-1"), Ok(talks));
         assert_eq!(terms("x-stack-deadline-ms", "1500"), Ok(hurried));
     }
 
@@ -91,6 +135,9 @@ mod tests {
             ("x-stack-deadline-ms", "86400001"),
             ("x-stack-privacy", "public"),
             ("x-stack-privacy", ""),
+            ("x-stack-commit", "never"),
+            ("x-stack-fallback", "no"),
+            ("x-stack-session", ""),
         ] {
             assert_eq!(terms(name, value).unwrap_err().field.as_deref(), Some(name), "{value:?}");
         }

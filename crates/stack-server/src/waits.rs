@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use stack_chat::{ChatRequest, Failure, FailureKind, Priority, Tier};
+use stack_chat::{ChatRequest, Failure, FailureKind, LineageRecord, Priority, Routing, Tier};
 
 use crate::auth::Grant;
 use crate::terms::Terms;
@@ -19,18 +19,44 @@ pub(crate) struct Waits {
     /// When the caller began to wait.
     since: Instant,
     grant: Arc<Grant>,
+    /// Where it is written down how the answer came about.
+    record: LineageRecord,
+    /// What names the request.
+    request_id: Arc<str>,
 }
 
 impl Waits {
     /// Starts to count for a request that came at `since`, on these terms. Until it is [granted](Self::granted) something,
     /// it may do nothing.
     pub(crate) fn new(terms: Terms, since: Instant) -> Self {
-        Self { micros: Arc::default(), terms, since, grant: Arc::new(Grant::nobody()) }
+        Self {
+            micros: Arc::default(),
+            terms,
+            since,
+            grant: Arc::new(Grant::nobody()),
+            record: LineageRecord::default(),
+            request_id: Arc::from(""),
+        }
+    }
+
+    /// The same for a request of this name.
+    pub(crate) fn named(self, id: &str) -> Self {
+        Self { request_id: Arc::from(id), ..self }
+    }
+
+    /// What names the request.
+    pub(crate) fn request_id(&self) -> &str {
+        &self.request_id
     }
 
     /// The same for a request whose key allows this.
     pub(crate) fn granted(self, grant: Arc<Grant>) -> Self {
         Self { grant, ..self }
+    }
+
+    /// Where it is written down how the answer came about.
+    pub(crate) fn record(&self) -> &LineageRecord {
+        &self.record
     }
 
     /// What the key of the request allows.
@@ -49,6 +75,13 @@ impl Waits {
             deadline: self.left().or(request.deadline),
             tenant: self.grant.tenant.clone(),
             tier: self.terms.tier.into_iter().chain(request.tier).min(),
+            routing: Routing {
+                commit: self.terms.commit.or(request.routing.commit),
+                fallback: self.terms.fallback.unwrap_or(request.routing.fallback),
+                user: self.terms.user.clone().or(request.routing.user),
+                session: self.terms.session.clone().or(request.routing.session),
+                record: self.record.clone(),
+            },
             ..request
         }
     }

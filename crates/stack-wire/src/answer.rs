@@ -1,8 +1,8 @@
 //! A whole answer, and what writes answers down in a dialect.
 
 use stack_chat::{
-    ChatEvent, Citation, Failure, FinishReason, Json, Message, Opaque, Part, PartKind, Role, Timings,
-    TokenLogprob, ToolCall, Unused, Usage,
+    Answerer, ChatEvent, Citation, Failure, FinishReason, Json, Message, Opaque, Part, PartKind, Role,
+    Timings, TokenLogprob, ToolCall, Unused, Usage,
 };
 
 use crate::sse;
@@ -11,6 +11,9 @@ use crate::sse;
 ///
 /// Most dialects stream server-sent events and have one for a failure; what is so with those stands here.
 pub trait AnswerWriter: Send + Sync {
+    /// Takes in who answers, where that was not known from the beginning. It comes before the first event.
+    fn answered_by(&mut self, answerer: &Answerer);
+
     /// Renders a complete answer.
     fn whole(&self, answer: &Answer) -> String;
 

@@ -1,5 +1,6 @@
 //! The models that a server answers with.
 
+mod aliases;
 mod library;
 mod name;
 mod on_demand;
@@ -17,6 +18,7 @@ use stack_wire::{Availability, KeepAlive};
 use self::on_demand::Leaving;
 use crate::error::ApiError;
 
+pub use self::aliases::ModelState;
 pub use self::library::Library;
 pub use self::name::by_name;
 pub use self::providers::Providers;
@@ -172,7 +174,7 @@ impl Models {
     pub(crate) fn find(&self, asked: Option<&str>, any_model: bool) -> Result<Arc<Served>, ApiError> {
         self.read(|entries| match choose(entries, asked, any_model) {
             Some(entry) => entry.served(),
-            None => Err(missing(asked, entries, &[]).into()),
+            None => Err(missing(asked, entries, &[], &self.suggestions(asked)).into()),
         })
     }
 
@@ -207,6 +209,9 @@ impl Models {
         any_model: bool,
         render: impl FnOnce(&str, Availability<'_>) -> T,
     ) -> Result<T, ApiError> {
+        if let Some(alias) = self.alias(Some(id), any_model) {
+            return Ok(render(&alias.id, Availability::Ready(&alias.card)));
+        }
         match self.meant(Some(id), any_model).await? {
             Meant::Elsewhere(served) => Ok(render(&served.id, Availability::Ready(&served.card))),
             Meant::Here(id) => Ok(self.read(|entries| {
@@ -345,14 +350,16 @@ fn of_this_process(name: &str) -> Option<&str> {
 }
 
 /// Makes the error for a request whose model is not there.
-fn missing(asked: Option<&str>, entries: &[Entry], stored: &[String]) -> Failure {
+fn missing(asked: Option<&str>, entries: &[Entry], stored: &[String], near: &[String]) -> Failure {
     let here = served_here(entries, stored);
     let Some(name) = asked else {
         return Failure::invalid("model", format!("`model` is required: {here}"));
     };
     let shown: String = name.chars().take(NAME_CHARS_MAX).collect();
+    let near =
+        if near.is_empty() { String::new() } else { format!(" (did you mean {}?)", near.join(" or ")) };
     unknown_model(format!(
-        "there is no model {shown:?}: {here}. Start the server with `--alias NAME` to serve a model under another name, or \
+        "there is no model {shown:?}{near}: {here}. Start the server with `--alias NAME` to serve a model under another name, or \
          with `--any-model` to let the only model answer to every name"
     ))
 }

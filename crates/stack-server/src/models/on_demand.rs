@@ -31,13 +31,34 @@ impl Models {
             }
             Err(missing) => missing,
         };
+        self.get_or_load(asked, any_model, missing, true).await
+    }
+
+    /// The same for a model of this process alone.
+    pub(super) async fn get_here(self: &Arc<Self>, id: &str) -> Result<Arc<Served>, ApiError> {
+        match self.find(Some(id), false) {
+            Ok(served) => {
+                self.touch(&served.id);
+                Ok(served)
+            }
+            Err(missing) => self.get_or_load(Some(id), false, missing, false).await,
+        }
+    }
+
+    async fn get_or_load(
+        self: &Arc<Self>,
+        asked: Option<&str>,
+        any_model: bool,
+        missing: ApiError,
+        may_be_elsewhere: bool,
+    ) -> Result<Arc<Served>, ApiError> {
         let (wanted, is_known) = self.read(|entries| match choose(entries, asked, any_model) {
             Some(entry) if entry.starting => (None, true),
             Some(entry) => (Some(entry.id.clone()), true),
             None => (asked.map(|name| of_this_process(name).unwrap_or(name).to_owned()), false),
         });
         let Some(name) = wanted else { return Err(missing) };
-        let elsewhere = asked.filter(|_| !is_known).and_then(|name| self.elsewhere(name));
+        let elsewhere = asked.filter(|_| may_be_elsewhere && !is_known).and_then(|name| self.elsewhere(name));
         if let Some(elsewhere) = elsewhere {
             // What could be answered here must not leave because of a provider of the same name.
             let asked = name.clone();
@@ -64,7 +85,8 @@ impl Models {
         }
         let Some(id) = library.find(name) else {
             let stored = library.names();
-            return Err(self.read(|entries| missing(Some(name), entries, &stored)).into());
+            let near = self.suggestions(Some(name));
+            return Err(self.read(|entries| missing(Some(name), entries, &stored, &near)).into());
         };
         if let Ok(served) = self.find(Some(&id), false) {
             return Ok(served);
@@ -154,7 +176,8 @@ impl Models {
             Some(Err(stored)) => stored,
             None => Vec::new(),
         };
-        Err(self.read(|entries| missing(asked, entries, &stored)).into())
+        let near = self.suggestions(asked);
+        Err(self.read(|entries| missing(asked, entries, &stored, &near)).into())
     }
 
     /// Asks the library, if there is one, on a thread where it holds nobody up.

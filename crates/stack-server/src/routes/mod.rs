@@ -1,6 +1,7 @@
 //! The handlers, a file for each family of routes: a handler parses, calls and renders, nothing more.
 
 pub(crate) mod completions;
+pub(crate) mod control;
 pub(crate) mod embeddings;
 pub(crate) mod health;
 pub(crate) mod llama_server;

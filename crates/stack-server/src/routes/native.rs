@@ -97,6 +97,7 @@ async fn respond(
             basis,
             digest,
             lockdown,
+            record: waits.record().clone(),
         };
         Box::new(Writer::new(lineage, ignored)) as _
     };

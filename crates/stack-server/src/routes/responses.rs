@@ -60,7 +60,10 @@ async fn in_background(
     if let ChatEvent::Started { unused, .. } = waits.on(events.next()).await? {
         unused.iter().for_each(|unused| ignored.note_unused(unused));
     }
-    let reply = reply(opening);
+    let mut reply = reply(opening);
+    if let Some(answerer) = waits.record().read().answerer {
+        reply.model = answerer.model;
+    }
     let input = input.named(&reply.unique);
     Ok(report(json(stored.begin(reply, input, events)?), &ignored))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stack_chat::{ChatEvent, Failure};
+use stack_chat::{Answerer, ChatEvent, Failure};
 use stack_wire::responses::{StoredItem, Writer};
 use stack_wire::{Answer, AnswerWriter};
 
@@ -23,6 +23,10 @@ impl Record {
 }
 
 impl AnswerWriter for Record {
+    fn answered_by(&mut self, answerer: &Answerer) {
+        self.writer.answered_by(answerer);
+    }
+
     fn whole(&self, answer: &Answer) -> String {
         let response = self.writer.reply().answered(self.input.clone(), answer);
         let body = response.body().to_owned();

@@ -167,6 +167,11 @@ async fn each_route_needs_its_scope() {
         ("GET", "/api/tags", &["infer", "read"]),
         ("GET", "/api/ps", &["infer", "read"]),
         ("GET", "/metrics", &["read"]),
+        ("GET", "/api/v1/route", &["read"]),
+        ("GET", "/api/v1/circuit", &["read"]),
+        ("GET", "/api/v1/health", &["read"]),
+        ("GET", "/api/v1/lineage/x", &["infer", "read"]),
+        ("POST", "/api/v1/circuit/acme/open", &["operate"]),
         ("GET", "/slots", &["read"]),
         ("POST", "/v1/models/load", &["operate"]),
         ("POST", "/models/unload", &["operate"]),
@@ -370,6 +375,22 @@ impl Providers for Acme {
 
     fn find(&self, name: &str) -> Option<Arc<Served>> {
         ["acme/m-1", "acme:m-1"].contains(&name).then(|| Arc::clone(&self.0))
+    }
+
+    fn alias(&self, name: &str, is_here: bool) -> Option<Arc<Served>> {
+        (name == "far" && !is_here).then(|| Arc::clone(&self.0))
+    }
+
+    fn stand_in(&self, _alias: &str) -> Option<String> {
+        None
+    }
+
+    fn suggest(&self, _name: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn tier(&self) -> Tier {
+        Tier::Standard
     }
 
     fn admit_tier(&self, _asked: Tier) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Answers as events about content blocks.
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Usage};
+use stack_chat::{Answerer, ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Usage};
 
 use super::error::error_object;
 use super::whole::{block, delta_usage, stop_reason, usage_object, whole};
@@ -50,6 +50,10 @@ impl Writer {
 }
 
 impl AnswerWriter for Writer {
+    fn answered_by(&mut self, answerer: &Answerer) {
+        self.reply.model.clone_from(&answerer.model);
+    }
+
     fn whole(&self, answer: &Answer) -> String {
         whole(&self.reply, answer)
     }

@@ -1,7 +1,7 @@
 //! Answers to `/completion` and `/infill`.
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Failure, FinishReason, Logprobs, TokenLogprob};
+use stack_chat::{Answerer, ChatEvent, Failure, FinishReason, Logprobs, TokenLogprob};
 
 use super::error::error_object;
 use crate::openai::{timings_object, token_value};
@@ -84,6 +84,10 @@ fn only(object: &Value, names: &[String]) -> Value {
 }
 
 impl AnswerWriter for Writer {
+    fn answered_by(&mut self, answerer: &Answerer) {
+        self.reply.model.clone_from(&answerer.model);
+    }
+
     fn whole(&self, answer: &Answer) -> String {
         let mut choices: Vec<_> =
             (0..answer.choices.len()).map(|index| self.choice(index, answer, false)).collect();

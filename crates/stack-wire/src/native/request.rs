@@ -1,7 +1,7 @@
 //! `POST /api/v1/chat` and `POST /api/v1/chat/stream`: the request.
 
 use serde_json::Value;
-use stack_chat::{ChatRequest, Failure, Money, Prompt, Thinking, Tier};
+use stack_chat::{ChatRequest, Failure, Fallback, Money, Prompt, Thinking, Tier};
 
 use super::PROVIDER;
 use super::tool::tools;
@@ -27,6 +27,7 @@ pub fn parse_chat(body: &[u8]) -> Result<Call<ChatRequest>, Failure> {
     request.thinking = thinking(&mut fields, &mut ignored)?;
     request.tier = tier(&mut fields)?;
     request.cost_max = fields.number("cost_max", 0.0..=1e6)?.map(money);
+    request.routing.fallback = fallback(&mut fields)?;
     let provider = provider(&mut fields)?;
     let model = openai::model(&mut fields)?.filter(|model| model != LOCAL);
     let model = match (provider, model) {
@@ -79,14 +80,17 @@ fn tier(fields: &mut Fields) -> Result<Option<Tier>, Failure> {
     Ok(is_sovereign.then_some(Tier::Sovereign).into_iter().chain(named).min())
 }
 
-/// Takes who is to answer. Whether another one may stand in changes nothing,
-/// because none does.
-fn provider(fields: &mut Fields) -> Result<Option<String>, Failure> {
-    if let Some(fallback) = fields.text("fallback", 32)?
-        && !["allowed", "off"].contains(&fallback.as_str())
-    {
-        return Err(Failure::invalid("fallback", "`fallback` must be \"allowed\" or \"off\""));
+/// Takes whether another model may stand in for one that fails.
+fn fallback(fields: &mut Fields) -> Result<Fallback, Failure> {
+    match fields.text("fallback", 32)?.as_deref() {
+        None | Some("allowed") => Ok(Fallback::Allowed),
+        Some("off") => Ok(Fallback::Off),
+        Some(_) => Err(Failure::invalid("fallback", "`fallback` must be \"allowed\" or \"off\"")),
     }
+}
+
+/// Takes who is to answer.
+fn provider(fields: &mut Fields) -> Result<Option<String>, Failure> {
     fields.text("provider", 64)
 }
 
@@ -123,6 +127,7 @@ mod tests {
         assert_eq!((call.request.tool_choice, call.request.output), (ToolChoice::Required, Output::Json));
         assert_eq!(call.ignored.header_value().as_deref(), Some("user"));
         assert_eq!((call.request.tier, call.request.cost_max), (Some(Tier::Sovereign), Some(Money(0))));
+        assert_eq!(call.request.routing.fallback, Fallback::Off);
         assert_eq!(parse(r#", "model": "local""#).unwrap().model, None);
     }
 

@@ -1,7 +1,7 @@
 //! Answers, whole or in events.
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Timings, Usage};
+use stack_chat::{Answerer, ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Timings, Usage};
 
 use super::error::error_value;
 use super::lineage::{Lineage, usage_value};
@@ -25,6 +25,10 @@ impl Writer {
 }
 
 impl AnswerWriter for Writer {
+    fn answered_by(&mut self, answerer: &Answerer) {
+        self.lineage.answered_by(answerer);
+    }
+
     fn whole(&self, answer: &Answer) -> String {
         let Answer { usage, timings, .. } = *answer;
         let lineage = &self.lineage;
@@ -156,6 +160,7 @@ mod tests {
             basis: None,
             digest: None,
             lockdown: None,
+            record: stack_chat::LineageRecord::default(),
         };
         let mut ignored = Ignored::default();
         ignored.note("user");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Timings, Usage};
+use stack_chat::{Answerer, ChatEvent, Delta, Failure, FinishReason, Fragment, PartKind, Timings, Usage};
 
 use super::error::error_object;
 use crate::Problem;
@@ -113,6 +113,10 @@ impl Writer {
 }
 
 impl AnswerWriter for Writer {
+    fn answered_by(&mut self, answerer: &Answerer) {
+        self.reply.model.clone_from(&answerer.model);
+    }
+
     fn whole(&self, answer: &Answer) -> String {
         let Some(choice) = answer.choices.first() else { return self.reply.loaded() };
         let said = [choice.text(), choice.refusal()].into_iter().flatten().collect::<Vec<_>>().concat();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, Fragment, Opaque, PartKind};
+use stack_chat::{Answerer, ChatEvent, Delta, Failure, Fragment, Opaque, PartKind};
 
 use super::error::error_object;
 use super::logprobs::{chat_token, completion};
@@ -118,6 +118,10 @@ impl Writer {
 }
 
 impl AnswerWriter for Writer {
+    fn answered_by(&mut self, answerer: &Answerer) {
+        self.reply.model.clone_from(&answerer.model);
+    }
+
     fn whole(&self, answer: &Answer) -> String {
         whole(&self.reply, answer)
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use stack_chat::{ChatEvent, Delta, Failure, FinishReason, Fragment, Opaque, PartKind};
+use stack_chat::{Answerer, ChatEvent, Delta, Failure, FinishReason, Fragment, Opaque, PartKind};
 
 use super::echo::Echo;
 use super::error::error_value;
@@ -235,6 +235,10 @@ impl Writer {
 }
 
 impl AnswerWriter for Writer {
+    fn answered_by(&mut self, answerer: &Answerer) {
+        self.reply.model.clone_from(&answerer.model);
+    }
+
     fn whole(&self, answer: &Answer) -> String {
         self.reply.complete(answer).to_string()
     }
