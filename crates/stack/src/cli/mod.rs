@@ -13,9 +13,9 @@ use stack_engine::executor::DeviceKind;
 use stack_registry::name::BadName;
 
 use crate::commands::{
-    adopt, audit, auth, bench, completions, config, cp, decrypt, doctor, encrypt, export, gc, help, import,
-    keygen, list, login, logits, ps, pull, push, rekey, render, rm, run, serve, show, sign, stop, tokenize,
-    trust, verify, version, whoami,
+    adopt, audit, auth, bench, circuit, completions, config, cp, decrypt, doctor, encrypt, export, gc,
+    health, help, import, keygen, lineage, list, login, logits, ps, pull, push, rekey, render, rm, route,
+    run, serve, show, sign, stop, tokenize, trust, verify, version, whoami,
 };
 use crate::error::{CommandError, Kind};
 use crate::foreign;
@@ -96,6 +96,16 @@ enum Command {
     Logout(login::LogoutArguments),
     /// Show what the API key for a server allows
     Whoami(whoami::Arguments),
+    /// Show who would be asked for a model, and why not the others
+    Route(route::Arguments),
+    /// Show, open, close and reset circuit breakers
+    Circuit(circuit::Arguments),
+    /// Ask whether providers answer, and show what is wrong with them
+    Health(health::Arguments),
+    /// List the providers of a running server
+    Providers(health::Arguments),
+    /// Show how an answer came about
+    Lineage(lineage::Arguments),
     /// Show the hardware and the settings in effect
     Doctor(doctor::Arguments),
     /// Show and check the configuration
@@ -184,6 +194,11 @@ impl Command {
             | Self::Pull(_)
             | Self::Push(_)
             | Self::Login(_)
+            | Self::Route(_)
+            | Self::Circuit(_)
+            | Self::Health(_)
+            | Self::Providers(_)
+            | Self::Lineage(_)
             | Self::Whoami(_) => true,
             Self::Doctor(arguments) => arguments.needs_sockets(),
             _ => false,
@@ -245,6 +260,11 @@ impl Command {
             Self::Login(arguments) => login::run(&arguments),
             Self::Logout(arguments) => login::logout(&arguments),
             Self::Whoami(arguments) => whoami::run(&arguments),
+            Self::Route(arguments) => route::run(&arguments),
+            Self::Circuit(arguments) => circuit::run(&arguments),
+            Self::Health(arguments) => health::run(&arguments),
+            Self::Providers(arguments) => health::list(&arguments),
+            Self::Lineage(arguments) => lineage::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Config(arguments) => config::run(&arguments),
             Self::Completions(arguments) => completions::run(&arguments, Cli::command()),

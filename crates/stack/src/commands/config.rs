@@ -100,6 +100,9 @@ fn rows(config: &Config) -> Result<Vec<Row>, CommandError> {
         rows.push(row(&key("models"), provider.models.clone(), texts));
         rows.extend(provider.key.clone().map(|name| row(&key("key"), name, |name| name.to_string().into())));
     }
+    for alias in &config.aliases {
+        rows.push(row(&format!("aliases.{}.candidates", alias.name), alias.candidates.clone(), texts));
+    }
     Ok(rows)
 }
 

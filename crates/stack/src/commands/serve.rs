@@ -29,10 +29,12 @@ use self::residency::ResidencyArguments;
 use self::tls::{TlsArguments, TlsFiles};
 pub(crate) use self::web::WebArguments;
 use crate::audit::{Act, ActKind};
-use crate::config::{Config, PrivacyArguments};
+use crate::config::{Config, PrivacyArguments, aliases};
 use crate::error::{CommandError, Kind};
 use crate::home::access::AccessArguments;
 use crate::models::choice::ModelArgument;
+use crate::models::lent::LentModels;
+use crate::models::operations::Operations;
 use crate::models::path::{FoundModel, locate};
 use crate::models::prefixes::PrefixFolder;
 use crate::models::providers::ConfiguredProviders;
@@ -158,9 +160,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     };
     let web = Options { lockdown, ..web };
     let audit = arguments.access.audit()?;
-    let providers = ConfiguredProviders::new(&config.providers, &home, policy, audit.egress())?;
+    let aliases = aliases(&config.aliases);
+    let providers = ConfiguredProviders::new(&config.providers, aliases, &home, policy, audit.egress())?;
     providers.notes().for_each(|note| stderr(sanitize(&note)));
-    let models = models.with_providers(Arc::new(providers));
+    let gateway = Arc::clone(providers.gateway());
+    let models = Arc::new(models.with_providers(Arc::new(providers)));
+    gateway.lend_engine(Arc::new(LentModels::of(&models)));
+    let control = Operations::new(gateway, &home)?;
+    let web = Options { control: Some(Arc::new(control)), ..web };
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         CommandError::new(Kind::Machine, "the program cannot start its threads").caused(error)
     })?;
@@ -172,7 +179,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         "lockdown": lockdown,
     });
     audit.record(Act::new(ActKind::SERVE, about).at_tier(tier), || {
-        runtime.block_on(listen(listeners, tls, web, Arc::new(models), found, loading))?;
+        runtime.block_on(listen(listeners, tls, web, models, found, loading))?;
         Ok(((), Value::Null))
     })
 }

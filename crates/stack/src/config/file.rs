@@ -60,6 +60,52 @@ impl File {
         sections.into_iter().map(|(key, _)| key.to_owned()).collect()
     }
 
+    /// Returns the names beneath a section, in their order, each with whether it is a section itself: `[aliases.fast]`, or
+    /// `fast = "…"` below `[aliases]`.
+    pub(super) fn entries_beneath(&mut self, name: &'static str) -> Vec<(String, bool)> {
+        self.sections.push(name);
+        let Some(table) = self.root.get(name).and_then(Item::as_table_like) else { return Vec::new() };
+        table.iter().map(|(key, item)| (key.to_owned(), item.is_table_like())).collect()
+    }
+
+    /// Takes what stands under a name that the operator chose: a string, or a list of strings, each of which `parse`
+    /// understands.
+    pub(super) fn one_or_more<T, E: Display>(
+        &mut self,
+        section: &'static str,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Setting<Vec<T>>> {
+        let table = self.root.get(section)?.as_table_like()?;
+        let place = place_of(table, key);
+        let value = table.get(key)?.as_value();
+        let read = match value {
+            Some(Value::String(text)) => {
+                parse(text.value()).map(|one| vec![one]).map_err(|wrong| format!(": {wrong}"))
+            }
+            Some(Value::Array(_)) => value.map_or(Ok(Vec::new()), |value| texts(value, &parse)),
+            _ => Err(" is neither a string nor a list of strings".to_owned()),
+        };
+        match read {
+            Ok(values) => Some(Setting::new(values, Origin::File(line_of(&self.text, place.start)))),
+            Err(wrong) => {
+                self.problems.push((place, format!("{section}.{key}{wrong}")));
+                None
+            }
+        }
+    }
+
+    /// Says what is wrong with something that was taken beneath a section.
+    pub(super) fn refuse(&mut self, section: &'static str, name: &str, key: Option<&str>, wrong: &str) {
+        let Some(table) = self.root.get(section).and_then(Item::as_table_like) else { return };
+        let beneath = table.get(name).and_then(Item::as_table_like);
+        let (place, whole) = match (key, beneath) {
+            (Some(key), Some(beneath)) => (place_of(beneath, key), format!("{section}.{name}.{key}")),
+            _ => (place_of(table, name), format!("{section}.{name}")),
+        };
+        self.problems.push((place, format!("{whole}{wrong}")));
+    }
+
     /// Returns a section beneath another one.
     pub(super) fn section_beneath(&mut self, name: &'static str, beneath: &str) -> Section<'_> {
         Section { file: self, path: vec![name.to_owned(), beneath.to_owned()], keys: Vec::new() }
@@ -127,10 +173,16 @@ impl Section<'_> {
         key: &'static str,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<Setting<Vec<T>>> {
+        self.take(key, |value| texts(value, &parse))
+    }
+
+    /// Takes a list of numbers, whole or not.
+    pub(super) fn numbers(&mut self, key: &'static str) -> Option<Setting<Vec<f64>>> {
         self.take(key, |value| {
-            let texts = value.as_array().and_then(|array| array.iter().map(Value::as_str).collect());
-            let texts: Vec<&str> = texts.ok_or_else(|| " is not a list of strings".to_owned())?;
-            texts.into_iter().map(&parse).collect::<Result<_, _>>().map_err(|wrong| format!(": {wrong}"))
+            let number =
+                |value: &Value| value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64));
+            let numbers = value.as_array().and_then(|array| array.iter().map(number).collect());
+            numbers.ok_or_else(|| " is not a list of numbers".to_owned())
         })
     }
 
@@ -226,6 +278,12 @@ impl Drop for Section<'_> {
             .collect();
         self.file.problems.extend(problems);
     }
+}
+
+fn texts<T, E: Display>(value: &Value, parse: &impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, String> {
+    let texts = value.as_array().and_then(|array| array.iter().map(Value::as_str).collect());
+    let texts: Vec<&str> = texts.ok_or_else(|| " is not a list of strings".to_owned())?;
+    texts.into_iter().map(parse).collect::<Result<_, _>>().map_err(|wrong| format!(": {wrong}"))
 }
 
 fn whole<T: TryFrom<i64> + Display + Copy>(value: &Value, max: T) -> Result<T, String> {

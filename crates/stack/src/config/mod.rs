@@ -5,6 +5,7 @@
 //! line. Variables of the environment and options come on top, where a command asks for the effective value; each
 //! [`Setting`] remembers its [`Origin`].
 
+mod aliases;
 mod audit;
 mod error;
 mod file;
@@ -21,6 +22,7 @@ use stack_gateway::privacy::HostPattern;
 use stack_server::{HostName, Origin as WebOrigin};
 use stack_trust::home::Home;
 
+pub(crate) use aliases::{AliasSection, aliases};
 pub(crate) use audit::{AuditSection, Place as AuditPlace};
 pub(crate) use error::{ConfigError, Problem};
 pub(crate) use privacy::{Effective, PROXY_VARIABLES, PrivacyArguments, login_of, parse_tier};
@@ -38,6 +40,7 @@ pub(crate) struct Config {
     pub(crate) server: ServerSection,
     pub(crate) audit: AuditSection,
     pub(crate) providers: Vec<ProviderSection>,
+    pub(crate) aliases: Vec<AliasSection>,
 }
 
 /// The section `[privacy]`.
@@ -133,7 +136,8 @@ impl Config {
             .iter()
             .map(|name| ProviderSection::take(name, file.section_beneath("providers", name)))
             .collect();
-        file.finish().map(|()| Self { privacy, server, audit, providers })
+        let aliases = aliases::take(&mut file);
+        file.finish().map(|()| Self { privacy, server, audit, providers, aliases })
     }
 }
 
@@ -237,11 +241,11 @@ mod tests {
         assert_eq!(problems("[privac]\n"), ["line 1: unknown section privac; did you mean privacy?"]);
         assert_eq!(
             problems("[other]"),
-            ["line 1: unknown section other; sections are privacy, server, audit, providers"]
+            ["line 1: unknown section other; sections are privacy, server, audit, providers, aliases"]
         );
         assert_eq!(
             problems("tier = 1"),
-            ["line 1: unknown section tier; sections are privacy, server, audit, providers"]
+            ["line 1: unknown section tier; sections are privacy, server, audit, providers, aliases"]
         );
         assert_eq!(problems("server = 1"), ["line 1: server is a section: write [server]"]);
         assert_eq!(

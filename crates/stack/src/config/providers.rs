@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use stack_chat::ENGINE;
 use stack_gateway::provider::{Interface, ProviderBase, ProviderKind, ProviderOptions, StreamTimeouts};
 use stack_wire::provider::ThinkingForm;
 
@@ -41,6 +42,9 @@ impl ProviderSection {
     pub(super) fn take(name: &str, mut section: Section<'_>) -> Self {
         if !is_name(name) {
             section.problem(": a provider's name has 1 to 32 of the characters a-z, 0-9, _ and -");
+        }
+        if name == ENGINE {
+            section.problem(": this is the name of what runs in this process; choose another");
         }
         let kind = section.text("kind", |text| {
             ProviderKind::from_name(text).ok_or_else(|| {
@@ -181,6 +185,7 @@ mod tests {
             ("[providers.a]\n", "line 1: providers.a.kind is missing"),
             ("[providers.a]\nkind = \"cohere\"\n", "line 2: providers.a.kind: expected one of openai"),
             ("[providers.A]\nkind = \"openai\"\n", "line 1: providers.A: a provider's name"),
+            ("[providers.engine]\nkind = \"openai\"\n", "what runs in this process"),
             ("[providers]\na = 1\n", "line 2: providers.a is a section: write [providers.a]"),
             ("[providers.a]\nkind = \"xai\"\nbase = \"ftp://x\"\n", "providers.a.base: the URL"),
             (

@@ -1,6 +1,7 @@
 //! Where `$STACK_HOME` is: the folder of models, keys, trust and configuration.
 
 pub(crate) mod access;
+pub(crate) mod circuits;
 pub(crate) mod secrets;
 
 use std::path::PathBuf;

@@ -1,10 +1,12 @@
-//! The models of providers, as the configuration describes them.
+//! The models of providers and the aliases, as the configuration describes them.
 
 use std::sync::Arc;
 
 use stack_chat::{ChatModel, Failure, Tier};
 use stack_gateway::privacy::{EgressGate, EgressLog, EgressPolicy};
-use stack_gateway::provider::{Provider, ProviderKey};
+use stack_gateway::provider::{Provider, ProviderKey, ProviderOptions};
+use stack_gateway::route::Aliases;
+use stack_gateway::routed::{Gateway, RoutedModel};
 use stack_server::{Providers, Served};
 use stack_trust::home::Home;
 
@@ -13,10 +15,10 @@ use crate::error::{CommandError, Kind};
 use crate::home::secrets;
 use crate::process::machine;
 
-/// The providers behind one gate.
+/// The providers behind one gate, and the aliases.
 pub(crate) struct ConfiguredProviders {
     gate: Arc<EgressGate>,
-    providers: Vec<Arc<Provider>>,
+    gateway: Arc<Gateway>,
     /// The models that the configuration lists, and that may be asked.
     listed: Vec<Arc<Served>>,
 }
@@ -29,6 +31,7 @@ impl ConfiguredProviders {
     /// When the key of one of them is not there, or is none.
     pub(crate) fn new(
         sections: &[ProviderSection],
+        aliases: Aliases,
         home: &Home,
         policy: EgressPolicy,
         log: EgressLog,
@@ -41,15 +44,24 @@ impl ConfiguredProviders {
             Ok(Provider::new(options, Arc::clone(&gate), machine::now_s, seed))
         };
         let providers = sections.iter().map(provider).collect::<Result<Vec<_>, CommandError>>()?;
-        let listed = providers.iter().filter(|provider| provider.class().is_ok()).flat_map(|provider| {
-            provider.options().models.iter().filter_map(|model| served(provider, model))
-        });
-        Ok(Self { listed: listed.collect(), gate, providers })
+        let gateway = Gateway::new(providers, aliases, gate.policy().tier);
+        let mut listed = Vec::new();
+        for provider in gateway.providers().iter().filter(|provider| provider.class().is_ok()) {
+            let ProviderOptions { name, models, .. } = provider.options();
+            let found = |model: &String| gateway.provider_model(&format!("{name}/{model}")).map(served);
+            listed.extend(models.iter().filter_map(found));
+        }
+        Ok(Self { listed, gateway, gate })
+    }
+
+    /// Returns what routes requests.
+    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
     }
 
     /// Says of each provider whether it may be asked.
     pub(crate) fn notes(&self) -> impl Iterator<Item = String> + '_ {
-        self.providers.iter().map(|provider| {
+        self.gateway.providers().iter().map(|provider| {
             let name = &provider.options().name;
             match provider.class() {
                 Ok(class) => format!("provider {name} at {} ({})", provider.options().base, class.name()),
@@ -64,14 +76,24 @@ impl Providers for ConfiguredProviders {
         self.listed.clone()
     }
 
-    /// A name is split at its first `/`, else at its first `:`, if a provider is on the left.
     fn find(&self, name: &str) -> Option<Arc<Served>> {
-        let at = |separator| {
-            let (left, model) = name.split_once(separator)?;
-            let provider = self.providers.iter().find(|provider| provider.options().name == left)?;
-            served(provider, model)
-        };
-        at('/').or_else(|| at(':'))
+        self.gateway.provider_model(name).map(served)
+    }
+
+    fn alias(&self, name: &str, is_here: bool) -> Option<Arc<Served>> {
+        self.gateway.alias(name, is_here).map(served)
+    }
+
+    fn stand_in(&self, alias: &str) -> Option<String> {
+        self.gateway.engine_stand_in(alias)
+    }
+
+    fn suggest(&self, name: &str) -> Vec<String> {
+        self.gateway.suggestions(name)
+    }
+
+    fn tier(&self) -> Tier {
+        self.gateway.ceiling()
     }
 
     fn admit_tier(&self, asked: Tier) -> Result<(), Failure> {
@@ -83,11 +105,10 @@ impl Providers for ConfiguredProviders {
     }
 }
 
-fn served(provider: &Arc<Provider>, model: &str) -> Option<Arc<Served>> {
-    let model = provider.model(model)?;
+fn served(model: RoutedModel) -> Arc<Served> {
     let card = model.card().clone();
     let id = card.id.clone();
-    Some(Arc::new(Served {
+    Arc::new(Served {
         id,
         card,
         chat: Some(Arc::new(model)),
@@ -95,7 +116,7 @@ fn served(provider: &Arc<Provider>, model: &str) -> Option<Arc<Served>> {
         reranker: None,
         prompts: None,
         held: None,
-    }))
+    })
 }
 
 fn key(section: &ProviderSection, home: &Home) -> Result<Option<ProviderKey>, CommandError> {

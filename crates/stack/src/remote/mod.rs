@@ -89,4 +89,11 @@ pub(crate) fn address(url: &Url) -> String {
     url.origin().to_string()
 }
 
+/// Writes a text so that it is one part of a path, or one value of a query.
+pub(crate) fn encoded(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let one = |byte: u8| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(one).collect()
+}
+
 const RESPONSE_BYTES_MAX: u64 = 16 << 20;

@@ -2,7 +2,7 @@
 
 use crate::stack::stack;
 
-const COMMANDS: [&str; 29] = [
+const COMMANDS: [&str; 34] = [
     "run",
     "serve",
     "ps",
@@ -28,6 +28,11 @@ const COMMANDS: [&str; 29] = [
     "render",
     "logits",
     "bench",
+    "route",
+    "circuit",
+    "health",
+    "providers",
+    "lineage",
     "doctor",
     "completions",
     "help",
@@ -46,8 +51,9 @@ fn every_command_explains_itself() {
 
 #[test]
 fn every_reading_command_speaks_json() {
-    for command in
-        COMMANDS.into_iter().filter(|name| !["serve", "trust", "completions", "help"].contains(name))
+    for command in COMMANDS
+        .into_iter()
+        .filter(|name| !["serve", "trust", "circuit", "completions", "help"].contains(name))
     {
         assert!(stack(&[command, "--help"]).output().contains("--json"), "{command}");
     }

@@ -3,6 +3,7 @@
 mod dialects;
 mod faults;
 mod privacy;
+mod routing;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -81,6 +82,17 @@ impl Server {
             fs::set_permissions(&path, owner_only).unwrap();
         }
         fs::write(home.path().join("stack.toml"), text).unwrap();
+        Self::run(home, options)
+    }
+
+    /// Ends the server, and starts another one with the same home.
+    fn again(mut self, options: &[&str]) -> Self {
+        let home = std::mem::replace(&mut self.home, tempfile::tempdir().unwrap());
+        self.stop();
+        Self::run(home, options)
+    }
+
+    fn run(home: TempDir, options: &[&str]) -> Self {
         let place = home.path().to_str().unwrap().to_owned();
         let arguments = [&["serve", "--port", "0", "--home", &place], options].concat();
         let mut child = command(&arguments)
