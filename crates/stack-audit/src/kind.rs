@@ -46,7 +46,7 @@ kinds! {
     0x0702 DENIALS "gateway.denials" "Denials of the same kind, counted."
     0x0703 BREAKER "gateway.breaker" "A breaker changed its state."
     0x0704 BUDGET "gateway.budget" "Money or tokens were reserved or spent."
-    0x0705 ADAPTER "gateway.adapter" "An adapter was repaired."
+    0x0705 ADAPTER "gateway.adapter" "Adapters are put in force, or repaired."
     0x0706 ANSWERED "gateway.answered" "A request was answered, and by whom."
     0x0801 PULL "registry.pull" "A model is downloaded."
     0x0802 SIGN "registry.sign" "A model is signed."

@@ -2,7 +2,8 @@
 //! when no more.
 //!
 //! [`privacy`] decides what may leave and alone makes the permits that [`transport`] takes, the only place of the program
-//! that opens a connection to elsewhere. A model at a [`provider`] is a [`stack_chat::ChatModel`] like any other.
+//! that opens a connection to elsewhere. A model at a [`provider`] is a [`stack_chat::ChatModel`] like any other; what
+//! providers call otherwise than the codecs is data, in the [`AdapterSet`] that is in force.
 //!
 //! Around them stand decisions, each a machine without a clock or a socket: what happened and the present go in, what to do
 //! comes out. [`route`] decides which candidates of a text are asked, and [`routed`] asks them. Whoever moves the bytes asks the [`Breakers`] before an attempt and tells them how it
@@ -30,6 +31,7 @@
 //! - What is a caller's fault, and what a caller gave up, never counts against a provider.
 //! - While a breaker is half open, one attempt is under way and no more.
 
+mod adapters;
 mod breaker;
 mod breakers;
 mod health;
@@ -44,6 +46,7 @@ pub mod routed;
 mod stable_hash;
 pub mod transport;
 
+pub use adapters::{AdapterEntry, AdapterFault, AdapterFiles, AdapterProblem, AdapterSet, Adapters};
 pub use breaker::{Breaker, BreakerOptions, BreakerReport, BreakerState, Evidence, Refused, Ticket};
 pub use breakers::{Breakers, Ended, Tickets};
 pub use health::{Heal, Health, HealthClass, HealthOptions, Symptom};

@@ -91,6 +91,11 @@ impl Home {
         Ok(self.trust()?.join("sealed"))
     }
 
+    /// The folder with the adapters of the operator.
+    pub fn adapters(&self) -> Result<PathBuf, HomeError> {
+        Ok(self.root()?.join("adapters"))
+    }
+
     /// The folder with the audit log.
     pub fn audit(&self) -> Result<PathBuf, HomeError> {
         Ok(self.root()?.join("audit"))

@@ -5,10 +5,11 @@
 //! programs. Each command is one file or folder of [`commands`], which parses, calls and renders; all return an
 //! [`error`]. [`options`] are what several commands take. [`models`] decides which model is meant and opens it; [`chat`]
 //! is the conversation with one. [`home`] finds where everything is kept, and what opens it, and [`api_keys`]
-//! who may use a server. [`config`] decides what may leave the machine, [`transport`] fetches files with what the gateway lends, [`remote`] is a
+//! who may use a server, [`adapters`] what providers call otherwise. [`config`] decides what may leave the machine, [`transport`] fetches files with what the gateway lends, [`remote`] is a
 //! server that is asked, and [`audit`] writes down what was done. [`terminal`] is
 //! what people see and type, [`process`] the machine under it all.
 
+mod adapters;
 mod api_keys;
 mod audit;
 mod chat;

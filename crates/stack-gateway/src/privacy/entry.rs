@@ -62,6 +62,26 @@ impl EgressLog {
         entry.denied(why).map(|_receipt| ())
     }
 
+    /// Puts adapters in force, once it is on the disk which they are and who wants them.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be written: then `put` was not called.
+    pub fn publish(&self, about: Value, put: impl FnOnce()) -> Result<(), AuditError> {
+        let (audit, actor) = match self {
+            Self::Kept { audit, actor } => (audit, actor),
+            Self::Off => {
+                put();
+                return Ok(());
+            }
+            Self::Unusable(error) => return Err(error.clone()),
+        };
+        let draft = Draft::new(stream(), Kind::ADAPTER, actor.clone()).with(about);
+        let entry = audit.begin(draft.flushed(Durability::Before))?;
+        put();
+        entry.done(json!({"in_force": true})).map(|_receipt| ())
+    }
+
     /// Writes down refusals that were counted.
     pub(super) fn count(&self, sort: &str, repeats: u64) -> Result<(), AuditError> {
         let Self::Kept { audit, actor } = self else { return Ok(()) };

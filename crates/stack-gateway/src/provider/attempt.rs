@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stack_chat::{ChatEvent, Failure, FailureKind, Tier};
 use stack_wire::Delivery;
-use stack_wire::provider::{ErrorReply, Family, ProviderRequest, ReplyReader};
+use stack_wire::provider::{ErrorReply, Family, Header, ProviderRequest, ReplyReader};
 use tokio::time::timeout_at;
 
 use super::call::Call;
@@ -37,6 +37,9 @@ impl<'a> Attempt<'a> {
             // What is thought is not always shown.
             let longest = THINKING_MAX.max(timeouts.first_output);
             timeouts.first_output = timeouts.first_output.saturating_mul(6).min(longest);
+        }
+        if let Some(linger) = call.route.adapter.as_ref().and_then(|adapter| adapter.linger()) {
+            timeouts.linger = linger;
         }
         let timer = StreamTimer::start(timeouts, ends, Instant::now());
         Self { call, unique, timer, status: None, received: 0 }
@@ -246,7 +249,7 @@ impl Call {
     pub(super) fn http_request(
         &self,
         path: &str,
-        headers: &[(&'static str, &'static str)],
+        headers: &[Header],
         body: &str,
     ) -> Result<HttpRequest, Failure> {
         let options = &self.provider.options;
@@ -254,7 +257,7 @@ impl Call {
         Ok(HttpRequest {
             method: "POST",
             url,
-            headers: headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            headers: headers.iter().map(|(name, value)| (name.clone(), value.clone().into_owned())).collect(),
             secret: options.key.as_ref().map(|key| key.header(self.route.family.key_header())),
             body: Some(body.as_bytes().to_vec()),
         })

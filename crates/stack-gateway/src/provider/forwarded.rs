@@ -17,7 +17,8 @@ impl Attempt<'_> {
     /// Asks whether the model is forwarded. What cannot be learnt counts as yes.
     pub(super) async fn refuse_forwarded(&mut self) -> Result<(), Failure> {
         let check = ModelCheck::new(&self.call.route.model);
-        let request = self.call.http_request(ModelCheck::PATH, &ModelCheck::HEADERS, &check.body())?;
+        let headers = ModelCheck::HEADERS.map(|(name, value)| (name.into(), value.into()));
+        let request = self.call.http_request(ModelCheck::PATH, &headers, &check.body())?;
         let mut reply = self.ask(request).await?;
         let entry = reply.take_entry();
         let (status, at) = (reply.status(), self.due());

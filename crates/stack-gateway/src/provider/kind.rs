@@ -81,7 +81,7 @@ impl ProviderKind {
         matches!(self, Self::Openai | Self::Xai | Self::Vllm)
     }
 
-    pub(super) const fn family(self, interface: Interface) -> Family {
+    pub(crate) const fn family(self, interface: Interface) -> Family {
         match (self, interface) {
             (Self::Anthropic, _) => Family::Anthropic,
             (Self::Gemini, _) => Family::Gemini,

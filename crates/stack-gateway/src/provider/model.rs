@@ -18,7 +18,7 @@ use crate::routed::Walk;
 #[derive(Clone, Debug)]
 pub struct ProviderModel {
     provider: Arc<Provider>,
-    route: Route,
+    name: String,
     card: ModelCard,
 }
 
@@ -33,7 +33,7 @@ impl ProviderModel {
             class: provider.class().unwrap_or(Class::Public),
             ..ModelCard::default()
         };
-        Self { provider: Arc::clone(provider), route: provider.options().route(model), card }
+        Self { provider: Arc::clone(provider), name: model.to_owned(), card }
     }
 
     /// Begins one attempt, which is over at `ends`. The provider is always asked for a stream, so that silence is noticed,
@@ -44,10 +44,12 @@ impl ProviderModel {
         patience: Option<Duration>,
         ends: Instant,
     ) -> Result<EventStream, Failure> {
+        // Its adapter is the one that is in force now, for the reply, too.
+        let route = self.route();
         let call = Call {
             provider: Arc::clone(&self.provider),
-            route: self.route.clone(),
-            request: self.render(request)?,
+            request: self.render(request, &route)?,
+            route,
             tier: request.tier,
             thinks: request.thinking.effort().is_some(),
             patience,
@@ -63,11 +65,15 @@ impl ProviderModel {
 
     /// Returns its name there.
     pub(crate) fn name(&self) -> &str {
-        &self.route.model
+        &self.name
+    }
+
+    fn route(&self) -> Route {
+        self.provider.options().route(&self.name)
     }
 
     /// Renders a request. What the provider is not asked, because it has no such option, is said to the caller.
-    fn render(&self, request: &ChatRequest) -> Result<ProviderRequest, Failure> {
+    fn render(&self, request: &ChatRequest, route: &Route) -> Result<ProviderRequest, Failure> {
         if request.cost_max.is_some() {
             let message =
                 format!("nobody here knows what {} charges, so `cost_max` cannot be kept", self.card.id);
@@ -75,7 +81,7 @@ impl ProviderModel {
             return Err(Failure { field: Some("cost_max".to_owned()), ..failure });
         }
         let delivery = Delivery::Stream { include_usage: true };
-        let mut rendered = ProviderRequest::render(request, &self.route, delivery)?;
+        let mut rendered = ProviderRequest::render(request, route, delivery)?;
         for change in &rendered.changes {
             if let Change::Dropped(option) = change {
                 rendered.unused.push(Unused::Option((*option).to_owned()));
@@ -93,13 +99,13 @@ impl ChatModel for ProviderModel {
     /// Tries this model alone, and again where that makes sense and nobody has seen any of the answer.
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
         // What cannot be asked at all is said at once.
-        self.render(&request)?;
+        self.render(&request, &self.route())?;
         Ok(Walk::alone(self.clone(), request).begin())
     }
 
     /// Four bytes of JSON a token, more or less: providers that count would have to be sent the prompt.
     fn estimate(&self, request: &ChatRequest) -> Option<Result<u32, Failure>> {
-        let rendered = self.render(request);
+        let rendered = self.render(request, &self.route());
         Some(rendered.map(|request| u32::try_from(request.body.len() / BYTES_PER_TOKEN).unwrap_or(u32::MAX)))
     }
 }

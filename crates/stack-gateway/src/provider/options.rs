@@ -6,7 +6,7 @@ use stack_url::{Origin, Url};
 use stack_wire::provider::{Family, Route, ThinkingForm};
 
 use super::{Interface, ProviderKey, ProviderKind, StreamTimeouts};
-use crate::{BreakerOptions, RetryOptions};
+use crate::{AdapterSet, Adapters, BreakerOptions, RetryOptions};
 
 /// A provider, as the operator describes it.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct ProviderOptions {
     pub retries: RetryOptions,
     /// When it is left alone.
     pub breaker: BreakerOptions,
+    /// What it calls otherwise than its family does.
+    pub adapters: Adapters,
 }
 
 /// Where a provider is: an origin, and what stands before all paths.
@@ -68,6 +70,7 @@ impl ProviderOptions {
             timeouts,
             retries: RetryOptions::default(),
             breaker: BreakerOptions::default(),
+            adapters: Adapters::new(AdapterSet::shipped()),
         }
     }
 
@@ -76,14 +79,17 @@ impl ProviderOptions {
         self.kind.family(self.interface)
     }
 
-    /// Returns the route to a model.
+    /// Returns the route to a model, with the adapter that is in force now.
     pub(super) fn route(&self, model: &str) -> Route {
+        let adapter = self.adapters.current().find(&self.name, self.kind, self.family());
+        let family = adapter.as_ref().map_or(self.family(), |adapter| adapter.family_for(model));
         Route {
+            adapter,
             thinking: self.thinking,
             output_tokens_max: self.output_tokens_max,
             extended: self.kind.is_extended(),
             remote_media: self.remote_media,
-            ..Route::new(&self.name, self.family(), model)
+            ..Route::new(&self.name, family, model)
         }
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod reply;
 mod resolver;
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -46,7 +47,7 @@ pub struct HttpRequest {
     /// Where.
     pub url: Url,
     /// Names in lower case, and values, none of which is a secret.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// A header that holds a secret, which is shown to nobody else.
     pub secret: Option<(&'static str, Zeroizing<String>)>,
     /// What is sent along, if the method sends something.
@@ -193,7 +194,8 @@ fn prepare(
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
         let value = HeaderValue::from_str(value).map_err(|_| wrong("a header cannot be sent"))?;
-        headers.append(HeaderName::from_static(name), value);
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong("a header cannot be sent"))?;
+        headers.append(name, value);
     }
     if let Some((name, secret)) = &request.secret {
         let mut value = HeaderValue::from_str(secret).map_err(|_| wrong("the credentials cannot be sent"))?;

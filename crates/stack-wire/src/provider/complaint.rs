@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use stack_chat::{Failure, FailureKind, Overflow};
 
+use super::adapter::{Adapter, Told};
 use super::object::Object;
 use super::wait;
 
@@ -21,6 +22,10 @@ pub(super) struct Complaint {
     /// After which time it wants to be asked again.
     wait: Option<Duration>,
     overflow: Option<Overflow>,
+    /// What it is, where the provider's adapter knows it by a value.
+    known: Option<FailureKind>,
+    /// What it is, where the provider's adapter knows it by a phrase.
+    guessed: Option<FailureKind>,
 }
 
 impl Complaint {
@@ -42,8 +47,8 @@ impl Complaint {
         is_error.then(|| Self::of_object(record.map()))
     }
 
-    /// Takes a body apart, which may be anything.
-    pub(super) fn of_body(body: &[u8]) -> Self {
+    /// Takes a body apart, which may be anything, and returns it as JSON if it is that.
+    pub(super) fn of_body(body: &[u8]) -> (Self, Value) {
         let text = String::from_utf8_lossy(&body[..body.len().min(BODY_BYTES_MAX)]);
         let value = match crate::limits::check(text.as_bytes()) {
             Ok(()) => serde_json::from_str(&text).unwrap_or(Value::Null),
@@ -53,14 +58,29 @@ impl Complaint {
             Value::Array(mut values) if values.len() == 1 => values.remove(0),
             other => other,
         };
-        match &value {
+        let complaint = match &value {
             Value::Object(fields) => match Self::within(Object::new(fields), false) {
                 Some(complaint) => complaint,
                 None if fields.contains_key("message") => Self::of_object(fields),
                 None => Self::of_text(fields.get("detail").and_then(Value::as_str).unwrap_or(&text)),
             },
             _ => Self::of_text(&text),
-        }
+        };
+        (complaint, value)
+    }
+
+    /// Returns the status that it says it would have.
+    pub(super) fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Lets the adapter of the provider say what it is. Values come before the words of the family, phrases after them.
+    pub(super) fn judge(&mut self, adapter: &Adapter, told: Told<'_>) {
+        let known = adapter.verdict(told);
+        let guessed = adapter.guess(told);
+        self.wait = known.or(guessed).and_then(|verdict| verdict.wait).or(self.wait);
+        self.known = known.map(|verdict| verdict.kind);
+        self.guessed = guessed.map(|verdict| verdict.kind);
     }
 
     /// Takes a text that says no more than itself.
@@ -91,11 +111,13 @@ impl Complaint {
                 .filter(|code| (300..600).contains(code)),
             wait: listed.iter().find_map(|detail| wait::span(detail["retryDelay"].as_str()?)),
             overflow,
+            known: None,
+            guessed: None,
         }
     }
 
-    /// Decides what kind of failure it is, by its words, then by its status, and by its sentence where nothing else
-    /// tells. `status` is that of the reply, if this was all of it.
+    /// Decides what kind of failure it is: by what the adapter knows, by its words, by what the adapter guesses, and by its
+    /// status. `status` is that of the reply, if this was all of it.
     pub(super) fn into_failure(self, provider: &str, status: Option<u16>) -> Failure {
         let status = status.filter(|status| *status >= 300).or(self.status);
         let kind = self.kind(status);
@@ -132,11 +154,14 @@ impl Complaint {
         if let Some(300..=399) = status {
             return FailureKind::Redirected;
         }
+        if let Some(kind) = self.known {
+            return kind;
+        }
         if let Some((_, kind)) = WORDS.iter().find(|(word, _)| says(word)) {
             return *kind;
         }
-        if let Some((_, kind)) = PHRASES.iter().find(|(phrase, _)| self.message.contains(phrase)) {
-            return *kind;
+        if let Some(kind) = self.guessed {
+            return kind;
         }
         match status {
             Some(status) => by_status(status),
@@ -216,23 +241,6 @@ const WORDS: &[(&str, FailureKind)] = &[
     ("api_error", FailureKind::ServerError),
     ("server_error", FailureKind::ServerError),
     ("INTERNAL", FailureKind::ServerError),
-];
-
-/// What sentences mean where a provider says it no other way. They are fragile, so they come after all words, and choose
-/// only between kinds of refusal.
-const PHRASES: &[(&str, FailureKind)] = &[
-    // Anthropic.
-    ("prompt is too long", FailureKind::ContextExceeded),
-    ("credit balance is too low", FailureKind::Billing),
-    ("reached your specified API usage limits", FailureKind::Billing),
-    ("reached your specified workspace API usage limits", FailureKind::Billing),
-    // Gemini.
-    ("exceeds the maximum number of tokens allowed", FailureKind::ContextExceeded),
-    // xAI.
-    ("maximum prompt length is", FailureKind::ContextExceeded),
-    ("used all available credits", FailureKind::Billing),
-    // vLLM.
-    ("maximum context length is", FailureKind::ContextExceeded),
 ];
 
 const BODY_BYTES_MAX: usize = 256 << 10;

@@ -5,7 +5,8 @@ use stack_chat::{
     ChatRequest, Failure, Json, Message, Opaque, Output, Prompt, Role, Tool, ToolChoice, Unused,
 };
 
-use super::{Change, ProviderRequest, Route};
+use super::adapter::Outgoing;
+use super::{Change, Header, ProviderRequest, Route};
 use crate::Delivery;
 
 /// A request while it is being rendered.
@@ -125,12 +126,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Ends with the path and the headers.
+    /// Ends with the path and the headers, and with what the route's adapter makes of it all.
     pub(super) fn into_request(
         self,
         path: String,
         headers: &[(&'static str, &'static str)],
-    ) -> ProviderRequest {
+    ) -> Result<ProviderRequest, Failure> {
         let accept = match self.delivery {
             Delivery::Whole => "application/json",
             Delivery::Stream { .. } if self.route.family == super::Family::Ollama => "application/x-ndjson",
@@ -138,15 +139,23 @@ impl<'a> Draft<'a> {
         };
         let mut all = vec![("content-type", "application/json"), ("accept", accept)];
         all.extend_from_slice(headers);
-        ProviderRequest {
-            path,
-            headers: all,
-            body: Value::Object(self.body).to_string(),
+        let headers: Vec<Header> =
+            all.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        let (streams, mut unused) = (self.streams(), self.unused);
+        let mut outgoing = Outgoing { path, headers, body: Value::Object(self.body), dropped: Vec::new() };
+        if let Some(adapter) = &self.route.adapter {
+            adapter.adapt(&mut outgoing, &self.route.model, streams)?;
+        }
+        unused.extend(outgoing.dropped.into_iter().map(Unused::Option));
+        Ok(ProviderRequest {
+            path: outgoing.path,
+            headers: outgoing.headers,
+            body: outgoing.body.to_string(),
             changes: self.changes,
-            unused: self.unused,
+            unused,
             seed: self.request.sampling.seed.unwrap_or_default(),
             delivery: self.delivery,
-        }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use stack_chat::Failure;
 
+use super::adapter::Told;
 use super::complaint::Complaint;
 use super::{Route, wait};
 
@@ -20,7 +21,11 @@ impl ErrorReply<'_> {
     /// Decides which failure it is, and after which time to try again where the provider says so. `now_s` is the
     /// present, in seconds since 1970.
     pub fn failure(&self, route: &Route, now_s: u64) -> Failure {
-        let failure = Complaint::of_body(self.body).into_failure(&route.provider, Some(self.status));
+        let (mut complaint, body) = Complaint::of_body(self.body);
+        if let Some(adapter) = &route.adapter {
+            complaint.judge(adapter, Told { status: Some(self.status), headers: self.headers, body: &body });
+        }
+        let failure = complaint.into_failure(&route.provider, Some(self.status));
         match wait::from_headers(self.headers, now_s) {
             Some(wait) if wait::helps(failure.kind) => failure.after(wait),
             _ => failure,

@@ -1,13 +1,17 @@
 //! The events of one reply, put together in the order that their grammar demands.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use stack_chat::{
     ChatEvent, Citation, Delta, Failure, FailureKind, FinishReason, Fragment, Opaque, Origin, PartKind,
     Timings, Unused, Usage,
 };
 
+use super::adapter::{Adapter, Told};
+use super::complaint::Complaint;
 use super::facts::ReplyFacts;
+use super::object::Object;
 
 /// What the request decides about the events of its reply.
 #[derive(Clone, Debug)]
@@ -20,6 +24,8 @@ pub(super) struct Context {
     pub(super) seed: u64,
     /// What of the request has no effect.
     pub(super) unused: Vec<Unused>,
+    /// What the provider calls otherwise than its family.
+    pub(super) adapter: Option<Arc<Adapter>>,
 }
 
 /// Collects events. Codecs say what they saw; that parts are closed, that nothing comes twice and nothing after the end
@@ -36,6 +42,10 @@ pub(super) struct Events {
     /// The open part that text, thinking or a refusal goes on in, where the provider does not number its parts.
     running: Option<(u32, PartKind)>,
     finish: Option<FinishReason>,
+    /// Whether a proof is still missing that the adapter demands.
+    lacks_proof: bool,
+    /// What the adapter counted, which holds in place of what the codec counts.
+    measured: Option<Usage>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +56,12 @@ enum Progress {
 }
 
 impl Events {
-    pub(super) fn new(context: Context) -> Self {
+    /// Waits for a reply, whole or as a stream.
+    pub(super) fn new(context: Context, streams: bool) -> Self {
+        let lacks_proof = streams && context.adapter.as_ref().is_some_and(|adapter| adapter.demands_proof());
         Self {
+            lacks_proof,
+            measured: None,
             facts: ReplyFacts::default(),
             context,
             items: Vec::new(),
@@ -76,7 +90,7 @@ impl Events {
 
     /// Tells whether the reply has said that it is complete, and why.
     pub(super) fn is_proven(&self) -> bool {
-        self.finish.is_some()
+        self.finish.is_some() && !self.lacks_proof
     }
 
     /// Tells whether the reply has said anything.
@@ -193,8 +207,42 @@ impl Events {
         }
     }
 
+    /// Notes what the adapter counted.
+    pub(super) fn measure(&mut self, usage: Usage) {
+        self.measured = Some(usage);
+    }
+
+    /// Hands out what the adapter counted, where the codec counted nothing.
+    pub(super) fn measured(&mut self) {
+        if let Some(usage) = self.measured.filter(|_| !self.is_ended() && self.progress == Progress::Started)
+        {
+            self.usage(usage);
+        }
+    }
+
+    /// Notes that the proof has come which the adapter demands.
+    pub(super) fn prove(&mut self) {
+        self.lacks_proof = false;
+    }
+
+    /// Returns what a word means as the reason to end, where the adapter says it.
+    pub(super) fn adapted_reason(&self, word: &str) -> Option<FinishReason> {
+        let words = self.context.adapter.as_ref()?.finish();
+        words.iter().find(|(known, _)| known == word).map(|(_, reason)| *reason)
+    }
+
+    /// Makes the failure that a record tells of.
+    pub(super) fn complain(&self, mut complaint: Complaint, record: Object<'_>) -> Failure {
+        if let Some(adapter) = &self.context.adapter {
+            let body = record.map().clone().into();
+            complaint.judge(adapter, Told { status: complaint.status(), headers: &[], body: &body });
+        }
+        complaint.into_failure(self.provider(), None)
+    }
+
     /// Notes what was counted so far.
     pub(super) fn usage(&mut self, usage: Usage) {
+        let usage = self.measured.unwrap_or(usage);
         self.start(0);
         if self.facts.usage.replace(usage) != Some(usage) {
             self.items.push(Ok(ChatEvent::Usage(usage)));
@@ -210,13 +258,14 @@ impl Events {
 
     /// Ends the reply, which is a success if it was proven and a failure if not.
     pub(super) fn done(&mut self) {
-        let Some(reason) = self.finish else {
+        let Some(reason) = self.finish.filter(|_| !self.lacks_proof) else {
             let failure = self.unproven();
             return self.fail(failure);
         };
         if self.is_ended() {
             return;
         }
+        self.measured();
         self.running = None;
         for part in std::mem::take(&mut self.open) {
             self.items.push(Ok(ChatEvent::PartEnded { choice: 0, part }));

@@ -9,7 +9,7 @@ use super::{ProviderRequest, Route, anthropic, gemini, ollama, openai_chat, open
 use crate::Delivery;
 
 /// An interface that one or more providers speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
     /// OpenAI's chat completions, which vLLM, llama.cpp and many others speak too.
     OpenaiChat,

@@ -5,7 +5,8 @@
 //! An answer that is not one is an [`ErrorReply`].
 //!
 //! Each family speaks one canonical form of its JSON. Where a provider has other names for the same things, that is
-//! data which stands between it and these codecs, and not their matter.
+//! data which stands between it and these codecs, and not their matter: an [`Adapter`], read from a file, which the
+//! [`Route`] carries along.
 //!
 //! Invariants:
 //! - What a request leaves open is not sent. What a family cannot say is refused by name, or noted: as [`Change`], or
@@ -15,6 +16,7 @@
 //! - The events do not depend on how the bytes are cut, and follow the grammar of [`stack_chat::ChatEvent`].
 //! - What is opaque leaves as it came, to where it came from, or not at all.
 
+mod adapter;
 mod anthropic;
 mod call_ids;
 mod complaint;
@@ -39,6 +41,7 @@ mod route;
 mod sse;
 mod wait;
 
+pub use adapter::{Adapter, Header, Mismatch, MismatchKind, Recordings, Rule, ShippedSpec, SpecFault};
 pub(crate) use anthropic::{REDACTED, SIGNATURE};
 pub(crate) use draft::decimal;
 pub use error_reply::ErrorReply;

@@ -1,10 +1,12 @@
 //! The bytes of a reply, turned into events as they arrive.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use stack_chat::{ChatEvent, Failure, FailureKind};
 
+use super::adapter::{Lens, Mismatch};
 use super::complaint::Complaint;
 use super::events::{Context, Events};
 use super::object::Object;
@@ -36,6 +38,7 @@ pub struct ReplyReader {
     delivery: Delivery,
     codec: Box<dyn Codec>,
     events: Events,
+    lens: Option<Lens>,
     bytes: usize,
 }
 
@@ -57,12 +60,17 @@ impl ReplyReader {
             unique: unique.to_owned(),
             seed: request.seed,
             unused: request.unused.clone(),
+            adapter: route.adapter.clone(),
         };
+        let streams = matches!(request.delivery, Delivery::Stream { .. });
+        let lens =
+            route.adapter.as_ref().map(|adapter| Lens::new(Arc::clone(adapter), &route.model, streams));
         Self {
             records: route.family.records(request.delivery),
             delivery: request.delivery,
             codec: route.family.codec(),
-            events: Events::new(context),
+            events: Events::new(context, streams),
+            lens,
             bytes: 0,
         }
     }
@@ -117,23 +125,29 @@ impl ReplyReader {
         &self.events.facts
     }
 
+    /// Lists what the operations of the adapter found otherwise than they expect, in all that has come.
+    pub fn mismatches(&self) -> Vec<Mismatch> {
+        self.lens.as_ref().map(Lens::mismatches).unwrap_or_default()
+    }
+
     fn take(&mut self, record: Record) {
-        let Record::Data { name, data } = record else { return self.events.alive() };
+        let Record::Data { mut name, data } = record else { return self.events.alive() };
         if data.trim().is_empty() {
             return self.events.alive();
         }
-        if data.trim() == SENTINEL {
+        let sentinel = self.lens.as_ref().and_then(|lens| lens.adapter().sentinel()).unwrap_or(SENTINEL);
+        if data.trim() == sentinel {
             // Some servers send it after an error, too, so it proves nothing.
             return self.events.done();
         }
-        if let Err(failure) = self.read(&name, &data) {
+        if let Err(failure) = self.read(&mut name, &data) {
             self.events.fail(failure);
         }
     }
 
-    fn read(&mut self, name: &str, data: &str) -> Result<(), Failure> {
+    fn read(&mut self, name: &mut String, data: &str) -> Result<(), Failure> {
         let is_error = name == "error";
-        let fields = match self.parse(data) {
+        let mut fields = match self.parse(data) {
             Ok(fields) => fields,
             Err(_) if is_error => {
                 return Err(Complaint::of_text(data).into_failure(self.events.provider(), None));
@@ -142,12 +156,33 @@ impl ReplyReader {
         };
         let record = Object::new(&fields);
         if let Some(complaint) = Complaint::within(record, is_error) {
-            return Err(complaint.into_failure(self.events.provider(), None));
+            return Err(self.events.complain(complaint, record));
         }
+        self.adapt(name, &mut fields)?;
+        let record = Object::new(&fields);
         match self.delivery {
-            Delivery::Stream { .. } => self.codec.record(name, record, &mut self.events),
-            Delivery::Whole => self.codec.whole(record, &mut self.events),
+            Delivery::Stream { .. } => self.codec.record(name, record, &mut self.events)?,
+            Delivery::Whole => self.codec.whole(record, &mut self.events)?,
         }
+        self.events.measured();
+        Ok(())
+    }
+
+    /// Turns a record into its canonical form, and takes out of it what the adapter reads itself.
+    fn adapt(&mut self, name: &mut String, fields: &mut Map<String, Value>) -> Result<(), Failure> {
+        let Some(lens) = &mut self.lens else { return Ok(()) };
+        let mut record = Value::Object(std::mem::take(fields));
+        let read = lens.read(name, &mut record);
+        if let Some(usage) = lens.usage(&record) {
+            self.events.measure(usage);
+        }
+        if lens.proves(&record) {
+            self.events.prove();
+        }
+        if let Value::Object(adapted) = record {
+            *fields = adapted;
+        }
+        read
     }
 
     fn parse(&self, data: &str) -> Result<Map<String, Value>, Failure> {

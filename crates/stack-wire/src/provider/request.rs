@@ -2,7 +2,7 @@
 
 use stack_chat::{ChatRequest, Failure, Origin, Unused};
 
-use super::Route;
+use super::{Header, Route};
 use crate::Delivery;
 
 /// A request as it leaves for a provider: all of it but the host and the key.
@@ -11,7 +11,7 @@ pub struct ProviderRequest {
     /// The path, with its query.
     pub path: String,
     /// The headers, without the one that carries the key.
-    pub headers: Vec<(&'static str, &'static str)>,
+    pub headers: Vec<Header>,
     /// The body, a JSON object.
     pub body: String,
     /// What the provider is asked otherwise than this program was.

@@ -1,8 +1,10 @@
 //! Who is asked.
 
+use std::sync::Arc;
+
 use stack_chat::Origin;
 
-use super::Family;
+use super::{Adapter, Family};
 
 /// A model at a provider, and what must be known of it to ask rightly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Route {
     pub extended: bool,
     /// Whether the provider may be told to fetch media from the network.
     pub remote_media: bool,
+    /// What it calls otherwise than its family; without one it speaks the canonical form.
+    pub adapter: Option<Arc<Adapter>>,
 }
 
 /// How a model is told how much to think.
@@ -43,6 +47,7 @@ impl Route {
             thinking: None,
             extended: false,
             remote_media: false,
+            adapter: None,
         }
     }
 

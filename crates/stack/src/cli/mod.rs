@@ -13,7 +13,7 @@ use stack_engine::executor::DeviceKind;
 use stack_registry::name::BadName;
 
 use crate::commands::{
-    adopt, audit, auth, bench, circuit, completions, config, cp, decrypt, doctor, encrypt, export, gc,
+    adapters, adopt, audit, auth, bench, circuit, completions, config, cp, decrypt, doctor, encrypt, export, gc,
     health, help, import, keygen, lineage, list, login, logits, ps, pull, push, rekey, render, rm, route,
     run, serve, show, sign, stop, tokenize, trust, verify, version, whoami,
 };
@@ -90,6 +90,8 @@ enum Command {
     Audit(audit::Arguments),
     /// Manage who may use a server of this machine
     Auth(auth::Arguments),
+    /// Show and check what providers call otherwise
+    Adapters(adapters::Arguments),
     /// Keep the API key for a server elsewhere, and ask that one from now on
     Login(login::Arguments),
     /// Forget the API key for a server elsewhere
@@ -257,6 +259,7 @@ impl Command {
             Self::Trust(arguments) => trust::run(&arguments),
             Self::Audit(arguments) => audit::run(&arguments),
             Self::Auth(arguments) => auth::run(&arguments),
+            Self::Adapters(arguments) => adapters::run(&arguments),
             Self::Login(arguments) => login::run(&arguments),
             Self::Logout(arguments) => login::logout(&arguments),
             Self::Whoami(arguments) => whoami::run(&arguments),

@@ -1,5 +1,6 @@
 //! One file or folder per command.
 
+pub(crate) mod adapters;
 pub(crate) mod adopt;
 pub(crate) mod audit;
 pub(crate) mod auth;

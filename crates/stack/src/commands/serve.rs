@@ -1,5 +1,6 @@
 //! `stack serve`: models over HTTP.
 
+mod file_watch;
 mod keys;
 mod listen;
 mod loading;
@@ -23,11 +24,13 @@ use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+pub(crate) use self::file_watch::FileWatch;
 pub(crate) use self::listen::{ListenArguments, ServerArguments};
 use self::loading::{Loading, StoredModels};
 use self::residency::ResidencyArguments;
 use self::tls::{TlsArguments, TlsFiles};
 pub(crate) use self::web::WebArguments;
+use crate::adapters::AdapterKeeper;
 use crate::audit::{Act, ActKind};
 use crate::config::{Config, PrivacyArguments, aliases};
 use crate::error::{CommandError, Kind};
@@ -161,7 +164,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     let web = Options { lockdown, ..web };
     let audit = arguments.access.audit()?;
     let aliases = aliases(&config.aliases);
-    let providers = ConfiguredProviders::new(&config.providers, aliases, &home, policy, audit.egress())?;
+    let adapters = AdapterKeeper::start(&home, audit.egress());
+    let in_force = adapters.in_force();
+    let providers =
+        ConfiguredProviders::new(&config.providers, aliases, &home, policy, audit.egress(), in_force)?;
     providers.notes().for_each(|note| stderr(sanitize(&note)));
     let gateway = Arc::clone(providers.gateway());
     let models = Arc::new(models.with_providers(Arc::new(providers)));
@@ -179,7 +185,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         "lockdown": lockdown,
     });
     audit.record(Act::new(ActKind::SERVE, about).at_tier(tier), || {
-        runtime.block_on(listen(listeners, tls, web, models, found, loading))?;
+        runtime.block_on(listen(listeners, tls, web, models, adapters, (found, loading)))?;
         Ok(((), Value::Null))
     })
 }
@@ -189,8 +195,8 @@ async fn listen(
     tls: Option<(Tls, TlsFiles)>,
     web: Options,
     models: Arc<Models>,
-    found: Vec<Found>,
-    loading: Loading,
+    adapters: AdapterKeeper,
+    (found, loading): (Vec<Found>, Loading),
 ) -> Result<(), CommandError> {
     let failed = |error: io::Error| CommandError::new(Kind::Machine, "the server cannot run").caused(error);
     let listeners = bound.into_iter().map(TcpListener::from_std).collect::<Result<Vec<_>, _>>();
@@ -202,6 +208,7 @@ async fn listen(
     }
 
     tokio::spawn(Arc::clone(&models).tend());
+    tokio::spawn(adapters.follow(FileWatch::new()));
     let tls = tls.map(|(tls, files)| {
         tokio::spawn(files.follow(tls.clone()));
         tls

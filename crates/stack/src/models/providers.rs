@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use stack_chat::{ChatModel, Failure, Tier};
+use stack_gateway::Adapters;
 use stack_gateway::privacy::{EgressGate, EgressLog, EgressPolicy};
 use stack_gateway::provider::{Provider, ProviderKey, ProviderOptions};
 use stack_gateway::route::Aliases;
@@ -35,12 +36,14 @@ impl ConfiguredProviders {
         home: &Home,
         policy: EgressPolicy,
         log: EgressLog,
+        adapters: &Adapters,
     ) -> Result<Self, CommandError> {
         let gate = Arc::new(EgressGate::new(policy, log));
         let seed = machine::seed()?;
         let provider = |section: &ProviderSection| {
             let mut options = section.options();
             options.key = key(section, home)?;
+            options.adapters = adapters.clone();
             Ok(Provider::new(options, Arc::clone(&gate), machine::now_s, seed))
         };
         let providers = sections.iter().map(provider).collect::<Result<Vec<_>, CommandError>>()?;

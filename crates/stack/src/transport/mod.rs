@@ -114,7 +114,7 @@ fn http_request(request: &Request) -> HttpRequest {
     HttpRequest {
         method: request.method.as_str(),
         url: request.url.clone(),
-        headers: request.headers.clone(),
+        headers: request.headers.iter().map(|(name, value)| ((*name).into(), value.clone())).collect(),
         secret: request.authorization.as_ref().map(secret),
         body: sends.then(|| request.body.clone()),
     }

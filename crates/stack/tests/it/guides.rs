@@ -41,6 +41,23 @@ fn the_guide_to_auditing_works_as_written() {
     assert_eq!(verified, 3);
 }
 
+#[test]
+fn the_guide_to_adapters_works_as_written() {
+    let machine = Machine::new();
+    let page = page("guides/adapters.md");
+    let script =
+        page.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect::<String>();
+    let ran = machine.run(&format!("set -e\n{script}"));
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    let says = "version 1 for acme (openai_chat) breaks no rule and passes its 1 examples";
+    assert!(
+        ran.stdout.contains(says) && ran.stdout.contains("+ /finish/finished \"stop\""),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(ran.stderr, "", "every operation is needed by the example");
+}
+
 /// A machine with a model and nothing else.
 struct Machine {
     folder: TempDir,
@@ -60,9 +77,7 @@ impl Machine {
     /// Runs every command of a page of the book, each of which must succeed.
     #[track_caller]
     fn follow(&self, page: &str) -> Vec<(String, Ran)> {
-        let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../book/src");
-        let page = fs::read_to_string(book.join(page)).unwrap();
-        let commands = commands(&page);
+        let commands = commands(&self::page(page));
         assert!(commands.len() > 5, "{commands:?}");
         let run = |line: String| {
             let ran = self.run(&line);
@@ -86,6 +101,11 @@ impl Machine {
         command.env("PATH", path).env("STACK_HOME", self.path("home")).env_remove("STACK_LOG");
         Ran::from(command.stdin(std::process::Stdio::null()).output().unwrap())
     }
+}
+
+fn page(name: &str) -> String {
+    let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../book/src");
+    fs::read_to_string(book.join(name)).unwrap()
 }
 
 /// The lines of a page that are meant for a shell.

@@ -107,7 +107,10 @@ impl Messages {
                 let message = format!("{} failed in the middle of its answer", events.provider());
                 return Err(Failure::new(FailureKind::ServerError, message));
             }
-            other => return Err(unknown_word("stop_reason", other)),
+            other => match events.adapted_reason(other) {
+                Some(reason) => reason,
+                None => return Err(unknown_word("stop_reason", other)),
+            },
         };
         self.reason = Some((word.to_owned(), reason));
         Ok(())

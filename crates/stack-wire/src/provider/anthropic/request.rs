@@ -30,7 +30,7 @@ pub(in crate::provider) fn render(mut draft: Draft<'_>) -> Result<ProviderReques
     }
     draft.drop_names();
     draft.drop_template_options();
-    Ok(draft.into_request("/v1/messages".to_owned(), &[("anthropic-version", VERSION)]))
+    draft.into_request("/v1/messages".to_owned(), &[("anthropic-version", VERSION)])
 }
 
 /// The interface demands a limit, and no model takes one above its own.

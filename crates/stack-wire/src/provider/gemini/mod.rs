@@ -6,7 +6,7 @@ mod reply;
 mod request;
 
 pub(super) use reply::Content;
-pub(super) use request::render;
+pub(super) use request::{render, segment};
 
 /// The kind of an opaque part that belongs to the part before it.
 pub(crate) const SIGNATURE: &str = "thought_signature";

@@ -48,7 +48,11 @@ impl Codec for Content {
                 }
             }
             if let Some(word) = candidate.text("finishReason")? {
-                events.finish(word, self.reason(word, events.provider())?);
+                let reason = match events.adapted_reason(word) {
+                    Some(reason) => reason,
+                    None => self.reason(word, events.provider())?,
+                };
+                events.finish(word, reason);
             }
         }
         if let Some(counts) = record.object("usageMetadata", "usageMetadata")? {

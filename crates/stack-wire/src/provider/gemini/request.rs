@@ -32,7 +32,7 @@ pub(in crate::provider) fn render(mut draft: Draft<'_>) -> Result<ProviderReques
     } else {
         format!("/v1beta/models/{model}:generateContent")
     };
-    Ok(draft.into_request(path, &[]))
+    draft.into_request(path, &[])
 }
 
 fn tools(draft: &mut Draft<'_>) -> Result<(), Failure> {
@@ -155,7 +155,7 @@ fn level(effort: Effort) -> &'static str {
 }
 
 /// Writes a model's name as one segment of a path, whatever it holds.
-fn segment(model: &str) -> String {
+pub(in crate::provider) fn segment(model: &str) -> String {
     let mut out = String::with_capacity(model.len());
     for byte in model.strip_prefix("models/").unwrap_or(model).bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

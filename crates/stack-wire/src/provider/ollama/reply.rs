@@ -35,7 +35,10 @@ impl Codec for Lines {
                 let message = format!("{} only loaded or unloaded the model", events.provider());
                 return Err(Failure::new(FailureKind::ServerError, message));
             }
-            other => return Err(unknown_word("done_reason", other)),
+            other => match events.adapted_reason(other) {
+                Some(reason) => reason,
+                None => return Err(unknown_word("done_reason", other)),
+            },
         };
         // A prompt that is still in the cache as a whole is not counted.
         let input = number(line.value("prompt_eval_count")).unwrap_or_default();

@@ -30,7 +30,7 @@ pub(in crate::provider) fn render(mut draft: Draft<'_>) -> Result<ProviderReques
     thinking(&mut draft);
     draft.drop_names();
     draft.drop_template_options();
-    Ok(draft.into_request("/api/chat".to_owned(), &[]))
+    draft.into_request("/api/chat".to_owned(), &[])
 }
 
 fn messages(draft: &mut Draft<'_>) -> Result<Vec<Value>, Failure> {

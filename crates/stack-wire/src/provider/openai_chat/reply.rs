@@ -57,7 +57,11 @@ impl Chat {
                     let message = format!("{} called a tool without a name", events.provider());
                     return Err(Failure::new(FailureKind::SchemaDrift, message));
                 }
-                events.finish(word, reason(word, events.provider())?);
+                let reason = match events.adapted_reason(word) {
+                    Some(reason) => reason,
+                    None => reason(word, events.provider())?,
+                };
+                events.finish(word, reason);
             }
         }
         if let Some(usage) = chunk.object("usage", "usage")? {
@@ -71,11 +75,7 @@ impl Chat {
     }
 
     fn message(&mut self, message: Object<'_>, is_whole: bool, events: &mut Events) -> Result<(), Failure> {
-        let thought = match message.text("reasoning_content")? {
-            Some(text) => Some(text),
-            None => message.text("reasoning")?,
-        };
-        if let Some(text) = thought {
+        if let Some(text) = message.text("reasoning_content")? {
             events.say(Fragment::Thinking(text.to_owned()))?;
         }
         if let Some(text) = message.text("content")? {

@@ -18,14 +18,12 @@ pub(in crate::provider) fn render(mut draft: Draft<'_>) -> Result<ProviderReques
         // Without it nobody learns what the answer cost; callers who did not ask for it are not shown it.
         draft.set("stream_options", json!({"include_usage": true}));
     }
-    // Open servers know the older word, and not all of them the newer one.
-    let limit = if draft.route.extended { "max_tokens" } else { "max_completion_tokens" };
-    draft.set_given(limit, request.max_tokens);
+    draft.set_given("max_completion_tokens", request.max_tokens);
     sampling(&mut draft)?;
     tools(&mut draft)?;
     output(&mut draft)?;
     thinking(&mut draft)?;
-    Ok(draft.into_request("/v1/chat/completions".to_owned(), &[]))
+    draft.into_request("/v1/chat/completions".to_owned(), &[])
 }
 
 fn sampling(draft: &mut Draft<'_>) -> Result<(), Failure> {

@@ -140,7 +140,10 @@ impl Responses {
                 match details.require_text("reason")? {
                     word @ "max_output_tokens" => (word, FinishReason::Length),
                     word @ "content_filter" => (word, FinishReason::ContentFilter),
-                    other => return Err(unknown_word("incomplete_details.reason", other)),
+                    other => match events.adapted_reason(other) {
+                        Some(reason) => (other, reason),
+                        None => return Err(unknown_word("incomplete_details.reason", other)),
+                    },
                 }
             }
             "failed" | "cancelled" => return Err(failed(response, events)),
@@ -164,7 +167,7 @@ fn start(event: Object<'_>, events: &mut Events) -> Result<(), Failure> {
 fn failed(response: Object<'_>, events: &Events) -> Failure {
     let complaint = Complaint::within(response, true);
     let complaint = complaint.unwrap_or_else(|| Complaint::of_text("the response failed"));
-    complaint.into_failure(events.provider(), None)
+    events.complain(complaint, response)
 }
 
 fn number(event: Object<'_>, name: &str) -> Result<u64, Failure> {

@@ -31,7 +31,7 @@ pub(in crate::provider) fn render(mut draft: Draft<'_>) -> Result<ProviderReques
     thinking(&mut draft);
     draft.drop_names();
     draft.drop_template_options();
-    Ok(draft.into_request("/v1/responses".to_owned(), &[]))
+    draft.into_request("/v1/responses".to_owned(), &[])
 }
 
 fn sampling(draft: &mut Draft<'_>) {

@@ -3,12 +3,22 @@
 use std::time::Duration;
 
 use stack_chat::{FailureKind, Overflow, Retry};
-use stack_wire::provider::{ErrorReply, Family};
+use stack_wire::provider::{ErrorReply, Family, Route};
 
+use super::adapters::shipped;
 use super::{STREAM, named, replay, route, sse, whole};
 
 fn failure(family: Family, status: u16, headers: &[(&str, &str)], body: &str) -> stack_chat::Failure {
-    ErrorReply { status, headers, body: body.as_bytes() }.failure(&route(family), 1_000_000_000)
+    // Phrases are the adapters' matter: those of a provider of the family that has the most.
+    let adapter = shipped(match family {
+        Family::OpenaiChat => "openai.chat.json",
+        Family::OpenaiResponses => "xai.responses.json",
+        Family::Anthropic => "anthropic.json",
+        Family::Gemini => "gemini.json",
+        Family::Ollama => "ollama.json",
+    });
+    let route = Route { adapter: Some(adapter), ..route(family) };
+    ErrorReply { status, headers, body: body.as_bytes() }.failure(&route, 1_000_000_000)
 }
 
 #[test]

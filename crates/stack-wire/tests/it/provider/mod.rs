@@ -1,5 +1,6 @@
 //! What is said to providers, and what they answer.
 
+mod adapters;
 mod errors;
 mod hostile;
 mod requests;

@@ -77,8 +77,8 @@ fn paths_headers_and_keys_are_those_of_the_family() {
     ] {
         let rendered = ProviderRequest::render(&ask(), &route(family), delivery).unwrap();
         assert_eq!(rendered.path, path);
-        assert!(rendered.headers.contains(&("accept", accept)), "{family:?}");
-        let is_versioned = rendered.headers.contains(&("anthropic-version", "2023-06-01"));
+        assert!(rendered.headers.contains(&("accept".into(), accept.into())), "{family:?}");
+        let is_versioned = rendered.headers.contains(&("anthropic-version".into(), "2023-06-01".into()));
         assert_eq!(is_versioned, family == Family::Anthropic);
         let stream = serde_json::from_str::<Value>(&rendered.body).unwrap()["stream"].clone();
         assert_eq!(stream == true, delivery == STREAM && family != Family::Gemini, "{family:?}");

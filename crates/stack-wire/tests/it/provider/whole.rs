@@ -9,7 +9,7 @@ fn bodies_become_the_events_of_streams() {
     let cases = [
         (
             Family::OpenaiChat,
-            r#"{"id":"c1","model":"m","choices":[{"index":0,"message":{"role":"assistant","reasoning":"Hm","content":"Yes","refusal":null,
+            r#"{"id":"c1","model":"m","choices":[{"index":0,"message":{"role":"assistant","reasoning_content":"Hm","content":"Yes","refusal":null,
             "tool_calls":[{"id":"a","type":"function","function":{"name":"ls","arguments":"{}"}},{"id":"b","function":{"name":"cat","arguments":""}}]},
             "finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#,
             "started 0\n0 thinking\n0 + Hm\n0 end\n1 text\n1 + Yes\n1 end\n2 call a ls\n2 + {}\n3 call b cat\nusage\n2 end\n3 end\n\

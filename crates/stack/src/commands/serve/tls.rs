@@ -3,13 +3,14 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use clap::{Args, ValueHint};
 use stack_seal::time::UnixTime;
 use stack_server::{BadCertificate, Certificate, Tls};
 use stack_trust::private_file;
 
+use super::file_watch::FileWatch;
 use crate::config::TlsSection;
 use crate::error::{CommandError, Kind};
 use crate::process::machine;
@@ -101,22 +102,9 @@ impl TlsFiles {
     /// other not yet, or for good, is told once; the server goes on with what it had.
     pub(super) async fn follow(self, tls: Tls) {
         let mut seen = self.changed();
-        #[cfg(unix)]
-        let mut hangup = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok();
+        let mut watch = FileWatch::new();
         loop {
-            #[cfg(unix)]
-            let asked = async {
-                match &mut hangup {
-                    Some(signal) => signal.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
-            #[cfg(not(unix))]
-            let asked = std::future::pending::<Option<()>>();
-            let is_asked = tokio::select! {
-                _ = asked => true,
-                () = tokio::time::sleep(LOOK_AGAIN) => false,
-            };
+            let is_asked = watch.next().await;
             let files = self.clone();
             let look = move || {
                 let now = files.changed();
@@ -162,7 +150,6 @@ fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
 
 /// No chain of certificates is longer.
 const BYTES_MAX: u64 = 1 << 20;
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const DAY_S: u64 = 86_400;
 /// Whoever renews certificates by a machine has done so by then.
 const SOON_S: u64 = 14 * DAY_S;

@@ -1,5 +1,6 @@
 //! `stack serve` in front of scripted providers, asked as clients of every dialect ask.
 
+mod adapters;
 mod dialects;
 mod faults;
 mod privacy;
@@ -82,17 +83,18 @@ impl Server {
             fs::set_permissions(&path, owner_only).unwrap();
         }
         fs::write(home.path().join("stack.toml"), text).unwrap();
-        Self::run(home, options)
+        Self::open(home, options)
     }
 
     /// Ends the server, and starts another one with the same home.
     fn again(mut self, options: &[&str]) -> Self {
         let home = std::mem::replace(&mut self.home, tempfile::tempdir().unwrap());
         self.stop();
-        Self::run(home, options)
+        Self::open(home, options)
     }
 
-    fn run(home: TempDir, options: &[&str]) -> Self {
+    /// Starts a server with a home that has been used before.
+    fn open(home: TempDir, options: &[&str]) -> Self {
         let place = home.path().to_str().unwrap().to_owned();
         let arguments = [&["serve", "--port", "0", "--home", &place], options].concat();
         let mut child = command(&arguments)
@@ -150,6 +152,13 @@ impl Server {
     fn egress(&self) -> String {
         let home = self.home.path().to_str().unwrap();
         stack(&["audit", "show", "gateway", "--json", "--home", home]).output()
+    }
+
+    /// Waits until the server has said something.
+    fn hear(&mut self, text: &str) {
+        while !self.said.contains(text) {
+            assert_ne!(self.stderr.read_line(&mut self.said).unwrap(), 0, "{}", self.said);
+        }
     }
 
     /// Ends the server, and returns all that it said.
