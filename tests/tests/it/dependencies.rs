@@ -230,9 +230,8 @@ fn metadata() -> Json {
 /// How many crates the binary `stack` is built from on 64-bit Linux on x86, ours and those of build scripts and macros
 /// included. A change that adds one says why it is worth it, and raises this number.
 ///
-/// The last change: landlock with its two, by which the kernel holds a sovereign server; memoffset, with which nix hands
-/// sockets over; and two crates of ours, for addresses and for what leaves.
-const CRATES_MAX: usize = 344;
+/// The last change: one crate of ours, for agents, which brings nothing that was not there.
+const CRATES_MAX: usize = 345;
 
 mod tests {
     use super::*;

@@ -13,9 +13,7 @@ use stack_engine::executor::DeviceKind;
 use stack_registry::name::BadName;
 
 use crate::commands::{
-    adapters, adopt, audit, auth, bench, circuit, completions, config, cp, decrypt, doctor, encrypt, export, gc,
-    health, help, import, keygen, lineage, list, login, logits, ps, pull, push, rekey, render, rm, route,
-    run, serve, show, sign, stop, tokenize, trust, verify, version, whoami,
+    adapters, adopt, agent, audit, auth, bench, circuit, completions, config, cp, decrypt, doctor, encrypt, export, gc, health, help, import, keygen, lineage, list, login, logits, policy, ps, pull, push, rekey, render, rm, route, run, serve, show, sign, stop, tokenize, tools, trust, verify, version, whoami,
 };
 use crate::error::{CommandError, Kind};
 use crate::foreign;
@@ -86,6 +84,12 @@ enum Command {
     Rekey(rekey::Arguments),
     /// Manage trusted signers
     Trust(trust::Arguments),
+    /// Let a model work on a task with tools
+    Agent(agent::Arguments),
+    /// Show the tools that models may call
+    Tools(tools::Arguments),
+    /// Check and show the rules by which tools run
+    Policy(policy::Arguments),
     /// Show, verify and export what was done
     Audit(audit::Arguments),
     /// Manage who may use a server of this machine
@@ -224,6 +228,7 @@ impl Command {
             }
             Self::Logits(arguments) => Some(&arguments.compute),
             Self::Bench(arguments) => Some(&arguments.compute),
+            Self::Agent(arguments) => arguments.compute(),
             _ => None,
         };
         if let Some(compute) = computing
@@ -257,6 +262,9 @@ impl Command {
             Self::Decrypt(arguments) => decrypt::run(&arguments),
             Self::Rekey(arguments) => rekey::run(&arguments),
             Self::Trust(arguments) => trust::run(&arguments),
+            Self::Agent(arguments) => agent::run(&arguments),
+            Self::Tools(arguments) => tools::run(&arguments),
+            Self::Policy(arguments) => policy::run(&arguments),
             Self::Audit(arguments) => audit::run(&arguments),
             Self::Auth(arguments) => auth::run(&arguments),
             Self::Adapters(arguments) => adapters::run(&arguments),

@@ -2,6 +2,7 @@
 
 pub(crate) mod adapters;
 pub(crate) mod adopt;
+pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod bench;
@@ -22,6 +23,7 @@ pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod login;
 pub(crate) mod logits;
+pub(crate) mod policy;
 pub(crate) mod ps;
 pub(crate) mod pull;
 pub(crate) mod push;
@@ -36,6 +38,7 @@ pub(crate) mod show;
 pub(crate) mod sign;
 pub(crate) mod stop;
 pub(crate) mod tokenize;
+pub(crate) mod tools;
 pub(crate) mod trust;
 pub(crate) mod verify;
 pub(crate) mod version;

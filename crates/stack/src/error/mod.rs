@@ -1,8 +1,9 @@
 //! What every command returns: an error that knows its exit code and what to do about it.
 //!
-//! The libraries' errors become one here, each type in one place: [`audit`], [`engine`], [`registry`], [`transfer`],
+//! The libraries' errors become one here, each type in one place: [`agent`], [`audit`], [`engine`], [`registry`], [`transfer`],
 //! [`trust`] and [`keys`] match every variant, so that a new one is given its exit code, reason and hint before it can happen.
 
+mod agent;
 pub(crate) mod audit;
 mod engine;
 mod keys;

@@ -130,7 +130,7 @@ fn deaf(error: io::Error) -> CommandError {
 }
 
 /// Waits for the end on a thread of its own, which ends with the program.
-fn listen(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn listen(act: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     // Installed before this returns: from here on nothing is left half done, however early somebody ends it.
     let mut signals = {
