@@ -35,17 +35,11 @@ impl Provider {
     async fn ask_whether_it_lives(self: &Arc<Self>) -> Result<(), Failure> {
         let options = &self.options;
         let url = options.base.url(options.kind.probe_path());
-        let family = options.family();
+        let (family, headers) = (options.family(), options.kind.probe_headers());
         let request = HttpRequest {
             method: "GET",
             url: url.map_err(|error| Failure::internal(error.to_string()))?,
-            headers: options
-                .kind
-                .probe_headers()
-                .to_vec()
-                .into_iter()
-                .map(|(n, v)| (n, v.to_owned()))
-                .collect(),
+            headers: headers.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect(),
             secret: options.key.as_ref().map(|key| key.header(family.key_header())),
             body: None,
         };
