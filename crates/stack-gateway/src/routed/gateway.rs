@@ -156,7 +156,7 @@ impl Gateway {
         };
         let options = only.map(|provider| provider.options());
         // The operator's word about one provider counts where it alone is asked.
-        let tier = alias.and_then(|_| Some(decision.tier)).or(request.tier);
+        let tier = alias.map(|_| decision.tier).or(request.tier);
         Ok(Walk {
             legs,
             request: ChatRequest { tier, ..request },
