@@ -230,8 +230,10 @@ fn metadata() -> Json {
 /// How many crates the binary `stack` is built from on 64-bit Linux on x86, ours and those of build scripts and macros
 /// included. A change that adds one says why it is worth it, and raises this number.
 ///
-/// The last change: one crate of ours, for agents, which brings nothing that was not there.
-const CRATES_MAX: usize = 345;
+/// The last change: what looks at trees of files and at texts. `ignore` with globset, bstr, walkdir and same-file reads what
+/// `.gitignore` says as ripgrep does; pulldown-cmark with unicase parses Markdown, quick-xml XML, saphyr-parser with
+/// arraydeque YAML; and a crate of ours. Another one of ours, for agents, brings nothing that was not there.
+const CRATES_MAX: usize = 356;
 
 mod tests {
     use super::*;

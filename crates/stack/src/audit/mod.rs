@@ -13,7 +13,7 @@
 //! What happens where it cannot be written is decided in one place, [`accountability`].
 
 mod actor;
-mod secrets;
+pub(crate) mod secrets;
 
 use std::path::Path;
 use std::sync::Arc;

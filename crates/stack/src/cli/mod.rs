@@ -13,9 +13,7 @@ use stack_engine::executor::DeviceKind;
 use stack_registry::name::BadName;
 
 use crate::commands::{
-    adapters, adopt, agent, audit, auth, bench, circuit, completions, config, cp, decrypt, doctor, encrypt,
-    export, gc, health, help, import, keygen, lineage, list, login, logits, policy, ps, pull, push, rekey,
-    render, rm, route, run, serve, show, sign, stop, tokenize, tools, trust, verify, version, whoami,
+    adapters, adopt, agent, analyze, audit, auth, bench, circuit, completions, config, content, cp, decrypt, doctor, encrypt, export, gc, health, help, import, keygen, lineage, list, login, logits, oracle, policy, ps, pull, push, rekey, render, rm, route, run, serve, show, sign, stop, tokenize, tools, trust, verify, version, whoami,
 };
 use crate::error::{CommandError, Kind};
 use crate::foreign;
@@ -72,6 +70,12 @@ enum Command {
     Logits(logits::Arguments),
     /// Measure the speed of a model
     Bench(bench::Arguments),
+    /// Say what a repository is, how it is kept, and what it sends to whom
+    Analyze(analyze::Arguments),
+    /// Find the command for what you want to do
+    Oracle(oracle::Arguments),
+    /// Draft texts, and check them by rules
+    Content(content::Arguments),
     /// Create an identity: a signing key and an encryption key
     Keygen(keygen::Arguments),
     /// Sign a model
@@ -257,6 +261,9 @@ impl Command {
             Self::Render(arguments) => render::run(&arguments),
             Self::Logits(arguments) => logits::run(&arguments),
             Self::Bench(arguments) => bench::run(&arguments),
+            Self::Analyze(arguments) => analyze::run(&arguments),
+            Self::Oracle(arguments) => oracle::run(&arguments, &Cli::command()),
+            Self::Content(arguments) => content::run(&arguments),
             Self::Keygen(arguments) => keygen::run(&arguments),
             Self::Sign(arguments) => sign::run(&arguments),
             Self::Verify(arguments) => verify::run(&arguments, sockets),

@@ -59,6 +59,8 @@ pub(crate) enum Kind {
     Closed,
     /// More than fits.
     Limit,
+    /// Something that was measured and is not good enough.
+    BelowBar,
     /// The system does not hold the process as tightly as the tier demands.
     Unconfined,
     /// A defect of the program.
@@ -83,6 +85,7 @@ impl Kind {
             Self::Busy => 9,
             Self::Closed => 10,
             Self::Limit => 11,
+            Self::BelowBar => 12,
             Self::Unconfined => 13,
             Self::Bug => 70,
             Self::Interrupted => 130,
@@ -104,6 +107,7 @@ impl Kind {
             Self::Busy => "busy",
             Self::Closed => "closed",
             Self::Limit => "limit",
+            Self::BelowBar => "below-bar",
             Self::Unconfined => "unconfined",
             Self::Bug => "bug",
             Self::Interrupted => "interrupted",

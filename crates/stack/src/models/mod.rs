@@ -14,3 +14,4 @@ pub(crate) mod ready;
 pub(crate) mod sampling_defaults;
 pub(crate) mod served;
 pub(crate) mod weights_check;
+pub(crate) mod writer;

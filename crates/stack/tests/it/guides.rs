@@ -58,6 +58,31 @@ fn the_guide_to_adapters_works_as_written() {
     assert_eq!(ran.stderr, "", "every operation is needed by the example");
 }
 
+#[test]
+fn the_guide_to_looking_before_running_works_as_written() {
+    let machine = Machine::new();
+    let ran = machine.follow("guides/insight.md");
+    assert!(
+        ran.iter().any(|(_, ran)| ran.stdout.contains("Use:       stack serve (engine), confidence 0.85"))
+    );
+    assert!(machine.path("prompt.md").exists());
+}
+
+#[test]
+fn every_recipe_of_the_oracle_works_as_written() {
+    let book = Machine::new().run("stack oracle --cookbook --json").json();
+    let recipes = book.as_array().unwrap();
+    assert!(recipes.len() >= 8, "{book}");
+    for recipe in recipes {
+        let machine = Machine::new();
+        for line in recipe["commands"].as_array().unwrap() {
+            let line = line.as_str().unwrap();
+            let ran = machine.run(line);
+            assert_eq!(ran.code, 0, "{}: $ {line}\n{}{}", recipe["id"], ran.stdout, ran.stderr);
+        }
+    }
+}
+
 /// A machine with a model and nothing else.
 struct Machine {
     folder: TempDir,

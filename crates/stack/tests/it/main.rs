@@ -14,6 +14,7 @@ mod forms;
 mod guides;
 mod help;
 mod homeless;
+mod insight;
 mod models;
 mod providers;
 mod pull;
