@@ -73,8 +73,7 @@ pub fn stat(workspace: &Workspace, path: &RelativePath) -> Result<Value, ToolFai
     let mut bytes = Vec::new();
     let read = file.take(COUNTED_BYTES).read_to_end(&mut bytes);
     read.map_err(|error| io_failure(path, "be read", &error))?;
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count()
-        + usize::from(bytes.last().is_some_and(|last| *last != b'\n'));
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').count();
     let lines = (stat.st_size as u64 <= COUNTED_BYTES).then_some(lines);
     Ok(json!({"kind": "file", "size_bytes": stat.st_size, "lines": lines, "modified_s": stat.st_mtime}))
 }

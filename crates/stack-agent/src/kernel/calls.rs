@@ -274,15 +274,12 @@ impl Session {
             Outcome::Abandoned => {
                 // It only read, and the process ended before it did. It is decided about again.
                 let verdict = self.policy.decide(&proposal, self.taint);
-                match ApprovedCall::by_verdict(proposal.clone(), &verdict) {
-                    Some(approved) => {
-                        call.stage = Stage::Approved(Some(approved));
-                        self.run_next(commands);
-                    }
-                    None => {
-                        call.stage = Stage::Asked(proposal, verdict);
-                        self.ask(position, commands);
-                    }
+                if let Some(approved) = ApprovedCall::by_verdict(proposal.clone(), &verdict) {
+                    call.stage = Stage::Approved(Some(approved));
+                    self.run_next(commands);
+                } else {
+                    call.stage = Stage::Asked(proposal, verdict);
+                    self.ask(position, commands);
                 }
             }
             Outcome::Failed | Outcome::Denied => {

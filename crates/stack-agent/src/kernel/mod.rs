@@ -350,7 +350,7 @@ impl Session {
         self.end_as(State::Failed, reason, None, commands);
     }
 
-    fn end_as(&mut self, state: State, reason: &str, detail: Option<String>, commands: &mut Vec<Command>) {
+    fn end_as(&mut self, state: State, reason: &str, detail: Option<&str>, commands: &mut Vec<Command>) {
         let payload = json!({"state": state.name(), "reason": reason, "detail": detail});
         self.append(Kind::SESSION_END, payload, commands);
     }

@@ -108,7 +108,7 @@ impl Session {
             Outcome::Failed => self.model_failed(&entry.payload, attempt, commands),
             // The process ended, or a person is about to end the session. Asking again costs nothing but work.
             Outcome::Abandoned | Outcome::Denied | Outcome::Ambiguous => {
-                self.call_model(attempt, 0, commands)
+                self.call_model(attempt, 0, commands);
             }
         }
         Ok(())
@@ -138,7 +138,7 @@ impl Session {
                 // The end names what was said, so that a record with another answer is another record.
                 let answer = self.answer().unwrap_or_default();
                 let digest = hex(&digest("stack/answer/v1", &[answer.as_bytes()]));
-                self.end_as(State::Done, "answer", Some(digest), commands);
+                self.end_as(State::Done, "answer", Some(&digest), commands);
             }
         }
     }
@@ -156,14 +156,14 @@ impl Session {
         };
         match wait_ms {
             Some(wait_ms) if attempt < ATTEMPTS => {
-                self.call_model(attempt + 1, wait_ms.min(30_000), commands)
+                self.call_model(attempt + 1, wait_ms.min(30_000), commands);
             }
             _ if code == "provider_context_exceeded" => {
                 self.end_as(State::Failed, "context_exhausted", None, commands);
             }
             _ => {
-                let detail = failure["message"].as_str().map(|message| format!("{code}: {message}"));
-                self.end_as(State::Failed, "model_failed", detail.or(Some(code)), commands);
+                let detail = format!("{code}: {}", failure["message"].as_str().unwrap_or_default());
+                self.end_as(State::Failed, "model_failed", Some(&detail), commands);
             }
         }
     }

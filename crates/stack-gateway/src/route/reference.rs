@@ -287,7 +287,7 @@ proptest! {
         tokens in 0_u32..200,
         is_off in prop::bool::weighted(0.2),
     ) {
-        let now = Instant::now() + Duration::from_secs(60);
+        let now = Instant::now() + Duration::from_mins(1);
         let facts = Facts {
             tier,
             needs: if needs_media { vec![Need::Media] } else { Vec::new() },
@@ -300,7 +300,7 @@ proptest! {
             .enumerate()
             .map(|(place, ((standing, cools_s), priority, own))| {
                 let seconds = Duration::from_secs(cools_s.unsigned_abs());
-                let cooldown = if cools_s < 0 { now - seconds } else { now + seconds };
+                let cooldown = if cools_s < 0 { now.checked_sub(seconds).unwrap() } else { now + seconds };
                 let standing = Standing { cooldown: Some(cooldown), ..standing };
                 let tier = own.map(|tier| Tier::ALL[tier]);
                 (Candidate { tier, ..candidate(&format!("p{place}/m"), priority, place) }, standing)

@@ -279,9 +279,12 @@ async fn s15_while_one_is_down_all_are_served_and_it_is_asked_again_when_it_is_b
     for commit in BOTH {
         let is_down = Arc::new(std::sync::atomic::AtomicBool::new(true));
         let state = Arc::clone(&is_down);
-        let pair = Pair::new(move |_, _| match state.load(Ordering::Relaxed) {
-            true => error(503, "overloaded"),
-            false => Recording::of(CHAT, &[Said::Text("Back")]).reply(),
+        let pair = Pair::new(move |_, _| {
+            if state.load(Ordering::Relaxed) {
+                error(503, "overloaded")
+            } else {
+                Recording::of(CHAT, &[Said::Text("Back")]).reply()
+            }
         });
         for number in 0..20 {
             assert_eq!(pair.ask(commit).await.text, TWO, "{number}");
@@ -307,7 +310,7 @@ async fn s16_who_answered_and_what_it_took_is_told() {
         let routes: Vec<_> = lineage.attempts.iter().map(|attempt| attempt.route.as_str()).collect();
         assert_eq!(routes, ["one/m-1", "two/m-2"]);
         let [first, second] = &lineage.attempts[..] else { panic!() };
-        assert_eq!(first.failure.map(|kind| kind.as_str()), Some("provider_auth_failed"));
+        assert_eq!(first.failure.map(stack_chat::FailureKind::as_str), Some("provider_auth_failed"));
         assert!(second.failure.is_none() && second.took.is_some() && second.first_output.is_some());
         assert_eq!((lineage.alias.as_deref(), lineage.tier), (Some("a"), Some(Tier::Standard)));
         assert_eq!(lineage.considered.len(), 2);

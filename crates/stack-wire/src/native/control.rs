@@ -196,7 +196,7 @@ mod tests {
             reason: Some("bills".into()),
             ..CircuitReport::default()
         };
-        let object: Value = serde_json::from_str(&circuit_list(&[circuit.clone()])).unwrap();
+        let object: Value = serde_json::from_str(&circuit_list(std::slice::from_ref(&circuit))).unwrap();
         assert_eq!(object["circuits"]["acme/m"]["forced"], true);
         let one: Value = serde_json::from_str(&circuit_object(&circuit)).unwrap();
         assert_eq!((&one["circuit"], &one["state"]), (&json!("acme/m"), &json!("open")));

@@ -13,7 +13,10 @@ use stack_engine::executor::DeviceKind;
 use stack_registry::name::BadName;
 
 use crate::commands::{
-    adapters, adopt, agent, analyze, audit, auth, bench, circuit, completions, config, content, cp, decrypt, doctor, encrypt, export, gc, health, help, import, keygen, lineage, list, login, logits, oracle, policy, ps, pull, push, rekey, render, rm, route, run, serve, show, sign, stop, tokenize, tools, trust, verify, version, whoami,
+    adapters, adopt, agent, analyze, audit, auth, bench, circuit, completions, config, content, cp, decrypt,
+    doctor, encrypt, export, gc, health, help, import, keygen, lineage, list, login, logits, oracle, policy,
+    ps, pull, push, rekey, render, rm, route, run, serve, show, sign, stop, tokenize, tools, trust, verify,
+    version, whoami,
 };
 use crate::error::{CommandError, Kind};
 use crate::foreign;

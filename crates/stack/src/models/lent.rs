@@ -46,12 +46,10 @@ impl ChatModel for LentModel {
     }
 
     fn chat(&self, request: ChatRequest) -> Result<EventStream, Failure> {
-        match &self.0.chat {
-            Some(chat) => chat.chat(request),
-            None => {
-                let message = format!("the model {:?} answers no prompts", self.0.id);
-                Err(Failure::unsupported("model", message))
-            }
-        }
+        let Some(chat) = &self.0.chat else {
+            let message = format!("the model {:?} answers no prompts", self.0.id);
+            return Err(Failure::unsupported("model", message));
+        };
+        chat.chat(request)
     }
 }

@@ -54,7 +54,7 @@ impl ConfiguredProviders {
             let found = |model: &String| gateway.provider_model(&format!("{name}/{model}")).map(served);
             listed.extend(models.iter().filter_map(found));
         }
-        Ok(Self { listed, gateway, gate })
+        Ok(Self { gate, gateway, listed })
     }
 
     /// Returns what routes requests.

@@ -35,11 +35,25 @@ impl Site {
     }
 }
 
+/// Shows tools as Hermes' models know them.
+const TEMPLATE: &str = r#"{% if tools %}<|im_start|>system
+<tools>{% for tool in tools %}{{ tool | tojson }}
+{% endfor %}</tools><|im_end|>
+{% endif %}{% for message in messages %}<|im_start|>{{ message.role }}
+{% if message.content %}{{ message.content }}{% endif %}{% for call in message.tool_calls or [] %}
+<tool_call>
+{"name": "{{ call.function.name }}", "arguments": {{ call.function.arguments | tojson }}}
+</tool_call>{% endfor %}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"#;
+
 #[test]
 fn a_session_runs_is_listed_replays_and_stays_ended() {
     let site = Site::new();
-    let ran =
-        site.stack(&["agent", "run", "-w", "ws", "--task", "Tell me a story.", "--max-steps", "1", "--json"]);
+    let story = ["agent", "run", "-w", "ws", "--task", "Tell me a story.", "--max-steps", "1", "--json"];
+    site.stack(&story).fails(7, &["no-tools", "--template"]);
+    fs::write(site.path("tools.jinja"), TEMPLATE).unwrap();
+    let ran = site.stack(&[&story[..], &["--template", "tools.jinja"]].concat());
     // The default model tells stories, and may not come to an end within the tokens of a step.
     let report: Value = match ran.code {
         0 => serde_json::from_str(&ran.stdout).unwrap(),

@@ -17,7 +17,7 @@ pub(super) struct Arguments {
     /// The session, as `stack agent list` shows it
     #[arg(value_name = "SESSION")]
     id: StreamId,
-    /// The call, such as c_4vqkzx5lnmc2e3ta, as `stack agent show` shows it
+    /// The call, such as `c_4vqkzx5lnmc2e3ta`, as `stack agent show` shows it
     #[arg(value_name = "CALL")]
     call: String,
     #[command(flatten)]

@@ -9,6 +9,7 @@ use stack_agent::files::{Trash, Workspace};
 use stack_agent::kernel::Session;
 use stack_agent::session::{Resolution, SessionError, SessionRunner, SessionWorld};
 use stack_agent::tools::ToolWorld;
+use stack_chat::Ability;
 
 use super::observer::Watcher;
 use super::person::Person;
@@ -41,13 +42,24 @@ pub(super) struct SessionArguments {
 
 impl SessionArguments {
     /// Loads the model.
+    ///
+    /// # Errors
+    ///
+    /// Also when its template shows it no tools: it would talk, and end with nothing done.
     pub(super) fn load(&self, model: &ModelArgument) -> Result<Ready, CommandError> {
         let found = model.find(&self.access.home()?)?;
         let options = self.engine.options(Workload::Unknown)?;
         let draft = self.engine.draft(&self.access.home()?)?;
         let draft = draft.map(|draft| path::open(&draft, &self.access)).transpose()?;
         let opened = path::open(&found, &self.access)?.with_draft(draft);
-        Candidate::new(found, opened, options, Prompts::Templated)?.load()
+        let ready = Candidate::new(found, opened, options, Prompts::Templated)?.load()?;
+        if ready.chat.card().abilities.contains(&Ability::Calls) {
+            return Ok(ready);
+        }
+        let message = format!("the chat template of {} shows the model no tools", model.text());
+        Err(CommandError::new(Kind::Refused, message)
+            .reason("no-tools")
+            .hint("name a model that was made to call tools with --model, or give a template that shows them with --template"))
     }
 
     /// Opens the folder that tools work in. What opens everything else is no workspace.
