@@ -148,7 +148,7 @@ const PAIR_WEIGHT: f64 = 0.5;
 /// With less of a question known, there is no answer.
 const STRENGTH_MIN: f64 = 0.62;
 /// The same for a question that has a word of the trade.
-const ANCHORED_STRENGTH_MIN: f64 = 0.25;
+const ANCHORED_STRENGTH_MIN: f64 = 0.3;
 const UNKNOWN_WEIGHT: f64 = 2.6;
 const CUE_WEIGHT: f64 = 0.35;
 const HITS_MAX: usize = 10;

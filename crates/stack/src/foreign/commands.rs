@@ -41,7 +41,7 @@ pub(super) const WORDS: &[(&[&str], &str)] = &[
     (&["perplexity"], "`stack logits MODEL --tokens …` prints what a model computes"),
     (&["logs", "log"], "`stack serve` logs to stderr; STACK_LOG=debug shows more"),
     (
-        &["env", "settings", "status", "check", "health"],
+        &["env", "settings", "status", "check"],
         "`stack doctor` says what this machine has and what would be used",
     ),
     (

@@ -10,6 +10,8 @@ macro_rules! page {
 pub(super) const PAGES: &[(&str, &str)] = &[
     page!("concepts/injection.md"),
     page!("concepts/request.md"),
+    page!("guides/adapters.md"),
+    page!("guides/agents.md"),
     page!("guides/anthropic.md"),
     page!("guides/audit.md"),
     page!("guides/chat.md"),
@@ -24,6 +26,7 @@ pub(super) const PAGES: &[(&str, &str)] = &[
     page!("guides/providers.md"),
     page!("guides/pull.md"),
     page!("guides/responses.md"),
+    page!("guides/routing.md"),
     page!("guides/sealing.md"),
     page!("guides/signing.md"),
     page!("index.md"),
