@@ -29,7 +29,7 @@ use crate::progress::{Progress, Watch};
 use crate::scheduler::Limits;
 use crate::store::{
     BeginOutcome, Blob, Entry, Hashed, Lease, PartialBlob, Ranges, Rebind, Record, Store, StoreError,
-    hash_file,
+    hash_file, kept_signers,
 };
 use crate::throttle::SharedThrottle;
 
@@ -186,9 +186,11 @@ impl Puller<'_> {
         lease: &Lease,
         rebind: Rebind,
     ) -> Result<Pulled, TransferError> {
-        let signer = signer::signers(&upstream.bundles, &self.store.manifest(&manifest.digest)?);
+        let mut signer = signer::signers(&upstream.bundles, &self.store.manifest(&manifest.digest)?);
         if let Ok(before) = self.store.resolve(name) {
-            signer::refuse_changed(&name.short(), before.record.signer.as_deref(), signer.as_deref())?;
+            let before = before.record.signer;
+            signer::refuse_changed(&name.short(), before.as_deref(), signer.as_deref())?;
+            signer = kept_signers(before.as_deref(), signer.as_deref());
         }
         for bundle in &upstream.bundles {
             self.store.attach(lease, &manifest, kind::BUNDLE, bundle)?;

@@ -13,7 +13,7 @@ use crate::attached;
 use crate::manifest::{Descriptor, Manifest, kind};
 use crate::name::Name;
 use crate::store::Lease;
-use crate::store::{Entry, Rebind, StoreError, hash_file};
+use crate::store::{Entry, Rebind, StoreError, hash_file, kept_signers};
 
 impl Puller<'_> {
     /// Tells what the name means already, if that settles the matter.
@@ -110,7 +110,7 @@ impl Puller<'_> {
         let all: Vec<Vec<u8>> = known.iter().chain(new).cloned().collect();
         let signer = signers(&all, manifest);
         refuse_changed(&entry.name.short(), entry.record.signer.as_deref(), signer.as_deref())?;
-        entry.record.signer = signer;
+        entry.record.signer = kept_signers(entry.record.signer.as_deref(), signer.as_deref());
         self.store.bind(lease, &entry, Rebind::From(entry.manifest.digest))?;
         Ok(Pulled::Named(entry))
     }

@@ -163,3 +163,22 @@ fn a_name_does_not_go_over_to_another_signer() {
     }
     pull(&store, &changed, &upstream(&wrong, "2", vec![bundle(&wrong, 1)])).unwrap();
 }
+
+#[test]
+fn a_signature_of_somebody_else_beside_the_first_one_gives_no_right_to_the_name() {
+    let (home, (right, wrong)) = (tempfile::tempdir().unwrap(), contents());
+    let store = Store::open(home.path()).unwrap();
+    let server = Server { right: right.clone(), wrong: wrong.clone(), lies: 0, asked: Mutex::default() };
+    let signer = |pulled: Pulled| match pulled {
+        Pulled::Named(entry) | Pulled::Unchanged(entry) | Pulled::Kept(entry) => entry.record.signer,
+    };
+    let first = signer(pull(&store, &server, &upstream(&right, "1", vec![bundle(&right, 1)])).unwrap());
+    let both = upstream(&right, "1", vec![bundle(&right, 1), bundle(&right, 2)]);
+    assert_eq!(signer(pull(&store, &server, &both).unwrap()), first);
+    assert_eq!(store.resolve(&both.name).unwrap().record.signer, first);
+    let changed = Server { right: wrong.clone(), wrong: right, lies: 0, asked: Mutex::default() };
+    let error = pull(&store, &changed, &upstream(&wrong, "2", vec![bundle(&wrong, 2)])).unwrap_err();
+    assert!(matches!(error.kind, TransferErrorKind::SignerChanged), "{error}");
+    let both = upstream(&wrong, "2", vec![bundle(&wrong, 1), bundle(&wrong, 2)]);
+    assert_eq!(signer(pull(&store, &changed, &both).unwrap()), first);
+}

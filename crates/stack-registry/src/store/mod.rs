@@ -39,7 +39,7 @@ pub use names::{Entry, Rebind, Record, Referrer};
 pub use part::{BeginOutcome, ExpectedBlob, PartialBlob};
 pub use place::{Folder, StoreFile};
 pub use ranges::Ranges;
-pub(crate) use signers::keeps_signer;
+pub(crate) use signers::{keeps_signer, kept_signers};
 
 use crate::manifest::{BadDocument, DOCUMENT_BYTES_MAX, Index, Manifest};
 

@@ -11,7 +11,7 @@ use super::Lease;
 use super::error::StoreError;
 use super::lock::{Hold, lock};
 use super::place::{Folder, StoreFile};
-use super::signers::keeps_signer;
+use super::signers::{keeps_signer, kept_signers};
 use super::{Store, is_full};
 use crate::manifest::{DOCUMENT_BYTES_MAX, Descriptor, Index, Manifest, key, kind};
 use crate::name::Name;
@@ -286,12 +286,12 @@ impl Entry {
         let mut record = self.record.clone();
         if let Some(old) = old {
             let before = Self::new(self.name.clone(), old).record.signer;
-            if old.digest == self.manifest.digest {
-                record.signer = record.signer.or(before);
-            } else if !keeps_signer(before.as_deref(), record.signer.as_deref()) {
+            let is_other = old.digest != self.manifest.digest;
+            if is_other && !keeps_signer(before.as_deref(), record.signer.as_deref()) {
                 let (name, before, now) = (self.name.clone(), before.unwrap_or_default(), record.signer);
                 return Err(StoreError::SignerChanged { name, before, now });
             }
+            record.signer = kept_signers(before.as_deref(), record.signer.as_deref());
             let allowed = match rebind {
                 Rebind::Never => old.digest == self.manifest.digest,
                 Rebind::Allowed => true,

@@ -275,3 +275,26 @@ fn many_writers_lose_no_name() {
         StoredModel::open(&store, &entry.name).unwrap();
     }
 }
+
+#[test]
+fn a_name_gains_no_signers() {
+    let dir = crate::scratch();
+    let store = Store::open(dir.path()).unwrap();
+    let lease = store.lease().unwrap();
+    let (first, second) = (put(&store, &lease, "a/one", b"GGUF 1"), put(&store, &lease, "a/two", b"GGUF 2"));
+    let bind = |model: &Entry, signer: &str| {
+        let record = Record { signer: Some(signer.into()), ..Record::default() };
+        let entry = Entry { name: name("a/one"), record, ..model.clone() };
+        store.bind(&lease, &entry, Rebind::Allowed).map_err(|error| error.code())
+    };
+    let signer = || store.resolve(&name("a/one")).unwrap().record.signer;
+    bind(&first, "alice").unwrap();
+    // The same model with one more signature, and then another one that only this signer has signed.
+    bind(&first, "alice mallory").unwrap();
+    assert_eq!(signer().as_deref(), Some("alice"));
+    bind(&first, "mallory").unwrap();
+    assert_eq!(signer().as_deref(), Some("alice"));
+    assert_eq!(bind(&second, "mallory"), Err("signer-changed"));
+    bind(&second, "alice mallory").unwrap();
+    assert_eq!(signer().as_deref(), Some("alice"));
+}

@@ -211,6 +211,21 @@ fn a_signed_name_is_not_taken_over() {
     let file = other.file();
     here.run(&["adopt", file.to_str().unwrap(), "--copy", "--as", "med/tiny:v1", "--update"])
         .fails(6, &["error[signer-changed]"]);
+    // Nor by whoever first adds a signature to what it means.
+    let middle = Machine::new();
+    middle.run(&["import", &signed]).output();
+    middle.run(&["keygen", "--identity", "mallory", "--no-passphrase"]).output();
+    middle.run(&["sign", "med/tiny:v1", "--identity", "mallory"]).output();
+    let both = middle.path("both.stackpkg");
+    middle.run(&["export", "med/tiny:v1", "-o", &both]).output();
+    here.run(&["import", &both]).output();
+    let weights = other.file();
+    middle.run(&["rm", "med/tiny:v1"]).output();
+    middle.run(&["adopt", weights.to_str().unwrap(), "--copy", "--as", "med/tiny:v1"]).output();
+    middle.run(&["sign", "med/tiny:v1", "--identity", "mallory"]).output();
+    let hers = middle.path("hers.stackpkg");
+    middle.run(&["export", "med/tiny:v1", "-o", &hers]).output();
+    here.run(&["import", &hers, "--update"]).fails(6, &["error[signer-changed]", "med/tiny:v1"]);
     assert_eq!(here.json(&["list"])["models"][0]["digest"], before);
 }
 
