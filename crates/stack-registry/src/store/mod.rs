@@ -97,7 +97,7 @@ impl Store {
         }
     }
 
-    /// Makes a store of folders and of a disk that changes them.
+    /// Makes a store of folders and of a disk that changes them. New ones need [`Self::write_layout`] before anything else.
     pub fn with_disk(folders: Arc<Folders>, disk: Arc<dyn Disk>) -> Self {
         Self { disk, folders }
     }
@@ -234,8 +234,12 @@ impl Store {
         Ok(file)
     }
 
-    /// Marks the folder as an OCI image layout.
-    fn write_layout(&self) -> Result<(), StoreError> {
+    /// Marks the folder as an OCI image layout, with an index from the beginning. One that is marked stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn write_layout(&self) -> Result<(), StoreError> {
         let attempt = "writing oci-layout";
         if self.folders.stat(&StoreFile::Layout).map_err(StoreError::io(attempt))?.is_some() {
             return Ok(());
@@ -246,8 +250,9 @@ impl Store {
             Err(StoreError::Io { source, .. }) if is_read_only(&source) => return Ok(()),
             Err(error) => return Err(error),
         };
-        // The index comes first: a layout without one has lost it.
-        if self.folders.stat(&StoreFile::Index).map_err(StoreError::io(attempt))?.is_none() {
+        // The index comes first: blobs without one have lost it, and an empty one would let them be collected.
+        let has_index = self.folders.stat(&StoreFile::Index).map_err(StoreError::io(attempt))?.is_some();
+        if !has_index && self.folders.list(Folder::Blobs).map_err(StoreError::io(attempt))?.is_empty() {
             let index = Index::default().to_bytes();
             self.replace(&StoreFile::IndexNew, &StoreFile::Index, &index).map_err(StoreError::io(attempt))?;
         }

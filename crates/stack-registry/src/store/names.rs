@@ -64,7 +64,7 @@ pub struct Referrer {
 }
 
 impl Store {
-    /// Reads the index; a new store without one has an empty one.
+    /// Reads the index; a store without one and without blobs has an empty one.
     ///
     /// # Errors
     ///
@@ -83,15 +83,9 @@ impl Store {
 
     /// What a missing index means: nothing yet, or a loss that must not be taken for emptiness.
     fn without_index(&self) -> Result<Index, StoreError> {
-        let failed = || StoreError::io("looking for blobs");
-        // A new store gets its index before it says that it is one.
-        let is_new = self.folders.stat(&StoreFile::Layout).map_err(failed())?.is_none();
-        let blobs = self.folders.list(Folder::Blobs).map_err(failed())?;
-        if is_new || blobs.is_empty() {
-            Ok(Index::default())
-        } else {
-            Err(StoreError::NoIndex { blobs: blobs.len() })
-        }
+        // A new store gets its index before its first blob.
+        let blobs = self.folders.list(Folder::Blobs).map_err(StoreError::io("looking for blobs"))?;
+        if blobs.is_empty() { Ok(Index::default()) } else { Err(StoreError::NoIndex { blobs: blobs.len() }) }
     }
 
     /// Changes the index while nobody else does. After a crash it is either the old or the new one.

@@ -18,6 +18,7 @@ use crate::store::{digest_of, model_bytes};
 
 /// What happens to the store, again and again until it is done.
 fn story(store: &Store) -> Result<(), StoreError> {
+    store.write_layout()?;
     let lease = store.lease()?;
     let bytes = model_bytes();
     let digest = digest_of(&bytes);

@@ -36,9 +36,13 @@ pub(crate) fn put(store: &Store, lease: &Lease, named: &str, bytes: &[u8]) -> En
 }
 
 pub(crate) fn sweep(store: &Store) -> Vec<GcReason> {
+    gc::collect(store, &sweeping()).unwrap().into_iter().map(|swept| swept.reason).collect()
+}
+
+/// Takes everything that nobody needs, however young.
+fn sweeping() -> GcOptions {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
-    let options = GcOptions { now, grace: Duration::ZERO, parts_older: Duration::ZERO, dry_run: false };
-    gc::collect(store, &options).unwrap().into_iter().map(|swept| swept.reason).collect()
+    GcOptions { now, grace: Duration::ZERO, parts_older: Duration::ZERO, dry_run: false }
 }
 
 fn blobs(store: &Store) -> usize {
@@ -297,4 +301,21 @@ fn a_name_gains_no_signers() {
     assert_eq!(bind(&second, "mallory"), Err("signer-changed"));
     bind(&second, "alice mallory").unwrap();
     assert_eq!(signer().as_deref(), Some("alice"));
+}
+
+#[test]
+fn blobs_without_an_index_have_lost_it_whatever_else_is_gone() {
+    let dir = crate::scratch();
+    let store = Store::open(dir.path()).unwrap();
+    put(&store, &store.lease().unwrap(), "a/one", b"GGUF");
+    for lost in ["index.json", "oci-layout"] {
+        fs::remove_file(store.path().join(lost)).unwrap();
+    }
+    for store in [Store::existing(dir.path()).unwrap().unwrap(), Store::open(dir.path()).unwrap()] {
+        assert_eq!(store.entries().unwrap_err().code(), "no-index");
+        assert!(gc::collect(&store, &sweeping()).is_err());
+    }
+    assert_eq!(blobs(&store), 3);
+    let [recovered] = &store.repair_index().unwrap()[..] else { panic!("there was one model") };
+    StoredModel::open(&store, recovered).unwrap();
 }

@@ -266,6 +266,10 @@ fn a_lost_index_is_no_empty_store() {
     {
         machine.run(arguments).fails(5, &["error[no-index]", "3 blobs", "verify --all --repair"]);
     }
+    fs::remove_file(machine.path("home/store/oci-layout")).unwrap();
+    for arguments in [&["list"][..], &["gc", "--grace", "0"]] {
+        machine.run(arguments).fails(5, &["error[no-index]", "3 blobs"]);
+    }
     assert_eq!(machine.blobs(), 3, "nothing is collected");
     let repaired = machine.run(&["verify", "--all", "--repair"]);
     assert!(repaired.stderr.contains("recovered recovered/"), "{}", repaired.stderr);
