@@ -14,26 +14,39 @@ use crate::store::{Store, StoreError};
 ///
 /// When one is not there or not what its digest says.
 pub fn bundles(store: &Store, index: &Index, manifest: &Digest) -> Result<Vec<Vec<u8>>, StoreError> {
-    bundles_among(store, index.referrers(manifest), manifest)
+    bundles_among(store, index.referrers(manifest), manifest).into_iter().collect()
 }
 
-/// Reads the signature bundles among the entries of an index that say that they refer to a manifest.
+/// Reads those signature bundles that are whole, among the entries of an index that say that they refer to a manifest.
 ///
 /// # Errors
 ///
-/// When one is not there or not what its digest says.
-pub fn bundles_among<'a>(
+/// When the disk refuses.
+pub fn whole_bundles<'a>(
     store: &Store,
     entries: impl Iterator<Item = &'a Descriptor>,
     manifest: &Digest,
 ) -> Result<Vec<Vec<u8>>, StoreError> {
+    let each = bundles_among(store, entries, manifest).into_iter();
+    each.filter(|bundle| !bundle.as_ref().is_err_and(StoreError::is_damage)).collect()
+}
+
+fn bundles_among<'a>(
+    store: &Store,
+    entries: impl Iterator<Item = &'a Descriptor>,
+    manifest: &Digest,
+) -> Vec<Result<Vec<u8>, StoreError>> {
     let mut bundles = Vec::new();
-    for referrer in store.referrers_among(entries, manifest, kind::BUNDLE)? {
-        for layer in &referrer.manifest.layers {
-            bundles.push(store.read(&layer.digest, statement::BYTES_MAX)?);
+    for referrer in store.referrers_among(entries, manifest, kind::BUNDLE) {
+        match referrer {
+            Ok(referrer) => {
+                let layers = referrer.manifest.layers.iter();
+                bundles.extend(layers.map(|layer| store.read(&layer.digest, statement::BYTES_MAX)));
+            }
+            Err(error) => bundles.push(Err(error)),
         }
     }
-    Ok(bundles)
+    bundles
 }
 
 /// Reads what the attached bundles claim. What cannot be read claims nothing.

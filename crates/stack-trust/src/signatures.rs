@@ -112,14 +112,19 @@ impl StoredTarget {
     /// When there are some and none is a bundle, or the disk refuses.
     pub fn bundles(&self, passed_over: &mut PassedOver<'_>) -> Result<Vec<FoundBundle>, SignatureError> {
         let Self { store, model } = self;
-        let referrers = store.referrers(&model.entry.manifest.digest, kind::BUNDLE);
-        let referrers = referrers.map_err(SignatureError::Store)?;
-        let layers = referrers.iter().flat_map(|referrer| &referrer.manifest.layers);
+        let referrers = store.each_referrer(&model.entry.manifest.digest, kind::BUNDLE);
+        let mut layers = Vec::new();
+        for referrer in referrers.map_err(SignatureError::Store)? {
+            match referrer {
+                Ok(referrer) => layers.extend(referrer.manifest.layers.into_iter().map(Ok)),
+                Err(error) => layers.push(Err(SignatureError::Store(error))),
+            }
+        }
         let read = |layer: &Descriptor| {
             let bytes = store.read(&layer.digest, statement::BYTES_MAX).map_err(SignatureError::Store)?;
             parse(format!("the signature {}", layer.digest), &bytes)
         };
-        usable(layers.map(read), passed_over)
+        usable(layers.into_iter().map(|layer| layer.and_then(|layer| read(&layer))), passed_over)
     }
 }
 
@@ -246,6 +251,10 @@ const BUNDLES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use stack_registry::manifest::{ConfigFacts, FilePath};
+    use stack_registry::model::{StoredModel, describe_file, put_model};
+    use stack_registry::name::Name;
+    use stack_registry::store::{Entry, Rebind, Record, Store, hash_file};
     use stack_seal::statement::SignedFile;
 
     use super::*;
@@ -290,5 +299,30 @@ mod tests {
         fs::write(path_of(&path, Some(&key(1).hint())), bundle(1).to_json()).unwrap();
         assert_eq!(target.bundles(&mut |_| passed_over += 1).unwrap().len(), 1);
         assert_eq!(passed_over, 1);
+    }
+
+    #[test]
+    fn a_signature_that_the_store_has_lost_does_not_silence_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let lease = store.lease().unwrap();
+        let weights = store.put(&lease, b"GGUF").unwrap();
+        let hashed = hash_file(&store.blob(&weights).unwrap().file, &|_| {}).unwrap();
+        let file = describe_file(kind::WEIGHTS, &FilePath::parse("m.gguf").unwrap(), &hashed);
+        let manifest = put_model(&store, &lease, &ConfigFacts::default(), vec![file]).unwrap();
+        let name = Name::parse("m").unwrap();
+        let entry = Entry { name: name.clone(), manifest: manifest.clone(), record: Record::default() };
+        store.bind(&lease, &entry, Rebind::Never).unwrap();
+        let attach =
+            |byte| store.attach(&lease, &manifest, kind::BUNDLE, &bundle(byte).to_json()).unwrap().digest;
+        let (lost, kept) = (attach(1), attach(2));
+        store.drop_damaged(&lost).unwrap();
+        let target = StoredTarget { model: StoredModel::open(&store, &name).unwrap(), store: store.clone() };
+        let mut passed_over = Vec::new();
+        assert_eq!(target.bundles(&mut |error| passed_over.push(error.to_string())).unwrap().len(), 1);
+        assert_eq!(passed_over, [format!("{lost} is not in the store")]);
+        store.drop_damaged(&kept).unwrap();
+        // Alone, what is lost may be the one that counted.
+        assert!(matches!(target.bundles(&mut |_| {}), Err(SignatureError::Store(_))));
     }
 }

@@ -99,7 +99,9 @@ impl Puller<'_> {
         manifest: &Manifest,
         lease: &Lease,
     ) -> Result<Pulled, TransferError> {
-        let known = attached::bundles(self.store, &self.store.index()?, &entry.manifest.digest)?;
+        let (index, digest) = (self.store.index()?, &entry.manifest.digest);
+        // What is damaged is not known, and comes again.
+        let known = attached::whole_bundles(self.store, index.referrers(digest), digest)?;
         let new: Vec<&Vec<u8>> = upstream.bundles.iter().filter(|bundle| !known.contains(bundle)).collect();
         if new.is_empty() {
             return Ok(Pulled::Unchanged(entry));

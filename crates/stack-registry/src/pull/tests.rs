@@ -182,3 +182,27 @@ fn a_signature_of_somebody_else_beside_the_first_one_gives_no_right_to_the_name(
     let both = upstream(&wrong, "2", vec![bundle(&wrong, 1), bundle(&wrong, 2)]);
     assert_eq!(signer(pull(&store, &changed, &both).unwrap()), first);
 }
+
+#[test]
+fn damaged_signatures_come_again() {
+    let (home, (right, wrong)) = (tempfile::tempdir().unwrap(), contents());
+    let store = Store::open(home.path()).unwrap();
+    let server = Server { right: right.clone(), wrong, lies: 0, asked: Mutex::default() };
+    let upstream = upstream(&right, "1", vec![bundle(&right, 1), bundle(&right, 2)]);
+    let Pulled::Named(entry) = pull(&store, &server, &upstream).unwrap() else { panic!("it is new") };
+    let digest = entry.manifest.digest;
+    let referrers = store.referrers(&digest, kind::BUNDLE).unwrap();
+    // Of one signature the bytes are wrong, of the other one the manifest is gone.
+    let blob = store.blob(&referrers[0].manifest.layers[0].digest).unwrap().path;
+    std::fs::remove_file(&blob).unwrap();
+    std::fs::write(&blob, b"wrong").unwrap();
+    store.drop_damaged(&referrers[1].descriptor.digest).unwrap();
+    assert!(store.referrers(&digest, kind::BUNDLE).is_err());
+    pull(&store, &server, &upstream).unwrap();
+    let index = store.index().unwrap();
+    let mut bundles = crate::attached::bundles(&store, &index, &digest).unwrap();
+    bundles.sort();
+    let mut expected = upstream.bundles.clone();
+    expected.sort();
+    assert_eq!(bundles, expected);
+}

@@ -128,6 +128,25 @@ impl StoreError {
         Self::NotInStore { near: near_names(&what, &names), what }
     }
 
+    /// Whether something is not there or not what was promised, while the disk serves.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::NotInStore { .. }
+            | Self::Vanished { .. }
+            | Self::Changed { .. }
+            | Self::Malformed { .. }
+            | Self::Differs { .. }
+            | Self::Length { .. } => true,
+            Self::Io { .. }
+            | Self::NoRoom { .. }
+            | Self::Locked { .. }
+            | Self::InUse { .. }
+            | Self::NoIndex { .. }
+            | Self::SignerChanged { .. }
+            | Self::NameTaken { .. } => false,
+        }
+    }
+
     /// The reason code, which is part of the command line's contract.
     pub fn code(&self) -> &'static str {
         match self {

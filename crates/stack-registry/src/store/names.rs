@@ -220,31 +220,42 @@ impl Store {
     ///
     /// When the index or a referring manifest cannot be read.
     pub fn referrers(&self, subject: &Digest, artifact_type: &str) -> Result<Vec<Referrer>, StoreError> {
-        self.referrers_among(self.index()?.referrers(subject), subject, artifact_type)
+        self.each_referrer(subject, artifact_type)?.into_iter().collect()
     }
 
-    /// Finds what refers to a manifest among entries of an index that was read before.
+    /// Finds what refers to a manifest, each with why it cannot be read: a damaged one says nothing about the others.
     ///
     /// # Errors
     ///
-    /// When a referring manifest cannot be read.
+    /// When the index cannot be read.
+    pub fn each_referrer(
+        &self,
+        subject: &Digest,
+        artifact_type: &str,
+    ) -> Result<Vec<Result<Referrer, StoreError>>, StoreError> {
+        Ok(self.referrers_among(self.index()?.referrers(subject), subject, artifact_type))
+    }
+
+    /// Finds what refers to a manifest among entries of an index that was read before.
     pub(crate) fn referrers_among<'a>(
         &self,
         entries: impl Iterator<Item = &'a Descriptor>,
         subject: &Digest,
         artifact_type: &str,
-    ) -> Result<Vec<Referrer>, StoreError> {
-        let mut found = Vec::new();
-        for descriptor in entries {
-            if descriptor.artifact_type.as_deref() == Some(artifact_type) {
-                let manifest = self.manifest(&descriptor.digest)?;
-                // The index only helps to find it; the manifest itself says what it is for.
-                if manifest.subject.as_ref().is_some_and(|named| named.digest == *subject) {
-                    found.push(Referrer { descriptor: descriptor.clone(), manifest });
-                }
-            }
-        }
-        Ok(found)
+    ) -> Vec<Result<Referrer, StoreError>> {
+        let is_of_type =
+            |descriptor: &&Descriptor| descriptor.artifact_type.as_deref() == Some(artifact_type);
+        // The index only helps to find it; the manifest itself says what it is for.
+        let is_about = |found: &Result<Referrer, StoreError>| {
+            found.as_ref().map_or(true, |referrer| {
+                referrer.manifest.subject.as_ref().is_some_and(|named| named.digest == *subject)
+            })
+        };
+        let read = |descriptor: &Descriptor| {
+            let manifest = self.manifest(&descriptor.digest)?;
+            Ok(Referrer { descriptor: descriptor.clone(), manifest })
+        };
+        entries.filter(is_of_type).map(read).filter(is_about).collect()
     }
 
     /// Takes the lock of the index's writers.

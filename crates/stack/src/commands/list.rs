@@ -198,7 +198,7 @@ impl Model {
         let recorded = entry.record.signer.iter().flat_map(|signers| signers.split(' ')).map(str::to_owned);
         let (mut signers, mut claimed) = (recorded.collect::<BTreeSet<_>>(), BTreeSet::new());
         let mut tiers = BTreeSet::new();
-        let bundles = attached::bundles_among(store, referrers.iter().copied(), &entry.manifest.digest);
+        let bundles = attached::whole_bundles(store, referrers.iter().copied(), &entry.manifest.digest);
         for bundle in bundles.unwrap_or_default() {
             let claim = attached::unchecked_claim(&bundle);
             if let Some(key) = attached::signing_key(&bundle, manifest) {

@@ -1,7 +1,7 @@
 //! What the store knows of a model.
 
 use serde::Serialize;
-use stack_registry::attached::unchecked_claims;
+use stack_registry::attached::{unchecked_claim, whole_bundles};
 use stack_registry::model::{FileBytes, ModelFile, StoredModel};
 use stack_registry::store::Store;
 use stack_seal::statement::Claim;
@@ -63,7 +63,8 @@ impl Stored {
     pub(super) fn of(store: &Store, model: &StoredModel) -> Result<Self, CommandError> {
         let manifest = model.entry.manifest.digest;
         let record = &model.entry.record;
-        let claims = unchecked_claims(store, &store.index()?, &manifest)?;
+        let bundles = whole_bundles(store, store.index()?.referrers(&manifest), &manifest)?;
+        let claims: Vec<Claim> = bundles.iter().filter_map(|bundle| unchecked_claim(bundle)).collect();
         Ok(Self {
             name: model.entry.name.short(),
             digest: manifest.to_string(),
