@@ -34,7 +34,9 @@ impl Puller<'_> {
             return self.with_new_signatures(upstream, entry, &manifest, lease).map(Some);
         }
         match rebind {
-            Rebind::Never if asks_for_the_same(&entry, &manifest, upstream) => Ok(Some(Pulled::Kept(entry))),
+            Rebind::Never if !upstream.exact && asks_for_the_same(&entry, &manifest, upstream) => {
+                Ok(Some(Pulled::Kept(entry)))
+            }
             Rebind::Never => {
                 let origin = entry.record.origin.as_deref().unwrap_or("a file of this machine");
                 let message = format!("{} already means another model, from {origin}", name.short());

@@ -89,6 +89,7 @@ fn upstream(bytes: &[u8], commit: &str, bundles: Vec<Vec<u8>>) -> Upstream<'stat
         name: Name::parse("a.test/model").unwrap(),
         origin: "https://a.test/model.gguf".into(),
         commit: Some(commit.into()),
+        exact: false,
         manifest: None,
         facts: ConfigFacts::default(),
         files: vec![file],
@@ -97,6 +98,15 @@ fn upstream(bytes: &[u8], commit: &str, bundles: Vec<Vec<u8>>) -> Upstream<'stat
 }
 
 fn pull(store: &Store, server: &Server, upstream: &Upstream<'_>) -> Result<Pulled, TransferError> {
+    pull_with(store, server, upstream, Rebind::Allowed)
+}
+
+fn pull_with(
+    store: &Store,
+    server: &Server,
+    upstream: &Upstream<'_>,
+    rebind: Rebind,
+) -> Result<Pulled, TransferError> {
     let cancel = Cancel::default();
     let limits = Limits::default();
     let puller = Puller {
@@ -110,7 +120,7 @@ fn pull(store: &Store, server: &Server, upstream: &Upstream<'_>) -> Result<Pulle
         now: 1,
         inspect: &|_, _| Ok(()),
     };
-    puller.pull(upstream, &upstream.name, Rebind::Allowed)
+    puller.pull(upstream, &upstream.name, rebind)
 }
 
 /// Eight spans and a bit, and the same with one wrong bit in the sixth.
@@ -181,6 +191,22 @@ fn a_signature_of_somebody_else_beside_the_first_one_gives_no_right_to_the_name(
     assert!(matches!(error.kind, TransferErrorKind::SignerChanged), "{error}");
     let both = upstream(&wrong, "2", vec![bundle(&wrong, 1), bundle(&wrong, 2)]);
     assert_eq!(signer(pull(&store, &changed, &both).unwrap()), first);
+}
+
+#[test]
+fn a_name_that_means_another_state_is_no_answer_to_an_exact_question() {
+    let (home, (right, wrong)) = (tempfile::tempdir().unwrap(), contents());
+    let store = Store::open(home.path()).unwrap();
+    let server = Server { right: right.clone(), wrong: wrong.clone(), lies: 0, asked: Mutex::default() };
+    pull(&store, &server, &upstream(&right, "1", Vec::new())).unwrap();
+    let ask = |bytes: &[u8], commit, exact| {
+        let asked = Upstream { exact, ..upstream(bytes, commit, Vec::new()) };
+        pull_with(&store, &server, &asked, Rebind::Never)
+    };
+    assert!(matches!(ask(&wrong, "2", false).unwrap(), Pulled::Kept(_)));
+    let error = ask(&wrong, "2", true).unwrap_err();
+    assert!(matches!(error.kind, TransferErrorKind::NameTaken), "{error}");
+    assert!(matches!(ask(&right, "1", true).unwrap(), Pulled::Unchanged(_)));
 }
 
 #[test]

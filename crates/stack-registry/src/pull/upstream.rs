@@ -23,6 +23,8 @@ pub struct Upstream<'a> {
     pub origin: String,
     /// What tells this state of it from a later one: a commit, a digest, an `ETag`.
     pub commit: Option<String>,
+    /// Whether it was asked for by a revision or a digest: a name that means another state of it is no answer.
+    pub exact: bool,
     /// Its manifest, where the source has one; else one is made.
     pub manifest: Option<(Descriptor, Vec<u8>)>,
     /// What is known about it, for the manifest that is made.

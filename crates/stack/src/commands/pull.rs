@@ -242,6 +242,7 @@ fn hub() -> Result<Hub, TransferError> {
 /// Adds the digest that was asked for to what the source promises.
 fn promised<'a>(arguments: &Arguments, mut upstream: Upstream<'a>) -> Result<Upstream<'a>, CommandError> {
     let Some(digest) = arguments.digest else { return Ok(upstream) };
+    upstream.exact = true;
     if upstream.manifest.as_ref().is_some_and(|(manifest, _)| manifest.digest == digest) {
         return Ok(upstream);
     }

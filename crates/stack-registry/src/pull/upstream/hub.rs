@@ -84,6 +84,7 @@ pub fn from_hub(
         name: Name::from_upstream(&["hf.co", owner, name], label.as_deref())?,
         origin: format!("{repository}@{}", listing.commit),
         commit: Some(listing.commit),
+        exact: revision.is_some(),
         manifest: None,
         facts: ConfigFacts { name: Some(format!("{owner}/{name}")), license: None, format },
         files,

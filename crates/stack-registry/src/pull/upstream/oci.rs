@@ -67,6 +67,7 @@ pub fn from_registry<'a>(
         name: Name::from_upstream(&[host].into_iter().chain(repository.split('/')).collect::<Vec<_>>(), tag)?,
         origin: format!("{remote}@{}", descriptor.digest),
         commit: Some(descriptor.digest.to_string()),
+        exact: tag.is_none(),
         manifest: Some((descriptor, bytes)),
         facts: ConfigFacts::default(),
         files,

@@ -55,6 +55,7 @@ pub fn from_address(
         commit: digest
             .map(|digest| digest.to_string())
             .or_else(|| last.headers.get("etag").map(str::to_owned)),
+        exact: false,
         manifest: None,
         facts: ConfigFacts { format: FileFormat::of_files([&file.path]), ..ConfigFacts::default() },
         files: vec![file],
