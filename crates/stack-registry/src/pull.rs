@@ -92,6 +92,9 @@ impl Puller<'_> {
         name: &Name,
         rebind: Rebind,
     ) -> Result<Pulled, TransferError> {
+        for note in &upstream.passed_over {
+            (self.watch)(Progress::Note(note));
+        }
         let lease = self.store.lease()?;
         if let Some(standing) = self.standing(upstream, name, rebind, &lease)? {
             return Ok(standing);

@@ -325,3 +325,36 @@ fn a_manifest_that_is_not_the_one_asked_for_is_refused() {
     let error = remote(Scope::Pull).manifest(&registry, &asked).unwrap_err();
     assert!(matches!(error, OciError::Differs { .. }), "{error}");
 }
+
+#[test]
+fn what_is_attached_and_no_signature_does_not_keep_a_model_back() {
+    let registry = Registry { tracks_referrers: true, ..Registry::default() };
+    let (_home, store, entry) = stocked(b"GGUF weights");
+    push(&registry, &store, &entry, Weights::Any).unwrap();
+    // One says that it is endless, one is longer than it says, and of one the bytes are gone.
+    let endless = Descriptor::new(kind::BUNDLE, Descriptor::of("", b"endless").digest, 1 << 40);
+    let longer = Descriptor::new(kind::BUNDLE, Descriptor::of("", b"longer").digest, 1);
+    let gone = Descriptor::of(kind::BUNDLE, b"gone");
+    let refused = gone.digest.to_string();
+    {
+        let mut state = registry.state.lock().unwrap();
+        state.blobs.insert(digest_of(b"endless"), b"endless".to_vec());
+        state.blobs.insert(digest_of(b"longer"), b"longer".to_vec());
+        for layer in [endless, longer, gone] {
+            let referrer = Manifest::referrer(kind::BUNDLE, layer, entry.manifest.clone()).to_bytes();
+            state.manifests.insert(digest_of(&referrer), (kind::MANIFEST.to_owned(), referrer));
+        }
+    }
+    let remote = remote(Scope::Pull);
+    let upstream = from_registry(&registry, &remote, ("registry.test", "med/tiny", "v1")).unwrap();
+    assert_eq!((upstream.bundles.len(), upstream.passed_over.len()), (1, 3), "{:?}", upstream.passed_over);
+    let asked = registry.state.lock().unwrap().asked.join(" ");
+    assert!(!asked.contains(&digest_of(b"endless")), "it is not even asked for");
+    // Whoever may not see a signature does not know that the model has none.
+    let between = |_: usize, request: &Request| {
+        request.url.target().contains(&refused).then(|| Ok(reply(403, &[], Vec::new())))
+    };
+    let behind = Behind { registry: &registry, count: Mutex::default(), between: &between };
+    let error = from_registry(&behind, &remote, ("registry.test", "med/tiny", "v1")).err().unwrap();
+    assert_eq!(error.kind.code(), "upstream-404", "{error}");
+}

@@ -94,6 +94,7 @@ fn upstream(bytes: &[u8], commit: &str, bundles: Vec<Vec<u8>>) -> Upstream<'stat
         facts: ConfigFacts::default(),
         files: vec![file],
         bundles,
+        passed_over: Vec::new(),
     }
 }
 

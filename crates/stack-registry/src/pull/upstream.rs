@@ -33,6 +33,8 @@ pub struct Upstream<'a> {
     pub files: Vec<UpstreamFile<'a>>,
     /// Signature bundles that lie beside it. Nobody has checked them yet.
     pub bundles: Vec<Vec<u8>>,
+    /// What is attached to it as a signature and cannot be one, and why.
+    pub passed_over: Vec<String>,
 }
 
 /// One file of a model.

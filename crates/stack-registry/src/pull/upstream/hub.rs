@@ -89,6 +89,7 @@ pub fn from_hub(
         facts: ConfigFacts { name: Some(format!("{owner}/{name}")), license: None, format },
         files,
         bundles,
+        passed_over: Vec::new(),
     })
 }
 

@@ -1,9 +1,10 @@
 //! A model of an OCI registry.
 
 use stack_seal::digest::Digest;
+use stack_seal::statement;
 
 use super::{Upstream, UpstreamFile};
-use crate::fetch::Fetch;
+use crate::fetch::{Fetch, FetchErrorKind};
 use crate::manifest::{ConfigFacts, FilePath, Index, Manifest, Role, kind};
 use crate::name::Name;
 use crate::oci::{OciError, Remote, referrers};
@@ -52,13 +53,13 @@ pub fn from_registry<'a>(
     let config = FilePath::parse("config")
         .map_err(|error| TransferError::new(TransferErrorKind::BadName, error.to_string()))?;
     files.push(file(remote, &manifest.config, config)?);
-    let mut bundles = Vec::new();
+    let (mut bundles, mut passed_over) = (Vec::new(), Vec::new());
     for entry in referrers(remote, fetch, &descriptor.digest, kind::BUNDLE)? {
         match bundle(remote, fetch, &entry.digest, &descriptor.digest) {
             Ok(bundle) => bundles.extend(bundle),
-            // Anybody who may attach something may attach what is none; it says nothing about the others. A registry
-            // that fails is another matter: without a signature that it lists, the model would look unsigned.
-            Err(OciError::Missing { .. } | OciError::Differs { .. } | OciError::Malformed(_)) => {}
+            Err(error) if says_nothing(&error) => {
+                passed_over.push(format!("what is attached as {} is passed over: {error}", entry.digest));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -72,6 +73,7 @@ pub fn from_registry<'a>(
         facts: ConfigFacts::default(),
         files,
         bundles,
+        passed_over,
     })
 }
 
@@ -86,7 +88,24 @@ fn bundle(
     let referrer = Manifest::parse(&bytes).map_err(|error| OciError::Malformed(error.to_string()))?;
     let about = referrer.subject.as_ref().is_some_and(|known| known.digest == *subject);
     let layer = referrer.layers.first().filter(|layer| about && layer.role() == Role::Bundle);
-    layer.map(|layer| remote.small_blob(fetch, layer)).transpose()
+    let Some(layer) = layer else { return Ok(None) };
+    if layer.size > statement::BYTES_MAX as u64 {
+        let (size, max) = (layer.size, statement::BYTES_MAX);
+        return Err(OciError::Malformed(format!("it has {size} bytes, and signatures have {max} at most")));
+    }
+    remote.small_blob(fetch, layer).map(Some)
+}
+
+/// Whether a referrer that fails in this way can be passed over. Anybody who may attach something may attach what is no
+/// signature; it says nothing about the others. A registry that fails, or wants to know who asks, is another matter:
+/// without a signature that it lists, the model would look unsigned.
+fn says_nothing(error: &OciError) -> bool {
+    match error {
+        OciError::Missing { status, .. } => *status == 404,
+        OciError::Differs { .. } | OciError::Malformed(_) => true,
+        OciError::Fetch(error) => matches!(error.kind, FetchErrorKind::Nonsense),
+        OciError::Status { .. } | OciError::Reading(_) => false,
+    }
 }
 
 fn file<'a>(

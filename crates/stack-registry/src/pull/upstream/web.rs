@@ -60,6 +60,7 @@ pub fn from_address(
         facts: ConfigFacts { format: FileFormat::of_files([&file.path]), ..ConfigFacts::default() },
         files: vec![file],
         bundles: Vec::new(),
+        passed_over: Vec::new(),
     })
 }
 
