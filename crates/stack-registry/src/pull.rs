@@ -23,7 +23,7 @@ use stack_seal::digest::{Digest, LeafList};
 
 use crate::download::{Download, DownloadError};
 use crate::fetch::{Cancel, Fetch};
-use crate::manifest::{Descriptor, FilePath, Manifest, key, kind, model_config};
+use crate::manifest::{Descriptor, FileFormat, FilePath, Manifest, Role, key, kind, model_config};
 use crate::name::Name;
 use crate::progress::{Progress, Watch};
 use crate::scheduler::Limits;
@@ -92,6 +92,7 @@ impl Puller<'_> {
         name: &Name,
         rebind: Rebind,
     ) -> Result<Pulled, TransferError> {
+        refuse_no_weights(upstream)?;
         for note in &upstream.passed_over {
             (self.watch)(Progress::Note(note));
         }
@@ -365,6 +366,20 @@ impl Puller<'_> {
         thread::sleep(PAUSE);
         Ok(())
     }
+}
+
+/// Refuses what holds no weights, before any of it is fetched: nothing could run it.
+fn refuse_no_weights(upstream: &Upstream<'_>) -> Result<(), TransferError> {
+    let is_weights =
+        |file: &UpstreamFile<'_>| matches!(Role::of(&file.media_type), Role::Weights | Role::SealedPayload);
+    if upstream.files.iter().any(is_weights) {
+        return Ok(());
+    }
+    let files: Vec<_> = upstream.files.iter().map(|file| file.path.as_str()).collect();
+    let endings = FileFormat::ALL.map(FileFormat::extension).join(" or ");
+    let message =
+        format!("{} holds no weights: no name ends in {endings} ({})", upstream.origin, files.join(", "));
+    Err(TransferError::new(TransferErrorKind::NotAModel, message))
 }
 
 fn described(file: &UpstreamFile<'_>, hashed: &Hashed) -> Descriptor {

@@ -211,6 +211,20 @@ fn a_name_that_means_another_state_is_no_answer_to_an_exact_question() {
 }
 
 #[test]
+fn what_holds_no_weights_is_refused_before_it_is_fetched() {
+    let (home, (right, wrong)) = (tempfile::tempdir().unwrap(), contents());
+    let store = Store::open(home.path()).unwrap();
+    let server = Server { right: right.clone(), wrong, lies: 0, asked: Mutex::default() };
+    let mut page = upstream(&right, "1", Vec::new());
+    page.files[0].path = FilePath::parse("download").unwrap();
+    page.files[0].media_type = kind::DOCUMENT.into();
+    let error = pull(&store, &server, &page).unwrap_err();
+    assert!(matches!(error.kind, TransferErrorKind::NotAModel), "{error}");
+    assert!(error.message.contains(".gguf") && error.message.contains("download"), "{error}");
+    assert!(server.asked.lock().unwrap().is_empty() && store.entries().unwrap().is_empty());
+}
+
+#[test]
 fn damaged_signatures_come_again() {
     let (home, (right, wrong)) = (tempfile::tempdir().unwrap(), contents());
     let store = Store::open(home.path()).unwrap();

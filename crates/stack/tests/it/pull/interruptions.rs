@@ -48,7 +48,7 @@ fn kills_at_any_moment_leave_a_sound_store() {
         // Each name is another file.
         HttpReply::file(request, &content(200_000 + request.path().len()), "\"one\"")
     });
-    let url = |number: usize| server.url(&format!("/{}.gguf", "x".repeat(number)));
+    let url = |number: usize| server.url(&format!("/m{}.gguf", "x".repeat(number)));
     let started = Instant::now();
     ran(home.pull(&[&url(0)])).output();
     let whole = started.elapsed();
