@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cut what lacks into parts; keep some connections busy with the first ones
-//! 206 from the asked byte        the part streams
+//! 206 from the asked byte        the part streams, and so does a 200 that says which part it is
 //! 200                            the server knows no ranges: one stream from the beginning
 //! 416, or another ETag           the content changed: forget everything, start over, twice at most
 //! 401, 403                       find the address (or a token) again, once without progress
@@ -163,6 +163,8 @@ impl Scheduler {
     ) -> Result<(), DownloadFailure> {
         match head.status {
             200 | 206 if self.changed(head) => self.start_over(head.etag.clone(), actions),
+            // Some servers call a part of a file a whole.
+            200 if head.content_range.is_some() => self.partial(id, head, now, actions),
             206 => self.partial(id, head, now, actions),
             200 => self.whole(id, head, now, actions),
             416 => self.start_over(None, actions),

@@ -109,6 +109,15 @@ fn a_server_without_ranges_sends_one_stream() {
 }
 
 #[test]
+fn a_part_that_is_called_a_whole_is_taken_for_a_part() {
+    let mut scheduler = scheduler(300 * KIB);
+    let range = opened(&scheduler.handle(Event::Tick, seconds(0)))[1].1.clone();
+    let head = Head { status: 200, length: Some(64 * KIB), ..partial(range.clone(), 300 * KIB) };
+    let actions = scheduler.handle(Event::Answered(1, head), seconds(0));
+    assert_eq!(actions, [Action::Stream { id: 1, range }]);
+}
+
+#[test]
 fn wrong_lengths_are_final() {
     for head in [
         Head { status: 200, length: Some(99), ..Head::default() },
