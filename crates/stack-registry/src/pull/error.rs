@@ -94,7 +94,7 @@ impl TransferError {
             DownloadError::Cancelled => Self::new(TransferErrorKind::Interrupted, "interrupted"),
             DownloadError::Failed { reason, last } => {
                 let kind = match &reason {
-                    DownloadFailure::Status(401 | 403 | 404 | 410) => TransferErrorKind::Upstream404,
+                    DownloadFailure::Status(status) => of_status(*status),
                     DownloadFailure::Length { .. } => TransferErrorKind::LengthMismatch,
                     DownloadFailure::Fetch(kind) | DownloadFailure::Exhausted(Failure::Fetch(kind)) => {
                         of_kind(*kind)
@@ -103,9 +103,7 @@ impl TransferError {
                     DownloadFailure::Exhausted(Failure::Astray) | DownloadFailure::Changing => {
                         TransferErrorKind::BadAnswer
                     }
-                    DownloadFailure::Status(_) | DownloadFailure::Exhausted(Failure::Status(_)) => {
-                        TransferErrorKind::Upstream5xx
-                    }
+                    DownloadFailure::Exhausted(Failure::Status(_)) => TransferErrorKind::Upstream5xx,
                 };
                 let error = Self::new(kind, format!("{file}: {reason}"));
                 match last {
@@ -259,5 +257,22 @@ impl Error for TransferError {
             TransferErrorKind::Store(error) => error.source(),
             _ => self.source.as_deref().map(|source| source as &(dyn Error + 'static)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_that_is_refused_is_not_a_server_that_fails() {
+        let code = |status| {
+            let reason = DownloadFailure::Status(status);
+            TransferError::downloading("f", DownloadError::Failed { reason, last: None }).kind.code()
+        };
+        assert_eq!(
+            [404, 400, 503, 304].map(code),
+            ["upstream-404", "upstream-refuses", "upstream-5xx", "bad-answer"]
+        );
     }
 }

@@ -82,7 +82,7 @@ fn look(fetch: &dyn Fetch, request: &Request) -> Result<(Headers, Response), Tra
         }
         status => {
             let message = format!("{} answers with status {status}", url.origin());
-            Err(TransferError::new(TransferErrorKind::Upstream5xx, message))
+            Err(TransferError::new(TransferErrorKind::of_status(status), message))
         }
     }
 }
