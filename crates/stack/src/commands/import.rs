@@ -1,5 +1,6 @@
 //! `stack import`: reads packages into the store, verified while they are copied.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -67,6 +68,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     if arguments.files.len() > 1 && (name.is_some() || arguments.receipt.is_some()) {
         let message = "--as and --receipt work with one package, but several were given";
         return Err(CommandError::new(Kind::Usage, message).hint("import them one at a time"));
+    }
+    if let Some(path) = arguments.receipt.as_deref().filter(|path| path.exists()) {
+        return Err(receipt_exists(path));
     }
     let mut report = Report { dry_run: arguments.dry_run, ..Report::default() };
     for file in &arguments.files {
@@ -188,8 +192,17 @@ impl Report {
 }
 
 fn write_receipt(path: &Path, receipt: &Receipt) -> Result<(), CommandError> {
-    private_file::replace(path, &receipt.to_bytes(), FileMode::Public).map_err(|error| {
+    private_file::create(path, &receipt.to_bytes(), FileMode::Public).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return receipt_exists(path);
+        }
         CommandError::writing_file(format!("the receipt {}", path.display()), error)
             .hint("the models were imported; run the command again to write the receipt")
     })
+}
+
+fn receipt_exists(path: &Path) -> CommandError {
+    CommandError::new(Kind::Usage, format!("the receipt {} exists", path.display()))
+        .reason("exists")
+        .hint("remove it or choose another name")
 }

@@ -64,6 +64,7 @@ fn a_second_signer_does_not_replace_the_first() {
     let before = fs::read(first.trim()).unwrap();
     let second = site.stack(&["sign", &file, "--identity", "bob"]).output();
     assert_ne!(first, second);
+    refused(&site.stack(&["sign", &file, "--identity", "bob", "-o", first.trim()]), 2, "exists");
     assert_eq!(fs::read(first.trim()).unwrap(), before);
     for name in ["alice", "bob"] {
         let key = site.home().join(format!("keys/{name}.pub"));
@@ -74,6 +75,7 @@ fn a_second_signer_does_not_replace_the_first() {
         first,
         "a renewed one stays one"
     );
+    assert_eq!(site.stack(&["sign", &file, "--identity", "alice", "-o", first.trim()]).output(), first);
 }
 
 #[test]

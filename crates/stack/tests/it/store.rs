@@ -292,6 +292,7 @@ fn a_model_crosses_the_gap_in_volumes() {
     assert!(!Path::new(&to.path("home")).exists());
     let receipt = to.path("receipt.json");
     let imported = to.json(&["import", &package, "--receipt", &receipt]);
+    to.run(&["import", &package, "--receipt", &receipt]).fails(2, &["error[exists]", "receipt.json"]);
     let shown = from.json(&["show", "med/tiny:v1"]);
     assert_eq!(imported["models"][0]["digest"], shown["stored"]["digest"]);
     let receipt: Value = serde_json::from_str(&fs::read_to_string(receipt).unwrap()).unwrap();

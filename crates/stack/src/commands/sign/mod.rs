@@ -16,7 +16,7 @@ use stack_trust::target::{HasherOptions, Target};
 use stack_trust::{identity, signatures};
 
 use crate::audit::{Act, ActKind};
-use crate::error::CommandError;
+use crate::error::{CommandError, Kind};
 use crate::models::choice::ModelArgument;
 use crate::options::CommonArguments;
 use crate::process::threads;
@@ -79,6 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
     // Who signs is settled before hours of hashing.
     let identity = identity::open(&home, arguments.identity.as_deref(), &arguments.passphrase)?;
     let key = identity.signing().public();
+    arguments.keep_what_others_signed(&key)?;
     let bars = FileBars::new("hashing");
     let progress = |name: &str, done, total| bars.show(name, done, total);
     let hashing = HasherOptions { workers: threads::usable(), progress: &progress };
@@ -118,6 +119,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), CommandError> {
         }));
     }
     data.line(&sanitize(&place))
+}
+
+impl Arguments {
+    /// Refuses an output file that is there and is not this key's own signature, which alone may be replaced.
+    fn keep_what_others_signed(&self, key: &PublicKey) -> Result<(), CommandError> {
+        match &self.output {
+            Some(path) if path.exists() && !is_signed_by(path, key) => {
+                let message = format!("{} exists, and is no signature of this identity", path.display());
+                Err(CommandError::new(Kind::Usage, message).reason("exists").hint(
+                    "choose another file with -o, or leave -o out: the signature gets a name of its own",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Writes the bundle beside the target, or into the store, and says where it is.
