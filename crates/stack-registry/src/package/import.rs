@@ -168,9 +168,14 @@ impl<'a> Import<'a> {
             };
             entries.push(Entry { name, manifest: descriptor.clone(), record });
         }
+        // All is looked at before anything is named: who reads an error is to find the store as it was.
+        let referrers = self.referrers(store, &lease)?;
         store.bind_all(&lease, &entries, options.rebind)?;
+        store.update_index(|index| {
+            referrers.into_iter().for_each(|referrer| index.refer(referrer));
+            Ok(())
+        })?;
         let models = entries.into_iter().map(|entry| (entry.name, entry.manifest.digest)).collect();
-        self.refer(store, &lease)?;
         Ok(Imported { list: self.list_digest, models, blobs })
     }
 
@@ -206,8 +211,8 @@ impl<'a> Import<'a> {
         Ok(names)
     }
 
-    /// Lets signatures refer to their models.
-    fn refer(&self, store: &Store, lease: &Lease) -> Result<(), PackageError> {
+    /// Describes the signatures, each of which refers to its model and is whole.
+    fn referrers(&self, store: &Store, lease: &Lease) -> Result<Vec<Descriptor>, PackageError> {
         let mut referrers = Vec::new();
         for entry in
             self.index.manifests.iter().filter(|entry| entry.annotations.get(key::REF_NAME).is_none())
@@ -226,10 +231,7 @@ impl<'a> Import<'a> {
             descriptor.artifact_type.clone_from(&manifest.artifact_type);
             referrers.push(descriptor);
         }
-        Ok(store.update_index(|index| {
-            referrers.into_iter().for_each(|referrer| index.refer(referrer));
-            Ok(())
-        })?)
+        Ok(referrers)
     }
 
     /// Copies one blob.

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use stack_registry::attached::bundles;
-use stack_registry::manifest::kind;
+use stack_registry::manifest::{Descriptor, key, kind};
 use stack_registry::model::StoredModel;
 use stack_registry::name::Name;
 use stack_registry::package::{
@@ -66,6 +66,26 @@ fn models_and_signatures_travel() {
     assert!(again.blobs.iter().all(|(_, outcome)| *outcome == Outcome::Present));
     let receipt = String::from_utf8(Receipt::new(&again, "2026-01-01T00:00:00Z".into()).to_bytes()).unwrap();
     assert!(receipt.contains(&first.manifest.digest.to_string()) && receipt.contains("present"));
+}
+
+#[test]
+fn nothing_is_named_when_what_comes_with_it_makes_no_sense() {
+    let dir = crate::scratch();
+    let from = sender(&dir.path().join("from"));
+    let [first, second] =
+        ["a/first", "a/second:q4"].map(|named| from.resolve(&name(named)).unwrap().manifest);
+    // It is listed as what refers to the first model, and refers to nothing.
+    let listed = Descriptor::new(&second.media_type, second.digest, second.size)
+        .with(key::SUBJECT, first.digest.to_string());
+    from.update_index(|index| {
+        index.refer(listed);
+        Ok(())
+    })
+    .unwrap();
+    let bytes = package(&from, &[name("a/first")], &BTreeSet::new());
+    let to = Store::open(&dir.path().join("to")).unwrap();
+    assert_eq!(import(&to, &bytes).unwrap_err().code(), "bad-package");
+    assert!(to.entries().unwrap().is_empty());
 }
 
 #[test]
