@@ -196,6 +196,12 @@ fn of_a_name_and_a_file_the_name_is_taken_and_that_is_said() {
     assert!(sealed.stderr.contains("note: both is the model of the store"), "{}", sealed.stderr);
     sealed.output();
     assert!(!place.path("work/both.age").exists());
+    for arguments in [&["rekey", "both", "--rotate"][..], &["decrypt", "both", "-o", "opened.gguf"]] {
+        let ran = place.run(arguments);
+        assert!(ran.stderr.contains("note: both is the model of the store"), "{}", ran.stderr);
+        ran.output();
+    }
+    assert!(place.path("work/opened.gguf").exists());
     let built_in = place.run(&["verify", "default"]);
     assert_eq!(built_in.code, 2, "{}", built_in.stderr);
 }
