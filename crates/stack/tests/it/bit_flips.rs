@@ -162,6 +162,10 @@ impl Site {
             let ran = self.stack(&adopt);
             assert_eq!(ran.code, 0, "{context}: {}", ran.stderr);
         }
+        // What the repair found without a name has its own again, and goes by that alone.
+        for (name, _) in self.manifests().iter().filter(|(name, _)| name.starts_with("recovered/")) {
+            assert_eq!(self.stack(&["rm", name]).code, 0, "{context}: {name}");
+        }
     }
 }
 
