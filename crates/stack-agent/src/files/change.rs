@@ -46,7 +46,7 @@ pub fn write(
 ///
 /// # Errors
 ///
-/// When an old text is not there as often as it should be; those of [`write`].
+/// When an old text is not there as often as it should be; those of [`write()`].
 pub fn edit(
     workspace: &Workspace,
     path: &RelativePath,
