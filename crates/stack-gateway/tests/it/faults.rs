@@ -169,7 +169,8 @@ async fn endless_bodies_and_events_are_not_read_for_ever() {
     ] {
         let server = HttpServer::start(move |_| reply.clone());
         let mut options = options(ProviderFamily::OpenaiChat, &server.url("/"));
-        options.timeouts.first_output = Duration::from_secs(20);
+        options.timeouts.first_output = Duration::from_mins(2);
+        options.timeouts.total = Duration::from_mins(3);
         let provider = provider(options, Tier::Standard);
         let told = answer(&provider, ask()).await;
         assert!(
