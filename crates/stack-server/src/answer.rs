@@ -168,11 +168,13 @@ pub(crate) async fn begin(
     let opening = opening(server, &served);
     let is_whole = call.delivery == Delivery::Whole;
     let mut watch = watch(server, waits, &served);
+    let is_limited = waits.grant().limits.tokens.is_some();
     let mut expected = 0_u32;
     let ask = |request: ChatRequest| {
         let mut request = waits.ask(request);
         server.models.admit_tier(request.tier)?;
-        if let Some(estimate) = model.estimate(&request) {
+        // An estimate costs as much as rendering the request, so it is made where somebody counts.
+        if is_limited && let Some(estimate) = model.estimate(&request) {
             expected = expected.saturating_add(estimate.unwrap_or(0));
         }
         waits.record().note(|lineage| lineage.tier = server.models.effective_tier(request.tier));
